@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# clew_target: the settings every target of ours shares. clew_tests: one GoogleTest program with a label.
+
+function(clew_target target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  # Fused multiply-add would make the same source give other bytes on other machines.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -ffp-contract=off)
+  if(CLEW_DEVELOPER_MODE)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(CLEW_NATIVE)
+    target_compile_options(${target} PRIVATE -march=native)
+  endif()
+  if(CLEW_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=${CLEW_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=${CLEW_SANITIZE})
+  endif()
+  if(CLEW_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
+
+# clew_tests(NAME label LIBS target... SOURCES file...)
+function(clew_tests name label)
+  cmake_parse_arguments(ARG "" "" "LIBS;SOURCES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  clew_target(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label} TIMEOUT 600)
+endfunction()

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the player sees: one ray a column through the grid, textured walls, floor and ceiling, shaded objects.
+// No GL, no GPU, no LibTorch. The slow, obvious version that says what the pixels must be: render_reference.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "clew/maze/grid.h"
+
+namespace clew::maze {
+
+/// A viewpoint. The eye is half a cell above the floor; walls are one cell high.
+struct Camera {
+  float x = 0, y = 0;         // cells
+  std::uint16_t heading = 0;  // turns of 2^16, 0 east, 2^14 south
+};
+
+/// An object to draw, standing on the floor at (x, y).
+struct Sprite {
+  float x = 0, y = 0;
+  ThingKind kind = ThingKind::kApple;
+  std::uint16_t instance = 0;  // what the instance image shows: kInstanceThing + index of the thing
+};
+
+/// Semantic ids: 0 ceiling, 1 floor, 2 wall, kSemanticThing + ThingKind. Instance ids: 0 ceiling, 1 floor,
+/// 2 wall, kInstanceThing + index of the thing in its layout.
+constexpr int kSemanticThing = 3, kInstanceThing = 3;
+
+/// Where pixels go, owned by the caller; null: not wanted. H and W are the renderer's.
+struct FrameBuffers {
+  std::uint8_t* rgb = nullptr;       // [3,H,W] when planar, else [H,W,3]; u8
+  bool is_planar = true;
+  float* depth = nullptr;            // [H,W] f32, cells, distance along the view axis
+  std::uint8_t* semantic = nullptr;  // [H,W] u8
+  std::uint16_t* instance = nullptr;  // [H,W] u16
+  float* flow = nullptr;             // [2,H,W] f32, pixels (x right, y down): where the pixel's point was in the
+                                     // previous view, minus where it is now; NaN when it was behind the eye
+};
+
+struct RenderOptions {
+  int width = 84, height = 84;  // pixels, 16..640 and 16..480
+  float fov_degrees = 90;       // horizontal field of view, 30..120
+};
+
+/// Draws frames of one size. Holds tables only: `render` is const and may be called from many threads.
+class Renderer {
+ public:
+  explicit Renderer(const RenderOptions& options);  // out of range: clew::Error
+  ~Renderer();
+  Renderer(const Renderer&) = delete;
+  Renderer& operator=(const Renderer&) = delete;
+
+  /// Blocks. `previous` is used for flow alone.
+  void render(const Grid& grid, std::span<const Sprite> sprites, const Camera& camera,
+              const Camera& previous, const FrameBuffers& out) const;
+
+  const RenderOptions& options() const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<const Tables> tables_;
+};
+
+/// The instruction set the renderer uses on this machine: "AVX3_ZEN4", "AVX2", "SCALAR", ...
+const char* simd_target_name();
+
+}  // namespace clew::maze
