@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// In which numbers a network multiplies. Weights, gradients and sums are f32 in either case.
+#pragma once
+
+#include <cstdint>
+
+namespace clew::ops {
+
+enum class Precision : std::uint8_t {
+  kFp32,
+  kBf16,  // operands of products rounded to bf16, where the CPU multiplies bf16; elsewhere the same as kFp32
+};
+
+/// Whether this CPU has bf16 dot products (AVX-512 BF16).
+bool has_bf16();
+
+}  // namespace clew::ops
