@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# `./clew test`: every check of CI, one summary line a stage, and the plain line "N passed, N failed" last.
+# Sourced by the script `clew`, whose functions (build, install_packages, fail, say) it uses.
+
+root=${root:?the script clew sets it and sources this file}
+passed=0 failed=0 skipped=0
+# The order in which the rings of tests run: cheap and telling first. A label that is not listed runs after them.
+ring_order=(layers script unit parity golden cli docs install learn gpu)
+
+usage_of_tests() {
+  say "usage: ./clew test [--fast] [STAGE ...]"
+  say "stages: build format headers rings asan tsan fuzz, or the label of one ring: ${ring_order[*]}"
+  say "--fast builds and runs the unit ring only. With CI=true each fuzz target runs a minute, else five seconds."
+}
+
+# Runs one stage: a function that writes to its log and sets stage_passed, stage_failed, stage_skipped and stage_note.
+stage() { # NAME FUNCTION [ARGUMENT...]
+  local name=$1 start=$SECONDS verdict=ok
+  shift
+  stage_passed=0 stage_failed=0 stage_skipped=0 stage_note=
+  stage_log=$root/build/test/$name.log
+  : >"$stage_log"
+  if [ -t 2 ]; then printf '  %-10s ...' "$name" >&2; fi
+  "$@" || true
+  if ((stage_failed > 0)); then verdict=FAILED; fi
+  if [ -t 2 ]; then printf '\r\033[K' >&2; fi
+  printf '  %-10s %-6s %5d s  %s\n' "$name" "$verdict" $((SECONDS - start)) "$stage_note"
+  if ((stage_failed > 0)); then
+    stage_complaint | sed 's/^/    /'
+    printf '    log: %s\n' "$stage_log"
+  fi
+  passed=$((passed + stage_passed)) failed=$((failed + stage_failed)) skipped=$((skipped + stage_skipped))
+}
+
+# The lines of a failed stage's log that say what is wrong.
+stage_complaint() {
+  local lines
+  lines=$(grep -nE 'error|Error|FAILED|Failed|\*\*\*|Failure|panic|ERROR' "$stage_log" | head -n 30 || true)
+  if [ -n "$lines" ]; then printf '%s\n' "$lines"; else tail -n 20 "$stage_log"; fi | cut -c -300
+}
+
+# Runs a command as one test of the stage.
+one_test() { # COMMAND...
+  if "$@" >>"$stage_log" 2>&1 </dev/null; then
+    stage_passed=$((stage_passed + 1))
+  else
+    stage_failed=$((stage_failed + 1))
+  fi
+}
+
+stage_build() {
+  one_test ninja -C "$root/build/release" -j "$(compile_jobs)" all
+  stage_note="release preset: program, tests, benchmarks"
+}
+
+stage_format() {
+  local sources scripts
+  if ! command -v clang-format >/dev/null; then
+    if [ "${CI:-}" = true ]; then
+      stage_failed=1 stage_note="clang-format is not installed"
+    else
+      stage_skipped=1 stage_note="skipped: clang-format is not installed"
+    fi
+    return
+  fi
+  mapfile -d '' -t sources < <(files_of '*.h' '*.cpp' '*.cu')
+  mapfile -d '' -t scripts < <(files_of clew .ci/run '*.sh')
+  if ((${#sources[@]} > 0)); then one_test clang-format --dry-run --Werror "${sources[@]}"; fi
+  if command -v shellcheck >/dev/null; then one_test shellcheck -x -P "$root" "${scripts[@]}"; fi
+  stage_note="clang-format on ${#sources[@]} files, shellcheck on ${#scripts[@]}"
+}
+
+# Files that git tracks or would track and that exist, ended by NUL.
+files_of() { # PATTERN...
+  local file
+  while IFS= read -r -d '' file; do
+    if [ -f "$root/$file" ]; then printf '%s\0' "$root/$file"; fi
+  done < <(git -C "$root" ls-files -z -co --exclude-standard -- "$@")
+}
+
+# Every public header compiles alone.
+stage_headers() {
+  one_test ninja -C "$root/build/release" -j "$(compile_jobs)" all_verify_interface_header_sets
+  stage_note="every public header compiled alone"
+}
+
+# Tests of a build folder; the numbers come from ctest's own closing lines.
+stage_ctest() { # PRESET CTEST-ARGUMENT...
+  local preset=$1 total
+  shift
+  (cd "$root" && ctest --preset "$preset" -j "$(nproc)" --no-tests=error "$@") >>"$stage_log" 2>&1 </dev/null
+  total=$(sed -n -E 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' "$stage_log" | tail -n 1)
+  if [ -z "$total" ]; then
+    stage_failed=$((stage_failed + 1)) stage_note="ctest ran no test"
+    return
+  fi
+  stage_failed=$((stage_failed + ${total% *}))
+  stage_skipped=$(grep -cE '\*\*\*(Skipped|Not Run \(Disabled\))' "$stage_log" || true)
+  stage_passed=$((stage_passed + ${total#* } - ${total% *} - stage_skipped))
+  stage_note="${total#* } tests"
+  if ((stage_skipped > 0)); then stage_note+=", $stage_skipped skipped"; fi
+}
+
+# Builds and tests clew_maze under sanitizers: LibTorch itself is not built with them.
+stage_sanitizer() { # PRESET CTEST-ARGUMENT...
+  if ! (build "$1" all) >>"$stage_log" 2>&1; then
+    stage_failed=1 stage_note="the build failed"
+    return
+  fi
+  stage_ctest "$@"
+}
+
+stage_fuzz() {
+  local seconds=5 target found=0
+  if [ "${CI:-}" = true ]; then seconds=60; fi
+  if ! command -v clang++ >/dev/null; then
+    stage_failed=1 stage_note="clang++ is not installed"
+    return
+  fi
+  if ! (build fuzz all) >>"$stage_log" 2>&1; then
+    stage_failed=1 stage_note="the build failed"
+    return
+  fi
+  for target in "$root"/build/fuzz/tests/fuzz/*_fuzz; do
+    if [ -x "$target" ]; then
+      found=$((found + 1))
+      one_test fuzz_target "$target" "$seconds"
+    fi
+  done
+  if ((found == 0)); then stage_failed=1; fi
+  stage_note="$found targets, $seconds s each"
+}
+
+# New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log.
+fuzz_target() { # PROGRAM SECONDS
+  local name
+  name=$(basename "$1")
+  mkdir -p "$root/build/test/corpus/$name"
+  "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+    -artifact_prefix="$root/build/test/$name-" "$root/build/test/corpus/$name" "$root/tests/fuzz/corpus/$name"
+}
+
+# The labels that ctest knows, in ring_order, unknown ones last.
+known_rings() {
+  local labels label
+  labels=" $(cd "$root" && ctest --preset release --print-labels | sed -n 's/^  *//p' | tr '\n' ' ') "
+  for label in "${ring_order[@]}"; do
+    if [[ $labels == *" $label "* ]]; then printf '%s\n' "$label"; fi
+    labels=${labels// $label / }
+  done
+  for label in $labels; do printf '%s\n' "$label"; done
+}
+
+run_tests() {
+  local stages=() rings=() ring is_fast='' argument
+  for argument in "$@"; do
+    case $argument in
+      --fast) is_fast=yes ;;
+      -*)
+        usage_of_tests
+        [[ $argument == -h || $argument == --help ]] || exit 2
+        return
+        ;;
+      *) stages+=("$argument") ;;
+    esac
+  done
+
+  lock_build
+  if [ -n "$is_fast" ]; then install_packages build; else install_packages build test; fi
+  mkdir -p "$root/build/test"
+  build release clew
+  if [ -n "$is_fast" ]; then
+    stage build stage_build
+    stage unit stage_ctest release -L '^unit$'
+    finish_tests
+  fi
+
+  if ((${#stages[@]} == 0)); then stages=(build format headers rings asan tsan fuzz); fi
+  if [[ " ${stages[*]} " != *" build "* ]]; then stages=(build "${stages[@]}"); fi
+  for argument in "${stages[@]}"; do
+    case $argument in
+      build) stage build stage_build ;;
+      format) stage format stage_format ;;
+      headers) stage headers stage_headers ;;
+      asan) stage asan stage_sanitizer asan ;;
+      tsan) stage tsan stage_sanitizer tsan ;;
+      fuzz) stage fuzz stage_fuzz ;;
+      rings)
+        mapfile -t rings < <(known_rings)
+        for ring in "${rings[@]}"; do stage "$ring" stage_ctest release -L "^$ring\$"; done
+        if (cd "$root" && ctest --preset release -N -LE '.') | grep -q '^ *Test *#'; then
+          stage unlabelled stage_ctest release -LE '.'
+        fi
+        ;;
+      *)
+        mapfile -t rings < <(known_rings)
+        if [[ " ${rings[*]} " != *" $argument "* ]]; then
+          usage_of_tests
+          fail "there is no test stage '$argument'"
+        fi
+        stage "$argument" stage_ctest release -L "^$argument\$"
+        ;;
+    esac
+  done
+  finish_tests
+}
+
+finish_tests() {
+  local closing="$passed passed, $failed failed"
+  if ((skipped > 0)); then closing+=", $skipped skipped"; fi
+  printf '%s\n' "$closing"
+  if ((failed > 0)); then exit 1; fi
+  exit 0
+}
