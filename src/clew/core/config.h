@@ -5,13 +5,157 @@
 //     double lr = 5e-4;
 //     std::string agent = "nav";
 //     OptimConfig optim;
-//     template <class V> void fields(V& v) {
-//       v("lr", lr, {.min = 0, .max = 1, .help = "learning rate"});
+//     void fields(clew::Fields& v) {
+//       v("lr", lr, {.above = 0, .max = 1, .help = "peak learning rate"});
 //       v("agent", agent, {.choices = {"ff", "lstm", "nav"}, .help = "network"});
 //       v.group("optim", optim);
 //     }
 //   };
 //
 // and parsing, range checks, key=value overrides, dump, diff and help come from that list.
-// Field types: bool, int, std::int64_t, std::uint64_t, float, double, std::string, and std::vector of those.
+// Field types: bool, int, std::int64_t, std::uint64_t, float, double, std::string, and std::vector
+// of those.
 #pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace clew {
+
+/// One end of a range: absent, an exact integer or a real number.
+struct Bound {
+  enum class Kind : std::uint8_t { kNone, kInteger, kReal };
+  constexpr Bound() = default;
+  template <std::integral T>
+  constexpr Bound(T value) : kind(Kind::kInteger), integer(static_cast<std::int64_t>(value)) {}
+  template <std::floating_point T>
+  constexpr Bound(T value) : kind(Kind::kReal), real(static_cast<double>(value)) {}
+
+  Kind kind = Kind::kNone;
+  std::int64_t integer = 0;
+  double real = 0;
+};
+
+/// What a value must be. Ranges and choices of a vector hold for each of its items.
+/// Real numbers must be finite in any case.
+struct FieldOptions {
+  Bound min = {}, above = {};  // low end, closed or open
+  Bound max = {}, below = {};  // high end, closed or open
+  std::vector<std::string> choices = {};
+  std::string help = {};  // one short line, with the unit
+};
+
+/// The fields of a struct, flattened: "optim.lr". Points into the struct it was made from.
+class Fields {
+ public:
+  using Target = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, float*, double*,
+                              std::string*, std::vector<bool>*, std::vector<int>*,
+                              std::vector<std::int64_t>*, std::vector<std::uint64_t>*,
+                              std::vector<float>*, std::vector<double>*, std::vector<std::string>*>;
+  struct Field {
+    std::string key;
+    Target target;
+    FieldOptions options;
+  };
+
+  template <class T>
+  void operator()(std::string_view name, T& value, FieldOptions options = {}) {
+    list_.push_back({prefix_ + std::string(name), Target(&value), std::move(options)});
+  }
+  /// A struct with fields of its own: a table in the file.
+  template <class T>
+  void group(std::string_view name, T& value) {
+    const auto outer = prefix_.size();
+    prefix_.append(name).push_back('.');
+    value.fields(*this);
+    prefix_.resize(outer);
+  }
+  const std::vector<Field>& list() const { return list_; }
+
+ private:
+  std::vector<Field> list_;
+  std::string prefix_;
+};
+
+/// What a file and the command line say, flattened to dotted keys, each with where it was said.
+struct ConfigTree {
+  using Scalar = std::variant<bool, std::int64_t, double, std::string>;
+  struct Entry {
+    std::string key = {};             // "train.lr"
+    std::vector<Scalar> values = {};  // one, unless is_array
+    bool is_array = false;
+    bool is_empty_table = false;
+    std::string text = {};              // the value as the user wrote it, or as TOML writes it
+    std::string source = {};            // "recipe.toml", "command line"
+    std::int64_t line = 0, column = 0;  // from 1; 0: no line
+
+    std::string where() const;  // "recipe.toml:14", "command line"
+  };
+  std::vector<Entry> entries;  // in the order of the file, keys unique
+
+  const Entry* find(std::string_view key) const;
+};
+
+/// Reads TOML. Syntax errors, repeated keys, dates, nested arrays and tables in arrays: UsageError
+/// with line and column.
+ConfigTree parse_toml(std::string_view text, const std::string& source);
+/// Sets one key from "train.lr=0.1", replacing what a file said. The value is TOML; what is not
+/// TOML is a string, so that agent=nav+d1 and levels=[a,b] need no quotes. A key set twice on the
+/// command line: UsageError.
+void apply_override(ConfigTree& tree, std::string_view key_equals_value);
+
+/// The candidate a person most likely meant, or "" when none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+/// "; did you mean 'lr'?" or "".
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+struct ConfigDifference {
+  std::string key, before, after;  // values as TOML writes them
+};
+
+// What the templates below do with the list of fields.
+void load_fields(const Fields& fields, const ConfigTree& tree);
+std::string dump_fields(const Fields& fields);
+std::string help_fields(const Fields& fields);
+std::vector<ConfigDifference> diff_fields(const Fields& before, const Fields& after);
+
+template <class C>
+Fields fields_of(C& config) {
+  Fields fields;
+  config.fields(fields);
+  return fields;
+}
+
+/// Sets what `tree` says and keeps the rest. Unknown key, wrong type, out of range: UsageError
+/// naming file, line, what was wanted and what came, and `config` is as it was.
+template <class C>
+void load(C& config, const ConfigTree& tree) {
+  C loaded = config;
+  load_fields(fields_of(loaded), tree);
+  config = std::move(loaded);
+}
+/// Every field as TOML; loading it gives an equal struct, bit for bit.
+template <class C>
+std::string dump_toml(const C& config) {
+  C copy = config;
+  return dump_fields(fields_of(copy));
+}
+/// The fields whose values differ.
+template <class C>
+std::vector<ConfigDifference> diff(const C& before, const C& after) {
+  C first = before, second = after;
+  return diff_fields(fields_of(first), fields_of(second));
+}
+/// A table for people: key, default, range, help.
+template <class C>
+std::string help_text(const C& config) {
+  C copy = config;
+  return help_fields(fields_of(copy));
+}
+
+}  // namespace clew
