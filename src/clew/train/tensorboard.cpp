@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/train/tensorboard.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "clew/core/error.h"
+
+namespace clew::train {
+namespace {
+
+constexpr std::array<std::uint32_t, 256> crc_table() {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0x82f63b78U : 0U);
+    table[i] = crc;
+  }
+  return table;
+}
+
+template <class T>
+void append_little_endian(std::string& out, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+// TFRecord stores crcs rotated and offset, so that a crc of data that holds crcs stays useful.
+std::uint32_t masked_crc(const std::string& text) {
+  return std::rotr(crc32c(bytes_of(text)), 15) + 0xa282ead8U;
+}
+
+// protobuf's wire format: a tag (field << 3 | type), then a varint (0), 8 bytes (1), a length and
+// bytes (2) or 4 bytes (5).
+void append_varint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+void append_tag(std::string& out, int field, int type) {
+  append_varint(out, static_cast<std::uint64_t>(field << 3 | type));
+}
+void append_int(std::string& out, int field, std::int64_t value) {
+  append_tag(out, field, 0);
+  append_varint(out, static_cast<std::uint64_t>(value));
+}
+void append_double(std::string& out, int field, double value) {
+  append_tag(out, field, 1);
+  append_little_endian(out, std::bit_cast<std::uint64_t>(value));
+}
+void append_bytes(std::string& out, int field, const std::string& value) {
+  append_tag(out, field, 2);
+  append_varint(out, value.size());
+  out += value;
+}
+void append_float(std::string& out, int field, float value) {
+  append_tag(out, field, 5);
+  append_little_endian(out, std::bit_cast<std::uint32_t>(value));
+}
+
+// Field numbers of tensorflow.Event, .Summary, .Summary.Value and .SessionLog.
+constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7;
+constexpr int kSummaryValue = 1, kValueTag = 1, kValueSimple = 2, kSessionStatus = 1,
+              kStatusStart = 1;
+
+std::string event_head(double wall_seconds, std::int64_t step) {
+  std::string event;
+  append_double(event, kWallTime, wall_seconds);
+  append_int(event, kStep, step);
+  return event;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::span<const std::uint8_t> bytes) {
+  static constexpr auto kTable = crc_table();
+  std::uint32_t crc = ~0U;
+  for (const std::uint8_t byte : bytes) crc = crc >> 8 ^ kTable[(crc ^ byte) & 0xff];
+  return ~crc;
+}
+
+std::string tfrecord(const std::string& bytes) {
+  std::string record;
+  append_little_endian(record, static_cast<std::uint64_t>(bytes.size()));
+  append_little_endian(record, masked_crc(record));
+  record += bytes;
+  append_little_endian(record, masked_crc(bytes));
+  return record;
+}
+
+EventWriter::EventWriter(const std::filesystem::path& folder, double wall_seconds,
+                         std::optional<std::int64_t> resumed_after_step) {
+  // TensorBoard takes the files of a folder in the order of their names: ten digits of seconds sort
+  // by time.
+  std::string digits = std::to_string(static_cast<std::int64_t>(wall_seconds));
+  digits.insert(0, digits.size() < 10 ? 10 - digits.size() : 0, '0');
+  constexpr int kMostFilesASecond = 10000;
+  for (int i = 0; file_ < 0; ++i) {
+    std::array<char, 8> number{};
+    std::snprintf(number.data(), number.size(), "%04d", i);
+    path_ = folder / concat("events.out.tfevents.", digits, ".", number.data(), ".clew");
+    file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+    CLEW_CHECK(file_ >= 0 || (errno == EEXIST && i < kMostFilesASecond), "cannot write ",
+               path_.string(), ": ", std::strerror(errno));
+  }
+  std::string version;
+  append_double(version, kWallTime, wall_seconds);
+  append_bytes(version, kFileVersion, "brain.Event:2");
+  write_record(version);
+  if (resumed_after_step) {
+    std::string log;
+    append_int(log, kSessionStatus, kStatusStart);
+    std::string event = event_head(wall_seconds, *resumed_after_step + 1);
+    append_bytes(event, kSessionLog, log);
+    write_record(event);
+  }
+}
+
+EventWriter::~EventWriter() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void EventWriter::append(std::int64_t step, double wall_seconds, std::span<const Metric> metrics) {
+  std::string summary;
+  for (const Metric& metric : metrics) {
+    if (!metric.value || !std::isfinite(*metric.value)) continue;
+    std::string value;
+    append_bytes(value, kValueTag, metric.name);
+    append_float(value, kValueSimple, static_cast<float>(*metric.value));
+    append_bytes(summary, kSummaryValue, value);
+  }
+  if (summary.empty()) return;
+  std::string event = event_head(wall_seconds, step);
+  append_bytes(event, kSummary, summary);
+  write_record(event);
+}
+
+void EventWriter::write_record(const std::string& event) {
+  const std::string record = tfrecord(event);
+  std::string_view rest = record;
+  while (!rest.empty()) {
+    const ssize_t count = ::write(file_, rest.data(), rest.size());
+    if (count < 0 && errno == EINTR) continue;
+    CLEW_CHECK(count >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno));
+    rest.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+}  // namespace clew::train
