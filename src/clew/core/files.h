@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole files in and out, so that a crash, a full disk or kill -9 never leaves half a file behind.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace clew {
+
+/// The bytes of a file. Missing, unreadable or longer than `max_bytes`: clew::Error naming the
+/// path. Blocks.
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// Replaces `path` by `bytes` in one step: readers see the old file or the new one, also after a
+/// power cut. Writes and syncs PATH.part beside it, then renames. On failure PATH.part is removed,
+/// the old file is untouched, and clew::Error says what the system said. Writers of the same path
+/// take turns. Blocks.
+void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file_atomic(const std::filesystem::path& path, std::string_view text);
+
+/// Makes the folder and those above it that are missing; clew::Error when that fails.
+void make_folders(const std::filesystem::path& path);
+
+/// XXH3, 64 bits: the same on every machine. For checksums and signatures, not against forgery.
+std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
+
+}  // namespace clew
