@@ -52,6 +52,8 @@ enum Event : std::uint8_t { kEventGoal = 1, kEventFruit = 2, kEventRespawn = 4, 
 
 struct BatchOptions {
   int worlds = 1;             // 1..65536
+  int first_world = 0;        // world i of this batch is world first_world + i of the key: a batch may be a share
+                              // of a larger one
   int threads = 1;            // worker threads, counting the caller
   RenderOptions render;
   bool is_planar = true;
@@ -83,7 +85,8 @@ class Batch {
   const Level& level() const;
   const BatchOptions& options() const;
 
-  /// Starts episode 0 of every world: world i from split(key, i), its episode e from split(key, i, e). Blocks.
+  /// Starts episode 0 of every world: world i from split(key, first_world + i), its episode e
+  /// from split(key, first_world + i, e). Blocks.
   void reset(Key key, const StepBuffers& out);
   /// Steps every world by one action each. actions [N] in 0..7, or clew::Error naming the world and nothing stepped.
   /// A world whose episode ends starts the next one at once. A fault in a worker is rethrown here. Blocks.
