@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shape of one maze: square cells, walls on their sides, and what each wall face and floor looks like.
-// Both readings of a level text end here, so physics, renderer and path search know one kind of maze.
+// The shape of one maze: square cells, walls on their sides, and what each wall face and floor
+// looks like. Both readings of a level text end here, so physics, renderer and path search know one
+// kind of maze.
 //
-// Frame: x grows to the east (right in the text), y to the south (down); cell (x, y) covers [x, x+1) x [y, y+1).
-// One unit of length is one cell. Headings are turns of 2^16: 0 looks east, 2^14 south, clockwise seen from above.
+// Frame: x grows to the east (right in the text), y to the south (down); cell (x, y) covers [x,
+// x+1) x [y, y+1). One unit of length is one cell. Headings are turns of 2^16: 0 looks east, 2^14
+// south, clockwise seen from above.
 #pragma once
 
 #include <cstdint>
@@ -18,28 +20,34 @@ struct Cell {
   friend bool operator==(const Cell&, const Cell&) = default;
 };
 
-/// Walls and looks. Invariant (checked by whoever builds one): the border is closed, and a wall between two
-/// cells is set in both.
+/// Walls and looks. Invariant (checked by whoever builds one): the border is closed, and a wall
+/// between two cells is set in both.
 struct Grid {
-  int width = 0, height = 0;          // cells, 1..255 each
-  std::vector<std::uint8_t> walls;    // [height*width] bit (1 << Side) set: a wall on that side
-  std::vector<std::uint8_t> faces;    // [height*width*4] texture of the wall seen from inside the cell, 0..kWallTextures-1
-  std::vector<std::uint8_t> floors;   // [height*width] texture of the floor, 0..kFloorTextures-1
+  int width = 0, height = 0;  // cells, 1..255 each
+  // [height*width] bit (1 << Side) set: a wall on that side
+  std::vector<std::uint8_t> walls = {};
+  // [height*width*4] texture of the wall seen from inside the cell, 0..kWallTextures-1
+  std::vector<std::uint8_t> faces = {};
+  // [height*width] texture of the floor, 0..kFloorTextures-1
+  std::vector<std::uint8_t> floors = {};
 
   int index(Cell cell) const { return cell.y * width + cell.x; }
   bool has_wall(Cell cell, Side side) const { return (walls[index(cell)] >> side & 1) != 0; }
   bool contains(Cell cell) const {
     return cell.x >= 0 && cell.y >= 0 && cell.x < width && cell.y < height;
   }
+  friend bool operator==(const Grid&, const Grid&) = default;
 };
 
 constexpr int kWallTextures = 64;
 constexpr int kFloorTextures = 8;
 
-/// The cell on the other side of `side`, whether or not a wall stands between and whether or not it exists.
+/// The cell on the other side of `side`, whether or not a wall stands between and whether or not it
+/// exists.
 constexpr Cell neighbour(Cell cell, Side side) {
   constexpr std::int16_t kDx[] = {0, 1, 0, -1}, kDy[] = {-1, 0, 1, 0};
-  return {static_cast<std::int16_t>(cell.x + kDx[side]), static_cast<std::int16_t>(cell.y + kDy[side])};
+  return {static_cast<std::int16_t>(cell.x + kDx[side]),
+          static_cast<std::int16_t>(cell.y + kDy[side])};
 }
 constexpr Side opposite(Side side) { return static_cast<Side>(side ^ 2); }
 
@@ -47,10 +55,12 @@ constexpr Side opposite(Side side) { return static_cast<Side>(side ^ 2); }
 enum class ThingKind : std::uint8_t { kGoal, kApple, kStrawberry, kLemon, kFungi, kSolid };
 constexpr int kThingKinds = 6;
 
-/// One object at the centre of its cell. Solids block the way; the others are collected by touching them.
+/// One object at the centre of its cell. Solids block the way; the others are collected by touching
+/// them.
 struct Thing {
   Cell cell;
   ThingKind kind = ThingKind::kApple;
+  friend bool operator==(const Thing&, const Thing&) = default;
 };
 
 }  // namespace clew::maze
