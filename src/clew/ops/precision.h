@@ -8,7 +8,8 @@ namespace clew::ops {
 
 enum class Precision : std::uint8_t {
   kFp32,
-  kBf16,  // operands of products rounded to bf16, where the CPU multiplies bf16; elsewhere the same as kFp32
+  kBf16,  // operands of products rounded to bf16, where the CPU multiplies bf16; elsewhere the same
+          // as kFp32
 };
 
 /// Whether this CPU has bf16 dot products (AVX-512 BF16).
