@@ -3,18 +3,16 @@
 // It is not a task graph: `run` blocks until every index is done.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace clew {
 
-/// `threads` workers counting the caller, so `ThreadPool(1)` starts no thread.
+/// `threads` workers counting the caller, so `ThreadPool(1)` starts no thread, takes no lock and hands nothing over.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // 1..1024, or clew::Error
@@ -24,20 +22,28 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls job(worker) once for every worker in [0, threads()), the caller being worker 0. Blocks.
+  /// Calls job(int worker) once for every worker in [0, threads()), the caller being worker 0. Blocks; allocates nothing.
   /// The first exception of any worker is rethrown here after all have ended. Not reentrant.
-  void run(const std::function<void(int worker)>& job);
+  template <class Job>
+  void run(const Job& job) {
+    run_on_all({&job, [](const void* erased, int worker) { (*static_cast<const Job*>(erased))(worker); }});
+  }
 
  private:
+  struct Call {
+    const void* job = nullptr;
+    void (*function)(const void* job, int worker) = nullptr;
+  };
+  void run_on_all(Call call);
   void work(int worker);
   void call(int worker);
 
-  std::mutex mutex_;
-  std::condition_variable start_, finish_;
-  const std::function<void(int)>* job_ = nullptr;
-  std::uint64_t round_ = 0;
-  int busy_ = 0;
-  bool stopping_ = false;
+  Call call_;
+  // Apart, so that waiting workers do not slow those that finish.
+  alignas(64) std::atomic<std::uint32_t> round_ = 0;  // grows when there is a new job, or an end
+  alignas(64) std::atomic<int> busy_ = 0;             // workers that have not ended their part
+  std::atomic<bool> is_stopping_ = false;
+  std::mutex fault_mutex_;
   std::exception_ptr fault_;
   std::vector<std::thread> workers_;
 };

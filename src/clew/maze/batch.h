@@ -11,15 +11,10 @@
 #include "clew/core/key.h"
 #include "clew/maze/layout.h"
 #include "clew/maze/level.h"
+#include "clew/maze/physics.h"
 #include "clew/maze/render.h"
 
 namespace clew::maze {
-
-/// The eight actions of the paper (SYSTEMS.md 8.1).
-enum class Action : std::int32_t {
-  kLookLeft, kLookRight, kStrafeLeft, kStrafeRight, kForward, kBackward, kLookLeftForward, kLookRightForward
-};
-constexpr int kActions = 8;
 
 /// What one step writes. All owned by the caller, all optional: null means not wanted, and costs nothing.
 /// N worlds. Image buffers are those of FrameBuffers with N in front.

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/maze/batch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/core/pool.h"
+#include "clew/core/turns.h"
+#include "clew/maze/labels.h"
+#include "clew/maze/snapshot.h"
+#include "clew/maze/world.h"
+
+namespace clew::maze {
+namespace {
+
+BatchOptions checked(const std::shared_ptr<const Level>& level, const BatchOptions& options) {
+  CLEW_CHECK(level != nullptr, "a batch of mazes needs a level, got none");
+  CLEW_CHECK(options.worlds >= 1 && options.worlds <= 65536, "worlds must be in 1..65536, got ", options.worlds,
+             " (maze batch)");
+  CLEW_CHECK(options.action_repeat >= 1 && options.action_repeat <= 60, "action_repeat must be in 1..60 frames, got ",
+             options.action_repeat, " (maze batch)");
+  CLEW_CHECK(options.loop_near > 0 && options.loop_near < options.loop_far && std::isfinite(options.loop_far),
+             "loop_near and loop_far must be cells with 0 < loop_near < loop_far, got ", options.loop_near, " and ",
+             options.loop_far, " (maze batch)");
+  return options;
+}
+
+void write_velocity(const Body& body, float* out) {
+  const Direction ahead = direction_of(body.heading16());
+  out[0] = body.velocity_x * ahead.x + body.velocity_y * ahead.y;
+  out[1] = body.velocity_y * ahead.x - body.velocity_x * ahead.y;
+  out[2] = out[3] = out[4] = 0;  // the player stays on the floor and upright
+  out[5] = body.turn_rate();
+}
+
+}  // namespace
+
+struct Batch::Impl {
+  /// What a worker needs for itself while it renders.
+  struct Scratch {
+    std::vector<Sprite> sprites;
+    std::vector<float> depth;  // [H,W]; filled when depth classes are wanted and depth is not
+  };
+
+  Impl(std::shared_ptr<const Level> level_in, const BatchOptions& options_in)
+      : options(checked(level_in, options_in)),
+        level(std::move(level_in)),
+        hash(level_hash(*level)),
+        reach(Trail::reach_of(options.loop_near, options.loop_far)),
+        renderer(options.render),
+        pool(std::min(options.threads, options.worlds)),
+        worlds(static_cast<std::size_t>(options.worlds)),
+        scratch(static_cast<std::size_t>(pool.threads())) {}
+
+  // What the options say, and what follows from them.
+  const BatchOptions options;
+  const std::shared_ptr<const Level> level;
+  const std::uint64_t hash;
+  const Trail::Reach reach;
+  const Renderer renderer;
+
+  ThreadPool pool;
+  std::vector<World> worlds;
+  std::vector<Scratch> scratch;  // one a worker
+  World spare;                   // where a restored layout is drawn and checked before it replaces a world
+  bool is_faulty = false;        // a worker failed, so worlds may stand between two steps
+
+  std::size_t pixels() const {
+    return static_cast<std::size_t>(options.render.width) * static_cast<std::size_t>(options.render.height);
+  }
+
+  World& world_at(int world) {
+    CLEW_CHECK(world >= 0 && world < options.worlds, "world must be in 0..", options.worlds - 1, ", got ", world);
+    return worlds[static_cast<std::size_t>(world)];
+  }
+
+  /// Calls part(world, scratch) for every world, each worker taking its share of them.
+  template <class Part>
+  void for_each_world(const Part& part) {
+    const bool was_faulty = std::exchange(is_faulty, true);  // until all have come back
+    pool.run([&](int worker) {
+      const Share share = share_of(options.worlds, worker, pool.threads());
+      Scratch& own = scratch[static_cast<std::size_t>(worker)];
+      for (std::int64_t i = share.begin; i < share.end; ++i) part(static_cast<std::size_t>(i), own);
+    });
+    is_faulty = was_faulty;
+  }
+
+  void check_usable() const {
+    CLEW_CHECK(!is_faulty, "this maze batch failed in an earlier step, reset it before going on");
+  }
+
+  void render(const World& world, Scratch& own, const FrameBuffers& frame) const {
+    if (frame.rgb == nullptr && frame.depth == nullptr && frame.semantic == nullptr && frame.instance == nullptr &&
+        frame.flow == nullptr) {
+      return;
+    }
+    world.sprites(own.sprites);
+    renderer.render(*world.layout().grid, own.sprites, world.camera(), world.previous(), frame);
+  }
+
+  void write_final(std::size_t i, Scratch& own, const StepBuffers& out) const {
+    const World& world = worlds[i];
+    FrameBuffers frame;
+    frame.is_planar = options.is_planar;
+    if (out.final_rgb != nullptr) frame.rgb = out.final_rgb + i * 3 * pixels();
+    if (out.final_depth != nullptr) frame.depth = out.final_depth + i * pixels();
+    render(world, own, frame);
+    if (out.final_velocity != nullptr) write_velocity(world.lane().body, out.final_velocity + 6 * i);
+  }
+
+  void write(std::size_t i, const Outcome& outcome, Scratch& own, const StepBuffers& out) const {
+    const World& world = worlds[i];
+    const Body& body = world.lane().body;
+    FrameBuffers frame;
+    frame.is_planar = options.is_planar;
+    if (out.rgb != nullptr) frame.rgb = out.rgb + i * 3 * pixels();
+    if (out.semantic != nullptr) frame.semantic = out.semantic + i * pixels();
+    if (out.instance != nullptr) frame.instance = out.instance + i * pixels();
+    if (out.flow != nullptr) frame.flow = out.flow + i * 2 * pixels();
+    if (out.depth != nullptr) {
+      frame.depth = out.depth + i * pixels();
+    } else if (out.depth_class != nullptr) {
+      own.depth.resize(pixels());
+      frame.depth = own.depth.data();
+    }
+    render(world, own, frame);
+    if (out.depth_class != nullptr) {
+      depth_classes({frame.depth, pixels()}, options.render.width, options.render.height,
+                    out.depth_class + i * kDepthRows * kDepthColumns);
+    }
+    if (out.velocity != nullptr) write_velocity(body, out.velocity + 6 * i);
+    if (out.reward != nullptr) out.reward[i] = outcome.reward;
+    if (out.is_done != nullptr) out.is_done[i] = outcome.is_episode_over ? 1 : 0;
+    if (out.event != nullptr) out.event[i] = outcome.event;
+    if (out.last_action != nullptr) out.last_action[i] = world.lane().last_action;
+    if (out.position != nullptr) {
+      out.position[2 * i] = body.x;
+      out.position[2 * i + 1] = body.y;
+    }
+    if (out.heading != nullptr) out.heading[i] = static_cast<float>(body.heading16()) * 0x1p-16F;
+    if (out.cell != nullptr) out.cell[i] = world.cell();
+    if (out.is_loop != nullptr) out.is_loop[i] = world.trail().is_loop(reach) ? 1 : 0;
+    if (out.goal_distance != nullptr) {
+      const std::uint16_t steps = world.layout().goal_distance[static_cast<std::size_t>(world.cell())];
+      out.goal_distance[i] = steps == 65535 ? -1 : steps;
+    }
+  }
+};
+
+Batch::Batch(std::shared_ptr<const Level> level, const BatchOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(level), options)) {
+  reset(Key{}, {});
+}
+
+Batch::~Batch() = default;
+
+int Batch::worlds() const { return impl_->options.worlds; }
+const Level& Batch::level() const { return *impl_->level; }
+const BatchOptions& Batch::options() const { return impl_->options; }
+
+void Batch::reset(Key key, const StepBuffers& out) {
+  Impl& own = *impl_;
+  own.is_faulty = false;
+  own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) {
+    own.worlds[i].begin(*own.level, split(key, i), 0);
+    own.write(i, {}, scratch, out);
+  });
+}
+
+void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) {
+  Impl& own = *impl_;
+  own.check_usable();
+  CLEW_CHECK(actions.size() == own.worlds.size(), "actions must be one a world, ", own.worlds.size(), ", got ",
+             actions.size());
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    CLEW_CHECK(actions[i] >= 0 && actions[i] < kActions, "action must be in 0..", kActions - 1, ", got ", actions[i],
+               " for world ", i);
+  }
+  own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) {
+    World& world = own.worlds[i];
+    const Outcome outcome = world.step(*own.level, static_cast<Action>(actions[i]), own.options.action_repeat);
+    if (outcome.is_episode_over) {
+      own.write_final(i, scratch, out);
+      world.begin(*own.level, world.lane().world, world.lane().episode + 1);
+    }
+    own.write(i, outcome, scratch, out);
+  });
+}
+
+void Batch::observe(const StepBuffers& out) {
+  Impl& own = *impl_;
+  own.check_usable();
+  own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) { own.write(i, {}, scratch, out); });
+}
+
+WorldState Batch::state(int world) const {
+  const World& own = impl_->world_at(world);
+  const Lane& lane = own.lane();
+  return {.camera = own.camera(),
+          .velocity_x = lane.body.velocity_x,
+          .velocity_y = lane.body.velocity_y,
+          .turn_rate = lane.body.turn_rate(),
+          .episode = lane.episode,
+          .frame = lane.frame,
+          .episode_reward = lane.episode_reward,
+          .episode_goals = lane.goals};
+}
+
+const Layout& Batch::layout(int world) const { return impl_->world_at(world).layout(); }
+
+bool Batch::is_collected(int world, int thing) const {
+  const World& own = impl_->world_at(world);
+  const auto things = static_cast<int>(own.layout().things.size());
+  CLEW_CHECK(thing >= 0 && thing < things, "thing must be in 0..", things - 1, ", got ", thing, " (world ", world, ")");
+  return own.lane().is_collected(static_cast<std::size_t>(thing));
+}
+
+std::vector<std::byte> Batch::snapshot(int world) const {
+  std::vector<std::byte> bytes;
+  snapshot(world, bytes);
+  return bytes;
+}
+
+void Batch::snapshot(int world, std::vector<std::byte>& out) const {
+  impl_->check_usable();
+  write_snapshot(impl_->world_at(world), impl_->hash, out);
+}
+
+void Batch::restore(int world, std::span<const std::byte> snapshot) {
+  Impl& own = *impl_;
+  own.check_usable();
+  World& target = own.world_at(world);
+  const SnapshotView view = read_snapshot(snapshot, own.hash, own.level->name);
+  // A layout of another episode is drawn aside, so that a refused snapshot leaves the world as it was.
+  const bool is_same_maze = target.lane().episode_key() == view.lane.episode_key();
+  World& checked = is_same_maze ? target : own.spare;
+  checked.prepare(*own.level, view.lane);
+  CLEW_CHECK(checked.accepts(*own.level, view.lane),
+             "this maze snapshot holds a state that level '", own.level->name, "' cannot be in");
+  checked.resume(view.lane, view.trail);
+  if (!is_same_maze) std::swap(target, own.spare);
+}
+
+void Batch::fork(int from, int to) {
+  Impl& own = *impl_;
+  own.check_usable();
+  const World& source = own.world_at(from);
+  World& target = own.world_at(to);
+  if (&source == &target) return;
+  target.prepare(*own.level, source.lane());
+  std::vector<std::byte> trail(source.trail().byte_size());
+  source.trail().write(trail.data());
+  target.resume(source.lane(), trail);
+}
+
+}  // namespace clew::maze

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// One world of a batch: the rules of an episode around the physics. It does not draw and knows no buffers.
+// Not part of the library's interface; callers use Batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include "clew/core/key.h"
+#include "clew/maze/labels.h"
+#include "clew/maze/layout.h"
+#include "clew/maze/level.h"
+#include "clew/maze/physics.h"
+#include "clew/maze/render.h"
+
+namespace clew::maze {
+
+/// All that a world needs to go on, besides the trail and what its level and episode key give back. Plain data without
+/// padding, so that its bytes are its value.
+struct Lane {
+  Key world;                    // split(batch key, world)
+  std::int64_t episode = 0;
+  std::int32_t frame = 0;       // since the episode began
+  std::int32_t respawns = 0;    // in this episode
+  std::int32_t goals = 0;       // in this episode
+  float episode_reward = 0;
+  std::int32_t last_action = -1;
+  Body body;
+  float previous_x = 0, previous_y = 0;  // the camera of the observation before; the present one after a jump
+  std::uint16_t previous_heading = 0;
+  std::uint16_t unused = 0;
+  std::uint64_t collected[kMaxThings / 64] = {};  // one bit a thing
+
+  Key episode_key() const { return split(world, static_cast<std::uint64_t>(episode)); }
+  bool is_collected(std::size_t thing) const { return (collected[thing / 64] >> thing % 64 & 1) != 0; }
+};
+static_assert(std::is_trivially_copyable_v<Lane> && sizeof(Lane) <= 2048);
+static_assert(sizeof(Lane) == 16 + 5 * 4 + sizeof(Body) + 3 * 4 + kMaxThings / 8, "no padding");
+
+/// What one step did.
+struct Outcome {
+  float reward = 0;
+  std::uint8_t event = 0;  // bits of Event
+  bool is_episode_over = false;
+};
+
+/// A lane with what is derived from its level and episode key.
+class World {
+ public:
+  /// The world starts episode `episode` of its key.
+  void begin(const Level& level, Key world, std::int64_t episode);
+  /// Moves by up to `frames` frames; stops early where the episode ends, and does not start the next one.
+  Outcome step(const Level& level, Action action, int frames);
+  /// Draws the layout of `lane`'s episode, unless it is there already. The lane itself stays.
+  void prepare(const Level& level, const Lane& lane);
+  /// Is this a state that a world of this level with the present layout can be in? The trail is not looked at.
+  bool accepts(const Level& level, const Lane& lane) const;
+  /// Goes on from `lane`, whose layout is the present one, and from its trail's bytes.
+  void resume(const Lane& lane, std::span<const std::byte> trail);
+
+  const Lane& lane() const { return lane_; }
+  const Layout& layout() const { return layout_; }
+  const Trail& trail() const { return trail_; }
+  Camera camera() const { return {lane_.body.x, lane_.body.y, lane_.body.heading16()}; }
+  Camera previous() const { return {lane_.previous_x, lane_.previous_y, lane_.previous_heading}; }
+  int cell() const;
+  /// Replaces `out` by the things that can be seen now.
+  void sprites(std::vector<Sprite>& out) const;
+
+ private:
+  void draw(const Level& level, Key episode);
+  void spawn();
+  void remember_view();
+  void touch(const Rules& rules, Outcome& outcome);
+
+  Lane lane_;
+  Trail trail_;
+  // Derived from the level and drawn_.
+  Key drawn_;
+  bool is_drawn_ = false;
+  Layout layout_;
+  std::vector<Sprite> sprites_;           // of all things, in their order
+  std::vector<std::uint16_t> thing_at_;   // [cells] the first thing in a cell, or kNoThing
+  std::vector<std::uint16_t> thing_next_;  // [things] the next thing in the same cell, or kNoThing
+  std::vector<std::uint8_t> solids_;      // [cells] 1 where a solid stands; empty when there is none
+};
+
+}  // namespace clew::maze
