@@ -8,8 +8,9 @@
 namespace clew {
 namespace {
 
-// How often a waiter looks before it sleeps: some 20 us. Waking a sleeping thread costs about as much, so jobs that
-// follow each other closely are handed over in under 1 us, and a pool without work costs nothing.
+// How often a waiter looks before it sleeps: some 20 us. Waking a sleeping thread costs about as
+// much, so jobs that follow each other closely are handed over in under 1 us, and a pool without
+// work costs nothing.
 constexpr int kLooks = 1000;
 
 void pause_briefly() {
@@ -38,12 +39,19 @@ void wait_until(const std::atomic<T>& atomic, const IsWanted& is_wanted) {
 ThreadPool::ThreadPool(int threads) {
   CLEW_CHECK(threads >= 1 && threads <= 1024, "threads must be in 1..1024, got ", threads);
   workers_.reserve(static_cast<std::size_t>(threads) - 1);
-  for (int worker = 1; worker < threads; ++worker) {
-    workers_.emplace_back([this, worker] { work(worker); });
+  try {
+    for (int worker = 1; worker < threads; ++worker) {
+      workers_.emplace_back([this, worker] { work(worker); });
+    }
+  } catch (...) {  // the machine has no more threads
+    stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   is_stopping_ = true;
   ++round_;
   round_.notify_all();

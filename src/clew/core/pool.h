@@ -12,7 +12,8 @@
 
 namespace clew {
 
-/// `threads` workers counting the caller, so `ThreadPool(1)` starts no thread, takes no lock and hands nothing over.
+/// `threads` workers counting the caller, so `ThreadPool(1)` starts no thread, takes no lock and
+/// hands nothing over.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // 1..1024, or clew::Error
@@ -22,11 +23,13 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls job(int worker) once for every worker in [0, threads()), the caller being worker 0. Blocks; allocates nothing.
-  /// The first exception of any worker is rethrown here after all have ended. Not reentrant.
+  /// Calls job(int worker) once for every worker in [0, threads()), the caller being worker 0.
+  /// Blocks; allocates nothing. The first exception of any worker is rethrown here after all have
+  /// ended. Not reentrant.
   template <class Job>
   void run(const Job& job) {
-    run_on_all({&job, [](const void* erased, int worker) { (*static_cast<const Job*>(erased))(worker); }});
+    run_on_all(
+        {&job, [](const void* erased, int worker) { (*static_cast<const Job*>(erased))(worker); }});
   }
 
  private:
@@ -36,6 +39,7 @@ class ThreadPool {
   };
   void run_on_all(Call call);
   void work(int worker);
+  void stop();
   void call(int worker);
 
   Call call_;
@@ -48,7 +52,8 @@ class ThreadPool {
   std::vector<std::thread> workers_;
 };
 
-/// The part [begin, end) of `count` items that `worker` of `workers` takes: contiguous, sizes differ by one at most.
+/// The part [begin, end) of `count` items that `worker` of `workers` takes: contiguous, sizes
+/// differ by one at most.
 struct Share {
   std::int64_t begin = 0, end = 0;
 };

@@ -78,7 +78,8 @@ TEST(ThreadPool, RefusesBadCounts) {
       ThreadPool pool(threads);
       FAIL() << threads;
     } catch (const Error& error) {
-      EXPECT_EQ(std::string(error.what()), "threads must be in 1..1024, got " + std::to_string(threads));
+      EXPECT_EQ(std::string(error.what()),
+                "threads must be in 1..1024, got " + std::to_string(threads));
     }
   }
 }

@@ -18,13 +18,16 @@ namespace {
 
 BatchOptions checked(const std::shared_ptr<const Level>& level, const BatchOptions& options) {
   CLEW_CHECK(level != nullptr, "a batch of mazes needs a level, got none");
-  CLEW_CHECK(options.worlds >= 1 && options.worlds <= 65536, "worlds must be in 1..65536, got ", options.worlds,
+  CLEW_CHECK(options.worlds >= 1 && options.worlds <= 65536, "worlds must be in 1..65536, got ",
+             options.worlds, " (maze batch)");
+  CLEW_CHECK(options.first_world >= 0, "first_world must be at least 0, got ", options.first_world,
              " (maze batch)");
-  CLEW_CHECK(options.action_repeat >= 1 && options.action_repeat <= 60, "action_repeat must be in 1..60 frames, got ",
-             options.action_repeat, " (maze batch)");
-  CLEW_CHECK(options.loop_near > 0 && options.loop_near < options.loop_far && std::isfinite(options.loop_far),
-             "loop_near and loop_far must be cells with 0 < loop_near < loop_far, got ", options.loop_near, " and ",
-             options.loop_far, " (maze batch)");
+  CLEW_CHECK(options.action_repeat >= 1 && options.action_repeat <= 60,
+             "action_repeat must be in 1..60 frames, got ", options.action_repeat, " (maze batch)");
+  CLEW_CHECK(options.loop_near > 0 && options.loop_near < options.loop_far &&
+                 std::isfinite(options.loop_far),
+             "loop_near and loop_far must be cells with 0 < loop_near < loop_far, got ",
+             options.loop_near, " and ", options.loop_far, " (maze batch)");
   return options;
 }
 
@@ -65,15 +68,17 @@ struct Batch::Impl {
   ThreadPool pool;
   std::vector<World> worlds;
   std::vector<Scratch> scratch;  // one a worker
-  World spare;                   // where a restored layout is drawn and checked before it replaces a world
-  bool is_faulty = false;        // a worker failed, so worlds may stand between two steps
+  World spare;  // where a restored layout is drawn and checked before it replaces a world
+  bool is_faulty = false;  // a worker failed, so worlds may stand between two steps
 
   std::size_t pixels() const {
-    return static_cast<std::size_t>(options.render.width) * static_cast<std::size_t>(options.render.height);
+    return static_cast<std::size_t>(options.render.width) *
+           static_cast<std::size_t>(options.render.height);
   }
 
   World& world_at(int world) {
-    CLEW_CHECK(world >= 0 && world < options.worlds, "world must be in 0..", options.worlds - 1, ", got ", world);
+    CLEW_CHECK(world >= 0 && world < options.worlds, "world must be in 0..", options.worlds - 1,
+               ", got ", world);
     return worlds[static_cast<std::size_t>(world)];
   }
 
@@ -94,8 +99,8 @@ struct Batch::Impl {
   }
 
   void render(const World& world, Scratch& own, const FrameBuffers& frame) const {
-    if (frame.rgb == nullptr && frame.depth == nullptr && frame.semantic == nullptr && frame.instance == nullptr &&
-        frame.flow == nullptr) {
+    if (frame.rgb == nullptr && frame.depth == nullptr && frame.semantic == nullptr &&
+        frame.instance == nullptr && frame.flow == nullptr) {
       return;
     }
     world.sprites(own.sprites);
@@ -109,7 +114,8 @@ struct Batch::Impl {
     if (out.final_rgb != nullptr) frame.rgb = out.final_rgb + i * 3 * pixels();
     if (out.final_depth != nullptr) frame.depth = out.final_depth + i * pixels();
     render(world, own, frame);
-    if (out.final_velocity != nullptr) write_velocity(world.lane().body, out.final_velocity + 6 * i);
+    if (out.final_velocity != nullptr)
+      write_velocity(world.lane().body, out.final_velocity + 6 * i);
   }
 
   void write(std::size_t i, const Outcome& outcome, Scratch& own, const StepBuffers& out) const {
@@ -145,7 +151,8 @@ struct Batch::Impl {
     if (out.cell != nullptr) out.cell[i] = world.cell();
     if (out.is_loop != nullptr) out.is_loop[i] = world.trail().is_loop(reach) ? 1 : 0;
     if (out.goal_distance != nullptr) {
-      const std::uint16_t steps = world.layout().goal_distance[static_cast<std::size_t>(world.cell())];
+      const std::uint16_t steps =
+          world.layout().goal_distance[static_cast<std::size_t>(world.cell())];
       out.goal_distance[i] = steps == 65535 ? -1 : steps;
     }
   }
@@ -165,8 +172,9 @@ const BatchOptions& Batch::options() const { return impl_->options; }
 void Batch::reset(Key key, const StepBuffers& out) {
   Impl& own = *impl_;
   own.is_faulty = false;
+  const auto first = static_cast<std::uint64_t>(own.options.first_world);
   own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) {
-    own.worlds[i].begin(*own.level, split(key, i), 0);
+    own.worlds[i].begin(*own.level, split(key, first + i), 0);
     own.write(i, {}, scratch, out);
   });
 }
@@ -174,15 +182,16 @@ void Batch::reset(Key key, const StepBuffers& out) {
 void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) {
   Impl& own = *impl_;
   own.check_usable();
-  CLEW_CHECK(actions.size() == own.worlds.size(), "actions must be one a world, ", own.worlds.size(), ", got ",
-             actions.size());
+  CLEW_CHECK(actions.size() == own.worlds.size(), "actions must be one a world, ",
+             own.worlds.size(), ", got ", actions.size());
   for (std::size_t i = 0; i < actions.size(); ++i) {
-    CLEW_CHECK(actions[i] >= 0 && actions[i] < kActions, "action must be in 0..", kActions - 1, ", got ", actions[i],
-               " for world ", i);
+    CLEW_CHECK(actions[i] >= 0 && actions[i] < kActions, "action must be in 0..", kActions - 1,
+               ", got ", actions[i], " for world ", i);
   }
   own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) {
     World& world = own.worlds[i];
-    const Outcome outcome = world.step(*own.level, static_cast<Action>(actions[i]), own.options.action_repeat);
+    const Outcome outcome =
+        world.step(*own.level, static_cast<Action>(actions[i]), own.options.action_repeat);
     if (outcome.is_episode_over) {
       own.write_final(i, scratch, out);
       world.begin(*own.level, world.lane().world, world.lane().episode + 1);
@@ -194,7 +203,8 @@ void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) 
 void Batch::observe(const StepBuffers& out) {
   Impl& own = *impl_;
   own.check_usable();
-  own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) { own.write(i, {}, scratch, out); });
+  own.for_each_world(
+      [&](std::size_t i, Impl::Scratch& scratch) { own.write(i, {}, scratch, out); });
 }
 
 WorldState Batch::state(int world) const {
@@ -215,7 +225,8 @@ const Layout& Batch::layout(int world) const { return impl_->world_at(world).lay
 bool Batch::is_collected(int world, int thing) const {
   const World& own = impl_->world_at(world);
   const auto things = static_cast<int>(own.layout().things.size());
-  CLEW_CHECK(thing >= 0 && thing < things, "thing must be in 0..", things - 1, ", got ", thing, " (world ", world, ")");
+  CLEW_CHECK(thing >= 0 && thing < things, "thing must be in 0..", things - 1, ", got ", thing,
+             " (world ", world, ")");
   return own.lane().is_collected(static_cast<std::size_t>(thing));
 }
 
@@ -235,7 +246,8 @@ void Batch::restore(int world, std::span<const std::byte> snapshot) {
   own.check_usable();
   World& target = own.world_at(world);
   const SnapshotView view = read_snapshot(snapshot, own.hash, own.level->name);
-  // A layout of another episode is drawn aside, so that a refused snapshot leaves the world as it was.
+  // A layout of another episode is drawn aside, so that a refused snapshot leaves the world as it
+  // was.
   const bool is_same_maze = target.lane().episode_key() == view.lane.episode_key();
   World& checked = is_same_maze ? target : own.spare;
   checked.prepare(*own.level, view.lane);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// N worlds stepped together into buffers of the caller: the one front door for training, evaluation, play and benches.
+// N worlds stepped together into buffers of the caller: the one front door for training,
+// evaluation, play and benches.
 #pragma once
 
 #include <cstddef>
@@ -16,43 +17,52 @@
 
 namespace clew::maze {
 
-/// What one step writes. All owned by the caller, all optional: null means not wanted, and costs nothing.
-/// N worlds. Image buffers are those of FrameBuffers with N in front.
+/// What one step writes. All owned by the caller, all optional: null means not wanted, and costs
+/// nothing. N worlds. Image buffers are those of FrameBuffers with N in front.
 struct StepBuffers {
   // Observation.
-  std::uint8_t* rgb = nullptr;      // [N,3,H,W] (or [N,H,W,3]) u8
-  float* depth = nullptr;           // [N,H,W] f32, cells
-  float* velocity = nullptr;        // [N,6] f32: forward, right, up in cells/s, then roll, pitch, yaw rates in turns/s
-  float* reward = nullptr;          // [N] f32: sum over the repeated frames
-  std::uint8_t* is_done = nullptr;  // [N] u8: this step ended an episode; the observation is the next episode's first
+  std::uint8_t* rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8
+  float* depth = nullptr;       // [N,H,W] f32, cells
+  float* velocity =
+      nullptr;  // [N,6] f32: forward, right, up in cells/s, then roll, pitch, yaw rates in turns/s
+  float* reward = nullptr;  // [N] f32: sum over the repeated frames
+  std::uint8_t* is_done =
+      nullptr;  // [N] u8: this step ended an episode; the observation is the next episode's first
   std::int32_t* last_action = nullptr;  // [N] i32; -1 on the first observation of an episode
   // The last observation of an episode that ended in this step; untouched where is_done is 0.
   std::uint8_t* final_rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8
   float* final_depth = nullptr;       // [N,H,W] f32
   float* final_velocity = nullptr;    // [N,6] f32
   // Labels.
-  float* position = nullptr;           // [N,2] f32: x, y in cells
-  float* heading = nullptr;            // [N] f32: turns in [0,1)
-  std::int32_t* cell = nullptr;        // [N] i32: y * width + x
+  float* position = nullptr;            // [N,2] f32: x, y in cells
+  float* heading = nullptr;             // [N] f32: turns in [0,1)
+  std::int32_t* cell = nullptr;         // [N] i32: y * width + x
   std::uint8_t* depth_class = nullptr;  // [N,4,16] u8 in 0..7 (SYSTEMS.md 8.2)
-  std::uint8_t* is_loop = nullptr;     // [N] u8: loop closure (SYSTEMS.md 8.2); never across a respawn's jump
-  std::uint8_t* semantic = nullptr;    // [N,H,W] u8
-  std::uint16_t* instance = nullptr;   // [N,H,W] u16
-  float* flow = nullptr;               // [N,2,H,W] f32
-  std::int32_t* goal_distance = nullptr;  // [N] i32: cells' walk to the goal; -1 where there is no way
-  std::uint8_t* event = nullptr;       // [N] u8: bits of Event that happened in this step
+  std::uint8_t* is_loop =
+      nullptr;  // [N] u8: loop closure (SYSTEMS.md 8.2); never across a respawn's jump
+  std::uint8_t* semantic = nullptr;   // [N,H,W] u8
+  std::uint16_t* instance = nullptr;  // [N,H,W] u16
+  float* flow = nullptr;              // [N,2,H,W] f32
+  std::int32_t* goal_distance =
+      nullptr;                    // [N] i32: cells' walk to the goal; -1 where there is no way
+  std::uint8_t* event = nullptr;  // [N] u8: bits of Event that happened in this step
 };
 
-enum Event : std::uint8_t { kEventGoal = 1, kEventFruit = 2, kEventRespawn = 4, kEventEpisodeEnd = 8 };
+enum Event : std::uint8_t {
+  kEventGoal = 1,
+  kEventFruit = 2,
+  kEventRespawn = 4,
+  kEventEpisodeEnd = 8
+};
 
 struct BatchOptions {
-  int worlds = 1;             // 1..65536
-  int first_world = 0;        // world i of this batch is world first_world + i of the key: a batch may be a share
-                              // of a larger one
-  int threads = 1;            // worker threads, counting the caller
+  int worlds = 1;       // 1..65536
+  int first_world = 0;  // world i of this batch is world first_world + i of the key: a batch may be
+                        // a share of a larger one
+  int threads = 1;  // worker threads, counting the caller
   RenderOptions render;
   bool is_planar = true;
-  int action_repeat = 4;      // frames at 60 a second that one step lasts, 1..60
+  int action_repeat = 4;              // frames at 60 a second that one step lasts, 1..60
   float loop_near = 1, loop_far = 2;  // eta 1 and eta 2 of the loop label, cells
 };
 
@@ -67,11 +77,12 @@ struct WorldState {
   int episode_goals = 0;
 };
 
-/// Worlds keep their own keys: the bytes of world i depend on (level, key, i, its actions) alone, never on N,
-/// on threads or on what the instance did before the last reset.
+/// Worlds keep their own keys: the bytes of world i depend on (level, key, i, its actions) alone,
+/// never on N, on threads or on what the instance did before the last reset.
 class Batch {
  public:
-  Batch(std::shared_ptr<const Level> level, const BatchOptions& options);  // bad options: clew::Error
+  Batch(std::shared_ptr<const Level> level,
+        const BatchOptions& options);  // bad options: clew::Error
   ~Batch();
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
@@ -83,21 +94,25 @@ class Batch {
   /// Starts episode 0 of every world: world i from split(key, first_world + i), its episode e
   /// from split(key, first_world + i, e). Blocks.
   void reset(Key key, const StepBuffers& out);
-  /// Steps every world by one action each. actions [N] in 0..7, or clew::Error naming the world and nothing stepped.
-  /// A world whose episode ends starts the next one at once. A fault in a worker is rethrown here. Blocks.
+  /// Steps every world by one action each. actions [N] in 0..7, or clew::Error naming the world and
+  /// nothing stepped. A world whose episode ends starts the next one at once. A fault in a worker
+  /// is rethrown here. Blocks.
   void step(std::span<const std::int32_t> actions, const StepBuffers& out);
   /// Writes the present observation and labels without stepping (reward, is_done and event are 0).
   void observe(const StepBuffers& out);
 
   WorldState state(int world) const;
-  const Layout& layout(int world) const;  // valid until the next call that steps, resets or restores
+  const Layout& layout(
+      int world) const;  // valid until the next call that steps, resets or restores
   bool is_collected(int world, int thing) const;
 
-  /// Everything that world needs to go on, as plain bytes: versioned, checksummed, bound to the level's contents.
+  /// Everything that world needs to go on, as plain bytes: versioned, checksummed, bound to the
+  /// level's contents.
   std::vector<std::byte> snapshot(int world) const;
   /// The same into a caller's buffer that is reused; does not allocate once it is large enough.
   void snapshot(int world, std::vector<std::byte>& out) const;
-  /// Puts a snapshot of this level into `world`. Anything else: clew::Error, and the world is as it was.
+  /// Puts a snapshot of this level into `world`. Anything else: clew::Error, and the world is as it
+  /// was.
   void restore(int world, std::span<const std::byte> snapshot);
   /// Makes world `to` continue exactly as world `from` would.
   void fork(int from, int to);

@@ -10,7 +10,8 @@
 namespace clew::maze {
 namespace {
 
-constexpr float kTrailUnits = 128;  // a cell; 255 cells and their differences fit 16 bits with a sign
+constexpr float kTrailUnits =
+    128;  // a cell; 255 cells and their differences fit 16 bits with a sign
 
 // Both are exact: a difference fits 16 bits, a sum of two squares 31.
 inline std::int32_t distance2(std::int16_t x, std::int16_t y, std::int16_t x0, std::int16_t y0) {
@@ -23,7 +24,8 @@ inline std::int32_t distance2(std::int16_t x, std::int16_t y, std::int16_t x0, s
 void depth_classes(std::span<const float> depth, int width, int height, std::uint8_t* out) {
   CLEW_ASSERT(depth.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   for (int row = 0; row < kDepthRows; ++row) {
-    const float* line = depth.data() + static_cast<std::ptrdiff_t>((33 + 26 * row) * height / 168) * width;
+    const float* line =
+        depth.data() + static_cast<std::ptrdiff_t>((33 + 26 * row) * height / 168) * width;
     for (int column = 0; column < kDepthColumns; ++column) {
       const float d = line[(5 + 10 * column) * width / 168];
       int c = 0;
@@ -58,7 +60,8 @@ bool Trail::is_loop(const Reach& reach) const {
   const auto last = static_cast<std::ptrdiff_t>(x_.size()) - 1;
   const std::int16_t *x = x_.data(), *y = y_.data();
   const std::int16_t x0 = x[last], y0 = y[last];
-  // Any pair t' < t'' will do, so the latest far point leaves the most room for a near one before it.
+  // Any pair t' < t'' will do, so the latest far point leaves the most room for a near one before
+  // it.
   std::ptrdiff_t far = last - 1;
   while (far > 0 && distance2(x[far], y[far], x0, y0) < reach.far2) --far;
   // Blocks without an early way out, which compilers turn into vector code; the last one is short.

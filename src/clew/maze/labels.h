@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels computed beside the observation: depth classes from a depth image, loop closure from the trail of a life.
+// Labels computed beside the observation: depth classes from a depth image, loop closure from the
+// trail of a life.
 #pragma once
 
 #include <array>
@@ -12,20 +13,23 @@ namespace clew::maze {
 
 constexpr int kDepthRows = 4, kDepthColumns = 16, kDepthClasses = 8;
 
-/// Class k holds the depths from kDepthEdges[k - 1] to kDepthEdges[k], in cells; class 0 is the nearest.
-/// SYSTEMS.md 8.2: classes are cut from D^10 at {.05, .175, .3, .425, .55, .675, .8}, D being the Z-buffer in [0,1]
-/// of a perspective view: D = 1 - near / depth for a far plane at infinity. So edge = near / (1 - cut^(1/10)).
-/// near = kDepthNear spreads the classes over what is seen in a maze (docs/maze.md has the shares).
+/// Class k holds the depths from kDepthEdges[k - 1] to kDepthEdges[k], in cells; class 0 is the
+/// nearest. SYSTEMS.md 8.2: classes are cut from D^10 at {.05, .175, .3, .425, .55, .675, .8}, D
+/// being the Z-buffer in [0,1] of a perspective view: D = 1 - near / depth for a far plane at
+/// infinity. So edge = near / (1 - cut^(1/10)). near = kDepthNear spreads the classes over what is
+/// seen in a maze (docs/maze.md has the shares).
 constexpr float kDepthNear = 0.1F;  // cells
 constexpr std::array<float, kDepthClasses - 1> kDepthEdges = {0.386F, 0.625F, 0.882F, 1.219F,
                                                               1.723F, 2.594F, 4.532F};
 
-/// depth [H,W] f32 cells -> out [4,16] u8 in 0..7. Samples where the original crops and subsamples 84x84: rows 16, 29,
-/// 42, 55 and columns 2, 7, ..., 77, at the same relative positions of any other size.
+/// depth [H,W] f32 cells -> out [4,16] u8 in 0..7. Samples where the original crops and subsamples
+/// 84x84: rows 16, 29, 42, 55 and columns 2, 7, ..., 77, at the same relative positions of any
+/// other size.
 void depth_classes(std::span<const float> depth, int width, int height, std::uint8_t* out);
 
-/// Where a player has been since it last appeared, one point a step. Positions are kept to 1/128 cell, and a point equal
-/// to the one before it is not kept again (which changes no label): at most 4 bytes a step, nothing while it stands.
+/// Where a player has been since it last appeared, one point a step. Positions are kept to 1/128
+/// cell, and a point equal to the one before it is not kept again (which changes no label): at most
+/// 4 bytes a step, nothing while it stands.
 class Trail {
  public:
   /// Keeps its memory.
@@ -33,8 +37,9 @@ class Trail {
   void append(float x, float y);  // cells, in [0, 255]
   std::size_t size() const { return x_.size(); }
 
-  /// Loop closure at the last point p_t (SYSTEMS.md 8.2): there are t' < t'' < t with |p_t - p_t'| <= near and
-  /// |p_t - p_t''| >= far. Distances are between kept positions, compared exactly. False for an empty trail.
+  /// Loop closure at the last point p_t (SYSTEMS.md 8.2): there are t' < t'' < t with |p_t - p_t'|
+  /// <= near and |p_t - p_t''| >= far. Distances are between kept positions, compared exactly.
+  /// False for an empty trail.
   struct Reach {
     std::int32_t near2 = 0, far2 = 0;  // squares, in units of 1/128 cell
   };

@@ -11,12 +11,13 @@ namespace clew::maze {
 namespace {
 
 constexpr float kFrame = 1.0F / kFramesPerSecond;  // s
-// Ground movement in the manner of the Quake engines behind DeepMind Lab: friction takes a share of the speed, then the
-// wished direction gains up to kGain until it reaches the top speed. 0 to 3.2 cells/s in 7 frames, 3.2 to 0.6 in 16.
-constexpr float kFriction = 0.1F;              // of the speed, a frame
-constexpr float kGain = 0.2F * kTopSpeed;      // cells/s, a frame
-constexpr float kStopSpeed = 0.02F;            // cells/s; slower than this without a push is standing still
-constexpr std::int32_t kTurnTop = 25'053'692;  // 0.35 turns/s / 60, in turns of 2^32; even
+// Ground movement in the manner of the Quake engines behind DeepMind Lab: friction takes a share of
+// the speed, then the wished direction gains up to kGain until it reaches the top speed. 0 to 3.2
+// cells/s in 7 frames, 3.2 to 0.6 in 16.
+constexpr float kFriction = 0.1F;          // of the speed, a frame
+constexpr float kGain = 0.2F * kTopSpeed;  // cells/s, a frame
+constexpr float kStopSpeed = 0.02F;  // cells/s; slower than this without a push is standing still
+constexpr std::int32_t kTurnTop = 25'053'976;  // 0.35 turns/s / 60, in turns of 2^32; even
 constexpr std::int32_t kTurnGain = kTurnTop / 2;
 
 struct Push {
@@ -54,7 +55,8 @@ void accelerate(const Push& push, Body& body) {
   body.velocity_y = vy;
 }
 
-// Pushes the body out along (dx, dy), from a point at distance `distance` < radius, and stops its motion towards it.
+// Pushes the body out along (dx, dy), from a point at distance `distance` < radius, and stops its
+// motion towards it.
 void push_from_point(float dx, float dy, float radius, Body& body) {
   const float distance2 = dx * dx + dy * dy;
   float nx = 1, ny = 0;
@@ -72,8 +74,9 @@ void push_from_point(float dx, float dy, float radius, Body& body) {
   }
 }
 
-// Pushes the body out of the walls around its cell. The radius is below half a cell, so within one cell the two axes
-// do not meet and at most one corner is near; pushing out of it cannot reach another wall. One pass is exact.
+// Pushes the body out of the walls around its cell. The radius is below half a cell, so within one
+// cell the two axes do not meet and at most one corner is near; pushing out of it cannot reach
+// another wall. One pass is exact.
 void push_from_walls(const Grid& grid, Cell cell, Body& body) {
   constexpr float r = kPlayerRadius;
   const auto left = static_cast<float>(cell.x), top = static_cast<float>(cell.y);
@@ -94,13 +97,15 @@ void push_from_walls(const Grid& grid, Cell cell, Body& body) {
     body.y = top + (1 - r);
     body.velocity_y = std::min(body.velocity_y, 0.0F);
   }
-  // The end of a wall that belongs to other cells. A wall of this cell at the corner has already kept the body away.
+  // The end of a wall that belongs to other cells. A wall of this cell at the corner has already
+  // kept the body away.
   const bool is_east = body.x - left > 0.5F, is_south = body.y - top > 0.5F;
   const float dx = body.x - (is_east ? left + 1 : left), dy = body.y - (is_south ? top + 1 : top);
   if (dx * dx + dy * dy >= r * r) return;
   const Side across = is_east ? kEast : kWest, along = is_south ? kSouth : kNorth;
   if ((walls >> across & 1) != 0 || (walls >> along & 1) != 0) return;
-  if (grid.has_wall(neighbour(cell, across), along) || grid.has_wall(neighbour(cell, along), across)) {
+  if (grid.has_wall(neighbour(cell, across), along) ||
+      grid.has_wall(neighbour(cell, along), across)) {
     push_from_point(dx, dy, r, body);
   }
 }
@@ -110,17 +115,20 @@ void push_from_walls(const Grid& grid, Cell cell, Body& body) {
 void move(const Grid& grid, std::span<const std::uint8_t> solids, Action action, Body& body) {
   accelerate(kPushes[static_cast<int>(action)], body);
   const float old_x = body.x, old_y = body.y;
-  // At most 0.054 cells a frame, less than the radius: the centre cannot pass a wall within one frame.
+  // At most 0.054 cells a frame, less than the radius: the centre cannot pass a wall within one
+  // frame.
   body.x += body.velocity_x * kFrame;
   body.y += body.velocity_y * kFrame;
-  // Between a solid and a wall one push may undo another; a few rounds settle it, or the body stays where it was.
+  // Between a solid and a wall one push may undo another; a few rounds settle it, or the body stays
+  // where it was.
   for (int round = 0; round < 4; ++round) {
     const Cell cell{static_cast<std::int16_t>(body.x), static_cast<std::int16_t>(body.y)};
     CLEW_ASSERT(grid.contains(cell));
     push_from_walls(grid, cell, body);
     if (solids.empty() || solids[static_cast<std::size_t>(grid.index(cell))] == 0) return;
     constexpr float reach = kPlayerRadius + kSolidRadius;
-    const float dx = body.x - (static_cast<float>(cell.x) + 0.5F), dy = body.y - (static_cast<float>(cell.y) + 0.5F);
+    const float dx = body.x - (static_cast<float>(cell.x) + 0.5F),
+                dy = body.y - (static_cast<float>(cell.y) + 0.5F);
     // A little slack, or rounding would push for ever.
     if (dx * dx + dy * dy >= reach * reach - 1e-5F) return;
     push_from_point(dx, dy, reach, body);
@@ -131,7 +139,9 @@ void move(const Grid& grid, std::span<const std::uint8_t> solids, Action action,
 }
 
 bool is_clear(const Grid& grid, std::span<const std::uint8_t> solids, float x, float y) {
-  if (!(x >= 0 && y >= 0 && x < static_cast<float>(grid.width) && y < static_cast<float>(grid.height))) return false;
+  if (!(x >= 0 && y >= 0 && x < static_cast<float>(grid.width) &&
+        y < static_cast<float>(grid.height)))
+    return false;
   const Cell centre{static_cast<std::int16_t>(x), static_cast<std::int16_t>(y)};
   const auto is_near = [&](float left, float top, float right, float bottom, float radius) {
     const float dx = x - std::clamp(x, left, right), dy = y - std::clamp(y, top, bottom);

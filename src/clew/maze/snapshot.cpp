@@ -30,22 +30,25 @@ void write_snapshot(const World& world, std::uint64_t level, std::vector<std::by
   std::memcpy(out.data(), &header, sizeof(SnapshotHeader));
 }
 
-SnapshotView read_snapshot(std::span<const std::byte> bytes, std::uint64_t level, const std::string& level_name) {
+SnapshotView read_snapshot(std::span<const std::byte> bytes, std::uint64_t level,
+                           const std::string& level_name) {
   constexpr std::size_t fixed = sizeof(SnapshotHeader) + sizeof(Lane);
   const SnapshotHeader wanted;
   SnapshotHeader header;
-  CLEW_CHECK(bytes.size() >= sizeof(SnapshotHeader), "a maze snapshot has at least ", fixed, " bytes, got ",
-             bytes.size());
+  CLEW_CHECK(bytes.size() >= sizeof(SnapshotHeader), "a maze snapshot has at least ", fixed,
+             " bytes, got ", bytes.size());
   std::memcpy(&header, bytes.data(), sizeof(SnapshotHeader));
   CLEW_CHECK(header.magic == wanted.magic, "these ", bytes.size(),
              " bytes are not a maze snapshot of a machine of this byte order");
   CLEW_CHECK(header.version == wanted.version && header.lane_bytes == wanted.lane_bytes,
-             "this maze snapshot is of version ", header.version, ", wanted version ", wanted.version);
+             "this maze snapshot is of version ", header.version, ", wanted version ",
+             wanted.version);
   CLEW_CHECK(header.level == level, "this maze snapshot is of another level than '", level_name,
              "' or of other contents of it");
-  CLEW_CHECK(bytes.size() >= fixed && header.trail_bytes == bytes.size() - fixed && header.trail_bytes % 4 == 0,
-             "this maze snapshot should have ", header.trail_bytes, " bytes after the first ", fixed, ", got ",
-             bytes.size(), " in all");
+  CLEW_CHECK(bytes.size() >= fixed && header.trail_bytes == bytes.size() - fixed &&
+                 header.trail_bytes % 4 == 0,
+             "this maze snapshot should have ", header.trail_bytes, " bytes after the first ",
+             fixed, ", got ", bytes.size(), " in all");
   const auto body = bytes.subspan(sizeof(SnapshotHeader));
   CLEW_CHECK(header.checksum == checksum_of(header, body),
              "this maze snapshot was altered: its checksum does not fit its contents");

@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "clew/core/error.h"
 #include "clew/maze/batch.h"
 
 namespace clew::maze {
 namespace {
 
 constexpr std::uint16_t kNoThing = 65535;
-constexpr std::uint64_t kSpawnPart = 0x737061776e;  // draw_layout splits the same key by small numbers
+constexpr std::uint64_t kSpawnPart =
+    0x737061776e;  // draw_layout splits the same key by small numbers
 
 float reward_of(const Rules& rules, ThingKind kind) {
   switch (kind) {
@@ -41,7 +43,8 @@ void World::draw(const Level& level, Key episode) {
   is_drawn_ = false;  // should draw_layout throw
   draw_layout(level, episode, layout_);
   const Grid& grid = *layout_.grid;
-  const std::size_t cells = static_cast<std::size_t>(grid.width) * static_cast<std::size_t>(grid.height);
+  const std::size_t cells =
+      static_cast<std::size_t>(grid.width) * static_cast<std::size_t>(grid.height);
   const std::size_t things = layout_.things.size();
   CLEW_ASSERT(things <= kMaxThings);
   thing_at_.assign(cells, kNoThing);
@@ -50,7 +53,8 @@ void World::draw(const Level& level, Key episode) {
   sprites_.clear();
   for (std::size_t i = 0; i < things; ++i) {
     const Thing& thing = layout_.things[i];
-    sprites_.push_back({static_cast<float>(thing.cell.x) + 0.5F, static_cast<float>(thing.cell.y) + 0.5F, thing.kind,
+    sprites_.push_back({static_cast<float>(thing.cell.x) + 0.5F,
+                        static_cast<float>(thing.cell.y) + 0.5F, thing.kind,
                         static_cast<std::uint16_t>(kInstanceThing + i)});
     const auto at = static_cast<std::size_t>(grid.index(thing.cell));
     thing_next_[i] = thing_at_[at];
@@ -107,7 +111,8 @@ Outcome World::step(const Level& level, Action action, int frames) {
 
 void World::touch(const Rules& rules, Outcome& outcome) {
   // What is in another cell is out of reach: things stand at the centres of cells.
-  for (std::size_t i = thing_at_[static_cast<std::size_t>(cell())]; i != kNoThing; i = thing_next_[i]) {
+  for (std::size_t i = thing_at_[static_cast<std::size_t>(cell())]; i != kNoThing;
+       i = thing_next_[i]) {
     const ThingKind kind = layout_.things[i].kind;
     if (kind == ThingKind::kSolid || lane_.is_collected(i)) continue;
     const float dx = lane_.body.x - sprites_[i].x, dy = lane_.body.y - sprites_[i].y;
@@ -142,10 +147,13 @@ bool World::accepts(const Level& level, const Lane& lane) const {
   if (lane.episode < 0 || lane.frame < 0 || lane.frame >= level.rules.episode_frames) return false;
   if (lane.respawns < 0 || lane.goals < 0 || !std::isfinite(lane.episode_reward)) return false;
   if (lane.last_action < -1 || lane.last_action >= kActions || lane.unused != 0) return false;
-  if (!(body.velocity_x * body.velocity_x + body.velocity_y * body.velocity_y <= top * top)) return false;
+  if (!(body.velocity_x * body.velocity_x + body.velocity_y * body.velocity_y <= top * top))
+    return false;
   if (!(std::fabs(body.turn_rate()) <= kTopTurnRate * 1.001F)) return false;
-  const auto width = static_cast<float>(layout_.grid->width), height = static_cast<float>(layout_.grid->height);
-  if (!(lane.previous_x >= 0 && lane.previous_x < width && lane.previous_y >= 0 && lane.previous_y < height)) {
+  const auto width = static_cast<float>(layout_.grid->width),
+             height = static_cast<float>(layout_.grid->height);
+  if (!(lane.previous_x >= 0 && lane.previous_x < width && lane.previous_y >= 0 &&
+        lane.previous_y < height)) {
     return false;
   }
   return is_clear(*layout_.grid, solids_, body.x, body.y);

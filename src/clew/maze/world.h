@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One world of a batch: the rules of an episode around the physics. It does not draw and knows no buffers.
-// Not part of the library's interface; callers use Batch.
+// One world of a batch: the rules of an episode around the physics. It does not draw and knows no
+// buffers. Not part of the library's interface; callers use Batch.
 #pragma once
 
 #include <cstddef>
@@ -18,24 +18,27 @@
 
 namespace clew::maze {
 
-/// All that a world needs to go on, besides the trail and what its level and episode key give back. Plain data without
-/// padding, so that its bytes are its value.
+/// All that a world needs to go on, besides the trail and what its level and episode key give back.
+/// Plain data without padding, so that its bytes are its value.
 struct Lane {
-  Key world;                    // split(batch key, world)
+  Key world;  // split(batch key, world)
   std::int64_t episode = 0;
-  std::int32_t frame = 0;       // since the episode began
-  std::int32_t respawns = 0;    // in this episode
-  std::int32_t goals = 0;       // in this episode
+  std::int32_t frame = 0;     // since the episode began
+  std::int32_t respawns = 0;  // in this episode
+  std::int32_t goals = 0;     // in this episode
   float episode_reward = 0;
   std::int32_t last_action = -1;
   Body body;
-  float previous_x = 0, previous_y = 0;  // the camera of the observation before; the present one after a jump
+  float previous_x = 0,
+        previous_y = 0;  // the camera of the observation before; the present one after a jump
   std::uint16_t previous_heading = 0;
   std::uint16_t unused = 0;
   std::uint64_t collected[kMaxThings / 64] = {};  // one bit a thing
 
   Key episode_key() const { return split(world, static_cast<std::uint64_t>(episode)); }
-  bool is_collected(std::size_t thing) const { return (collected[thing / 64] >> thing % 64 & 1) != 0; }
+  bool is_collected(std::size_t thing) const {
+    return (collected[thing / 64] >> thing % 64 & 1) != 0;
+  }
 };
 static_assert(std::is_trivially_copyable_v<Lane> && sizeof(Lane) <= 2048);
 static_assert(sizeof(Lane) == 16 + 5 * 4 + sizeof(Body) + 3 * 4 + kMaxThings / 8, "no padding");
@@ -52,11 +55,13 @@ class World {
  public:
   /// The world starts episode `episode` of its key.
   void begin(const Level& level, Key world, std::int64_t episode);
-  /// Moves by up to `frames` frames; stops early where the episode ends, and does not start the next one.
+  /// Moves by up to `frames` frames; stops early where the episode ends, and does not start the
+  /// next one.
   Outcome step(const Level& level, Action action, int frames);
   /// Draws the layout of `lane`'s episode, unless it is there already. The lane itself stays.
   void prepare(const Level& level, const Lane& lane);
-  /// Is this a state that a world of this level with the present layout can be in? The trail is not looked at.
+  /// Is this a state that a world of this level with the present layout can be in? The trail is not
+  /// looked at.
   bool accepts(const Level& level, const Lane& lane) const;
   /// Goes on from `lane`, whose layout is the present one, and from its trail's bytes.
   void resume(const Lane& lane, std::span<const std::byte> trail);
@@ -82,10 +87,10 @@ class World {
   Key drawn_;
   bool is_drawn_ = false;
   Layout layout_;
-  std::vector<Sprite> sprites_;           // of all things, in their order
-  std::vector<std::uint16_t> thing_at_;   // [cells] the first thing in a cell, or kNoThing
+  std::vector<Sprite> sprites_;            // of all things, in their order
+  std::vector<std::uint16_t> thing_at_;    // [cells] the first thing in a cell, or kNoThing
   std::vector<std::uint16_t> thing_next_;  // [things] the next thing in the same cell, or kNoThing
-  std::vector<std::uint8_t> solids_;      // [cells] 1 where a solid stands; empty when there is none
+  std::vector<std::uint8_t> solids_;  // [cells] 1 where a solid stands; empty when there is none
 };
 
 }  // namespace clew::maze
