@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// One ray, one pixel, one object at a time. Every float operation is written out in the order that the
+// fast kernel uses, since results must agree to the last bit.
+#include "clew/maze/render_reference.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "clew/core/turns.h"
+#include "clew/maze/render_model.h"
+#include "clew/maze/textures.h"
+
+namespace clew::maze {
+namespace {
+
+struct Point {
+  float x, y;
+};
+
+struct WallHit {
+  float depth;
+  std::uint32_t column;     // where the texture column begins in Textures::walls
+  std::uint32_t half_step;  // texel rows a half pixel row, in units of 1/2048
+  int pairs;                // how many row pairs, from the horizon out, show the wall
+  int light;
+};
+
+struct Pixel {
+  std::uint8_t colour;  // palette index
+  int light;
+  float depth;
+  std::uint8_t semantic;
+  std::uint16_t instance;
+};
+
+float away_from_zero(float slope) { return std::fabs(slope) < kLeastSlope ? kLeastSlope : slope; }
+
+class Reference {
+ public:
+  Reference(const View& view, const Grid& grid, const Camera& camera)
+      : view_(view), grid_(grid), eye_{camera.x, camera.y}, forward_(direction_of(camera.heading)) {}
+
+  WallHit cast(float slope) const {
+    const float dx = away_from_zero(forward_.x - slope * forward_.y);
+    const float dy = away_from_zero(forward_.y + slope * forward_.x);
+    const float inverse_x = 1 / dx, inverse_y = 1 / dy;
+    Cell cell = {static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.x), 0, grid_.width - 1)),
+                 static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.y), 0, grid_.height - 1))};
+    while (true) {
+      // Where the ray leaves the cell: through its east or west side, or through its north or south side?
+      const float tx = (static_cast<float>(cell.x + (dx > 0 ? 1 : 0)) - eye_.x) * inverse_x;
+      const float ty = (static_cast<float>(cell.y + (dy > 0 ? 1 : 0)) - eye_.y) * inverse_y;
+      const bool is_x = tx < ty;
+      const Side side = is_x ? (dx > 0 ? kEast : kWest) : (dy > 0 ? kSouth : kNorth);
+      if (!grid_.has_wall(cell, side)) {
+        cell = neighbour(cell, side);
+        continue;
+      }
+      WallHit hit;
+      hit.depth = std::max(is_x ? tx : ty, kNearest);
+      const float along = is_x ? (eye_.y + hit.depth * dy) - static_cast<float>(cell.y)
+                               : (eye_.x + hit.depth * dx) - static_cast<float>(cell.x);
+      int texel = std::clamp(static_cast<int>(along * 64), 0, 63);
+      if (side == kSouth || side == kWest) texel = 63 - texel;  // left to right as the viewer sees it
+      // Texels a pixel, up and down and (more on a slanted wall) sideways: their mean picks the version.
+      const float texels = hit.depth * (64 / view_.focal);
+      const float footprint = texels * (0.5F + 0.5F * std::fabs(is_x ? inverse_x : inverse_y));
+      const int exponent = static_cast<int>(std::bit_cast<std::uint32_t>(footprint) >> 23) - 127;
+      const int level = std::clamp(exponent, 0, kWallMips - 1);
+      hit.column = Textures::wall_column(grid_.faces[static_cast<std::size_t>(grid_.index(cell) * 4 + side)],
+                                         static_cast<std::uint32_t>(level), static_cast<std::uint32_t>(texel));
+      hit.half_step = static_cast<std::uint32_t>(std::min(hit.depth * (kTexelScale / view_.focal), 65535.0F));
+      const float half_rows = view_.focal * 0.5F / hit.depth;
+      hit.pairs = std::min(static_cast<int>(half_rows + (view_.is_odd ? 1.0F : 0.5F)), view_.pairs);
+      hit.light = static_cast<int>((is_x ? kLightEastWest : kLightNorthSouth) / (1 + kFade * hit.depth));
+      return hit;
+    }
+  }
+
+  Pixel background(const WallHit& hit, int row, int column) const {
+    const bool is_lower = row >= view_.height / 2;
+    const int pair = is_lower ? row - view_.height / 2 : (view_.height + 1) / 2 - 1 - row;
+    if (pair < hit.pairs) {
+      const auto rows = static_cast<std::uint32_t>(2 * pair + (view_.is_odd ? 0 : 1));
+      const std::uint32_t texel = (rows * hit.half_step & 0xffff) >> 11;
+      return {textures().walls[hit.column + texel + (is_lower ? 0 : 32)], hit.light, hit.depth, 2, 2};
+    }
+    const auto at = static_cast<std::size_t>(pair);
+    const float scale = view_.pair_depth[at] * kFloorUnit;
+    const int first = column / kSegment * kSegment;
+    const float slope = view_.column_slope[static_cast<std::size_t>(first)];
+    const int x = round_to_int(eye_.x * kFloorUnit + scale * (forward_.x - slope * forward_.y)) +
+                  (column - first) * round_to_int(scale / view_.focal * (0.0F - forward_.y));
+    const int y = round_to_int(eye_.y * kFloorUnit + scale * (forward_.y + slope * forward_.x)) +
+                  (column - first) * round_to_int(scale / view_.focal * forward_.x);
+    const auto texel = static_cast<std::size_t>((y >> 10 & 7) * 8 + (x >> 10 & 7));
+    const Textures::FloorPattern& pattern = textures().floors[view_.pair_mip[at]];
+    const int light = view_.pair_light[at];
+    if (!is_lower) return {pattern.ceiling[texel], light, view_.pair_depth[at], 0, 0};
+    const Cell cell = {static_cast<std::int16_t>(std::clamp(x >> 13, 0, grid_.width - 1)),
+                       static_cast<std::int16_t>(std::clamp(y >> 13, 0, grid_.height - 1))};
+    const std::size_t floor = grid_.floors[static_cast<std::size_t>(grid_.index(cell))];
+    const int lightness = (pattern.low[texel] >> floor & 1) + 2 * (pattern.high[texel] >> floor & 1);
+    return {static_cast<std::uint8_t>(textures().floor_base[floor] + lightness), light,
+            view_.pair_depth[at], 1, 1};
+  }
+
+  // Draws the solid over the pixel where it is nearer.
+  void draw(const Solid& solid, const Sprite& sprite, float slope_right, float slope_down, Pixel& pixel) const {
+    const float rel_x = sprite.x - eye_.x, rel_y = sprite.y - eye_.y;
+    const float centre_forward = rel_x * forward_.x + rel_y * forward_.y;
+    const float centre_right = rel_y * forward_.x - rel_x * forward_.y;
+    const float top = 0.5F - solid.top, bottom = 0.5F - solid.bottom;  // down from the eye
+    float depth, n_right, n_down, n_forward;  // of the point hit; the normal has length 1
+    float height;                             // 0 at the bottom of the solid, 1 at its top
+    if (solid.form == Solid::kEllipsoid) {
+      // Squeezed so that it is a sphere.
+      const float squeeze = 2 * solid.radius / (bottom - top);
+      const float centre_down = 0.5F * (top + bottom) * squeeze;
+      const float down = slope_down * squeeze;
+      const float a = (slope_right * slope_right + 1) + down * down;
+      const float b = (slope_right * centre_right + centre_forward) + down * centre_down;
+      const float c = ((centre_right * centre_right + centre_forward * centre_forward) -
+                       solid.radius * solid.radius) + centre_down * centre_down;
+      const float discriminant = b * b - a * c;
+      if (!(discriminant > 0 && c > 0)) return;
+      depth = (b - std::sqrt(discriminant)) / a;
+      const float inverse = 1 / solid.radius;
+      n_right = (slope_right * depth - centre_right) * inverse;
+      n_down = (down * depth - centre_down) * inverse;
+      n_forward = (depth - centre_forward) * inverse;
+      height = 0.5F - 0.5F * n_down;
+    } else {
+      const float a = slope_right * slope_right + 1;
+      const float b = slope_right * centre_right + centre_forward;
+      const float c = (centre_right * centre_right + centre_forward * centre_forward) -
+                      solid.radius * solid.radius;
+      const float discriminant = b * b - a * c;
+      if (!(discriminant > 0 && c > 0)) return;
+      const float root = std::sqrt(discriminant);
+      depth = (b - root) / a;
+      const float at = slope_down * depth;
+      const float inverse = 1 / solid.radius;
+      n_right = (slope_right * depth - centre_right) * inverse;
+      n_down = 0;
+      n_forward = (depth - centre_forward) * inverse;
+      height = (bottom - at) / (bottom - top);
+      if (at > bottom) return;
+      if (at < top) {
+        // Over its edge: perhaps on to its lid, when that is below the eye.
+        if (!(slope_down > 0 && top > 0)) return;
+        depth = top / slope_down;
+        if (!(depth * a < b + root)) return;
+        n_right = 0, n_down = -1, n_forward = 0;
+        height = 1;
+      }
+    }
+    if (!(depth > kNearest && depth < pixel.depth)) return;
+    const float facing = (n_right * kLampRight + n_down * kLampDown) + n_forward * kLampForward;
+    const float light = (kAmbient + kDiffuse * std::max(facing, 0.0F)) * (kLightEastWest / (1 + kFade * depth));
+    bool is_second = false;
+    if (solid.pattern == Solid::kBands) {
+      is_second = (static_cast<int>(height * 5) & 1) != 0;
+    } else if (solid.pattern == Solid::kDots) {
+      const int u = static_cast<int>(n_right * 5 + 8), v = static_cast<int>(height * 7);
+      is_second = ((u + v) & 3) == 0 && (v & 1) != 0;
+    }
+    pixel = {solid.colour[is_second ? 1 : 0], static_cast<int>(light), depth,
+             static_cast<std::uint8_t>(kSemanticThing + static_cast<int>(sprite.kind)), sprite.instance};
+  }
+
+ private:
+  // To the nearest integer, halves to the even one.
+  static int round_to_int(float x) { return static_cast<int>(std::nearbyint(x)); }
+
+  const View& view_;
+  const Grid& grid_;
+  Point eye_;
+  Direction forward_;
+};
+
+// Where the pixel's point was in the previous view, minus where it is now.
+Point flow_of(const View& view, const Camera& camera, const Camera& previous, float slope_right,
+              float slope_down, float depth) {
+  const Direction now = direction_of(camera.heading), then = direction_of(previous.heading);
+  const float right = slope_right * depth;
+  const float x = (camera.x + now.x * depth) - now.y * right;
+  const float y = (camera.y + now.y * depth) + now.x * right;
+  const float rel_x = x - previous.x, rel_y = y - previous.y;
+  const float old_depth = rel_x * then.x + rel_y * then.y;
+  const float old_right = rel_y * then.x - rel_x * then.y;
+  if (!(old_depth > 0)) {
+    return {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::quiet_NaN()};
+  }
+  const float down = slope_down * depth;
+  return {(old_right / old_depth - slope_right) * view.focal, (down / old_depth - slope_down) * view.focal};
+}
+
+}  // namespace
+
+void render_reference(const RenderOptions& options, const Grid& grid, std::span<const Sprite> sprites,
+                      const Camera& camera, const Camera& previous, const FrameBuffers& out) {
+  const View view(options);
+  const Textures& looks = textures();
+  const Reference reference(view, grid, camera);
+  const auto pixels = static_cast<std::size_t>(view.width) * static_cast<std::size_t>(view.height);
+  for (int column = 0; column < view.width; ++column) {
+    const float slope_right = view.column_slope[static_cast<std::size_t>(column)];
+    const WallHit hit = reference.cast(slope_right);
+    for (int row = 0; row < view.height; ++row) {
+      const float slope_down = view.row_slope[static_cast<std::size_t>(row)];
+      Pixel pixel = reference.background(hit, row, column);
+      for (const Sprite& sprite : sprites) {
+        for (const Solid& solid : solids_of(sprite.kind)) {
+          reference.draw(solid, sprite, slope_right, slope_down, pixel);
+        }
+      }
+      const auto at = static_cast<std::size_t>(row * view.width + column);
+      if (out.rgb != nullptr) {
+        const std::size_t step = out.is_planar ? pixels : 1, start = out.is_planar ? at : 3 * at;
+        out.rgb[start] = static_cast<std::uint8_t>(looks.red[pixel.colour] * pixel.light >> 8);
+        out.rgb[start + step] = static_cast<std::uint8_t>(looks.green[pixel.colour] * pixel.light >> 8);
+        out.rgb[start + 2 * step] = static_cast<std::uint8_t>(looks.blue[pixel.colour] * pixel.light >> 8);
+      }
+      if (out.depth != nullptr) out.depth[at] = pixel.depth;
+      if (out.semantic != nullptr) out.semantic[at] = pixel.semantic;
+      if (out.instance != nullptr) out.instance[at] = pixel.instance;
+      if (out.flow != nullptr) {
+        const Point flow = flow_of(view, camera, previous, slope_right, slope_down, pixel.depth);
+        out.flow[at] = flow.x;
+        out.flow[pixels + at] = flow.y;
+      }
+    }
+  }
+}
+
+}  // namespace clew::maze
