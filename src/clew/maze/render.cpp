@@ -17,7 +17,8 @@ struct Renderer::Tables {
   View view;
 };
 
-Renderer::Renderer(const RenderOptions& options) : tables_(std::make_unique<const Tables>(options)) {}
+Renderer::Renderer(const RenderOptions& options)
+    : tables_(std::make_unique<const Tables>(options)) {}
 Renderer::~Renderer() = default;
 
 const RenderOptions& Renderer::options() const { return tables_->options; }
@@ -26,8 +27,8 @@ void Renderer::render(const Grid& grid, std::span<const Sprite> sprites, const C
                       const Camera& previous, const FrameBuffers& out) const {
   CLEW_CHECK(camera.x >= 0 && camera.y >= 0 && camera.x <= static_cast<float>(grid.width) &&
                  camera.y <= static_cast<float>(grid.height),
-             "the camera must be inside the maze of ", grid.width, "x", grid.height, " cells, got (",
-             camera.x, ", ", camera.y, ")");
+             "the camera must be inside the maze of ", grid.width, "x", grid.height,
+             " cells, got (", camera.x, ", ", camera.y, ")");
   const Direction forward = direction_of(camera.heading);
   std::vector<Sprite> in_front;
   for (const Sprite& sprite : sprites) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the player sees: one ray a column through the grid, textured walls, floor and ceiling, shaded objects.
-// No GL, no GPU, no LibTorch. The slow, obvious version that says what the pixels must be: render_reference.h.
+// What the player sees: one ray a column through the grid, textured walls, floor and ceiling,
+// shaded objects. No GL, no GPU, no LibTorch. The slow, obvious version that says what the pixels
+// must be: render_reference.h.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +25,20 @@ struct Sprite {
   std::uint16_t instance = 0;  // what the instance image shows: kInstanceThing + index of the thing
 };
 
-/// Semantic ids: 0 ceiling, 1 floor, 2 wall, kSemanticThing + ThingKind. Instance ids: 0 ceiling, 1 floor,
-/// 2 wall, kInstanceThing + index of the thing in its layout.
+/// Semantic ids: 0 ceiling, 1 floor, 2 wall, kSemanticThing + ThingKind. Instance ids: 0 ceiling, 1
+/// floor, 2 wall, kInstanceThing + index of the thing in its layout.
 constexpr int kSemanticThing = 3, kInstanceThing = 3;
 
 /// Where pixels go, owned by the caller; null: not wanted. H and W are the renderer's.
 struct FrameBuffers {
-  std::uint8_t* rgb = nullptr;       // [3,H,W] when planar, else [H,W,3]; u8
+  std::uint8_t* rgb = nullptr;  // [3,H,W] when planar, else [H,W,3]; u8
   bool is_planar = true;
-  float* depth = nullptr;            // [H,W] f32, cells, distance along the view axis
-  std::uint8_t* semantic = nullptr;  // [H,W] u8
+  float* depth = nullptr;             // [H,W] f32, cells, distance along the view axis
+  std::uint8_t* semantic = nullptr;   // [H,W] u8
   std::uint16_t* instance = nullptr;  // [H,W] u16
-  float* flow = nullptr;             // [2,H,W] f32, pixels (x right, y down): where the pixel's point was in the
-                                     // previous view, minus where it is now; NaN when it was behind the eye
+  float* flow =
+      nullptr;  // [2,H,W] f32, pixels (x right, y down): where the pixel's point was in the
+                // previous view, minus where it is now; NaN when it was behind the eye
 };
 
 struct RenderOptions {
@@ -44,7 +46,8 @@ struct RenderOptions {
   float fov_degrees = 90;       // horizontal field of view, 30..120
 };
 
-/// Draws frames of one size. Holds tables only: `render` is const and may be called from many threads.
+/// Draws frames of one size. Holds tables only: `render` is const and may be called from many
+/// threads.
 class Renderer {
  public:
   explicit Renderer(const RenderOptions& options);  // out of range: clew::Error

@@ -38,8 +38,7 @@ View::View(const RenderOptions& options)
   focal = static_cast<float>(width * 0.5 / tangent_of_degrees(options.fov_degrees * 0.5));
   column_slope.resize(static_cast<std::size_t>((width + kSegment - 1) / kSegment * kSegment));
   for (std::size_t c = 0; c < column_slope.size(); ++c) {
-    column_slope[c] =
-        (static_cast<float>(c) + 0.5F - static_cast<float>(width) * 0.5F) / focal;
+    column_slope[c] = (static_cast<float>(c) + 0.5F - static_cast<float>(width) * 0.5F) / focal;
   }
   row_slope.resize(static_cast<std::size_t>(height));
   for (std::size_t r = 0; r < row_slope.size(); ++r) {

@@ -33,14 +33,15 @@ struct View {
   explicit View(const RenderOptions& options);
 
   int width, height;
-  int pairs;                          // (height + 1) / 2
-  bool is_odd;                        // height is odd
-  float focal;                        // pixels
-  std::vector<float> column_slope;    // [width, padded to kSegment] right per unit of depth
-  std::vector<float> row_slope;       // [height] down per unit of depth
-  std::vector<float> pair_depth;      // [pairs] depth of floor and ceiling there; 0 for the middle row
+  int pairs;                        // (height + 1) / 2
+  bool is_odd;                      // height is odd
+  float focal;                      // pixels
+  std::vector<float> column_slope;  // [width, padded to kSegment] right per unit of depth
+  std::vector<float> row_slope;     // [height] down per unit of depth
+  std::vector<float> pair_depth;  // [pairs] depth of floor and ceiling there; 0 for the middle row
   std::vector<std::uint8_t> pair_light;  // [pairs]
-  std::vector<std::uint8_t> pair_mip;    // [pairs] which version of the floor patterns: 0..kFloorMips-1
+  std::vector<std::uint8_t>
+      pair_mip;  // [pairs] which version of the floor patterns: 0..kFloorMips-1
 
   int lower_row(int pair) const { return height / 2 + pair; }
   int upper_row(int pair) const { return (height + 1) / 2 - 1 - pair; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One ray, one pixel, one object at a time. Every float operation is written out in the order that the
-// fast kernel uses, since results must agree to the last bit.
+// One ray, one pixel, one object at a time. Every float operation is written out in the order that
+// the fast kernel uses, since results must agree to the last bit.
 #include "clew/maze/render_reference.h"
 
 #include <algorithm>
@@ -40,16 +40,21 @@ float away_from_zero(float slope) { return std::fabs(slope) < kLeastSlope ? kLea
 class Reference {
  public:
   Reference(const View& view, const Grid& grid, const Camera& camera)
-      : view_(view), grid_(grid), eye_{camera.x, camera.y}, forward_(direction_of(camera.heading)) {}
+      : view_(view),
+        grid_(grid),
+        eye_{camera.x, camera.y},
+        forward_(direction_of(camera.heading)) {}
 
   WallHit cast(float slope) const {
     const float dx = away_from_zero(forward_.x - slope * forward_.y);
     const float dy = away_from_zero(forward_.y + slope * forward_.x);
     const float inverse_x = 1 / dx, inverse_y = 1 / dy;
-    Cell cell = {static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.x), 0, grid_.width - 1)),
-                 static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.y), 0, grid_.height - 1))};
+    Cell cell = {
+        static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.x), 0, grid_.width - 1)),
+        static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.y), 0, grid_.height - 1))};
     while (true) {
-      // Where the ray leaves the cell: through its east or west side, or through its north or south side?
+      // Where the ray leaves the cell: through its east or west side, or through its north or south
+      // side?
       const float tx = (static_cast<float>(cell.x + (dx > 0 ? 1 : 0)) - eye_.x) * inverse_x;
       const float ty = (static_cast<float>(cell.y + (dy > 0 ? 1 : 0)) - eye_.y) * inverse_y;
       const bool is_x = tx < ty;
@@ -63,18 +68,23 @@ class Reference {
       const float along = is_x ? (eye_.y + hit.depth * dy) - static_cast<float>(cell.y)
                                : (eye_.x + hit.depth * dx) - static_cast<float>(cell.x);
       int texel = std::clamp(static_cast<int>(along * 64), 0, 63);
-      if (side == kSouth || side == kWest) texel = 63 - texel;  // left to right as the viewer sees it
-      // Texels a pixel, up and down and (more on a slanted wall) sideways: their mean picks the version.
+      if (side == kSouth || side == kWest)
+        texel = 63 - texel;  // left to right as the viewer sees it
+      // Texels a pixel, up and down and (more on a slanted wall) sideways: their mean picks the
+      // version.
       const float texels = hit.depth * (64 / view_.focal);
       const float footprint = texels * (0.5F + 0.5F * std::fabs(is_x ? inverse_x : inverse_y));
       const int exponent = static_cast<int>(std::bit_cast<std::uint32_t>(footprint) >> 23) - 127;
       const int level = std::clamp(exponent, 0, kWallMips - 1);
-      hit.column = Textures::wall_column(grid_.faces[static_cast<std::size_t>(grid_.index(cell) * 4 + side)],
-                                         static_cast<std::uint32_t>(level), static_cast<std::uint32_t>(texel));
-      hit.half_step = static_cast<std::uint32_t>(std::min(hit.depth * (kTexelScale / view_.focal), 65535.0F));
+      hit.column = Textures::wall_column(
+          grid_.faces[static_cast<std::size_t>(grid_.index(cell) * 4 + side)],
+          static_cast<std::uint32_t>(level), static_cast<std::uint32_t>(texel));
+      hit.half_step =
+          static_cast<std::uint32_t>(std::min(hit.depth * (kTexelScale / view_.focal), 65535.0F));
       const float half_rows = view_.focal * 0.5F / hit.depth;
       hit.pairs = std::min(static_cast<int>(half_rows + (view_.is_odd ? 1.0F : 0.5F)), view_.pairs);
-      hit.light = static_cast<int>((is_x ? kLightEastWest : kLightNorthSouth) / (1 + kFade * hit.depth));
+      hit.light =
+          static_cast<int>((is_x ? kLightEastWest : kLightNorthSouth) / (1 + kFade * hit.depth));
       return hit;
     }
   }
@@ -85,7 +95,8 @@ class Reference {
     if (pair < hit.pairs) {
       const auto rows = static_cast<std::uint32_t>(2 * pair + (view_.is_odd ? 0 : 1));
       const std::uint32_t texel = (rows * hit.half_step & 0xffff) >> 11;
-      return {textures().walls[hit.column + texel + (is_lower ? 0 : 32)], hit.light, hit.depth, 2, 2};
+      return {textures().walls[hit.column + texel + (is_lower ? 0 : 32)], hit.light, hit.depth, 2,
+              2};
     }
     const auto at = static_cast<std::size_t>(pair);
     const float scale = view_.pair_depth[at] * kFloorUnit;
@@ -102,13 +113,15 @@ class Reference {
     const Cell cell = {static_cast<std::int16_t>(std::clamp(x >> 13, 0, grid_.width - 1)),
                        static_cast<std::int16_t>(std::clamp(y >> 13, 0, grid_.height - 1))};
     const std::size_t floor = grid_.floors[static_cast<std::size_t>(grid_.index(cell))];
-    const int lightness = (pattern.low[texel] >> floor & 1) + 2 * (pattern.high[texel] >> floor & 1);
+    const int lightness =
+        (pattern.low[texel] >> floor & 1) + 2 * (pattern.high[texel] >> floor & 1);
     return {static_cast<std::uint8_t>(textures().floor_base[floor] + lightness), light,
             view_.pair_depth[at], 1, 1};
   }
 
   // Draws the solid over the pixel where it is nearer.
-  void draw(const Solid& solid, const Sprite& sprite, float slope_right, float slope_down, Pixel& pixel) const {
+  void draw(const Solid& solid, const Sprite& sprite, float slope_right, float slope_down,
+            Pixel& pixel) const {
     const float rel_x = sprite.x - eye_.x, rel_y = sprite.y - eye_.y;
     const float centre_forward = rel_x * forward_.x + rel_y * forward_.y;
     const float centre_right = rel_y * forward_.x - rel_x * forward_.y;
@@ -123,7 +136,8 @@ class Reference {
       const float a = (slope_right * slope_right + 1) + down * down;
       const float b = (slope_right * centre_right + centre_forward) + down * centre_down;
       const float c = ((centre_right * centre_right + centre_forward * centre_forward) -
-                       solid.radius * solid.radius) + centre_down * centre_down;
+                       solid.radius * solid.radius) +
+                      centre_down * centre_down;
       const float discriminant = b * b - a * c;
       if (!(discriminant > 0 && c > 0)) return;
       depth = (b - std::sqrt(discriminant)) / a;
@@ -159,7 +173,8 @@ class Reference {
     }
     if (!(depth > kNearest && depth < pixel.depth)) return;
     const float facing = (n_right * kLampRight + n_down * kLampDown) + n_forward * kLampForward;
-    const float light = (kAmbient + kDiffuse * std::max(facing, 0.0F)) * (kLightEastWest / (1 + kFade * depth));
+    const float light =
+        (kAmbient + kDiffuse * std::max(facing, 0.0F)) * (kLightEastWest / (1 + kFade * depth));
     bool is_second = false;
     if (solid.pattern == Solid::kBands) {
       is_second = (static_cast<int>(height * 5) & 1) != 0;
@@ -168,7 +183,8 @@ class Reference {
       is_second = ((u + v) & 3) == 0 && (v & 1) != 0;
     }
     pixel = {solid.colour[is_second ? 1 : 0], static_cast<int>(light), depth,
-             static_cast<std::uint8_t>(kSemanticThing + static_cast<int>(sprite.kind)), sprite.instance};
+             static_cast<std::uint8_t>(kSemanticThing + static_cast<int>(sprite.kind)),
+             sprite.instance};
   }
 
  private:
@@ -195,13 +211,15 @@ Point flow_of(const View& view, const Camera& camera, const Camera& previous, fl
     return {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::quiet_NaN()};
   }
   const float down = slope_down * depth;
-  return {(old_right / old_depth - slope_right) * view.focal, (down / old_depth - slope_down) * view.focal};
+  return {(old_right / old_depth - slope_right) * view.focal,
+          (down / old_depth - slope_down) * view.focal};
 }
 
 }  // namespace
 
-void render_reference(const RenderOptions& options, const Grid& grid, std::span<const Sprite> sprites,
-                      const Camera& camera, const Camera& previous, const FrameBuffers& out) {
+void render_reference(const RenderOptions& options, const Grid& grid,
+                      std::span<const Sprite> sprites, const Camera& camera, const Camera& previous,
+                      const FrameBuffers& out) {
   const View view(options);
   const Textures& looks = textures();
   const Reference reference(view, grid, camera);
@@ -221,8 +239,10 @@ void render_reference(const RenderOptions& options, const Grid& grid, std::span<
       if (out.rgb != nullptr) {
         const std::size_t step = out.is_planar ? pixels : 1, start = out.is_planar ? at : 3 * at;
         out.rgb[start] = static_cast<std::uint8_t>(looks.red[pixel.colour] * pixel.light >> 8);
-        out.rgb[start + step] = static_cast<std::uint8_t>(looks.green[pixel.colour] * pixel.light >> 8);
-        out.rgb[start + 2 * step] = static_cast<std::uint8_t>(looks.blue[pixel.colour] * pixel.light >> 8);
+        out.rgb[start + step] =
+            static_cast<std::uint8_t>(looks.green[pixel.colour] * pixel.light >> 8);
+        out.rgb[start + 2 * step] =
+            static_cast<std::uint8_t>(looks.blue[pixel.colour] * pixel.light >> 8);
       }
       if (out.depth != nullptr) out.depth[at] = pixel.depth;
       if (out.semantic != nullptr) out.semantic[at] = pixel.semantic;

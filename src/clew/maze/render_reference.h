@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The oracle: draws one pixel at a time, slowly and plainly. The fast renderer must give the same bytes.
+// The oracle: draws one pixel at a time, slowly and plainly. The fast renderer must give the same
+// bytes.
 #pragma once
 
 #include <span>
@@ -9,7 +10,8 @@
 namespace clew::maze {
 
 /// As Renderer::render, about a hundred times slower.
-void render_reference(const RenderOptions& options, const Grid& grid, std::span<const Sprite> sprites,
-                      const Camera& camera, const Camera& previous, const FrameBuffers& out);
+void render_reference(const RenderOptions& options, const Grid& grid,
+                      std::span<const Sprite> sprites, const Camera& camera, const Camera& previous,
+                      const FrameBuffers& out);
 
 }  // namespace clew::maze

@@ -14,10 +14,10 @@ struct Rgb {
 };
 
 // The brightest colour of each ramp, in the order of Ramp.
-constexpr Rgb kBright[16] = {{190, 190, 190}, {186, 122, 70},  {222, 66, 48},   {255, 146, 38},
-                             {255, 222, 60},  {74, 204, 72},   {44, 206, 190},  {96, 184, 255},
-                             {70, 96, 244},   {164, 92, 236},  {255, 92, 190},  {255, 255, 250},
-                             {74, 70, 80},    {232, 206, 156}, {150, 160, 80},  {134, 150, 180}};
+constexpr Rgb kBright[16] = {{190, 190, 190}, {186, 122, 70},  {222, 66, 48},  {255, 146, 38},
+                             {255, 222, 60},  {74, 204, 72},   {44, 206, 190}, {96, 184, 255},
+                             {70, 96, 244},   {164, 92, 236},  {255, 92, 190}, {255, 255, 250},
+                             {74, 70, 80},    {232, 206, 156}, {150, 160, 80}, {134, 150, 180}};
 
 // Dark ends lean to blue, as shadows do.
 Rgb palette_colour(int index) {
@@ -30,7 +30,8 @@ Rgb palette_colour(int index) {
 
 // Even noise in 0..n-1 for a texel.
 int noise(int id, int x, int y, int n) {
-  const auto seed = static_cast<std::uint64_t>(id) << 32 | static_cast<std::uint64_t>(y & 0xffff) << 16 |
+  const auto seed = static_cast<std::uint64_t>(id) << 32 |
+                    static_cast<std::uint64_t>(y & 0xffff) << 16 |
                     static_cast<std::uint64_t>(x & 0xffff);
   return static_cast<int>((mix64(seed + 0x51ed2701) >> 33) % static_cast<std::uint64_t>(n));
 }
@@ -41,14 +42,13 @@ struct Scheme {
 
 // 32 plain walls: eight ways of building, four colours of each. Neighbouring ids differ in hue.
 constexpr Scheme kSchemes[32] = {
-    {kBrick, kSand},   {kGrey, kBlack},   {kWood, kBlack},  {kSky, kWhite},
-    {kGreen, kMoss},   {kGold, kWood},    {kPurple, kGrey}, {kTeal, kSlate},
-    {kSand, kGrey},    {kSlate, kBlack},  {kOrange, kWood}, {kMoss, kSand},
-    {kBlue, kSky},     {kMagenta, kWhite}, {kGrey, kWhite}, {kWood, kGold},
-    {kMoss, kBlack},   {kBrick, kBlack},  {kTeal, kBlack},  {kMagenta, kPurple},
-    {kGrey, kBrick},   {kSky, kBlue},     {kSand, kWood},   {kGreen, kWhite},
-    {kBlue, kSlate},   {kOrange, kSand},  {kGreen, kBlack}, {kPurple, kSlate},
-    {kGold, kWhite},   {kTeal, kWhite},   {kBrick, kGold},  {kWhite, kSlate}};
+    {kBrick, kSand},  {kGrey, kBlack},  {kWood, kBlack},   {kSky, kWhite},     {kGreen, kMoss},
+    {kGold, kWood},   {kPurple, kGrey}, {kTeal, kSlate},   {kSand, kGrey},     {kSlate, kBlack},
+    {kOrange, kWood}, {kMoss, kSand},   {kBlue, kSky},     {kMagenta, kWhite}, {kGrey, kWhite},
+    {kWood, kGold},   {kMoss, kBlack},  {kBrick, kBlack},  {kTeal, kBlack},    {kMagenta, kPurple},
+    {kGrey, kBrick},  {kSky, kBlue},    {kSand, kWood},    {kGreen, kWhite},   {kBlue, kSlate},
+    {kOrange, kSand}, {kGreen, kBlack}, {kPurple, kSlate}, {kGold, kWhite},    {kTeal, kWhite},
+    {kBrick, kGold},  {kWhite, kSlate}};
 
 std::uint8_t shade(Ramp ramp, int lightness) {
   return colour(ramp, lightness < 0 ? 0 : lightness > 7 ? 7 : lightness);
@@ -130,11 +130,11 @@ bool is_symbol(int shape, int u, int v) {
       return u > 6 ? (u < 44 && av < 44 - u) : (u > -42 && av < 14);  // arrow, right
     case 12:
       return u < -6 ? (u > -44 && av < 44 + u) : (u < 42 && av < 14);  // arrow, left
-    case 13:  // heart
+    case 13:                                                           // heart
       return v < 0 ? (au - 20) * (au - 20) + (v + 8) * (v + 8) < 22 * 22 : au + v < 42;
     case 14:
       return r2 < 42 * 42 && u < 0;  // half disc
-    default:  // four-pointed star
+    default:                         // four-pointed star
       return au * av < 130 && au < 44 && av < 44;
   }
 }
@@ -148,14 +148,17 @@ struct Poster {
 
 std::uint8_t poster_wall(int id, int x, int y) {
   static constexpr Poster kPosters[32] = {
-      {kGold, 7, kBlue, 4},    {kWhite, 7, kBrick, 6},  {kBlue, 4, kWhite, 7},   {kBlack, 3, kGold, 7},
-      {kGreen, 6, kBlack, 2},  {kWhite, 7, kPurple, 5}, {kBrick, 6, kWhite, 7},  {kSky, 7, kBlack, 2},
-      {kMagenta, 7, kBlack, 2}, {kTeal, 7, kBrick, 5},  {kWhite, 7, kBlack, 2},  {kOrange, 7, kBlue, 4},
-      {kPurple, 5, kGold, 7},  {kWhite, 7, kMagenta, 6}, {kBlack, 3, kTeal, 7},  {kBlue, 5, kOrange, 7},
-      {kBrick, 5, kSky, 7},    {kBlack, 3, kWhite, 7},  {kOrange, 7, kPurple, 4}, {kTeal, 6, kBlack, 2},
-      {kWhite, 7, kGreen, 5},  {kBlue, 4, kMagenta, 7}, {kGold, 7, kBrick, 5},   {kBlack, 3, kGreen, 7},
-      {kSky, 7, kBrick, 6},    {kPurple, 5, kWhite, 7}, {kGreen, 6, kMagenta, 7}, {kWhite, 7, kBlue, 5},
-      {kBlack, 3, kMagenta, 7}, {kGreen, 5, kGold, 7},  {kWhite, 7, kTeal, 5},   {kMagenta, 6, kGold, 7}};
+      {kGold, 7, kBlue, 4},     {kWhite, 7, kBrick, 6},   {kBlue, 4, kWhite, 7},
+      {kBlack, 3, kGold, 7},    {kGreen, 6, kBlack, 2},   {kWhite, 7, kPurple, 5},
+      {kBrick, 6, kWhite, 7},   {kSky, 7, kBlack, 2},     {kMagenta, 7, kBlack, 2},
+      {kTeal, 7, kBrick, 5},    {kWhite, 7, kBlack, 2},   {kOrange, 7, kBlue, 4},
+      {kPurple, 5, kGold, 7},   {kWhite, 7, kMagenta, 6}, {kBlack, 3, kTeal, 7},
+      {kBlue, 5, kOrange, 7},   {kBrick, 5, kSky, 7},     {kBlack, 3, kWhite, 7},
+      {kOrange, 7, kPurple, 4}, {kTeal, 6, kBlack, 2},    {kWhite, 7, kGreen, 5},
+      {kBlue, 4, kMagenta, 7},  {kGold, 7, kBrick, 5},    {kBlack, 3, kGreen, 7},
+      {kSky, 7, kBrick, 6},     {kPurple, 5, kWhite, 7},  {kGreen, 6, kMagenta, 7},
+      {kWhite, 7, kBlue, 5},    {kBlack, 3, kMagenta, 7}, {kGreen, 5, kGold, 7},
+      {kWhite, 7, kTeal, 5},    {kMagenta, 6, kGold, 7}};
   const Poster& poster = kPosters[id - 32];
   const int edge = std::min(std::min(x, 63 - x), std::min(y, 63 - y));
   if (edge < 4) return shade(kSand, 4 + noise(id, x / 2, y / 2, 2));
@@ -211,7 +214,8 @@ void draw_wall(int id, Textures& out) {
   std::array<std::uint8_t, 64 * 64> full;  // [y][x]
   for (int y = 0; y < 64; ++y) {
     for (int x = 0; x < 64; ++x) {
-      full[static_cast<std::size_t>(y * 64 + x)] = id < 32 ? plain_wall(id, x, y) : poster_wall(id, x, y);
+      full[static_cast<std::size_t>(y * 64 + x)] =
+          id < 32 ? plain_wall(id, x, y) : poster_wall(id, x, y);
     }
   }
   for (int level = 0; level < kWallMips; ++level) {
@@ -229,7 +233,8 @@ void draw_wall(int id, Textures& out) {
           }
         }
         const int n = block * block;
-        const std::uint8_t texel = nearest_colour(out, (r + n / 2) / n, (g + n / 2) / n, (b + n / 2) / n);
+        const std::uint8_t texel =
+            nearest_colour(out, (r + n / 2) / n, (g + n / 2) / n, (b + n / 2) / n);
         for (int y = row * block; y < (row + 1) * block; ++y) {
           out.walls[start + static_cast<std::uint32_t>(y >= 32 ? y - 32 : 63 - y)] = texel;
         }
@@ -239,7 +244,8 @@ void draw_wall(int id, Textures& out) {
 }
 
 void draw_floors(Textures& out) {
-  constexpr Ramp kRamps[kFloorTextures] = {kGrey, kSand, kWood, kMoss, kTeal, kPurple, kBlue, kBrick};
+  constexpr Ramp kRamps[kFloorTextures] = {kGrey, kSand,   kWood, kMoss,
+                                           kTeal, kPurple, kBlue, kBrick};
   for (int k = 0; k < kFloorTextures; ++k) {
     out.floor_base[static_cast<std::size_t>(k)] = colour(kRamps[k], 1);
   }
@@ -263,7 +269,8 @@ void draw_floors(Textures& out) {
         const auto at = static_cast<std::size_t>(y * 8 + x);
         pattern.low[at] = static_cast<std::uint8_t>(low);
         pattern.high[at] = static_cast<std::uint8_t>(high);
-        pattern.ceiling[at] = nearest_colour(out, (r + n / 2) / n, (g + n / 2) / n, (b + n / 2) / n);
+        pattern.ceiling[at] =
+            nearest_colour(out, (r + n / 2) / n, (g + n / 2) / n, (b + n / 2) / n);
       }
     }
   }

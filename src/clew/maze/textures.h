@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every picture in the maze, drawn by integer code: a palette of 128 colours, 64 wall textures with
-// smaller versions of each, 8 floor patterns and a ceiling. Laid out for the renderer's table look-ups.
+// smaller versions of each, 8 floor patterns and a ceiling. Laid out for the renderer's table
+// look-ups.
 #pragma once
 
 #include <array>
@@ -13,8 +14,22 @@ namespace clew::maze {
 
 /// Sixteen ramps of eight lightnesses each.
 enum Ramp : std::uint8_t {
-  kGrey, kWood, kBrick, kOrange, kGold, kGreen, kTeal, kSky, kBlue, kPurple, kMagenta, kWhite,
-  kBlack, kSand, kMoss, kSlate
+  kGrey,
+  kWood,
+  kBrick,
+  kOrange,
+  kGold,
+  kGreen,
+  kTeal,
+  kSky,
+  kBlue,
+  kPurple,
+  kMagenta,
+  kWhite,
+  kBlack,
+  kSand,
+  kMoss,
+  kSlate
 };
 constexpr std::uint8_t colour(Ramp ramp, int lightness) {
   return static_cast<std::uint8_t>(ramp * 8 + lightness);
@@ -28,13 +43,14 @@ struct Textures {
   // Plane by plane, as the look-up wants it.
   alignas(64) std::array<std::uint8_t, kPalette> red, green, blue;
 
-  // [64 textures][128 columns][64 bytes] palette indices. Columns 0..63 are those of the full texture, 64..95
-  // those of the half, and so on: level l starts at 128 - (128 >> l). Every column has 64 bytes, small
-  // versions repeat their texels: 0..31 go from the middle of the wall down, 32..63 from the middle up.
+  // [64 textures][128 columns][64 bytes] palette indices. Columns 0..63 are those of the full
+  // texture, 64..95 those of the half, and so on: level l starts at 128 - (128 >> l). Every column
+  // has 64 bytes, small versions repeat their texels: 0..31 go from the middle of the wall
+  // down, 32..63 from the middle up.
   alignas(64) std::array<std::uint8_t, kWallTextures * 128 * 64> walls;
 
-  // Floors: 8x8 texels a cell, four lightnesses. Bit k of the bytes is for floor texture k; the colour of a
-  // texel is floor_base[k] + its bit of floor_low + 2 * its bit of floor_high.
+  // Floors: 8x8 texels a cell, four lightnesses. Bit k of the bytes is for floor texture k; the
+  // colour of a texel is floor_base[k] + its bit of floor_low + 2 * its bit of floor_high.
   struct FloorPattern {
     alignas(64) std::array<std::uint8_t, 64> low, high, ceiling;  // [8 rows y][8 texels x]
   };
