@@ -40,6 +40,9 @@ def arguments():
 def build_net(torch):
     nn = torch.nn
 
+    def head(outputs):
+        return nn.Sequential(nn.Linear(256, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs))
+
     class Nav(nn.Module):
         def __init__(self):
             super().__init__()
@@ -50,9 +53,9 @@ def build_net(torch):
             self.lstm2 = nn.LSTMCell(256 + 64 + VELOCITY + ACTIONS, 256)
             self.policy = nn.Linear(256, ACTIONS)
             self.value = nn.Linear(256, 1)
-            self.depth1 = nn.Sequential(nn.Linear(256, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DEPTH_CELLS * DEPTH_CLASSES))
-            self.depth2 = nn.Sequential(nn.Linear(256, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, DEPTH_CELLS * DEPTH_CLASSES))
-            self.loop = nn.Sequential(nn.Linear(256, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+            self.depth1 = head(DEPTH_CELLS * DEPTH_CLASSES)
+            self.depth2 = head(DEPTH_CELLS * DEPTH_CLASSES)
+            self.loop = head(1)
 
         def core(self, f, reward, velocity, action, state):
             """One step of both LSTMs: f [N,256], reward [N,1], velocity [N,6], action [N,8] one-hot -> h2 [N,256]."""
@@ -182,8 +185,9 @@ def work(args):
             "slowest": round(min(rates), 1), "fastest": round(max(rates), 1), "chunks": args.chunks,
             "processes": args.processes, "threads_per_process": 1, "lanes": N, "unroll": T, "precision": "fp32",
             "gradients": "averaged over the processes before each step (Gloo)" if args.processes > 1 else "own",
-            "environment": "none: random observations", "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"), "keep_graph": args.keep_graph,
-            "parameters": sum(p.numel() for p in parameters), "torch": torch.__version__,
+            "environment": "none: random observations", "keep_graph": args.keep_graph,
+            "openblas_coretype": os.environ.get("OPENBLAS_CORETYPE"), "torch": torch.__version__,
+            "parameters": sum(p.numel() for p in parameters),
         }))
 
 
@@ -200,7 +204,7 @@ def main():
         workers = [subprocess.Popen([*command, "--rank", str(rank)], env=environment) for rank in range(args.processes)]
         codes = [worker.wait() for worker in workers]
     if any(codes):
-        sys.exit("error: a worker ended with an error; is python3-torch installed for this Python (" + sys.executable + ")?")
+        sys.exit(f"error: a worker ended with an error; is python3-torch installed for this Python ({sys.executable})?")
 
 
 if __name__ == "__main__":
