@@ -22,6 +22,8 @@ BatchOptions checked(const std::shared_ptr<const Level>& level, const BatchOptio
              options.worlds, " (maze batch)");
   CLEW_CHECK(options.first_world >= 0, "first_world must be at least 0, got ", options.first_world,
              " (maze batch)");
+  CLEW_CHECK(options.threads >= 1 && options.threads <= 1024, "threads must be in 1..1024, got ",
+             options.threads, " (maze batch)");
   CLEW_CHECK(options.action_repeat >= 1 && options.action_repeat <= 60,
              "action_repeat must be in 1..60 frames, got ", options.action_repeat, " (maze batch)");
   CLEW_CHECK(options.loop_near > 0 && options.loop_near < options.loop_far &&

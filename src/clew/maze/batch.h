@@ -59,8 +59,8 @@ struct BatchOptions {
   int worlds = 1;       // 1..65536
   int first_world = 0;  // world i of this batch is world first_world + i of the key: a batch may be
                         // a share of a larger one
-  int threads = 1;  // worker threads, counting the caller
-  RenderOptions render;
+  int threads = 1;      // worker threads, counting the caller
+  RenderOptions render = {};
   bool is_planar = true;
   int action_repeat = 4;              // frames at 60 a second that one step lasts, 1..60
   float loop_near = 1, loop_far = 2;  // eta 1 and eta 2 of the loop label, cells
