@@ -64,6 +64,7 @@ void draw_layout(const Level& level, Key episode, Layout& layout) {
   FreeCells free(grid, layout.goal_distance);
   for (const Thing& thing : level.things) free.take(grid.index(thing.cell));
   for (const Cell cell : level.goals) free.take(grid.index(cell));
+  if (level.spawns.size() == 1) free.take(grid.index(level.spawns[0]));
   const Cell goal = draw_goal(level, layout, split(episode, kGoalPart), free);
   free.take(grid.index(goal));
 

@@ -142,72 +142,61 @@ Fault find_count_fault(const Level& level) {
   return {};
 }
 
-bool has_solid(const Level& level, Cell cell) {
-  return std::any_of(level.things.begin(), level.things.end(), [&](const Thing& thing) {
-    return thing.kind == ThingKind::kSolid && thing.cell == cell;
-  });
+/// Where the goal can be anywhere, all open cells must hang together.
+Fault find_random_goal_fault(const Level& level, const std::vector<std::uint16_t>& part) {
+  if (!level.rules.is_goal_random)
+    return LevelFault{
+        "a level needs a goal ('G' in the map, or rules.is_goal_random = true), got none",
+        {},
+        "map"};
+  std::vector<std::uint16_t> marks;
+  FreeCells free(level.grid, marks);
+  for (const Thing& thing : level.things) free.take(level.grid.index(thing.cell));
+  if (level.spawns.size() == 1) free.take(level.grid.index(level.spawns[0]));
+  if (free.free() == 0)
+    return LevelFault{"a level needs a free cell for its goal, got none", {}, "map"};
+  const auto second = std::find_if(
+      part.begin(), part.end(), [](std::uint16_t label) { return label != 0 && label != kNoWay; });
+  if (second != part.end()) {
+    const auto index = static_cast<int>(second - part.begin());
+    return LevelFault{
+        "all open cells must hang together when the goal can be in any of them, got one "
+        "that is cut off",
+        Cell{static_cast<std::int16_t>(index % level.grid.width),
+             static_cast<std::int16_t>(index / level.grid.width)},
+        ""};
+  }
+  if (std::count(part.begin(), part.end(), 0) < 2)
+    return LevelFault{
+        "a level needs a cell for the goal and one to spawn in, got one cell", {}, "map"};
+  return {};
 }
 
 /// Every goal that can be drawn needs a spawn from which it can be reached.
 Fault find_way_fault(const Level& level) {
   const Grid& grid = level.grid;
-  std::vector<std::uint16_t> marks, distances;
-  if (level.goals.empty()) {
-    // The goal may be in any cell without a thing: then all open cells must hang together.
-    if (!level.rules.is_goal_random)
-      return LevelFault{
-          "a level needs a goal ('G' in the map, or rules.is_goal_random = true), got none",
-          {},
-          "map"};
-    FreeCells free(grid, marks);
-    for (const Thing& thing : level.things) free.take(grid.index(thing.cell));
-    if (free.free() == 0)
-      return LevelFault{"a level needs a free cell for its goal, got none", {}, "map"};
-    Cell first;
-    bool has_first = false;
-    int open = 0;
-    for (int y = 0; y < grid.height; ++y) {
-      for (int x = 0; x < grid.width; ++x) {
-        const Cell cell{static_cast<std::int16_t>(x), static_cast<std::int16_t>(y)};
-        if (!is_open(grid, grid.index(cell)) ||
-            (marks[grid.index(cell)] == 0 && has_solid(level, cell)))
-          continue;
-        ++open;
-        if (!has_first) {
-          first = cell;
-          has_first = true;
-          walk_distances(grid, first, level.things, distances);
-        } else if (distances[grid.index(cell)] == kNoWay) {
-          return LevelFault{
-              concat("all open cells must hang together when the goal can be in any of "
-                     "them, got one that cell (",
-                     first.x, ", ", first.y, ") has no way to"),
-              cell, ""};
-        }
-      }
-    }
-    if (open < 2 || level.spawns.size() == 1)
-      return LevelFault{
-          "a level whose goal can be anywhere needs two open cells and no lone spawn, "
-          "since the goal may be on it",
-          {},
-          "map"};
-    return {};
-  }
+  std::vector<std::uint16_t> part;
+  const int parts = label_parts(grid, level.things, part);
+  for (const Cell cell : level.spawns)
+    if (part[grid.index(cell)] == kNoWay)
+      return LevelFault{"a spawn must be in a cell without a solid, got one in a solid", cell, ""};
+  if (level.goals.empty()) return find_random_goal_fault(level, part);
+  std::vector<int> starts(parts);
+  std::vector<std::uint8_t> is_start(part.size());
+  const auto add_start = [&](int index) {
+    if (part[index] == kNoWay || is_start[index]++ != 0) return;
+    ++starts[part[index]];
+  };
+  for (const Cell cell : level.spawns) add_start(grid.index(cell));
+  if (level.spawns.empty())
+    for (int index = 0; index < grid.width * grid.height; ++index) add_start(index);
   for (const Cell goal : level.goals) {
-    walk_distances(grid, goal, level.things, distances);
-    bool is_reachable = false;
-    for (const Cell cell : level.spawns)
-      is_reachable = is_reachable || (cell != goal && distances[grid.index(cell)] != kNoWay);
-    if (level.spawns.empty())
-      is_reachable = std::any_of(distances.begin(), distances.end(), [](std::uint16_t distance) {
-        return distance != 0 && distance != kNoWay;
-      });
-    if (!is_reachable)
-      return LevelFault{level.spawns.empty()
-                            ? "a goal needs an open cell beside it to spawn in, got none"
-                            : "a goal must be reachable from a spawn ('P'), got one without a way",
-                        goal, ""};
+    const int index = grid.index(goal);
+    if (starts[part[index]] - int{is_start[index] != 0} > 0) continue;
+    return LevelFault{level.spawns.empty()
+                          ? "a goal must have an open cell beside it to spawn in, got none"
+                          : "a goal must be reachable from a spawn ('P'), got one without a way",
+                      goal, ""};
   }
   return {};
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Visitors over the field lists of level.h: what a field allows, and the first field that is out of
-// range. Not part of the library's interface.
+// Checks the field lists of level.h without allocating; files and overrides use core/config.h on
+// the same lists. Not part of the library's interface.
 #pragma once
 
 #include <limits>
 #include <string>
-#include <type_traits>
 
 #include "clew/core/error.h"
 
@@ -17,31 +16,26 @@ struct FieldSpec {
   const char* help = "";
 };
 
-/// "generator.width must be in 2..255, got 1"; empty when `value` is allowed.
-template <class T>
-std::string range_fault(const std::string& key, const T& value, const FieldSpec& spec) {
-  if constexpr (!std::is_same_v<T, bool>) {
-    const auto number = static_cast<double>(value);
-    if (!(number >= spec.min && number <= spec.max))  // not a number is never in range
-      return concat(key, " must be in ", spec.min, "..", spec.max, ", got ", value);
-  }
-  return {};
-}
-
+/// Keeps the first field that is out of range: "generator.width must be in 2..255, got 1".
 struct RangeVisitor {
-  std::string prefix;
-  std::string fault;
+  const char* prefix;
+  std::string fault = {};
 
+  void operator()(const char*, bool&, const FieldSpec&) {}
   template <class T>
   void operator()(const char* name, T& value, const FieldSpec& spec) {
-    if (fault.empty()) fault = range_fault(prefix + name, value, spec);
+    const auto number = static_cast<double>(value);
+    if (number >= spec.min && number <= spec.max) return;  // not a number is never in range
+    if (fault.empty())
+      fault = concat(prefix, name, " must be in ", static_cast<long long>(spec.min), "..",
+                     static_cast<long long>(spec.max), ", got ", value);
   }
 };
 
 /// The first field of `fields` that is out of range; empty when all are well.
 template <class Fields>
-std::string range_fault(const std::string& prefix, Fields fields) {
-  RangeVisitor visitor{prefix, {}};
+std::string range_fault(const char* prefix, Fields fields) {
+  RangeVisitor visitor{prefix};
   fields.fields(visitor);
   return visitor.fault;
 }

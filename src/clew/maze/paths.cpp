@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::uint16_t kBlocked = 65534;  // longer than any walk: a grid has at most 65025 cells
 
-bool has_solid(std::span<const Thing> things, Cell cell) {
-  return std::any_of(things.begin(), things.end(), [&](const Thing& thing) {
-    return thing.kind == ThingKind::kSolid && thing.cell == cell;
-  });
-}
-
 }  // namespace
 
 void walk_distances(const Grid& grid, Cell from, std::span<const Thing> things,
@@ -60,17 +54,37 @@ std::optional<Side> next_step(const Grid& grid, std::span<const std::uint16_t> d
   return std::nullopt;
 }
 
-bool is_connected(const Grid& grid, std::span<const Thing> things) {
-  std::vector<std::uint16_t> distances;
-  for (int y = 0; y < grid.height; ++y) {
-    for (int x = 0; x < grid.width; ++x) {
-      const Cell cell{static_cast<std::int16_t>(x), static_cast<std::int16_t>(y)};
-      if (!is_open(grid, grid.index(cell)) || has_solid(things, cell)) continue;
-      if (distances.empty()) walk_distances(grid, cell, things, distances);
-      if (distances[grid.index(cell)] == kNoWay) return false;
+int label_parts(const Grid& grid, std::span<const Thing> things, std::vector<std::uint16_t>& part) {
+  const int cells = grid.width * grid.height;
+  part.assign(cells, kBlocked);
+  for (int index = 0; index < cells; ++index)
+    if (!is_open(grid, index)) part[index] = kNoWay;
+  for (const Thing& thing : things)
+    if (thing.kind == ThingKind::kSolid) part[grid.index(thing.cell)] = kNoWay;
+  const int offsets[] = {-grid.width, 1, grid.width, -1};
+  std::vector<int> stack;
+  int parts = 0;
+  for (int index = 0; index < cells; ++index) {
+    if (part[index] != kBlocked) continue;
+    part[index] = static_cast<std::uint16_t>(parts);
+    stack.push_back(index);
+    while (!stack.empty()) {
+      const int here = stack.back();
+      stack.pop_back();
+      for (int side = 0; side < 4; ++side) {
+        if ((grid.walls[here] >> side & 1) != 0 || part[here + offsets[side]] != kBlocked) continue;
+        part[here + offsets[side]] = static_cast<std::uint16_t>(parts);
+        stack.push_back(here + offsets[side]);
+      }
     }
+    ++parts;
   }
-  return true;
+  return parts;
+}
+
+bool is_connected(const Grid& grid, std::span<const Thing> things) {
+  std::vector<std::uint16_t> part;
+  return label_parts(grid, things, part) <= 1;
 }
 
 }  // namespace clew::maze

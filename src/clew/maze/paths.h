@@ -28,6 +28,11 @@ void walk_distances(const Grid& grid, Cell from, std::span<const Thing> things,
 std::optional<Side> next_step(const Grid& grid, std::span<const std::uint16_t> distances,
                               Cell cell);
 
+/// Cuts the open cells without a solid into parts that hang together: part [height*width] is the
+/// number of a cell's part, from 0 in reading order, kNoWay for cells that cannot be entered.
+/// Returns how many parts there are.
+int label_parts(const Grid& grid, std::span<const Thing> things, std::vector<std::uint16_t>& part);
+
 /// True if every open cell without a solid can be walked to from every other.
 bool is_connected(const Grid& grid, std::span<const Thing> things = {});
 
