@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs the build given as the first argument to a temporary prefix, moves that prefix, and builds and runs the
+programs of examples/ against it as a stranger would: find_package(clew COMPONENTS maze) where neither LibTorch nor
+OpenCV can be found, and find_package(clew). A build without LibTorch runs the first half only.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path()  # set from the command line
+HAS_TORCH = False
+
+
+def run(*command, **options):
+    done = subprocess.run([str(part) for part in command], text=True, capture_output=True, timeout=900,
+                          stdin=subprocess.DEVNULL, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class InstallTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="clew install "))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        # Installed at one place, used at another: a package that holds its old path fails here.
+        run("cmake", "--install", BUILD, "--prefix", cls.folder / "first")
+        cls.prefix = cls.folder / "moved"
+        (cls.folder / "first").rename(cls.prefix)
+
+    def consumer(self, name, *definitions):
+        """Configures and builds examples/NAME, then runs it in an empty folder: what it printed."""
+        build, here = self.folder / f"build {name}", self.folder / f"run {name}"
+        here.mkdir()
+        run("cmake", "-G", "Ninja", "-S", ROOT / "examples" / name, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
+            "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror", *definitions)
+        run("cmake", "--build", build)
+        return run(build / name, cwd=here)
+
+    def test_maze_without_torch_and_opencv(self):
+        out = self.consumer("random_player", "-DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON",
+                            "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON")
+        self.assertRegex(out, r"^4 random players, 900 steps each: mean score -?\d+\.\d+\n$")
+        needed = run("ldd", self.folder / "build random_player" / "random_player")
+        self.assertNotRegex(needed, "torch|opencv|c10")
+
+    def test_unknown_component_is_refused(self):
+        project = self.folder / "unknown"
+        project.mkdir()
+        (project / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.25)\nproject(x CXX)\nfind_package(clew REQUIRED COMPONENTS labyrinth)\n")
+        done = subprocess.run(["cmake", "-G", "Ninja", "-S", project, "-B", project / "build",
+                               f"-DCMAKE_PREFIX_PATH={self.prefix}"], text=True, capture_output=True, timeout=120)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("labyrinth", done.stderr)
+
+    def test_version(self):
+        project = self.folder / "version"
+        project.mkdir()
+        (project / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.25)\nproject(x CXX)\nfind_package(clew 99 REQUIRED COMPONENTS maze)\n")
+        done = subprocess.run(["cmake", "-G", "Ninja", "-S", project, "-B", project / "build",
+                               f"-DCMAKE_PREFIX_PATH={self.prefix}"], text=True, capture_output=True, timeout=120)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r'version "99"|requested version')
+
+    def test_headers_are_the_public_ones_and_no_path_of_the_build_is_left(self):
+        installed = {str(path.relative_to(self.prefix / "include")) for path in self.prefix.rglob("*.h")}
+        self.assertIn("clew/maze/batch.h", installed)
+        self.assertIn("clew/core/error.h", installed)
+        for path in sorted(self.prefix.rglob("*.cmake")):
+            text = path.read_text()
+            for leak in (str(ROOT), str(self.folder), "nlohmann", "tomlplusplus", "GTest"):
+                self.assertNotIn(leak, text, path.name)
+
+    def test_every_include_of_an_installed_header_is_installed(self):
+        for path in sorted(self.prefix.rglob("*.h")):
+            for include in re.findall(r'#include "(clew/[^"]+)"', path.read_text()):
+                self.assertTrue((self.prefix / "include" / include).is_file(), f"{path.name} needs {include}")
+
+    def test_the_installed_program_runs(self):
+        program = self.prefix / "bin" / "clew"
+        if not (BUILD / "app" / "clew").exists():
+            self.assertFalse(program.exists())
+            return
+        here = self.folder / "run program"
+        here.mkdir()
+        self.assertIn("clew", run(program, "--version", cwd=here))
+        self.assertTrue(os.access(program, os.X_OK))
+
+
+if __name__ == "__main__":
+    BUILD = Path(sys.argv.pop(1)).resolve()
+    HAS_TORCH = "CLEW_TORCH:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()
+    unittest.main()
