@@ -32,9 +32,9 @@ std::string concat(const Args&... args) {
 }  // namespace clew
 
 /// For anything a user, file or caller can cause; always on. Throws clew::Error.
-#define CLEW_CHECK(condition, ...) \
-  do {                             \
-    if (!(condition)) [[unlikely]] \
+#define CLEW_CHECK(condition, ...)                      \
+  do {                                                  \
+    if (!(condition)) [[unlikely]]                      \
       throw ::clew::Error(::clew::concat(__VA_ARGS__)); \
   } while (false)
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counter-based random keys: a key never changes, `split` derives another one, `Stream` draws from one.
-// Results depend on the key alone, never on the number of threads or on what was drawn elsewhere.
+// Counter-based random keys: a key never changes, `split` derives another one, `Stream` draws from
+// one. Results depend on the key alone, never on the number of threads or on what was drawn
+// elsewhere.
 #pragma once
 
 #include <cstdint>

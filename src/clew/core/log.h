@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the library says what it does. Silent until the program sets a sink; never writes by itself.
+// Where the library says what it does. Silent until the program sets a sink; never writes by
+// itself.
 #pragma once
 
 #include <functional>
