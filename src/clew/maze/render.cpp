@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/maze/render.h"
 
-#include <cmath>
-#include <vector>
-
 #include "clew/core/error.h"
-#include "clew/core/turns.h"
+#include "clew/maze/render_kernel.h"
 #include "clew/maze/render_model.h"
-#include "clew/maze/render_reference.h"
 
 namespace clew::maze {
 
@@ -29,15 +25,9 @@ void Renderer::render(const Grid& grid, std::span<const Sprite> sprites, const C
                  camera.y <= static_cast<float>(grid.height),
              "the camera must be inside the maze of ", grid.width, "x", grid.height,
              " cells, got (", camera.x, ", ", camera.y, ")");
-  const Direction forward = direction_of(camera.heading);
-  std::vector<Sprite> in_front;
-  for (const Sprite& sprite : sprites) {
-    const float depth = (sprite.x - camera.x) * forward.x + (sprite.y - camera.y) * forward.y;
-    if (depth > -kThingRadius) in_front.push_back(sprite);
-  }
-  render_reference(tables_->options, grid, in_front, camera, previous, out);
+  // One for each thread: frames follow each other, and so need no allocation.
+  thread_local Scratch scratch;
+  draw_frame({tables_->view, textures(), grid, sprites, camera, previous, out}, scratch);
 }
-
-const char* simd_target_name() { return "SCALAR"; }
 
 }  // namespace clew::maze

@@ -53,6 +53,7 @@ View::View(const RenderOptions& options)
     const float rows = slope > 0 ? floor_texel_rows(focal, depth) : 0;
     pair_mip.push_back(rows >= 0.7F ? 0 : rows >= 0.25F ? 1 : 2);
   }
+  pair_depth.resize(static_cast<std::size_t>(pairs + 63) / 64 * 64);
 }
 
 std::span<const Solid> solids_of(ThingKind kind) {
@@ -75,7 +76,7 @@ std::span<const Solid> solids_of(ThingKind kind) {
       Solid{kCylinder, 0.06F, 0.0F, 0.26F, {colour(kSand, 7), colour(kSand, 7)}, kPlain},
       Solid{kEllipsoid, 0.21F, 0.18F, 0.42F, {colour(kPurple, 6), colour(kWhite, 7)}, kDots}};
   static constexpr std::array kSolid = {
-      Solid{kCylinder, 0.30F, 0.0F, 0.75F, {colour(kBlue, 5), colour(kWhite, 4)}, kBands}};
+      Solid{kCylinder, 0.25F, 0.0F, 0.75F, {colour(kBlue, 5), colour(kWhite, 4)}, kBands}};
   switch (kind) {
     case ThingKind::kGoal:
       return kGoal;

@@ -38,7 +38,8 @@ struct View {
   float focal;                      // pixels
   std::vector<float> column_slope;  // [width, padded to kSegment] right per unit of depth
   std::vector<float> row_slope;     // [height] down per unit of depth
-  std::vector<float> pair_depth;  // [pairs] depth of floor and ceiling there; 0 for the middle row
+  std::vector<float>
+      pair_depth;  // [pairs, padded to 64] depth of floor and ceiling there; 0 for the middle row
   std::vector<std::uint8_t> pair_light;  // [pairs]
   std::vector<std::uint8_t>
       pair_mip;  // [pairs] which version of the floor patterns: 0..kFloorMips-1

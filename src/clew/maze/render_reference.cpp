@@ -220,7 +220,11 @@ Point flow_of(const View& view, const Camera& camera, const Camera& previous, fl
 void render_reference(const RenderOptions& options, const Grid& grid,
                       std::span<const Sprite> sprites, const Camera& camera, const Camera& previous,
                       const FrameBuffers& out) {
-  const View view(options);
+  render_reference(View(options), grid, sprites, camera, previous, out);
+}
+
+void render_reference(const View& view, const Grid& grid, std::span<const Sprite> sprites,
+                      const Camera& camera, const Camera& previous, const FrameBuffers& out) {
   const Textures& looks = textures();
   const Reference reference(view, grid, camera);
   const auto pixels = static_cast<std::size_t>(view.width) * static_cast<std::size_t>(view.height);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "clew/maze/render.h"
+#include "clew/maze/render_model.h"
 
 namespace clew::maze {
 
@@ -13,5 +14,8 @@ namespace clew::maze {
 void render_reference(const RenderOptions& options, const Grid& grid,
                       std::span<const Sprite> sprites, const Camera& camera, const Camera& previous,
                       const FrameBuffers& out);
+
+void render_reference(const View& view, const Grid& grid, std::span<const Sprite> sprites,
+                      const Camera& camera, const Camera& previous, const FrameBuffers& out);
 
 }  // namespace clew::maze
