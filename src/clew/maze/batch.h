@@ -23,11 +23,11 @@ struct StepBuffers {
   // Observation.
   std::uint8_t* rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8
   float* depth = nullptr;       // [N,H,W] f32, cells
-  float* velocity =
-      nullptr;  // [N,6] f32: forward, right, up in cells/s, then roll, pitch, yaw rates in turns/s
+  // [N,6] f32: forward, right, up in cells/s, then roll, pitch, yaw rates in turns/s
+  float* velocity = nullptr;
   float* reward = nullptr;  // [N] f32: sum over the repeated frames
-  std::uint8_t* is_done =
-      nullptr;  // [N] u8: this step ended an episode; the observation is the next episode's first
+  // [N] u8: this step ended an episode; the observation is the next episode's first
+  std::uint8_t* is_done = nullptr;
   std::int32_t* last_action = nullptr;  // [N] i32; -1 on the first observation of an episode
   // The last observation of an episode that ended in this step; untouched where is_done is 0.
   std::uint8_t* final_rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8
@@ -37,14 +37,16 @@ struct StepBuffers {
   float* position = nullptr;            // [N,2] f32: x, y in cells
   float* heading = nullptr;             // [N] f32: turns in [0,1)
   std::int32_t* cell = nullptr;         // [N] i32: y * width + x
-  std::uint8_t* depth_class = nullptr;  // [N,4,16] u8 in 0..7 (SYSTEMS.md 8.2)
-  std::uint8_t* is_loop =
-      nullptr;  // [N] u8: loop closure (SYSTEMS.md 8.2); never across a respawn's jump
+  std::uint8_t* depth_class = nullptr;  // [N,4,16] u8 in 0..7 (SYSTEMS.md 8.2; labels.h)
+  // [N] u8: loop closure (SYSTEMS.md 8.2; labels.h) among the observations since the player last
+  // appeared, so never across a respawn's jump
+  std::uint8_t* is_loop = nullptr;
   std::uint8_t* semantic = nullptr;   // [N,H,W] u8
   std::uint16_t* instance = nullptr;  // [N,H,W] u16
-  float* flow = nullptr;              // [N,2,H,W] f32
+  // [N,2,H,W] f32: since the observation before; 0 where the player has just appeared
+  float* flow = nullptr;
   std::int32_t* goal_distance =
-      nullptr;                    // [N] i32: cells' walk to the goal; -1 where there is no way
+      nullptr;                    // [N] i32: cells' walk to the goal; -1 where there is none
   std::uint8_t* event = nullptr;  // [N] u8: bits of Event that happened in this step
 };
 
@@ -56,10 +58,10 @@ enum Event : std::uint8_t {
 };
 
 struct BatchOptions {
-  int worlds = 1;       // 1..65536
-  int first_world = 0;  // world i of this batch is world first_world + i of the key: a batch may be
-                        // a share of a larger one
-  int threads = 1;      // worker threads, counting the caller
+  int worlds = 1;  // 1..65536
+  // World i of this batch is world first_world + i of the key: a batch may be a share of another.
+  int first_world = 0;
+  int threads = 1;  // worker threads, counting the caller
   RenderOptions render = {};
   bool is_planar = true;
   int action_repeat = 4;              // frames at 60 a second that one step lasts, 1..60
@@ -77,8 +79,10 @@ struct WorldState {
   int episode_goals = 0;
 };
 
-/// Worlds keep their own keys: the bytes of world i depend on (level, key, i, its actions) alone,
-/// never on N, on threads or on what the instance did before the last reset.
+/// A world keeps a few hundred bytes, its layout, and 4 bytes for each step since the player last
+/// appeared (the trail of the loop label, kept whether or not the label is asked for, so that
+/// asking changes nothing). Worlds keep their own keys: the bytes of world i depend on (level, key,
+/// i, its actions) alone, never on N, on threads or on what the instance did before the last reset.
 class Batch {
  public:
   Batch(std::shared_ptr<const Level> level,
