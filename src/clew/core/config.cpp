@@ -34,9 +34,22 @@ using Entry = ConfigTree::Entry;
 using Scalar = ConfigTree::Scalar;
 constexpr double kTwo63 = 9223372036854775808.0;
 
+/// What a message shows of a text: all of it, unless somebody put a novel where a word belongs.
+template <class T>
+const T& brief(const T& value) {
+  return value;
+}
+std::string brief(const std::string& text) {
+  if (text.size() <= 1000) return text;
+  std::size_t cut = 200;
+  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
+  return concat(text.substr(0, cut), "... (", text.size(), " bytes)");
+}
+std::string brief(std::string_view text) { return brief(std::string(text)); }
+
 template <class... Args>
 [[noreturn]] void fail(const Args&... args) {
-  throw UsageError(concat(args...));
+  throw UsageError(concat(brief(args)...));
 }
 
 bool is_bare_key(std::string_view key) {
@@ -130,6 +143,53 @@ std::string place(const std::string& source, const toml::source_position& at) {
   return concat(source, ':', at.line, ':', at.column);
 }
 
+/// Tables within tables cost stack when toml++ gives them back: "a.a.a.a..." a million times over
+/// must not end the program. Keys may have 32 parts; toml++ itself bounds brackets within brackets.
+void check_key_depth(std::string_view text, const std::string& source) {
+  constexpr int kMaxParts = 32;
+  std::int64_t line = 1, column = 1;
+  int dots = 0;
+  char quote = 0;  // the quotation mark of the string that `text[i]` is in
+  bool is_long = false, is_comment = false;
+  for (std::size_t i = 0; i < text.size(); ++i, ++column) {
+    const char c = text[i];
+    const bool is_triple = text.substr(i).starts_with(c == '"' ? "\"\"\"" : "'''");
+    if (c == '\n') {
+      ++line;
+      column = 0;
+      is_comment = false;
+      dots = 0;
+      if (!is_long) quote = 0;
+    } else if (is_comment) {
+      continue;
+    } else if (quote != 0) {
+      if (c == '\\' && quote == '"') {
+        if (i + 1 < text.size() && text[i + 1] != '\n') ++i, ++column;
+      } else if (c == quote && (!is_long || is_triple)) {
+        // Up to two more quotation marks belong to the end of a long string.
+        for (int skip = is_long ? 4 : 0; skip > 0 && i + 1 < text.size() && text[i + 1] == quote;
+             --skip) {
+          ++i, ++column;
+        }
+        quote = 0;
+      }
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+      is_long = is_triple;
+      i += is_long ? 2 : 0;
+      column += is_long ? 2 : 0;
+    } else if (c == '#') {
+      is_comment = true;
+    } else if (c == '.') {
+      if (++dots < kMaxParts) continue;
+      throw UsageError(concat(source, ':', line, ':', column, ": keys must have at most ",
+                              kMaxParts, " parts, got one with more"));
+    } else if (c == ',' || c == '=' || c == '[' || c == ']' || c == '{' || c == '}') {
+      dots = 0;
+    }
+  }
+}
+
 Entry entry_of(const std::string& key, const toml::node& node, const std::string& source) {
   const auto at = node.source().begin;
   Entry entry{.key = key, .source = source, .line = at.line, .column = at.column};
@@ -188,6 +248,7 @@ std::string_view trim(std::string_view text) {
 /// `text` as one TOML value; absent when it is not one.
 std::optional<Entry> try_value(std::string_view text) {
   try {
+    check_key_depth(text, "command line");
     const auto table = toml::parse("v = " + std::string(text), std::string_view("command line"));
     const auto* node = table.get("v");
     if (table.size() != 1 || node == nullptr || node->is_table()) return std::nullopt;
@@ -453,6 +514,7 @@ const Entry* ConfigTree::find(std::string_view key) const {
 }
 
 ConfigTree parse_toml(std::string_view text, const std::string& source) {
+  check_key_depth(text, source);
   ConfigTree tree;
   try {
     flatten(toml::parse(text, source), "", source, tree.entries);
@@ -569,6 +631,7 @@ std::vector<ConfigDifference> diff_fields(const Fields& before, const Fields& af
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  if (word.size() > 200) return "";  // no slip of the finger
   std::string best;
   int best_distance = std::numeric_limits<int>::max();
   for (const auto& candidate : candidates) {

@@ -222,6 +222,45 @@ TEST(Config, SyntaxErrorsHaveLineAndColumn) {
   EXPECT_EQ(refusal(std::string(100000, '[')).substr(0, 14), "recipe.toml:1:");
 }
 
+TEST(Config, DeepKeysAreRefusedBeforeTheyCostStack) {
+  const auto error_of_text = [](const std::string& text) -> std::string {
+    try {
+      parse_toml(text, "a.toml");
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  std::string deep = "a";
+  for (int i = 0; i < 400000; ++i) deep += ".a";
+  const std::string message = "keys must have at most 32 parts, got one with more";
+  EXPECT_EQ(error_of_text(deep + " = 1"), "a.toml:1:64: " + message);
+  EXPECT_EQ(error_of_text("x = 1\n[" + deep + "]"), "a.toml:2:65: " + message);
+  EXPECT_NE(error_of_text("x = {" + deep + " = 1}").find(message), std::string::npos);
+  // A long string may end in five quotation marks; what follows is not in it.
+  EXPECT_NE(error_of_text("x = [\"\"\"a\"\"\"\"\", {" + deep + " = 1}]").find(message),
+            std::string::npos);
+  EXPECT_NE(error_of_text("x = '''a\n''' # '\n" + deep + " = 1").find(message), std::string::npos);
+  // Dots that are not those of a key.
+  const std::string dots(1000, '.');
+  EXPECT_EQ(error_of_text("x = \"" + dots + "\\\"" + dots + "\" # " + dots + "\ny = '" + dots +
+                          "'\nz = \"\"\"\n" + dots + "\"\n" + dots + "\"\"\"\n"),
+            "");
+  std::string numbers = "x = [";
+  for (int i = 0; i < 100; ++i) numbers += "1.5, ";
+  EXPECT_EQ(error_of_text(numbers + "]"), "");
+}
+
+TEST(Config, LongTextsAreCutInMessages) {
+  try {
+    parse_toml("x = 1\n" + std::string(900000, 'k') + " = [[1]]", "a.toml");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_LT(std::string(error.what()).size(), 500U);
+  }
+  EXPECT_EQ(nearest(std::string(900000, 'k'), {"k"}), "");
+}
+
 TEST(Config, OverridesReplaceTheFile) {
   const auto recipe = loaded("steps = 5\n[optim]\nlr = 0.5",
                              {"steps=7", "optim.lr = 1e-3", "agent=ff", "note=nav+d1",
