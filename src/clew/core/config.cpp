@@ -476,7 +476,9 @@ void check_leftover(const Entry& entry, const Fields& fields) {
     }
     keys.push_back(field.key);
   }
-  fail(entry.where(), ": unknown key '", entry.key, "'", did_you_mean(entry.key, keys));
+  std::string hint = did_you_mean(entry.key, keys);
+  if (hint.empty() && keys.size() <= 12) hint = "; the keys are " + join(keys);
+  fail(entry.where(), ": unknown key '", entry.key, "'", hint);
 }
 
 std::string default_text(const Fields::Field& field) { return to_toml(field.target); }

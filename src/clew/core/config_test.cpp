@@ -102,6 +102,13 @@ TEST(Config, UnknownKeyNamesTheNearest) {
   EXPECT_EQ(refusal("[optm]\nlr = 1"),
             "recipe.toml:2: unknown key 'optm.lr'; did you mean 'optim.lr'?");
   EXPECT_EQ(refusal("[zebra]\n"), "recipe.toml:1: unknown key 'zebra'");
+  Optim optim;
+  try {
+    load(optim, parse_toml("zebra = 1", "t"));
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(), "t:1: unknown key 'zebra'; the keys are lr, decay, clip");
+  }
   EXPECT_EQ(refusal("", {"optim.lrr=1"}),
             "command line: unknown key 'optim.lrr'; did you mean 'optim.lr'?");
 }

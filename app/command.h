@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// One row of a table of commands (main.cpp holds the program's). Help, dispatch, completion and
+// tests read the tables.
+#pragma once
+
+#include <span>
+
+namespace CLI {
+class App;
+}
+
+namespace clew::app {
+
+struct Command {
+  const char* name;
+  const char* help;  // one line, lower case, no full stop
+  /// Adds arguments and the callback that runs the command. The callback throws what program.h maps
+  /// to exit codes.
+  void (*define)(CLI::App& command);
+};
+
+/// Defines every row as a command below `parent`, which then needs one of them.
+void add_commands(CLI::App& parent, std::span<const Command> commands);
+
+void define_bench(CLI::App& command);
+void define_completion(CLI::App& command);
+void define_help(CLI::App& command);
+void define_info(CLI::App& command);
+
+}  // namespace clew::app

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// clew info: what this program is and runs on, and advice where the machine is set up to be slow.
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/bench.h"
+#include "blas.h"
+#include "build_info.h"
+#include "clew/core/error.h"
+#include "command.h"
+
+namespace clew::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Json libtorch_json() {
+  auto& context = at::globalContext();
+  std::string parallel;  // LibTorch tells in a text of many lines; one names the back end
+  const std::string text = at::get_parallel_info(), mark = "ATen parallel backend: ";
+  if (const auto at = text.find(mark); at != std::string::npos) {
+    parallel = text.substr(at + mark.size(), text.find('\n', at) - at - mark.size());
+  }
+  return {{"version", TORCH_VERSION},     {"threads", at::get_num_threads()},
+          {"parallel_backend", parallel}, {"has_onednn", context.hasMKLDNN()},
+          {"has_mkl", context.hasMKL()},  {"has_cuda", context.hasCUDA()}};
+}
+
+/// One line each: what is wrong, and what to do.
+std::vector<std::string> advice(const Json& machine, const Json& torch, const Blas& blas) {
+  std::vector<std::string> lines;
+  const bool has_avx512 = machine["has_avx512"].get<bool>();
+  if (blas.threading == "pthread") {
+    lines.emplace_back(
+        "OpenBLAS is the pthread build, whose threads fight with LibTorch's OpenMP threads: "
+        "install "
+        "libopenblas0-openmp, or set OPENBLAS_NUM_THREADS=1");
+  }
+  if (blas.name == "reference BLAS") {
+    lines.emplace_back("BLAS is the slow reference library: install libopenblas0-openmp");
+  }
+  if (blas.name == "OpenBLAS" && has_avx512 && (blas.core == "Haswell" || blas.core == "Zen")) {
+    lines.push_back(
+        concat("OpenBLAS takes this processor for ", blas.core,
+               " and leaves AVX-512 unused: OPENBLAS_CORETYPE=SkylakeX makes matrix products "
+               "faster (results then differ in the last bits)"));
+  }
+  if (!torch["has_onednn"].get<bool>()) {
+    lines.emplace_back(
+        "LibTorch was built without oneDNN: convolutions will be several times slower");
+  }
+  if (torch["parallel_backend"] != "OpenMP" && blas.threading == "openmp") {
+    lines.emplace_back("LibTorch does not use OpenMP but BLAS does: set OMP_NUM_THREADS=1");
+  }
+  const std::string omp = variable("OMP_NUM_THREADS");
+  if (omp.empty() && torch["threads"] < machine["usable_cores"]) {
+    lines.push_back(
+        concat("LibTorch by itself uses ", torch["threads"].get<int>(), " of ",
+               machine["usable_cores"].get<int>(),
+               " usable cores, as it counts physical ones: clew train sets its threads itself"));
+  }
+  if (!omp.empty()) {
+    lines.push_back(concat("OMP_NUM_THREADS=", omp, " is set and limits LibTorch and BLAS to ", omp,
+                           " threads each"));
+  }
+  if (machine["usable_cores"] < machine["cores"]) {
+    lines.push_back(concat("this process may use ", machine["usable_cores"].get<int>(), " of ",
+                           machine["cores"].get<int>(), " cores (affinity or container limit)"));
+  }
+  if (!machine["is_optimised"].get<bool>()) {
+    lines.emplace_back("this is a debug build: several times slower; use cmake --preset release");
+  }
+  return lines;
+}
+
+void print_info(bool is_json) {
+  const Blas blas = find_blas();
+  Json info = {{"version", kVersion},
+               {"revision", kRevision},
+               {"build_type", kBuildType},
+               {"machine", bench::machine_json()},
+               {"libtorch", libtorch_json()},
+               {"blas",
+                {{"name", blas.name},
+                 {"library", blas.library},
+                 {"threading", blas.threading},
+                 {"core", blas.core},
+                 {"threads", blas.threads},
+                 {"config", blas.config}}}};
+  info["advice"] = advice(info["machine"], info["libtorch"], blas);
+  if (is_json) {
+    std::cout << info.dump(2) << '\n';
+    return;
+  }
+  const auto& machine = info["machine"];
+  const auto& torch = info["libtorch"];
+  const auto text = [](const Json& value) { return value.get<std::string>(); };
+  const auto yes = [](const Json& value, const char* name) {
+    return concat(value.get<bool>() ? "with " : "without ", name);
+  };
+  std::cout << "clew      " << kVersion << ", revision " << kRevision << ", " << kBuildType << ", "
+            << text(machine["compiler"]) << '\n'
+            << "processor " << text(machine["cpu"]) << ", instruction set "
+            << text(machine["instruction_set"])
+            << (machine["has_bf16_dot"].get<bool>() ? " and bf16 dot products" : "") << '\n'
+            << "cores     " << machine["usable_cores"] << " usable of " << machine["cores"] << ", "
+            << machine["memory_gib"] << " GiB of memory\n"
+            << "system    " << text(machine["system"]) << '\n'
+            << "LibTorch  " << text(torch["version"]) << ", " << text(torch["parallel_backend"])
+            << " threads: " << torch["threads"] << ", " << yes(torch["has_onednn"], "oneDNN")
+            << ", " << yes(torch["has_mkl"], "MKL") << ", " << yes(torch["has_cuda"], "CUDA")
+            << '\n'
+            << "BLAS      " << blas.name;
+  if (!blas.threading.empty()) std::cout << ", " << blas.threading << " threads: " << blas.threads;
+  if (!blas.core.empty()) std::cout << ", kernels for " << blas.core;
+  if (!blas.library.empty()) std::cout << " (" << blas.library << ')';
+  std::cout << '\n';
+  for (const auto& line : info["advice"]) std::cout << "advice    " << text(line) << '\n';
+}
+
+}  // namespace
+
+void define_info(CLI::App& command) {
+  auto is_json = std::make_shared<bool>(false);
+  command.add_flag("--json", *is_json, "print JSON");
+  command.callback([is_json] { print_info(*is_json); });
+}
+
+}  // namespace clew::app

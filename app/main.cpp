@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program `clew`: the table of its commands, in the order a newcomer needs them.
+#include "command.h"
+#include "program.h"
+
+namespace {
+
+constexpr clew::app::Command kCommands[] = {
+    {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},
+    {"info", "version, processor, threads, LibTorch, BLAS, and advice on them",
+     clew::app::define_info},
+    {"help", "explain a command", clew::app::define_help},
+    {"completion", "print the completion script for a shell", clew::app::define_completion},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) { return clew::app::run_program(kCommands, argc, argv); }

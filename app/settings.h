@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// key=value arguments of a command, from the fields of a struct: the only way in for numbers and
+// names.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/core/config.h"
+
+namespace clew::app {
+
+/// Adds "KEY=VALUE ..." to a command and the table of keys to its help. The result, called inside
+/// the command's callback, gives the struct: its defaults, then what was said. A wrong key or
+/// value: UsageError.
+template <class C>
+std::function<C()> add_settings(CLI::App& command) {
+  auto words = std::make_shared<std::vector<std::string>>();
+  command.add_option("KEY=VALUE", *words, "settings, see below");
+  command.footer("Settings:\n" + help_text(C{}));
+  return [words] {
+    C settings;
+    ConfigTree tree;
+    for (const auto& word : *words) apply_override(tree, word);
+    load(settings, tree);
+    return settings;
+  };
+}
+
+}  // namespace clew::app

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `clew bench` measures. Each function runs one family of measurements and gives rows of plain
+// numbers; the program prints them as a table or as {"machine": {...}, "rows": [...]}. Progress
+// goes to the library's log.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "clew/core/config.h"
+
+namespace clew::bench {
+
+using Json = nlohmann::ordered_json;
+
+/// The "machine" of every --json answer.
+Json machine_json();
+
+/// Rows (objects, mostly with the same keys) as an aligned table: a head line of keys, then one
+/// line a row.
+std::string table_text(const Json& rows);
+
+struct PeakOptions {
+  int threads = 0;
+  double seconds = 0.5;
+  int copy_mib = 256;
+  void fields(Fields& v) {
+    v("threads", threads, {.min = 0, .max = 1024, .help = "0: one, then all usable cores"});
+    v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"});
+    v("copy_mib", copy_mib, {.min = 1, .max = 4096, .help = "buffer that each thread copies"});
+  }
+};
+/// Rows {"what": "fp32" | "bf16" | "copy", "threads", "gflops" | "gbytes_per_second": median,
+/// "best"}. fp32: fused multiply-adds on registers; bf16: dot products with float sums, where the
+/// CPU has them; copy: memory read plus memory written.
+Json peak_rows(const PeakOptions& options);
+
+}  // namespace clew::bench

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace clew::bench {
+namespace {
+
+TEST(Bench, TableAlignsTextLeftAndNumbersRight) {
+  const Json rows = {{{"what", "fp32"}, {"threads", 1}, {"gflops", 229.44}},
+                     {{"what", "copy"}, {"threads", 16}, {"gbytes_per_second", 0.5}}};
+  EXPECT_EQ(table_text(rows),
+            "what  threads  gflops  gbytes_per_second\n"
+            "fp32        1   229.4\n"
+            "copy       16                      0.500\n");
+  EXPECT_EQ(table_text(Json::array()), "\n");
+}
+
+TEST(Bench, PeakGivesAllRowsInOrder) {
+  const Json rows = peak_rows({.threads = 2, .seconds = 0.001, .copy_mib = 1});
+  std::string names;
+  for (const auto& row : rows) {
+    names += row["what"].get<std::string>() + ' ';
+    EXPECT_EQ(row["threads"], 2);
+    const char* unit = row["what"] == "copy" ? "gbytes_per_second" : "gflops";
+    EXPECT_GT(row[unit].get<double>(), 0.01);
+    EXPECT_GE(row[std::string("best_") + unit].get<double>(), row[unit].get<double>());
+  }
+  EXPECT_EQ(names, machine_json()["has_bf16_dot"].get<bool>() ? "fp32 bf16 copy " : "fp32 copy ");
+}
+
+}  // namespace
+}  // namespace clew::bench

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the real program. Standard library only. A test file makes one class per command:
+
+    from harness import CliTest, main
+
+    class Info(CliTest):
+        def test_json(self):
+            self.assertIn("version", self.json("info", "--json"))
+            self.fails("info", "--jsn", code=2, error="unknown option '--jsn'")
+
+    if __name__ == "__main__":
+        main()
+
+and is listed in tests/CMakeLists.txt. Each test gets a fresh folder, self.folder, in which the program runs.
+"""
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = Path(os.environ.get("CLEW", "clew")).absolute()
+SOURCE = Path(__file__).resolve().parents[2]
+
+
+class Result:
+    def __init__(self, process):
+        self.code, self.out, self.err = process.returncode, process.stdout, process.stderr
+
+    def __str__(self):
+        return f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+class CliTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="clew cli ")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def clew(self, *words, timeout=60, env=None, stdin=None):
+        """Runs the program and gives its exit code, stdout and stderr, whatever they are."""
+        return Result(subprocess.run([PROGRAM, *map(str, words)], cwd=self.folder, capture_output=True, text=True,
+                                     timeout=timeout, input=stdin, env={**os.environ, **(env or {})}))
+
+    def out(self, *words, **options):
+        """stdout of a run that must end with 0 and say nothing that looks like an error."""
+        result = self.clew(*words, **options)
+        self.assertEqual(result.code, 0, result)
+        self.assertNotIn("error:", result.err, result)
+        return result.out
+
+    def json(self, *words, **options):
+        """stdout of a good run, as JSON: nothing else may be printed there."""
+        return json.loads(self.out(*words, **options))
+
+    def fails(self, *words, code, error, **options):
+        """A run that must fail with this exit code, one line on stderr that holds `error`, and no result."""
+        result = self.clew(*words, **options)
+        self.assertEqual(result.code, code, result)
+        self.assertEqual(result.out, "", result)
+        lines = result.err.splitlines()
+        self.assertEqual(len(lines), 1, result)
+        self.assertTrue(lines[0].startswith("error: "), result)
+        self.assertIn(error, lines[0], result)
+        return result
+
+
+@functools.cache
+def commands():
+    """Every command path of the program, from its own completion script: [["info"], ["bench", "peak"], ...]."""
+    script = subprocess.run([PROGRAM, "completion", "bash"], capture_output=True, text=True, check=True).stdout
+    return [path.split() for path in re.findall(r"^ +'(.+)'\) path=", script, re.MULTILINE)]
+
+
+def main():
+    if not PROGRAM.exists():
+        sys.exit(f"set CLEW to the program to test; {PROGRAM} does not exist")
+    unittest.main(verbosity=2)
