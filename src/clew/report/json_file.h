@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a JSON file and hands out its values checked: whatever has the wrong type or size becomes
+// one clear error with file, line and place. Private to the report room.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace clew::report {
+
+using Json = nlohmann::json;
+
+/// The whole text of `path`, or an error that says why not.
+[[nodiscard]] std::string read_text(const std::filesystem::path& path);
+
+/// A parsed file; keep it alive while its values are in use.
+struct JsonFile {
+  std::string name;  // as shown in errors
+  std::string text;
+  int first_line = 1;
+  Json root;
+};
+
+/// Parses `text`. `first_line` is the line of the file it starts at.
+[[nodiscard]] JsonFile parse_json(std::string name, std::string text, int first_line = 1);
+
+struct Range {
+  double min = -1e300, max = 1e300;
+};
+
+/// One value of a file and where it stands. References a JsonFile.
+class Value {
+ public:
+  explicit Value(const JsonFile& file) : file_(&file), json_(&file.root) {}
+
+  /// The member `key`, which must be there.
+  [[nodiscard]] Value at(std::string_view key) const;
+  /// The member `key`; nothing when it is absent or null.
+  [[nodiscard]] std::optional<Value> find(std::string_view key) const;
+  /// The elements of a list.
+  [[nodiscard]] std::vector<Value> items() const;
+  /// The elements of a list of exactly `count`.
+  [[nodiscard]] std::vector<Value> items(std::size_t count) const;
+
+  [[nodiscard]] double number(Range range = {}) const;
+  [[nodiscard]] int integer(int min, int max) const;
+  [[nodiscard]] std::string string() const;
+  /// A list of numbers, null becoming NaN.
+  [[nodiscard]] std::vector<double> numbers(std::optional<std::size_t> count,
+                                            Range range = {}) const;
+
+  /// `number` of a member that may be absent or null.
+  [[nodiscard]] std::optional<double> maybe_number(std::string_view key, Range range = {}) const;
+  [[nodiscard]] std::string maybe_string(std::string_view key) const;
+
+  /// Throws "file:line: place must be `wanted`, got ...".
+  [[noreturn]] void fail(const std::string& wanted) const;
+  const Json& json() const { return *json_; }
+
+ private:
+  Value(const JsonFile* file, const Json* json, std::string place)
+      : file_(file), json_(json), place_(std::move(place)) {}
+
+  const JsonFile* file_;
+  const Json* json_;
+  std::string place_;  // such as players[1].score_mean
+};
+
+}  // namespace clew::report

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// page.html, page.css and the scripts as they stand in this folder, compiled in by CMake
+// (ClewEmbedText.cmake).
+#pragma once
+
+#include <string_view>
+
+namespace clew::report {
+
+extern const std::string_view kPageHtml, kPageCss, kPlotJs, kMapJs, kPageJs;
+
+}  // namespace clew::report

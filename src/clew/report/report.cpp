@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/report/report.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "clew/core/error.h"
+#include "clew/report/page_files.h"
+#include "clew/report/page_text.h"
+#include "clew/report/run_data.h"
+
+namespace clew::report {
+namespace {
+
+constexpr std::size_t kMostRuns = 8;  // as many colours as one can tell apart
+
+// What page.js draws from. Inside <script> only "<" can end the block, so it alone is written as an
+// escape.
+std::string page_data(std::span<const RunData> runs) {
+  Json list = Json::array();
+  for (const RunData& run : runs) {
+    Json columns = Json::object();
+    for (const auto& [name, values] : run.metrics)
+      columns[name] = values;  // NaN is written as null
+    Json players = Json::array();
+    if (run.evaluation)
+      for (const Player& player : run.evaluation->players)
+        players.push_back({{"name", player.name}, {"score", player.score_mean}});
+    list.push_back(
+        {{"name", run.name}, {"metrics", columns}, {"players", players}, {"trace", run.trace}});
+  }
+  const std::string json = Json{{"runs", list}}.dump(-1, ' ', true, Json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(json.size());
+  for (const char c : json) {
+    if (c == '<') {
+      safe += "\\u003c";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+// Replaces each {{name}} of the template once; what is put in is not looked at again.
+std::string fill(std::string_view text,
+                 const std::map<std::string, std::string, std::less<>>& parts) {
+  std::string page;
+  while (true) {
+    const std::size_t open = text.find("{{");
+    page += text.substr(0, open);
+    if (open == std::string_view::npos) return page;
+    const std::size_t close = text.find("}}", open);
+    const auto part = parts.find(text.substr(open + 2, close - open - 2));
+    CLEW_ASSERT(close != std::string_view::npos && part != parts.end());
+    page += part->second;
+    text.remove_prefix(close + 2);
+  }
+}
+
+void write_whole(const std::filesystem::path& out, const std::string& page) {
+  std::filesystem::path part = out;
+  part += ".part";
+  std::error_code error;
+  {
+    std::ofstream file(part, std::ios::binary | std::ios::trunc);
+    file << page;
+    file.close();
+    const int cause = errno;
+    if (!file) {
+      std::filesystem::remove(part, error);
+      throw Error(concat("cannot write ", out.string(), ": ", std::strerror(cause)));
+    }
+  }
+  std::filesystem::rename(part, out, error);
+  CLEW_CHECK(!error, "cannot write ", out.string(), ": ", error.message());
+}
+
+}  // namespace
+
+void write_html(std::span<const std::filesystem::path> folders, const std::filesystem::path& out) {
+  CLEW_CHECK(!folders.empty() && folders.size() <= kMostRuns, "a report needs 1..", kMostRuns,
+             " runs, got ", folders.size());
+  Budget budget;
+  std::vector<RunData> runs;
+  for (const auto& folder : folders) runs.push_back(read_run(folder, budget));
+  write_whole(out, fill(kPageHtml, {{"title", escape(title(runs))},
+                                    {"headline", headline(runs)},
+                                    {"missing_metrics", missing(runs, "metrics")},
+                                    {"missing_trace", missing(runs, "trace")},
+                                    {"evaluation", evaluation_table(runs)},
+                                    {"configs", configs(runs)},
+                                    {"data", page_data(runs)},
+                                    {"css", std::string(kPageCss)},
+                                    {"plot_js", std::string(kPlotJs)},
+                                    {"map_js", std::string(kMapJs)},
+                                    {"page_js", std::string(kPageJs)}}));
+}
+
+void write_html(const std::filesystem::path& run, const std::filesystem::path& out) {
+  write_html(std::span(&run, 1), out);
+}
+
+}  // namespace clew::report

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/report/run_data.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <span>
+#include <sstream>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/image/files.h"
+
+namespace clew::report {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kMostPoints = 3000;  // of a curve: more than a screen has columns
+
+// One line of metrics.jsonl per row. A last line that was cut short by a kill is left out.
+std::map<std::string, std::vector<double>> read_metrics(const std::filesystem::path& path) {
+  std::map<std::string, std::vector<double>> columns;
+  const std::string text = read_text(path);
+  std::size_t begin = 0, rows = 0;
+  for (int number = 1; begin < text.size(); ++number) {
+    const std::size_t newline = text.find('\n', begin);
+    const bool is_last = newline == std::string::npos;
+    std::string line = text.substr(begin, is_last ? std::string::npos : newline - begin);
+    if (is_last && !Json::accept(line)) break;
+    begin = is_last ? text.size() : newline + 1;
+    const JsonFile file = parse_json(path.string(), std::move(line), number);
+    const Value object(file);
+    (void)object.at("step").number({.min = 0});
+    ++rows;
+    for (const auto& [name, value] : file.root.items()) {
+      auto& column = columns[name];
+      column.resize(rows, kNone);
+      if (!value.is_null()) column.back() = object.at(name).number();
+    }
+  }
+  for (auto& [name, column] : columns) column.resize(rows, kNone);
+  return columns;
+}
+
+// Joins neighbouring rows until at most kMostPoints are left: positions take the last, measurements
+// the mean, and those over episodes the mean over episodes.
+void thin_out(std::map<std::string, std::vector<double>>& columns) {
+  const std::size_t rows = columns.empty() ? 0 : columns.begin()->second.size();
+  if (rows <= kMostPoints) return;
+  const auto episodes_column = columns.find("episodes");
+  const std::vector<double> episodes =
+      episodes_column == columns.end() ? std::vector<double>(rows, 1.0) : episodes_column->second;
+  for (auto& [name, column] : columns) {
+    const bool is_position = name == "step" || name == "frames" || name == "seconds";
+    const bool is_over_episodes = name == "score" || name == "goals";
+    std::vector<double> thin(kMostPoints, kNone);
+    for (std::size_t i = 0; i < kMostPoints; ++i) {
+      const std::size_t first = i * rows / kMostPoints, last = (i + 1) * rows / kMostPoints;
+      double sum = 0, weights = 0;
+      for (std::size_t row = first; row < last; ++row) {
+        if (std::isnan(column[row])) continue;
+        const double weight = is_over_episodes && episodes[row] > 0 ? episodes[row] : 1.0;
+        sum = is_position ? column[row] : sum + weight * column[row];
+        weights += weight;
+      }
+      if (weights > 0) thin[i] = is_position || name == "episodes" ? sum : sum / weights;
+    }
+    column = std::move(thin);
+  }
+}
+
+Evaluation read_evaluation(const std::filesystem::path& path) {
+  const JsonFile file = parse_json(path.string(), read_text(path));
+  const Value root(file);
+  Evaluation evaluation;
+  evaluation.level = root.maybe_string("level");
+  if (const auto episodes = root.find("episodes"))
+    evaluation.episodes = episodes->integer(0, std::numeric_limits<int>::max());
+  if (const auto seed = root.find("seed")) evaluation.seed = seed->json().dump();
+  for (const Value& item : root.at("players").items()) {
+    Player player{.name = item.at("name").string(),
+                  .score_mean = item.at("score_mean").number(),
+                  .numbers = {}};
+    for (const char* name :
+         {"score_stderr", "goals_mean", "goal_share", "latency_first_s", "latency_later_s",
+          "depth1_accuracy", "depth2_accuracy", "loop_f1", "loop_accuracy"}) {
+      const std::string_view view = name;
+      const bool is_share =
+          view == "goal_share" || view.starts_with("loop") || view.starts_with("depth");
+      if (const auto number = item.maybe_number(name, is_share ? Range{0, 1} : Range{0, 1e300}))
+        player.numbers[name] = *number;
+    }
+    evaluation.players.push_back(std::move(player));
+  }
+  return evaluation;
+}
+
+// The values with `decimals` digits after the point (before it, when negative): full precision
+// would triple the page. Dividing by a power of ten gives the double nearest to the decimal number,
+// which is then written short.
+Json rounded(const std::vector<double>& values, int decimals = 3) {
+  const double scale = std::pow(10.0, std::abs(decimals));
+  Json list = Json::array();
+  for (const double value : values) {
+    if (!std::isfinite(value)) {
+      list.push_back(nullptr);
+    } else {
+      list.push_back(decimals >= 0 ? std::round(value * scale) / scale
+                                   : std::round(value / scale) * scale);
+    }
+  }
+  return list;
+}
+
+// The values to four digits of the largest.
+Json significant(const std::vector<double>& values) {
+  double largest = 0;
+  for (const double value : values)
+    if (std::isfinite(value)) largest = std::max(largest, std::fabs(value));
+  return rounded(values, largest > 0 ? 3 - static_cast<int>(std::floor(std::log10(largest))) : 0);
+}
+
+bool is_colour(const std::string& text) {
+  return text.size() == 7 && text[0] == '#' &&
+         text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
+}
+
+Json read_grid(const Value& grid) {
+  const int width = grid.at("width").integer(1, 255), height = grid.at("height").integer(1, 255);
+  const auto cells = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  Json walls = Json::array(), colours = nullptr;
+  for (const double wall : grid.at("walls").numbers(cells, {0, 15}))
+    walls.push_back(static_cast<int>(wall));
+  if (const auto list = grid.find("wall_colors")) {
+    colours = Json::array();
+    for (const Value& colour : list->items(cells * 4)) {
+      if (!colour.json().is_string() || !is_colour(colour.string()))
+        colour.fail("a colour such as \"#a0b1c2\"");
+      colours.push_back(colour.string());
+    }
+  }
+  return {{"width", width}, {"height", height}, {"walls", walls}, {"colours", colours}};
+}
+
+// Depth classes of each frame as 64 digits.
+Json read_depth(const Value& frames, std::size_t most) {
+  Json list = Json::array();
+  const std::vector<Value> items = frames.items();
+  if (items.size() > most) frames.fail(concat("a list of at most ", most, " frames"));
+  for (const Value& frame : items) {
+    std::string digits;
+    for (const double depth : frame.numbers(64, {0, 7}))
+      digits += std::isnan(depth) ? '-' : static_cast<char>('0' + static_cast<int>(depth));
+    list.push_back(digits);
+  }
+  return list;
+}
+
+std::string base64(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t group = std::uint32_t{bytes[i]} << 16;
+    if (left > 1) group |= std::uint32_t{bytes[i + 1]} << 8;
+    if (left > 2) group |= bytes[i + 2];
+    for (std::size_t digit = 0; digit < 4; ++digit)
+      text += digit <= left ? kDigits[group >> (18 - 6 * digit) & 63] : '=';
+  }
+  return text;
+}
+
+struct Picture {
+  std::string uri;
+  int width = 0, height = 0;
+};
+
+// A frame sheet as a data URI. Large ones travel as JPEG: a tenth of the bytes, and still what the
+// agent saw.
+Picture read_picture(const std::filesystem::path& path) {
+  constexpr std::size_t kLargest = std::size_t{1} << 20;
+  const std::string text = read_text(path);
+  const std::span<const std::uint8_t> file(reinterpret_cast<const std::uint8_t*>(text.data()),
+                                           text.size());
+  const image::Image picture = image::decode(file, path.string());
+  Picture result{.uri = {}, .width = picture.width, .height = picture.height};
+  if (file.size() <= kLargest && text.starts_with("\x89PNG")) {
+    result.uri = "data:image/png;base64," + base64(file);
+  } else {
+    const auto jpeg = image::encode(picture, {.format = image::Format::kJpeg, .quality = 88});
+    result.uri = "data:image/jpeg;base64," + base64(jpeg);
+  }
+  return result;
+}
+
+constexpr int kTile = 84, kTileColumns = 20;
+
+struct TraceReader {
+  std::filesystem::path folder;
+  Budget& budget;
+  std::vector<std::string>& notes;
+  bool has_level_grid = false;
+
+  Json episode(const Value& value) {
+    const std::vector<double> x = value.at("x").numbers(std::nullopt, {-1, 256});
+    const std::size_t steps = x.size();
+    if (steps == 0) value.at("x").fail("a list of at least 1");
+    Json out;
+    const auto grid = value.find("grid");
+    if (!grid && !has_level_grid) value.fail("an object with \"grid\", or the file must have one");
+    out["grid"] = grid ? read_grid(*grid) : Json();
+    out["x"] = rounded(x);
+    out["y"] = rounded(value.at("y").numbers(steps, {-1, 256}));
+    out["heading"] = rounded(value.at("heading").numbers(steps, {-1, 2}));
+    out["value"] = significant(value.at("value").numbers(steps));
+    out["reward"] = significant(value.at("reward").numbers(steps));
+    Json events = Json::array();
+    for (const double event : value.at("event").numbers(steps, {0, 255}))
+      events.push_back(std::isnan(event) ? 0 : static_cast<int>(event));
+    out["event"] = events;
+    out["things"] = Json::array();
+    if (const auto things = value.find("things"))
+      for (const Value& thing : things->items()) out["things"].push_back(read_thing(thing));
+    for (const char* name : {"loop_probability", "loop_true"}) {
+      const auto list = value.find(name);
+      out[name] = list ? rounded(list->numbers(steps, {0, 1})) : Json();
+    }
+    for (const char* name : {"depth_true", "depth_predicted"}) {
+      const auto list = value.find(name);
+      out[name] = list ? read_depth(*list, steps) : Json();
+    }
+    read_frames(value, steps, out);
+    return out;
+  }
+
+ private:
+  static Json read_thing(const Value& thing) {
+    constexpr std::array<std::string_view, 6> kKinds = {"goal",  "apple", "strawberry",
+                                                        "lemon", "fungi", "solid"};
+    const Value kind = thing.at("kind");
+    if (!kind.json().is_string() ||
+        std::find(kKinds.begin(), kKinds.end(), kind.string()) == kKinds.end())
+      kind.fail("goal, apple, strawberry, lemon, fungi or solid");
+    return {{"x", thing.at("x").number({-1, 256})},
+            {"y", thing.at("y").number({-1, 256})},
+            {"kind", kind.string()}};
+  }
+
+  void read_frames(const Value& value, std::size_t steps, Json& out) {
+    out["sheet"] = nullptr;
+    out["frames"] = 0;
+    const auto name = value.find("frame_sheet");
+    if (!name) return;
+    const std::filesystem::path file = name->string();
+    // A trace may name files of its own folder only, so that a page cannot carry away another file.
+    if (file.has_parent_path() || file.empty() || file == "..")
+      name->fail("the name of a file in the run folder");
+    const int frames =
+        value.at("frames").integer(1, static_cast<int>(std::min<std::size_t>(steps, 1000000)));
+    if (!std::filesystem::exists(folder / file)) {
+      notes.push_back(
+          concat("The frames of one episode are left out: ", file.string(), " is missing."));
+      return;
+    }
+    Picture picture = read_picture(folder / file);
+    const int rows = (frames + kTileColumns - 1) / kTileColumns;
+    CLEW_CHECK(
+        picture.width >= std::min(frames, kTileColumns) * kTile && picture.height >= rows * kTile,
+        (folder / file).string(), ": a sheet of ", frames, " frames must be at least ",
+        std::min(frames, kTileColumns) * kTile, "x", rows * kTile, " pixels, got ", picture.width,
+        "x", picture.height);
+    const auto bytes = static_cast<std::int64_t>(picture.uri.size());
+    if (bytes > budget.picture_bytes) {
+      notes.push_back(concat("The frames in ", file.string(),
+                             " are left out: with them the page would be too large."));
+      return;
+    }
+    budget.picture_bytes -= bytes;
+    out["sheet"] = std::move(picture.uri);
+    out["frames"] = frames;
+  }
+};
+
+Json read_trace(const std::filesystem::path& path, RunData& run, Budget& budget) {
+  const JsonFile file = parse_json(path.string(), read_text(path));
+  const Value root(file);
+  const auto grid = root.find("grid");
+  Json trace = {{"level", root.maybe_string("level")},
+                {"seconds_per_step", root.at("seconds_per_step").number({1e-4, 10})},
+                {"fov_degrees", root.maybe_number("fov_degrees", {1, 179}).value_or(90)},
+                {"grid", grid ? read_grid(*grid) : Json()},
+                {"episodes", Json::array()}};
+  TraceReader reader{run.folder, budget, run.notes, grid.has_value()};
+  std::size_t left_out = 0;
+  for (const Value& episode : root.at("episodes").items()) {
+    if (budget.episodes == 0) {
+      ++left_out;
+      continue;
+    }
+    --budget.episodes;
+    trace["episodes"].push_back(reader.episode(episode));
+  }
+  if (left_out > 0)
+    run.notes.push_back(concat(
+        left_out, " episodes of the trace are left out: with them the page would be too large."));
+  return trace["episodes"].empty() ? Json() : trace;
+}
+
+}  // namespace
+
+const Player* Evaluation::player(const std::string& name) const {
+  const auto found =
+      std::find_if(players.begin(), players.end(), [&](const Player& p) { return p.name == name; });
+  return found == players.end() ? nullptr : &*found;
+}
+
+RunData read_run(const std::filesystem::path& folder, Budget& budget) {
+  CLEW_CHECK(std::filesystem::is_directory(folder), folder.string(), " must be a run folder, got ",
+             std::filesystem::exists(folder) ? "a file" : "nothing: it does not exist");
+  CLEW_CHECK(std::filesystem::exists(folder / "config.toml"), folder.string(),
+             " must be a run folder, but it has no config.toml; `clew train` makes run folders");
+  RunData run;
+  run.folder = folder;
+  // "runs/navigate/static_small/20260101-120000/" is called by its last two parts.
+  std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  run.name = (whole.parent_path().filename() / whole.filename()).string();
+  run.config = read_text(folder / "config.toml");
+  if (std::filesystem::exists(folder / "metrics.jsonl")) {
+    run.metrics = read_metrics(folder / "metrics.jsonl");
+    thin_out(run.metrics);
+  }
+  if (std::filesystem::exists(folder / "eval.json"))
+    run.evaluation = read_evaluation(folder / "eval.json");
+  if (std::filesystem::exists(folder / "trace.json"))
+    run.trace = read_trace(folder / "trace.json", run, budget);
+  return run;
+}
+
+std::string setting(const std::string& config, const std::string& key) {
+  std::istringstream lines(config);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t start = line.find_first_not_of(" \t");
+    if (start == std::string::npos || line.compare(start, key.size(), key) != 0) continue;
+    const std::size_t equals = line.find_first_not_of(" \t", start + key.size());
+    if (equals == std::string::npos || line[equals] != '=') continue;
+    const std::size_t open = line.find_first_of("\"'", equals);
+    if (open == std::string::npos) continue;
+    const std::size_t close = line.find(line[open], open + 1);
+    if (close != std::string::npos) return line.substr(open + 1, close - open - 1);
+  }
+  return {};
+}
+
+}  // namespace clew::report
