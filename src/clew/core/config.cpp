@@ -144,9 +144,9 @@ std::string place(const std::string& source, const toml::source_position& at) {
 }
 
 /// Tables within tables cost stack when toml++ gives them back: "a.a.a.a..." a million times over
-/// must not end the program. Keys may have 32 parts; toml++ itself bounds brackets within brackets.
+/// must not end the program. Keys may have 16 parts; toml++ itself bounds brackets within brackets.
 void check_key_depth(std::string_view text, const std::string& source) {
-  constexpr int kMaxParts = 32;
+  constexpr int kMaxParts = 16;
   std::int64_t line = 1, column = 1;
   int dots = 0;
   char quote = 0;  // the quotation mark of the string that `text[i]` is in
