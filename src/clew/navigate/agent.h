@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The navigating agents of Mirowski et al. 2016 (arXiv 1611.03673): ff, lstm and nav, with any of
+// the auxiliary heads +d1 +d2 (depth classes from the encoder and from the policy LSTM) and +l
+// (loop closure). Only the network: losses are in losses.h, acting and learning in trainer.h.
+//
+// Letters: N worlds, T steps of a rollout, H and W the frame's height and width.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "clew/core/key.h"
+#include "clew/ops/precision.h"
+
+namespace clew::navigate {
+
+enum class Body : std::uint8_t { kFeedForward, kLstm, kNav };
+
+/// What an agent's name says: "nav+d1+d2+l".
+struct AgentSpec {
+  Body body = Body::kNav;
+  bool has_d1 = false, has_d2 = false, has_loop = false;
+};
+/// Parts after the first '+' may come in any order; clew::UsageError for anything else.
+AgentSpec parse_agent(const std::string& name);
+std::string agent_name(const AgentSpec& spec);
+
+struct AgentOptions {
+  AgentSpec spec;
+  int height = 84, width = 84;  // pixels of a frame, at least 36 each
+  int lstm1 = 64, lstm2 = 256;  // units of the two LSTMs (lstm has the second only)
+  ops::Precision precision = ops::Precision::kFp32;
+};
+
+constexpr int kFeatures = 256, kDepthHidden = 128, kLoopHidden = 128;
+constexpr int kDepthPositions = 64,
+              kDepthClasses = 8;  // 4 x 16 places, SYSTEMS: paper v3, appendix
+
+/// What the agent sees before it acts.
+struct Observation {
+  torch::Tensor frames;    // [N,3,H,W] u8, RGB
+  torch::Tensor velocity;  // [N,6] f32: forward, right, up in cells/s, roll, pitch, yaw in turns/s
+  torch::Tensor last_reward;  // [N] f32, as the environment gave it
+  torch::Tensor last_action;  // [N] i32 in 0..7, or -1 at the start of an episode
+};
+
+/// Recurrent state; undefined tensors where the body has no such LSTM.
+struct AgentState {
+  torch::Tensor h1, c1;  // [N,lstm1]
+  torch::Tensor h2, c2;  // [N,lstm2]
+};
+
+struct AgentOutput {
+  torch::Tensor features;  // [N,256], encoder output f_t
+  torch::Tensor hidden;    // [N,lstm2] policy LSTM output, or the features of a feed-forward agent
+  torch::Tensor logits;    // [N,8], raw
+  torch::Tensor value;     // [N]
+  AgentState state;
+};
+
+/// Auxiliary predictions for M observations; undefined where the agent has no such head.
+struct AuxiliaryOutput {
+  torch::Tensor depth1, depth2;  // [M,64,8] raw, softmax over the last
+  torch::Tensor loop;            // [M] raw, sigmoid
+};
+
+struct AgentImpl : torch::nn::Module {
+  /// Weights are drawn from `key`: uniform(+-1/sqrt(fan in)), policy layer scaled by 0.01 (a nearly
+  /// uniform start).
+  AgentImpl(const AgentOptions& options, Key key);
+
+  /// One step. `keep` [N] f32 is 0 where a new episode begins: the state is multiplied by it. With
+  /// gradients enabled the graph is kept, so that a rollout can be learned from without a second
+  /// forward pass.
+  AgentOutput forward(const Observation& observation, const AgentState& state,
+                      const torch::Tensor& keep);
+
+  /// features [M,256], hidden [M,lstm2] -> auxiliary predictions.
+  AuxiliaryOutput auxiliary(const torch::Tensor& features, const torch::Tensor& hidden);
+
+  /// Zero state for N worlds, in the dtype and on the device of the weights.
+  AgentState initial_state(std::int64_t worlds) const;
+
+  /// Call after the weights changed in place: derived copies (bf16, packed) are made anew.
+  void weights_changed();
+
+  AgentOptions options;
+
+ private:
+  torch::Tensor encode(const torch::Tensor& frames);
+
+  torch::Tensor conv1_w_, conv1_b_, conv2_w_, conv2_b_, fc_w_, fc_b_;
+  struct Lstm {
+    torch::Tensor w_ih, w_hh, b_ih, b_hh;
+  } lstm1_, lstm2_;
+  torch::Tensor policy_w_, policy_b_, value_w_, value_b_;
+  struct Mlp {
+    torch::Tensor w1, b1, w2, b2;
+  } depth1_, depth2_, loop_;
+};
+TORCH_MODULE(Agent);
+
+}  // namespace clew::navigate

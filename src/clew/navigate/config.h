@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a training run of the navigator can be told, with defaults, ranges and help: a
+// recipe's keys.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "clew/core/config.h"
+
+namespace clew::navigate {
+
+struct TrainOptions {
+  std::int64_t steps = 20'000'000;  // agent steps over all worlds
+  int workers = 2;                  // threads, each with its share of the worlds
+  int worlds = 64;
+  int unroll = 20;  // steps between updates
+  std::string optimizer = "rmsprop";
+  double lr = 5e-4, lr_end = 0;
+  double decay = 0.99, eps = 1e-3, momentum = 0;
+  double clip = 0.5;
+  double discount = 0.99;
+  double lambda = 1;
+  double reward_scale = 0.1;
+  double entropy = 0.01, value = 0.5, depth1 = 1, depth2 = 1, loop = 1;
+  std::string precision = "auto";
+  std::int64_t log_steps = 50'000;
+  double checkpoint_seconds = 60;
+
+  void fields(Fields& v) {
+    v("steps", steps,
+      {.min = 1, .max = 1'000'000'000'000, .help = "agent steps to train for, over all worlds"});
+    v("workers", workers,
+      {.min = 1, .max = 256, .help = "worker threads, one intra-op thread each"});
+    v("worlds", worlds,
+      {.min = 1, .max = 65536, .help = "mazes played at once, shared out over the workers"});
+    v("unroll", unroll, {.min = 1, .max = 1000, .help = "steps between updates (T)"});
+    v("optimizer", optimizer,
+      {.choices = {"rmsprop", "adam"}, .help = "how gradients become steps"});
+    v("lr", lr, {.min = 0, .max = 1, .help = "learning rate at the start"});
+    v("lr_end", lr_end,
+      {.min = 0, .max = 1, .help = "learning rate at the end; linear in between"});
+    v("decay", decay, {.min = 0, .max = 1, .help = "decay of the mean squared gradient"});
+    v("eps", eps,
+      {.min = 0,
+       .max = 10,
+       .help = "added to the mean squared gradient's root (Adam) or under it (RMSProp)"});
+    v("momentum", momentum,
+      {.min = 0, .max = 1, .help = "decay of the mean gradient (Adam's beta 1)"});
+    v("clip", clip,
+      {.min = 0, .max = 1e9, .help = "largest norm of the whole gradient; 0: no limit"});
+    v("discount", discount, {.min = 0, .max = 1, .help = "gamma, per agent step"});
+    v("lambda", lambda, {.min = 0, .max = 1, .help = "V-trace lambda"});
+    v("reward_scale", reward_scale,
+      {.min = 0, .max = 1000, .help = "factor on rewards before learning"});
+    v("entropy", entropy, {.min = 0, .max = 10, .help = "weight of the policy's entropy"});
+    v("value", value, {.min = 0, .max = 10, .help = "weight of the value loss"});
+    v("depth1", depth1,
+      {.min = 0, .max = 1000, .help = "weight of the encoder's depth loss (+d1)"});
+    v("depth2", depth2, {.min = 0, .max = 1000, .help = "weight of the LSTM's depth loss (+d2)"});
+    v("loop", loop, {.min = 0, .max = 1000, .help = "weight of the loop closure loss (+l)"});
+    v("precision", precision,
+      {.choices = {"auto", "fp32", "bf16"},
+       .help = "operands of products; auto: bf16 where the CPU has it"});
+    v("log_steps", log_steps, {.min = 1, .help = "agent steps between lines of metrics.jsonl"});
+    v("checkpoint_seconds", checkpoint_seconds,
+      {.min = 0, .max = 1e6, .help = "seconds between checkpoints"});
+  }
+};
+
+struct NavigateConfig {
+  std::string level = "static_small";
+  std::string agent = "nav+d1+d2+l";
+  std::uint64_t seed = 1;
+  int size = 84;
+  int action_repeat = 4;
+  int lstm1 = 64, lstm2 = 256;
+  TrainOptions train;
+
+  void fields(Fields& v) {
+    v("level", level, {.help = "a built-in level (`clew levels`) or a level file"});
+    v("agent", agent, {.help = "ff, lstm or nav, then any of +d1 +d2 +l"});
+    v("seed", seed, {.help = "of everything random in the run"});
+    v("size", size,
+      {.min = 36, .max = 256, .help = "height and width of the agent's frames, pixels"});
+    v("action_repeat", action_repeat,
+      {.min = 1, .max = 60, .help = "frames at 60 a second that one action lasts"});
+    v("lstm1", lstm1, {.min = 1, .max = 4096, .help = "units of the first LSTM (nav)"});
+    v("lstm2", lstm2, {.min = 1, .max = 4096, .help = "units of the policy LSTM (nav, lstm)"});
+    v.group("train", train);
+  }
+};
+
+}  // namespace clew::navigate

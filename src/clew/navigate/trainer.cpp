@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/navigate/trainer.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/core/pool.h"
+#include "clew/maze/batch.h"
+#include "clew/navigate/losses.h"
+#include "clew/nn/flat.h"
+#include "clew/nn/tensors.h"
+#include "clew/train/optimizer.h"
+
+namespace clew::navigate {
+namespace {
+
+constexpr const char* kFormat = "clew.navigate.checkpoint 1";
+constexpr int kAccuracyEvery = 16;  // updates between measurements of the auxiliary heads' accuracy
+
+enum KeyUse : std::uint64_t {
+  kKeyWeights,
+  kKeyWorlds,
+  kKeyActions
+};  // what the run's key is split into
+
+/// A sum and a count, so that means of any stretch can be put together and saved.
+struct Mean {
+  double sum = 0, count = 0;
+  void add(double value, double weight = 1) { sum += value * weight, count += weight; }
+  void add(const Mean& other) { sum += other.sum, count += other.count; }
+  double get() const { return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN(); }
+};
+
+/// What an update measures, one Mean each; the order is that of the checkpoint.
+struct Meters {
+  Mean score, goals, loss_policy, loss_value, entropy, loss_depth1, loss_depth2, loss_loop,
+      depth1_accuracy, depth2_accuracy, loop_accuracy, grad_norm;
+
+  static constexpr int kCount = 12;
+  void add(const Meters& other) {
+    for (int i = 0; i < kCount; ++i) at(i).add(const_cast<Meters&>(other).at(i));
+  }
+  Mean& at(int i) {
+    Mean* const all[kCount] = {&score,           &goals,           &loss_policy,   &loss_value,
+                               &entropy,         &loss_depth1,     &loss_depth2,   &loss_loop,
+                               &depth1_accuracy, &depth2_accuracy, &loop_accuracy, &grad_norm};
+    return *all[i];
+  }
+};
+
+/// One worker's worlds, buffers and replica of the network. Row T of every buffer is what the next
+/// rollout starts from.
+struct Worker {
+  Worker(const NavigateConfig& config, std::shared_ptr<const maze::Level> level, int first,
+         int count, Agent network, nn::FlatParameters parameters);
+
+  void rollout(Key actions_key, std::int64_t first_step);
+  void learn(double share, bool measure_accuracy);
+  maze::StepBuffers buffers(std::int64_t row) const;
+  Observation observe(std::int64_t row) const;
+
+  const NavigateConfig* config;
+  int first_world, worlds, unroll;
+  maze::Batch batch;
+  Agent agent;
+  nn::FlatParameters flat;
+  torch::Tensor frames, velocity, reward, is_done, last_action, depth_class, is_loop,
+      event;                          // [T+1,N,...]
+  AgentState state;                   // before row T, no graph
+  std::vector<float> episode_reward;  // of the running episode, a world each
+  std::vector<float> episode_goals;
+  Meters meters;
+
+  // The rollout's graph, from rollout() to learn().
+  std::vector<torch::Tensor> features, hidden, logits, values;
+  torch::Tensor actions;    // [T,N] i64
+  torch::Tensor bootstrap;  // [N]
+};
+
+Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level,
+               int first, int count, Agent network, nn::FlatParameters parameters)
+    : config(&train_config),
+      first_world(first),
+      worlds(count),
+      unroll(train_config.train.unroll),
+      batch(std::move(level), {.worlds = count,
+                               .first_world = first,
+                               .threads = 1,
+                               .render = {.width = train_config.size, .height = train_config.size},
+                               .action_repeat = train_config.action_repeat}),
+      agent(std::move(network)),
+      flat(std::move(parameters)),
+      episode_reward(static_cast<std::size_t>(count)),
+      episode_goals(static_cast<std::size_t>(count)) {
+  const std::int64_t rows = unroll + 1, size = config->size;
+  frames = torch::zeros({rows, worlds, 3, size, size}, torch::kUInt8);
+  velocity = torch::zeros({rows, worlds, 6});
+  reward = torch::zeros({rows, worlds});
+  is_done = torch::zeros({rows, worlds}, torch::kUInt8);
+  last_action = torch::full({rows, worlds}, -1, torch::kInt32);
+  depth_class = torch::zeros({rows, worlds, kDepthPositions}, torch::kUInt8);
+  is_loop = torch::zeros({rows, worlds}, torch::kUInt8);
+  event = torch::zeros({rows, worlds}, torch::kUInt8);
+  actions = torch::zeros({unroll, worlds}, torch::kInt64);
+  state = agent->initial_state(worlds);
+}
+
+maze::StepBuffers Worker::buffers(std::int64_t row) const {
+  const auto& spec = agent->options.spec;
+  maze::StepBuffers out;
+  out.rgb = frames[row].data_ptr<std::uint8_t>();
+  out.velocity = velocity[row].data_ptr<float>();
+  out.reward = reward[row].data_ptr<float>();
+  out.is_done = is_done[row].data_ptr<std::uint8_t>();
+  out.last_action = last_action[row].data_ptr<std::int32_t>();
+  out.event = event[row].data_ptr<std::uint8_t>();
+  if (spec.has_d1 || spec.has_d2) out.depth_class = depth_class[row].data_ptr<std::uint8_t>();
+  if (spec.has_loop) out.is_loop = is_loop[row].data_ptr<std::uint8_t>();
+  return out;
+}
+
+Observation Worker::observe(std::int64_t row) const {
+  // The reward that ended an episode is not an input of the next one.
+  return {frames[row], velocity[row], reward[row] * (1 - is_done[row].to(torch::kFloat32)),
+          last_action[row]};
+}
+
+void Worker::rollout(Key actions_key, std::int64_t first_step) {
+  for (const auto& buffer :
+       {frames, velocity, reward, is_done, last_action, depth_class, is_loop, event}) {
+    buffer[0].copy_(buffer[unroll]);
+  }
+  features.clear(), hidden.clear(), logits.clear(), values.clear();
+  std::vector<std::int32_t> chosen(static_cast<std::size_t>(worlds));
+  AgentState now = state;
+  const auto keep_of = [&](std::int64_t row) { return 1 - is_done[row].to(torch::kFloat32); };
+  for (std::int64_t t = 0; t < unroll; ++t) {
+    auto out = agent->forward(observe(t), now, keep_of(t));
+    now = out.state;
+    const auto scores = out.logits.detach().to(torch::kFloat32).contiguous();
+    auto* row_actions = actions[t].data_ptr<std::int64_t>();
+    for (int i = 0; i < worlds; ++i) {
+      const Key key = split(actions_key, static_cast<std::uint64_t>(first_world + i),
+                            static_cast<std::uint64_t>(first_step + t));
+      chosen[static_cast<std::size_t>(i)] = sample_action(
+          scores.data_ptr<float>() + i * maze::kActions, maze::kActions, Stream(key).uniform());
+      row_actions[i] = chosen[static_cast<std::size_t>(i)];
+    }
+    batch.step(chosen, buffers(t + 1));
+    features.push_back(out.features), hidden.push_back(out.hidden);
+    logits.push_back(out.logits), values.push_back(out.value);
+
+    const auto* rewards = reward[t + 1].data_ptr<float>();
+    const auto* done = is_done[t + 1].data_ptr<std::uint8_t>();
+    const auto* events = event[t + 1].data_ptr<std::uint8_t>();
+    for (int i = 0; i < worlds; ++i) {
+      const auto lane = static_cast<std::size_t>(i);
+      episode_reward[lane] += rewards[i];
+      episode_goals[lane] += (events[i] & maze::kEventGoal) != 0 ? 1.0F : 0.0F;
+      if (done[i] != 0) {
+        meters.score.add(std::exchange(episode_reward[lane], 0.0F));
+        meters.goals.add(std::exchange(episode_goals[lane], 0.0F));
+      }
+    }
+  }
+  const torch::NoGradGuard no_grad;
+  bootstrap = agent->forward(observe(unroll), now, keep_of(unroll)).value.to(torch::kFloat32);
+  const auto detach = [](const torch::Tensor& tensor) {
+    return tensor.defined() ? tensor.detach() : tensor;
+  };
+  state = {detach(now.h1), detach(now.c1), detach(now.h2), detach(now.c2)};
+}
+
+void Worker::learn(double share, bool measure_accuracy) {
+  const auto& options = config->train;
+  LossInput input;
+  input.logits = torch::stack(logits);
+  input.values = torch::stack(values);
+  input.actions = actions;
+  input.targets = vtrace(
+      {.log_rhos = torch::zeros({unroll, worlds}),  // acted with the very weights it learns with
+       .discounts = (1 - is_done.slice(0, 1).to(torch::kFloat32)) * options.discount,
+       .rewards = reward.slice(0, 1) * options.reward_scale,
+       .values = input.values.detach(),
+       .bootstrap = bootstrap,
+       .lambda = options.lambda});
+  input.auxiliary = agent->auxiliary(torch::cat(features), torch::cat(hidden));
+  input.depth_classes =
+      depth_class.slice(0, 0, unroll).reshape({-1, kDepthPositions}).to(torch::kInt64);
+  input.is_loop = is_loop.slice(0, 0, unroll).reshape({-1}).to(torch::kFloat32);
+  const auto losses = compute_losses(input, {.value = options.value,
+                                             .entropy = options.entropy,
+                                             .depth1 = options.depth1,
+                                             .depth2 = options.depth2,
+                                             .loop = options.loop});
+  const auto note = [&](Mean& mean, const torch::Tensor& loss, const char* name) {
+    if (!loss.defined()) return;
+    const double value = loss.item<double>();
+    CLEW_CHECK(std::isfinite(value), name, " is ", value);
+    mean.add(value, share);
+  };
+  note(meters.loss_policy, losses.policy, "the policy loss");
+  note(meters.loss_value, losses.value, "the value loss");
+  note(meters.entropy, losses.entropy, "the entropy");
+  note(meters.loss_depth1, losses.depth1, "the encoder's depth loss");
+  note(meters.loss_depth2, losses.depth2, "the LSTM's depth loss");
+  note(meters.loss_loop, losses.loop, "the loop closure loss");
+
+  flat.gradients.zero_();
+  (losses.total * share).backward();
+
+  if (measure_accuracy) {
+    const torch::NoGradGuard no_grad;
+    const auto depth = [&](Mean& mean, const torch::Tensor& prediction) {
+      if (prediction.defined())
+        mean.add((prediction.argmax(-1) == input.depth_classes)
+                     .to(torch::kFloat32)
+                     .mean()
+                     .item<double>());
+    };
+    depth(meters.depth1_accuracy, input.auxiliary.depth1);
+    depth(meters.depth2_accuracy, input.auxiliary.depth2);
+    if (input.auxiliary.loop.defined()) {
+      meters.loop_accuracy.add(((input.auxiliary.loop > 0) == (input.is_loop > 0.5))
+                                   .to(torch::kFloat32)
+                                   .mean()
+                                   .item<double>());
+    }
+  }
+  features.clear(), hidden.clear(), logits.clear(), values.clear();
+}
+
+}  // namespace
+
+std::int32_t sample_action(const float* logits, int count, float uniform) {
+  float largest = logits[0];
+  for (int i = 1; i < count; ++i) largest = std::max(largest, logits[i]);
+  float total = 0;
+  float weights[64];
+  for (int i = 0; i < count; ++i) total += weights[i] = std::exp(logits[i] - largest);
+  float rest = uniform * total;
+  for (int i = 0; i < count - 1; ++i) {
+    if (rest < weights[i]) return i;
+    rest -= weights[i];
+  }
+  return count - 1;
+}
+
+ops::Precision parse_precision(const std::string& name) {
+  if (name == "fp32") return ops::Precision::kFp32;
+  if (name == "bf16") return ops::Precision::kBf16;
+  CLEW_CHECK(name == "auto", "precision must be auto, fp32 or bf16, got '", name, "'");
+  return ops::has_bf16() ? ops::Precision::kBf16 : ops::Precision::kFp32;
+}
+
+AgentOptions agent_options(const NavigateConfig& config) {
+  return {.spec = parse_agent(config.agent),
+          .height = config.size,
+          .width = config.size,
+          .lstm1 = config.lstm1,
+          .lstm2 = config.lstm2,
+          .precision = parse_precision(config.train.precision)};
+}
+
+struct Trainer::Impl {
+  Impl(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level);
+
+  double learning_rate() const {
+    const auto& train = config.train;
+    const double progress = static_cast<double>(steps) / static_cast<double>(train.steps);
+    return train.lr + (train.lr_end - train.lr) * std::min(1.0, progress);
+  }
+
+  NavigateConfig config;
+  Key key;
+  Agent agent;
+  nn::FlatParameters flat;
+  train::Optimizer optimizer;
+  ThreadPool pool;
+  std::vector<std::unique_ptr<Worker>> workers;
+  Meters meters;
+  std::int64_t steps = 0, updates = 0;
+};
+
+Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level)
+    : config(train_config),
+      key{config.seed},
+      agent(agent_options(config), split(key, kKeyWeights)),
+      flat(nn::flatten(*agent)),
+      optimizer({.kind = config.train.optimizer == "adam" ? train::OptimizerKind::kAdam
+                                                          : train::OptimizerKind::kRmsprop,
+                 .decay = config.train.decay,
+                 .eps = config.train.eps,
+                 .momentum = config.train.momentum},
+                flat.values),
+      pool(config.train.workers) {
+  const int count = config.train.workers, worlds = config.train.worlds;
+  if (worlds < count)
+    throw UsageError(
+        concat("train.worlds must be at least train.workers (", count, "), got ", worlds));
+  at::set_num_threads(1);
+  const Key worlds_key = split(key, kKeyWorlds);
+  for (int i = 0; i < count; ++i) {
+    const auto [begin, end] = share_of(worlds, i, count);
+    Agent replica(agent->options, split(key, kKeyWeights));
+    auto shared = nn::share(*replica, flat);
+    workers.push_back(std::make_unique<Worker>(config, level, static_cast<int>(begin),
+                                               static_cast<int>(end - begin), std::move(replica),
+                                               std::move(shared)));
+  }
+  pool.run([&](int i) {
+    auto& worker = *workers[static_cast<std::size_t>(i)];
+    worker.batch.reset(worlds_key, worker.buffers(worker.unroll));
+  });
+}
+
+Trainer::Trainer(const NavigateConfig& config, std::shared_ptr<const maze::Level> level)
+    : impl_(std::make_unique<Impl>(config, std::move(level))) {}
+Trainer::~Trainer() = default;
+
+std::int64_t Trainer::steps() const { return impl_->steps; }
+bool Trainer::is_finished() const { return impl_->steps >= impl_->config.train.steps; }
+
+void Trainer::update() {
+  auto& self = *impl_;
+  const Key actions_key = split(self.key, kKeyActions);
+  const std::int64_t first_step = self.updates * self.config.train.unroll;
+  const bool measure = self.updates % kAccuracyEvery == 0;
+  try {
+    self.pool.run([&](int i) {
+      auto& worker = *self.workers[static_cast<std::size_t>(i)];
+      worker.rollout(actions_key, first_step);
+      worker.learn(static_cast<double>(worker.worlds) / self.config.train.worlds, measure);
+    });
+    const torch::NoGradGuard no_grad;
+    const auto& total = self.workers[0]->flat.gradients;
+    for (std::size_t i = 1; i < self.workers.size(); ++i)
+      total.add_(self.workers[i]->flat.gradients);
+    const double norm = train::clip_norm(total, self.config.train.clip);
+    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ", norm);
+    self.meters.grad_norm.add(norm);
+    self.optimizer.step(self.flat.values, total, self.learning_rate());
+  } catch (const Error& error) {
+    throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
+  }
+  // Losses are shares of a whole, so their means over the workers are sums.
+  Meters update;
+  for (auto& worker : self.workers) {
+    update.add(std::exchange(worker->meters, {}));
+    worker->agent->weights_changed();
+  }
+  self.meters.add(update);
+  self.agent->weights_changed();
+  ++self.updates;
+  self.steps += std::int64_t{self.config.train.unroll} * self.config.train.worlds;
+}
+
+TrainStats Trainer::take_stats() {
+  auto& self = *impl_;
+  const auto& meters = self.meters;
+  TrainStats stats;
+  stats.steps = self.steps;
+  stats.frames = self.steps * self.config.action_repeat;
+  stats.updates = self.updates;
+  stats.episodes = static_cast<std::int64_t>(meters.score.count);
+  stats.score = meters.score.get();
+  stats.goals = meters.goals.get();
+  stats.loss_policy = meters.loss_policy.get();
+  stats.loss_value = meters.loss_value.get();
+  stats.entropy = meters.entropy.get();
+  stats.loss_depth1 = meters.loss_depth1.get();
+  stats.loss_depth2 = meters.loss_depth2.get();
+  stats.loss_loop = meters.loss_loop.get();
+  stats.depth1_accuracy = meters.depth1_accuracy.get();
+  stats.depth2_accuracy = meters.depth2_accuracy.get();
+  stats.loop_accuracy = meters.loop_accuracy.get();
+  stats.grad_norm = meters.grad_norm.get();
+  stats.lr = self.learning_rate();
+  self.meters = {};
+  return stats;
+}
+
+// ---- checkpoints
+// ----------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Rows of a per-world tensor of all workers, in world order; undefined where the agent has none.
+template <class Get>
+torch::Tensor gather(const std::vector<std::unique_ptr<Worker>>& workers, Get get) {
+  std::vector<torch::Tensor> parts;
+  for (const auto& worker : workers) parts.push_back(get(*worker));
+  return parts[0].defined() ? torch::cat(parts) : torch::Tensor();
+}
+
+struct StateField {
+  const char* name;
+  torch::Tensor AgentState::*member;
+};
+constexpr StateField kStateFields[] = {{"state.h1", &AgentState::h1},
+                                       {"state.c1", &AgentState::c1},
+                                       {"state.h2", &AgentState::h2},
+                                       {"state.c2", &AgentState::c2}};
+
+struct RowField {
+  const char* name;
+  torch::Tensor Worker::*member;
+};
+constexpr RowField kRowFields[] = {{"worlds.reward", &Worker::reward},
+                                   {"worlds.is_done", &Worker::is_done},
+                                   {"worlds.last_action", &Worker::last_action}};
+
+torch::Tensor floats(const std::vector<float>& values) {
+  return torch::tensor(torch::ArrayRef<float>(values));
+}
+
+std::int64_t meta_number(const nn::TensorFile& file, const std::string& key,
+                         const std::string& where) {
+  const auto& text = nn::read_meta(file, key, where);
+  std::size_t used = 0;
+  std::int64_t value = -1;
+  try {
+    value = std::stoll(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  CLEW_CHECK(used == text.size() && !text.empty() && value >= 0, where, ": metadata '", key,
+             "' must be a whole number, got '", text, "'");
+  return value;
+}
+
+void load_weights(const nn::TensorFile& file, const nn::FlatParameters& flat,
+                  const std::string& name) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& entry : flat.entries) {
+    flat.values.narrow(0, entry.offset, entry.size)
+        .copy_(nn::read_tensor(file, "agent." + entry.name, torch::kFloat32, entry.shape, name)
+                   .flatten());
+  }
+}
+
+nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name) {
+  auto file = nn::parse_safetensors(bytes, name);
+  const auto& format = nn::read_meta(file, "clew.format", name);
+  CLEW_CHECK(format == kFormat, name, ": not a checkpoint of this version: format must be '",
+             kFormat, "', got '", format, "'");
+  return file;
+}
+
+}  // namespace
+
+std::vector<std::byte> Trainer::checkpoint() const {
+  const auto& self = *impl_;
+  nn::TensorFileBuilder out;
+  out.set("clew.format", kFormat);
+  out.set("steps", std::to_string(self.steps));
+  out.set("updates", std::to_string(self.updates));
+  out.set("agent", self.config.agent);
+  for (const auto& entry : self.flat.entries) {
+    out.add("agent." + entry.name,
+            self.flat.values.narrow(0, entry.offset, entry.size).view(entry.shape));
+  }
+  for (const auto& [name, tensor] : self.optimizer.state()) out.add(name, tensor);
+  for (const auto& field : kStateFields) {
+    const auto rows =
+        gather(self.workers, [&](const Worker& worker) { return worker.state.*field.member; });
+    if (rows.defined()) out.add(field.name, rows);
+  }
+  for (const auto& field : kRowFields) {
+    out.add(field.name, gather(self.workers, [&](const Worker& worker) {
+              return (worker.*field.member)[worker.unroll];
+            }));
+  }
+  out.add("worlds.episode_reward",
+          gather(self.workers, [](const Worker& worker) { return floats(worker.episode_reward); }));
+  out.add("worlds.episode_goals",
+          gather(self.workers, [](const Worker& worker) { return floats(worker.episode_goals); }));
+
+  std::vector<std::byte> lanes, lane;
+  std::vector<std::int64_t> sizes;
+  for (const auto& worker : self.workers) {
+    for (int i = 0; i < worker->worlds; ++i) {
+      worker->batch.snapshot(i, lane);
+      lanes.insert(lanes.end(), lane.begin(), lane.end());
+      sizes.push_back(static_cast<std::int64_t>(lane.size()));
+    }
+  }
+  out.add_bytes("worlds.lanes", lanes);
+  out.add("worlds.lane_sizes", torch::tensor(torch::ArrayRef<std::int64_t>(sizes)));
+
+  std::vector<double> meters;
+  Meters copy = self.meters;
+  for (int i = 0; i < Meters::kCount; ++i)
+    meters.insert(meters.end(), {copy.at(i).sum, copy.at(i).count});
+  out.add("meters", torch::tensor(torch::ArrayRef<double>(meters), torch::kFloat64));
+  return out.finish();
+}
+
+void Trainer::restore(std::span<const std::byte> bytes, const std::string& name) {
+  auto& self = *impl_;
+  const auto file = parse_checkpoint(bytes, name);
+  const std::int64_t worlds = self.config.train.worlds;
+  self.steps = meta_number(file, "steps", name);
+  self.updates = meta_number(file, "updates", name);
+  load_weights(file, self.flat, name);
+  for (const auto& [entry, tensor] : self.optimizer.state()) {
+    tensor.copy_(nn::read_tensor(file, entry, torch::kFloat32, tensor.sizes(), name));
+  }
+  self.optimizer.set_steps(self.updates);
+  const auto meters = nn::read_tensor(file, "meters", torch::kFloat64, {2 * Meters::kCount}, name);
+  for (int i = 0; i < Meters::kCount; ++i) {
+    self.meters.at(i) = {meters[2 * i].item<double>(), meters[2 * i + 1].item<double>()};
+  }
+
+  const auto sizes = nn::read_tensor(file, "worlds.lane_sizes", torch::kInt64, {worlds}, name);
+  const auto lanes = nn::read_bytes(file, "worlds.lanes", name);
+  const auto scores =
+      nn::read_tensor(file, "worlds.episode_reward", torch::kFloat32, {worlds}, name);
+  const auto goals = nn::read_tensor(file, "worlds.episode_goals", torch::kFloat32, {worlds}, name);
+  std::size_t position = 0;
+  for (auto& pointer : self.workers) {
+    auto& worker = *pointer;
+    const auto rows = [&](const torch::Tensor& all) {
+      return all.narrow(0, worker.first_world, worker.worlds);
+    };
+    for (int i = 0; i < worker.worlds; ++i) {
+      const auto size = sizes[worker.first_world + i].item<std::int64_t>();
+      CLEW_CHECK(size >= 0 && static_cast<std::size_t>(size) <= lanes.size() - position, name,
+                 ": lane_sizes run past the lanes (world ", worker.first_world + i, ")");
+      worker.batch.restore(i, lanes.subspan(position, static_cast<std::size_t>(size)));
+      position += static_cast<std::size_t>(size);
+      worker.episode_reward[static_cast<std::size_t>(i)] =
+          scores[worker.first_world + i].item<float>();
+      worker.episode_goals[static_cast<std::size_t>(i)] =
+          goals[worker.first_world + i].item<float>();
+    }
+    worker.batch.observe(worker.buffers(worker.unroll));
+    for (const auto& field : kRowFields) {
+      auto row = (worker.*field.member)[worker.unroll];
+      row.copy_(rows(nn::read_tensor(file, field.name, row.scalar_type(), {worlds}, name)));
+    }
+    for (const auto& field : kStateFields) {
+      auto& tensor = worker.state.*field.member;
+      if (!tensor.defined()) continue;
+      tensor =
+          rows(nn::read_tensor(file, field.name, torch::kFloat32, {worlds, tensor.size(1)}, name))
+              .clone();
+    }
+    worker.agent->weights_changed();
+  }
+  CLEW_CHECK(position == lanes.size(), name, ": ", lanes.size() - position,
+             " bytes after the last lane");
+  self.agent->weights_changed();
+}
+
+Agent load_agent(const NavigateConfig& config, std::span<const std::byte> checkpoint,
+                 const std::string& name) {
+  const auto file = parse_checkpoint(checkpoint, name);
+  Agent agent(agent_options(config), Key{0});
+  load_weights(file, nn::flatten(*agent), name);
+  agent->weights_changed();
+  return agent;
+}
+
+}  // namespace clew::navigate

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between LibTorch tensors and the bytes of a safetensors container.
+#pragma once
+
+#include <torch/types.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "clew/nn/safetensors.h"
+
+namespace clew::nn {
+
+/// Collects tensors and bytes to be written; owns contiguous copies of what it was given.
+class TensorFileBuilder {
+ public:
+  void add(const std::string& name, const torch::Tensor& tensor);
+  void add_bytes(const std::string& name, std::span<const std::byte> bytes);  // as U8
+  void set(const std::string& key, const std::string& value) { file_.metadata[key] = value; }
+  std::vector<std::byte> finish() const { return write_safetensors(file_); }
+
+ private:
+  TensorFile file_;
+  std::deque<torch::Tensor> kept_;
+};
+
+/// The entry as a new CPU tensor. Missing, of another dtype or another shape: clew::Error naming
+/// `where` and `name`. An empty `shape` accepts any.
+torch::Tensor read_tensor(const TensorFile& file, const std::string& name, torch::ScalarType dtype,
+                          torch::IntArrayRef shape, const std::string& where);
+/// The entry's bytes (dtype U8).
+std::span<const std::byte> read_bytes(const TensorFile& file, const std::string& name,
+                                      const std::string& where);
+/// The metadata value, or clew::Error.
+const std::string& read_meta(const TensorFile& file, const std::string& key,
+                             const std::string& where);
+
+}  // namespace clew::nn

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// RMSProp and Adam over one flat tensor. State is plain tensors with names, so that a checkpoint
+// holds all of it.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace clew::train {
+
+enum class OptimizerKind : std::uint8_t {
+  kRmsprop,  // s <- decay s + (1 - decay) g^2; m <- momentum m + g / sqrt(s + eps); w <- w - lr m
+             // (Mnih et al. 2016, eq. S2-S3: eps stands under the root)
+  kAdam,     // Kingma and Ba 2014, algorithm 1; beta 1 = momentum, beta 2 = decay
+};
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::kRmsprop;
+  double decay = 0.99, eps = 0.1, momentum = 0;
+};
+
+class Optimizer {
+ public:
+  /// `like` [P]: the parameters; only its shape, dtype and device are used.
+  Optimizer(const OptimizerOptions& options, const torch::Tensor& like);
+
+  /// values [P] are changed in place. gradients [P] are read only.
+  void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr);
+
+  std::int64_t steps() const { return steps_; }
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+  /// Every state tensor by name; copy into them to restore.
+  std::vector<std::pair<std::string, torch::Tensor>> state() const;
+
+ private:
+  OptimizerOptions options_;
+  torch::Tensor square_, mean_;
+  std::int64_t steps_ = 0;
+};
+
+/// Scales gradients [P] in place so that their norm is at most `limit` (0: no limit); returns the
+/// norm before.
+double clip_norm(const torch::Tensor& gradients, double limit);
+
+}  // namespace clew::train
