@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plays whole episodes without learning: the numbers of the paper's tables for an agent, beside the
+// random and the shortest-path player, and a record of a few episodes for the report.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clew/maze/level.h"
+#include "clew/navigate/agent.h"
+#include "clew/navigate/config.h"
+
+namespace clew::navigate {
+
+struct EvalOptions {
+  int episodes = 100;
+  std::uint64_t seed =
+      1'000'003;  // of the mazes and the players' choices; training uses the recipe's
+  int threads = 2;
+  int trace_episodes = 3;  // of the agent, recorded frame by frame
+};
+
+/// Means over the episodes. A number that cannot be (no goal found, no such head) is absent.
+struct PlayerResult {
+  std::string name;  // "agent", "random", "shortest path"
+  double score_mean = 0, score_stderr = 0;
+  double goals_mean = 0, goal_share = 0;  // goals an episode; share of episodes with a goal
+  std::optional<double> latency_first_s,
+      latency_later_s;  // seconds of play to the first goal, to later ones
+  std::optional<double> depth1_accuracy, depth2_accuracy, loop_f1, loop_accuracy;  // shares in 0..1
+};
+
+/// One recorded episode; all vectors have one item a step.
+struct EpisodeTrace {
+  std::shared_ptr<const maze::Grid> grid;
+  std::vector<maze::Thing> things;
+  std::vector<float> x, y, heading, value, reward, loop_probability;
+  std::vector<int> event, loop_true;
+  std::vector<std::vector<int>> depth_true, depth_predicted;  // 64 classes a step, or empty
+  std::vector<std::uint8_t> frames;                           // [steps,3,H,W] u8
+};
+
+struct Evaluation {
+  std::string level;
+  int episodes = 0;
+  std::uint64_t seed = 0;
+  std::vector<PlayerResult> players;  // agent first
+  std::vector<EpisodeTrace> traces;
+};
+
+/// Blocks. `on_progress` gets the share done in 0..1 and the player's name, from the calling
+/// thread.
+using EvalProgress = std::function<void(double share, const std::string& player)>;
+Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const maze::Level>& level,
+                    Agent agent, const EvalOptions& options, const EvalProgress& on_progress = {});
+
+/// {"level", "episodes", "seed", "players": [...]}; absent numbers are null.
+std::string evaluation_json(const Evaluation& evaluation);
+/// Writes RUN/eval.json, RUN/trace.json and the frame sheets it names.
+void write_evaluation(const std::filesystem::path& run, const NavigateConfig& config,
+                      const Evaluation& evaluation);
+
+}  // namespace clew::navigate
