@@ -5,7 +5,7 @@ function(clew_target target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   # Fused multiply-add would make the same source give other bytes on other machines.
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -ffp-contract=off)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers -ffp-contract=off)
   if(CLEW_DEVELOPER_MODE)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -94,15 +94,16 @@ AgentImpl::AgentImpl(const AgentOptions& agent_options, Key key) : options(agent
   };
   const std::int64_t flat = std::int64_t{32} * conv_out(conv_out(options.height, 8, 4), 4, 2) *
                             conv_out(conv_out(options.width, 8, 4), 4, 2);
-  conv1_w_ = weight("conv1_weight", {16, 3, 8, 8}, 192);
-  conv1_b_ = zeros("conv1_bias", 16);
-  conv2_w_ = weight("conv2_weight", {32, 16, 4, 4}, 256);
-  conv2_b_ = zeros("conv2_bias", 32);
-  fc_w_ = weight("fc_weight", {kFeatures, flat}, static_cast<double>(flat));
-  fc_b_ = zeros("fc_bias", kFeatures);
+  auto& encoder = encoder_weights_;
+  encoder.conv1_weight = weight("conv1_weight", {16, 3, 8, 8}, 192);
+  encoder.conv1_bias = zeros("conv1_bias", 16);
+  encoder.conv2_weight = weight("conv2_weight", {32, 16, 4, 4}, 256);
+  encoder.conv2_bias = zeros("conv2_bias", 32);
+  encoder.fc_weight = weight("fc_weight", {kFeatures, flat}, static_cast<double>(flat));
+  encoder.fc_bias = zeros("fc_bias", kFeatures);
 
   const auto lstm = [&](const std::string& name, int inputs, int units) {
-    Lstm cell;
+    ops::LstmWeights cell;
     cell.w_ih = weight((name + "_weight_ih").c_str(), {4 * units, inputs}, units);
     cell.w_hh = weight((name + "_weight_hh").c_str(), {4 * units, units}, units);
     cell.b_ih = zeros((name + "_bias_ih").c_str(), 4 * units);
@@ -111,11 +112,12 @@ AgentImpl::AgentImpl(const AgentOptions& agent_options, Key key) : options(agent
   };
   int hidden = kFeatures;
   if (options.spec.body == Body::kNav) {
-    lstm1_ = lstm("lstm1", kFeatures + 1, options.lstm1);
-    lstm2_ = lstm("lstm2", kFeatures + options.lstm1 + kVelocity + kActionCount, options.lstm2);
+    lstm1_weights_ = lstm("lstm1", kFeatures + 1, options.lstm1);
+    lstm2_weights_ =
+        lstm("lstm2", kFeatures + options.lstm1 + kVelocity + kActionCount, options.lstm2);
     hidden = options.lstm2;
   } else if (options.spec.body == Body::kLstm) {
-    lstm2_ = lstm("lstm2", kFeatures, options.lstm2);
+    lstm2_weights_ = lstm("lstm2", kFeatures, options.lstm2);
     hidden = options.lstm2;
   }
   policy_w_ = weight("policy_weight", {kActionCount, hidden}, hidden, 0.01);
@@ -138,36 +140,34 @@ AgentImpl::AgentImpl(const AgentOptions& agent_options, Key key) : options(agent
   if (options.spec.has_loop) loop_ = head("loop", hidden, kLoopHidden, 1);
 }
 
-torch::Tensor AgentImpl::encode(const torch::Tensor& frames) {
-  const auto pixels = frames.to(conv1_w_.scalar_type()).mul_(1.0 / 255);
-  auto x = torch::relu(torch::conv2d(pixels, conv1_w_, conv1_b_, 4));
-  x = torch::relu(torch::conv2d(x, conv2_w_, conv2_b_, 2));
-  return torch::relu(torch::linear(x.flatten(1), fc_w_, fc_b_));
+void AgentImpl::begin_rollout() {
+  encoder_.emplace(encoder_weights_,
+                   ops::EncoderOptions{.precision = options.precision, .workspace = workspace_});
+  const ops::LstmOptions lstm_options{.precision = options.precision, .workspace = workspace_};
+  if (lstm1_weights_.w_ih.defined()) lstm1_.emplace(lstm1_weights_, lstm_options);
+  if (lstm2_weights_.w_ih.defined()) lstm2_.emplace(lstm2_weights_, lstm_options);
 }
 
 AgentOutput AgentImpl::forward(const Observation& observation, const AgentState& state,
                                const torch::Tensor& keep) {
+  CLEW_CHECK(encoder_.has_value(), "begin_rollout must come before the first step (agent)");
   AgentOutput out;
-  out.features = encode(observation.frames);
+  out.features = (*encoder_)(observation.frames);
   const auto dtype = out.features.scalar_type();
   const auto kept = keep.to(dtype).unsqueeze(1);
-  const auto step = [&](const Lstm& cell, const torch::Tensor& x, const torch::Tensor& h,
-                        const torch::Tensor& c) {
-    return torch::lstm_cell(x, {h * kept, c * kept}, cell.w_ih, cell.w_hh, cell.b_ih, cell.b_hh);
-  };
   if (options.spec.body == Body::kNav) {
     const auto reward = observation.last_reward.to(dtype).unsqueeze(1);
-    std::tie(out.state.h1, out.state.c1) =
-        step(lstm1_, torch::cat({out.features, reward}, 1), state.h1, state.c1);
+    const auto first = (*lstm1_)({out.features, reward}, state.h1 * kept, state.c1 * kept);
+    out.state.h1 = first.h, out.state.c1 = first.c;
     const auto actions = torch::arange(kActionCount, observation.last_action.options());
     const auto one_hot = (observation.last_action.unsqueeze(1) == actions).to(dtype);
-    std::tie(out.state.h2, out.state.c2) =
-        step(lstm2_,
-             torch::cat({out.features, out.state.h1, observation.velocity.to(dtype), one_hot}, 1),
-             state.h2, state.c2);
+    const auto second = (*lstm2_)({out.features, first.h, observation.velocity.to(dtype), one_hot},
+                                  state.h2 * kept, state.c2 * kept);
+    out.state.h2 = second.h, out.state.c2 = second.c;
     out.hidden = out.state.h2;
   } else if (options.spec.body == Body::kLstm) {
-    std::tie(out.state.h2, out.state.c2) = step(lstm2_, out.features, state.h2, state.c2);
+    const auto step = (*lstm2_)({out.features}, state.h2 * kept, state.c2 * kept);
+    out.state.h2 = step.h, out.state.c2 = step.c;
     out.hidden = out.state.h2;
   } else {
     out.hidden = out.features;
@@ -193,7 +193,7 @@ AuxiliaryOutput AgentImpl::auxiliary(const torch::Tensor& features, const torch:
 AgentState AgentImpl::initial_state(std::int64_t worlds) const {
   AgentState state;
   const auto zeros = [&](int units) {
-    return torch::zeros({worlds, units}, fc_w_.options().requires_grad(false));
+    return torch::zeros({worlds, units}, encoder_weights_.fc_weight.options().requires_grad(false));
   };
   if (options.spec.body == Body::kNav) {
     state.h1 = zeros(options.lstm1);
@@ -205,7 +205,5 @@ AgentState AgentImpl::initial_state(std::int64_t worlds) const {
   }
   return state;
 }
-
-void AgentImpl::weights_changed() {}
 
 }  // namespace clew::navigate

@@ -11,9 +11,12 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "clew/core/key.h"
+#include "clew/ops/encoder.h"
+#include "clew/ops/lstm.h"
 #include "clew/ops/precision.h"
 
 namespace clew::navigate {
@@ -85,18 +88,18 @@ struct AgentImpl : torch::nn::Module {
   /// Zero state for N worlds, in the dtype and on the device of the weights.
   AgentState initial_state(std::int64_t worlds) const;
 
-  /// Call after the weights changed in place: derived copies (bf16, packed) are made anew.
-  void weights_changed();
+  /// Call before the first step and whenever the weights have changed: packs them for the steps
+  /// that follow, which are one graph until backward has passed through it. One thread at a time.
+  void begin_rollout();
 
   AgentOptions options;
 
  private:
-  torch::Tensor encode(const torch::Tensor& frames);
-
-  torch::Tensor conv1_w_, conv1_b_, conv2_w_, conv2_b_, fc_w_, fc_b_;
-  struct Lstm {
-    torch::Tensor w_ih, w_hh, b_ih, b_hh;
-  } lstm1_, lstm2_;
+  ops::EncoderWeights encoder_weights_;
+  ops::LstmWeights lstm1_weights_, lstm2_weights_;
+  ops::Workspace workspace_;
+  std::optional<ops::Encoder> encoder_;  // of the running rollout
+  std::optional<ops::Lstm> lstm1_, lstm2_;
   torch::Tensor policy_w_, policy_b_, value_w_, value_b_;
   struct Mlp {
     torch::Tensor w1, b1, w2, b2;

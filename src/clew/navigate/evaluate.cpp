@@ -16,6 +16,7 @@
 #include "clew/maze/batch.h"
 #include "clew/navigate/players.h"
 #include "clew/navigate/trainer.h"
+#include "clew/nn/flat.h"
 
 namespace clew::navigate {
 namespace {
@@ -309,15 +310,24 @@ Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const ma
   while (options.episodes % worlds != 0) --worlds;
   const int threads = std::clamp(options.threads, 1, worlds);
   ThreadPool pool(threads);
+  std::vector<Agent> replicas(static_cast<std::size_t>(threads), nullptr);
+  if (!agent.is_empty()) {
+    const auto weights = nn::flatten(*agent);
+    for (auto& replica : replicas) {
+      replica = Agent(agent->options, Key{});
+      nn::share(*replica, weights);
+      replica->begin_rollout();
+    }
+  }
   for (const auto who : {Who::kAgent, Who::kRandom, Who::kShortestPath}) {
     if (who == Who::kAgent && agent.is_empty()) continue;
     std::vector<std::unique_ptr<Table>> tables(static_cast<std::size_t>(threads));
     pool.run([&](int i) {
       const auto [begin, end] = share_of(worlds, i, threads);
       auto& table = tables[static_cast<std::size_t>(i)];
-      table = std::make_unique<Table>(config, level, agent, who, static_cast<int>(begin),
-                                      static_cast<int>(end - begin), options.episodes / worlds,
-                                      options);
+      table = std::make_unique<Table>(config, level, replicas[static_cast<std::size_t>(i)], who,
+                                      static_cast<int>(begin), static_cast<int>(end - begin),
+                                      options.episodes / worlds, options);
       while (table->step()) {
         if (i == 0 && on_progress) on_progress(table->share_done(), kNames[static_cast<int>(who)]);
       }

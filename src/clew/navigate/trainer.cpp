@@ -136,6 +136,7 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
        {frames, velocity, reward, is_done, last_action, depth_class, is_loop, event}) {
     buffer[0].copy_(buffer[unroll]);
   }
+  agent->begin_rollout();
   features.clear(), hidden.clear(), logits.clear(), values.clear();
   std::vector<std::int32_t> chosen(static_cast<std::size_t>(worlds));
   AgentState now = state;
@@ -353,10 +354,8 @@ void Trainer::update() {
   Meters update;
   for (auto& worker : self.workers) {
     update.add(std::exchange(worker->meters, {}));
-    worker->agent->weights_changed();
   }
   self.meters.add(update);
-  self.agent->weights_changed();
   ++self.updates;
   self.steps += std::int64_t{self.config.train.unroll} * self.config.train.worlds;
 }
@@ -552,11 +551,9 @@ void Trainer::restore(std::span<const std::byte> bytes, const std::string& name)
           rows(nn::read_tensor(file, field.name, torch::kFloat32, {worlds, tensor.size(1)}, name))
               .clone();
     }
-    worker.agent->weights_changed();
   }
   CLEW_CHECK(position == lanes.size(), name, ": ", lanes.size() - position,
              " bytes after the last lane");
-  self.agent->weights_changed();
 }
 
 Agent load_agent(const NavigateConfig& config, std::span<const std::byte> checkpoint,
@@ -564,7 +561,7 @@ Agent load_agent(const NavigateConfig& config, std::span<const std::byte> checkp
   const auto file = parse_checkpoint(checkpoint, name);
   Agent agent(agent_options(config), Key{0});
   load_weights(file, nn::flatten(*agent), name);
-  agent->weights_changed();
+  agent->begin_rollout();
   return agent;
 }
 
