@@ -25,7 +25,8 @@ Observation observation(std::int64_t worlds, std::int64_t size) {
 
 TEST(ParseAgent, ReadsEveryCombination) {
   for (const std::string body : {"ff", "lstm", "nav"}) {
-    for (const std::string parts : {"", "+d1", "+d2", "+l", "+d1+d2", "+d1+l", "+d2+l", "+d1+d2+l"}) {
+    for (const std::string parts :
+         {"", "+d1", "+d2", "+l", "+d1+d2", "+d1+l", "+d2+l", "+d1+d2+l"}) {
       EXPECT_EQ(agent_name(parse_agent(body + parts)), body + parts);
     }
   }
@@ -53,8 +54,14 @@ TEST(Agent, ShapesOfEveryAgent) {
     EXPECT_EQ(out.value.sizes(), torch::IntArrayRef({4})) << name;
     const auto heads = agent->auxiliary(out.features, out.hidden);
     EXPECT_EQ(heads.depth1.defined(), agent->options.spec.has_d1) << name;
-    if (heads.depth2.defined()) EXPECT_EQ(heads.depth2.sizes(), torch::IntArrayRef({4, 64, 8})) << name;
-    if (heads.loop.defined()) EXPECT_EQ(heads.loop.sizes(), torch::IntArrayRef({4})) << name;
+    EXPECT_EQ(heads.depth2.defined(), agent->options.spec.has_d2) << name;
+    EXPECT_EQ(heads.loop.defined(), agent->options.spec.has_loop) << name;
+    if (heads.depth2.defined()) {
+      EXPECT_EQ(heads.depth2.sizes(), torch::IntArrayRef({4, 64, 8})) << name;
+    }
+    if (heads.loop.defined()) {
+      EXPECT_EQ(heads.loop.sizes(), torch::IntArrayRef({4})) << name;
+    }
   }
 }
 
@@ -64,7 +71,8 @@ TEST(Agent, ANewEpisodeForgetsTheState) {
   agent->begin_rollout();
   const torch::NoGradGuard no_grad;
   const auto seen = observation(2, 36);
-  AgentState state{torch::randn({2, 3}), torch::randn({2, 3}), torch::randn({2, 5}), torch::randn({2, 5})};
+  AgentState state{torch::randn({2, 3}), torch::randn({2, 3}), torch::randn({2, 5}),
+                   torch::randn({2, 5})};
   const auto mixed = agent->forward(seen, state, torch::tensor({0.0F, 1.0F}));
   const auto fresh = agent->forward(seen, agent->initial_state(2), torch::ones({2}));
   EXPECT_TRUE(torch::equal(mixed.state.h2[0], fresh.state.h2[0]));
@@ -72,20 +80,23 @@ TEST(Agent, ANewEpisodeForgetsTheState) {
 }
 
 TEST(Agent, WeightsDependOnTheKeyAlone) {
-  Agent first(tiny("nav+d1"), Key{7}), second(tiny("nav+d1"), Key{7}), other(tiny("nav+d1"), Key{8});
-  const auto a = first->named_parameters(), b = second->named_parameters(), c = other->named_parameters();
+  Agent first(tiny("nav+d1"), Key{7}), second(tiny("nav+d1"), Key{7}),
+      other(tiny("nav+d1"), Key{8});
+  const auto a = first->named_parameters(), b = second->named_parameters(),
+             c = other->named_parameters();
   for (const auto& item : a) EXPECT_TRUE(torch::equal(item.value(), b[item.key()])) << item.key();
   EXPECT_FALSE(torch::equal(a["fc_weight"], c["fc_weight"]));
 }
 
 /// The whole loss of a two-step rollout, as the trainer puts it together.
-torch::Tensor rollout_loss(Agent& agent, const std::vector<Observation>& seen, const torch::Tensor& depth,
-                           const torch::Tensor& loop) {
+torch::Tensor rollout_loss(Agent& agent, const std::vector<Observation>& seen,
+                           const torch::Tensor& depth, const torch::Tensor& loop) {
   agent->begin_rollout();
   std::vector<torch::Tensor> features, hidden, logits, values;
   auto state = agent->initial_state(2);
   for (std::size_t t = 0; t < seen.size(); ++t) {
-    const auto keep = t == 1 ? torch::tensor({1.0, 0.0}, torch::kFloat64) : torch::ones({2}, torch::kFloat64);
+    const auto keep =
+        t == 1 ? torch::tensor({1.0, 0.0}, torch::kFloat64) : torch::ones({2}, torch::kFloat64);
     const auto out = agent->forward(seen[t], state, keep);
     state = out.state;
     features.push_back(out.features), hidden.push_back(out.hidden);
@@ -101,7 +112,8 @@ torch::Tensor rollout_loss(Agent& agent, const std::vector<Observation>& seen, c
   input.auxiliary = agent->auxiliary(torch::cat(features), torch::cat(hidden));
   input.depth_classes = depth;
   input.is_loop = loop;
-  return compute_losses(input, {.value = 0.5, .entropy = 0.05, .depth1 = 1, .depth2 = 2, .loop = 3}).total;
+  return compute_losses(input, {.value = 0.5, .entropy = 0.05, .depth1 = 1, .depth2 = 2, .loop = 3})
+      .total;
 }
 
 TEST(Agent, GradientsOfTheWholeLossAreThoseOfFiniteDifferences) {
@@ -119,8 +131,9 @@ TEST(Agent, GradientsOfTheWholeLossAreThoseOfFiniteDifferences) {
       ASSERT_TRUE(item.value().grad().defined()) << name << " " << item.key();
       auto values = item.value().flatten();  // a view: writing it writes the parameter
       const auto gradient = item.value().grad().flatten();
-      // Six entries of every parameter; central differences, whose error is of order step^2 plus rounding / step.
-      // A ReLU whose sign changes inside the step shows as a larger error, so the step is small.
+      // Six entries of every parameter; central differences, whose error is of order step^2 plus
+      // rounding / step. A ReLU whose sign changes inside the step shows as a larger error, so the
+      // step is small.
       for (std::int64_t k = 0; k < 6; ++k) {
         const auto i = (k * 7919) % values.numel();
         const double before = values[i].item<double>(), step = 1e-6;
@@ -129,7 +142,8 @@ TEST(Agent, GradientsOfTheWholeLossAreThoseOfFiniteDifferences) {
         values[i] = before - step;
         const double below = rollout_loss(agent, seen, depth, loop).item<double>();
         values[i] = before;
-        EXPECT_NEAR(gradient[i].item<double>(), (above - below) / (2 * step), 1e-7) << name << " " << item.key() << " " << i;
+        EXPECT_NEAR(gradient[i].item<double>(), (above - below) / (2 * step), 1e-7)
+            << name << " " << item.key() << " " << i;
       }
     }
   }

@@ -17,7 +17,7 @@ struct TrainOptions {
   int unroll = 20;  // steps between updates
   std::string optimizer = "rmsprop";
   double lr = 5e-4, lr_end = 0;
-  double decay = 0.99, eps = 1e-3, momentum = 0;
+  double decay = 0.99, eps = 1e-8, momentum = 0;
   double clip = 0.5;
   double discount = 0.99;
   double lambda = 1;

@@ -21,7 +21,7 @@
 namespace clew::navigate {
 namespace {
 
-enum KeyUse : std::uint64_t { kKeyWorlds, kKeyActions };
+enum KeyUse : std::uint64_t { kKeyWorlds, kKeyActions, kKeyRandomPlayer };
 enum class Who : std::uint8_t { kAgent, kRandom, kShortestPath };
 constexpr const char* kNames[] = {"agent", "random", "shortest path"};
 
@@ -188,9 +188,9 @@ bool Table::step() {
   } else {
     for (int i = 0; i < worlds_; ++i) {
       actions_[static_cast<std::size_t>(i)] =
-          who_ == Who::kRandom
-              ? random_action(actions_key_, static_cast<std::uint64_t>(first_world_ + i), steps_)
-              : shortest_path_action(batch_, i);
+          who_ == Who::kRandom ? random_action(split(actions_key_, kKeyRandomPlayer),
+                                               static_cast<std::uint64_t>(first_world_ + i), steps_)
+                               : shortest_path_action(batch_, i);
     }
   }
   batch_.step(actions_, out_);

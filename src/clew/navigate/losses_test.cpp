@@ -15,9 +15,11 @@ namespace {
 const auto kDouble = torch::TensorOptions(torch::kFloat64);
 
 /// The definition of v_t, term by term (Espeholt et al. 2018, equation 1): for one world.
-std::vector<double> vtrace_by_definition(const std::vector<double>& ratios, const std::vector<double>& discounts,
-                                         const std::vector<double>& rewards, const std::vector<double>& values,
-                                         double bootstrap, double rho_max, double c_max, double lambda) {
+std::vector<double> vtrace_by_definition(const std::vector<double>& ratios,
+                                         const std::vector<double>& discounts,
+                                         const std::vector<double>& rewards,
+                                         const std::vector<double>& values, double bootstrap,
+                                         double rho_max, double c_max, double lambda) {
   const std::size_t steps = rewards.size();
   std::vector<double> targets(steps);
   const auto value = [&](std::size_t t) { return t < steps ? values[t] : bootstrap; };
@@ -25,8 +27,10 @@ std::vector<double> vtrace_by_definition(const std::vector<double>& ratios, cons
     targets[s] = values[s];
     for (std::size_t t = s; t < steps; ++t) {
       double weight = 1;
-      for (std::size_t i = s; i < t; ++i) weight *= discounts[i] * lambda * std::min(c_max, ratios[i]);
-      targets[s] += weight * std::min(rho_max, ratios[t]) * (rewards[t] + discounts[t] * value(t + 1) - values[t]);
+      for (std::size_t i = s; i < t; ++i)
+        weight *= discounts[i] * lambda * std::min(c_max, ratios[i]);
+      targets[s] += weight * std::min(rho_max, ratios[t]) *
+                    (rewards[t] + discounts[t] * value(t + 1) - values[t]);
     }
   }
   return targets;
@@ -35,14 +39,15 @@ std::vector<double> vtrace_by_definition(const std::vector<double>& ratios, cons
 TEST(Vtrace, EqualsTheDefinition) {
   torch::manual_seed(3);
   const std::int64_t steps = 7, worlds = 3;
-  VtraceInput input{.log_rhos = torch::randn({steps, worlds}, kDouble),
-                    .discounts = 0.9 * (torch::rand({steps, worlds}, kDouble) > 0.2).to(torch::kFloat64),
-                    .rewards = torch::randn({steps, worlds}, kDouble),
-                    .values = torch::randn({steps, worlds}, kDouble),
-                    .bootstrap = torch::randn({worlds}, kDouble),
-                    .rho_max = 1.2,
-                    .c_max = 0.8,
-                    .lambda = 0.95};
+  VtraceInput input{
+      .log_rhos = torch::randn({steps, worlds}, kDouble),
+      .discounts = 0.9 * (torch::rand({steps, worlds}, kDouble) > 0.2).to(torch::kFloat64),
+      .rewards = torch::randn({steps, worlds}, kDouble),
+      .values = torch::randn({steps, worlds}, kDouble),
+      .bootstrap = torch::randn({worlds}, kDouble),
+      .rho_max = 1.2,
+      .c_max = 0.8,
+      .lambda = 0.95};
   const auto targets = vtrace(input);
   const auto column = [&](const torch::Tensor& all, std::int64_t n) {
     const auto one = all.select(1, n).contiguous();
@@ -50,14 +55,16 @@ TEST(Vtrace, EqualsTheDefinition) {
   };
   for (std::int64_t n = 0; n < worlds; ++n) {
     const auto bootstrap = input.bootstrap[n].item<double>();
-    const auto wanted = vtrace_by_definition(column(input.log_rhos.exp(), n), column(input.discounts, n),
-                                             column(input.rewards, n), column(input.values, n), bootstrap, 1.2, 0.8, 0.95);
+    const auto wanted = vtrace_by_definition(column(input.log_rhos.exp(), n),
+                                             column(input.discounts, n), column(input.rewards, n),
+                                             column(input.values, n), bootstrap, 1.2, 0.8, 0.95);
     for (std::int64_t t = 0; t < steps; ++t) {
       EXPECT_NEAR(targets.values[t][n].item<double>(), wanted[static_cast<std::size_t>(t)], 1e-12);
       const double next = t + 1 < steps ? wanted[static_cast<std::size_t>(t) + 1] : bootstrap;
       const double rho = std::min(1.2, std::exp(input.log_rhos[t][n].item<double>()));
-      const double advantage = rho * (input.rewards[t][n].item<double>() + input.discounts[t][n].item<double>() * next -
-                                      input.values[t][n].item<double>());
+      const double advantage =
+          rho * (input.rewards[t][n].item<double>() + input.discounts[t][n].item<double>() * next -
+                 input.values[t][n].item<double>());
       EXPECT_NEAR(targets.advantages[t][n].item<double>(), advantage, 1e-12);
     }
   }
@@ -82,10 +89,15 @@ TEST(Vtrace, OnPolicyIsTheNStepReturn) {
 TEST(Vtrace, RefusesShapesThatDiffer) {
   const auto good = torch::zeros({2, 3});
   try {
-    vtrace({.log_rhos = good, .discounts = good, .rewards = good, .values = torch::zeros({3, 3}), .bootstrap = torch::zeros({3})});
+    vtrace({.log_rhos = good,
+            .discounts = good,
+            .rewards = good,
+            .values = torch::zeros({3, 3}),
+            .bootstrap = torch::zeros({3})});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("must all be [T,N]"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("must all be [T,N]"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -105,7 +117,8 @@ TEST(Losses, PolicyValueAndEntropyByHand) {
   const auto losses = compute_losses(small_input(), {.value = 0.5, .entropy = 0.1});
   const double policy = -(2 * std::log(9.0 / 16) - 1 * std::log(1.0 / 8)) / 2;
   const double value = 0.5 * (4.0 + 0.0) / 2;
-  const double entropy = (-(9.0 / 16) * std::log(9.0 / 16) - 7 * (1.0 / 16) * std::log(1.0 / 16) + std::log(8.0)) / 2;
+  const double entropy =
+      (-(9.0 / 16) * std::log(9.0 / 16) - 7 * (1.0 / 16) * std::log(1.0 / 16) + std::log(8.0)) / 2;
   EXPECT_NEAR(losses.policy.item<double>(), policy, 1e-12);
   EXPECT_NEAR(losses.value.item<double>(), value, 1e-12);
   EXPECT_NEAR(losses.entropy.item<double>(), entropy, 1e-12);
@@ -118,7 +131,8 @@ TEST(Losses, DepthIsTheMeanOfEverySoftmax) {
   auto input = small_input();
   input.auxiliary.depth1 = torch::zeros({2, 64, 8}, kDouble);
   input.auxiliary.depth2 = torch::zeros({2, 64, 8}, kDouble);
-  input.auxiliary.depth2[1][7][0] = std::log(7.0);  // one of 128 softmaxes gives its class 1/2, the others 1/8
+  input.auxiliary.depth2[1][7][0] =
+      std::log(7.0);  // one of 128 softmaxes gives its class 1/2, the others 1/8
   const auto losses = compute_losses(input, {.depth1 = 2, .depth2 = 3});
   const double second = (127 * std::log(8.0) + std::log(2.0)) / 128;
   EXPECT_NEAR(losses.depth1.item<double>(), std::log(8.0), 1e-12);
@@ -129,7 +143,8 @@ TEST(Losses, DepthIsTheMeanOfEverySoftmax) {
 
 TEST(Losses, LoopIsBinaryCrossEntropy) {
   auto input = small_input();
-  input.auxiliary.loop = torch::tensor({std::log(3.0), std::log(3.0)}, kDouble);  // probability 3/4 for both
+  input.auxiliary.loop =
+      torch::tensor({std::log(3.0), std::log(3.0)}, kDouble);  // probability 3/4 for both
   const auto losses = compute_losses(input, {});
   EXPECT_NEAR(losses.loop.item<double>(), -(std::log(0.75) + std::log(0.25)) / 2, 1e-12);
 }
