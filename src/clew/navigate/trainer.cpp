@@ -203,7 +203,7 @@ void Worker::learn(double share, bool measure_accuracy) {
   const auto note = [&](Mean& mean, const torch::Tensor& loss, const char* name) {
     if (!loss.defined()) return;
     const double value = loss.item<double>();
-    CLEW_CHECK(std::isfinite(value), name, " is ", value);
+    CLEW_CHECK(std::isfinite(value), name, " is ", std::isnan(value) ? "nan" : "infinite");
     mean.add(value, share);
   };
   note(meters.loss_policy, losses.policy, "the policy loss");
@@ -344,7 +344,7 @@ void Trainer::update() {
     for (std::size_t i = 1; i < self.workers.size(); ++i)
       total.add_(self.workers[i]->flat.gradients);
     const double norm = train::clip_norm(total, self.config.train.clip);
-    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ", norm);
+    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ", std::isnan(norm) ? "nan" : "infinite");
     self.meters.grad_norm.add(norm);
     self.optimizer.step(self.flat.values, total, self.learning_rate());
   } catch (const Error& error) {
