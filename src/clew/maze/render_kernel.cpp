@@ -596,66 +596,72 @@ struct Target {
   std::uint16_t* instance;  // or null
 };
 
-// Draws one solid where it is nearer than what is there.
-template <bool kIsEllipsoid>
-void draw_solid(const View& view, const Solid& solid, const Sprite& sprite, float forward,
-                float right, const Target& target) {
-  const Rectangle box = bounds(view, forward, right, solid.radius, solid.bottom, solid.top);
-  const float top = 0.5F - solid.top, bottom = 0.5F - solid.bottom;
-  const float squeeze = 2 * solid.radius / (bottom - top);
-  const float centre_down = 0.5F * (top + bottom) * squeeze;
-  const float c_flat = (right * right + forward * forward) - solid.radius * solid.radius;
-  const float c_scalar = kIsEllipsoid ? c_flat + centre_down * centre_down : c_flat;
-  if (!(c_scalar > 0)) return;  // the eye is inside
-  const VF c = hn::Set(kF32, c_scalar);
-  const VF one = hn::Set(kF32, 1.0F), zero = hn::Zero(kF32), half = hn::Set(kF32, 0.5F);
-  const VF v_forward = hn::Set(kF32, forward), v_right = hn::Set(kF32, right);
-  const VF inverse = hn::Set(kF32, 1 / solid.radius);
+// Draws one solid where it is nearer than what is there. Columns of vectors, from top to bottom:
+// what depends on the column alone, for a cylinder nearly everything, is computed once.
+template <Solid::Form kForm, Solid::Pattern kPattern>
+void draw_solid(const View& view, const Solid& solid, const Sprite& sprite,
+                const PlacedSolid& placed, const Rectangle& box, const Target& target) {
+  const VF one = hn::Set(kF32, 1.0F), zero = hn::Zero(kF32);
+  const VF clearance = hn::Set(kF32, placed.clearance);
   const hn::Rebind<std::uint8_t, decltype(kI32)> d8;
   const hn::Rebind<std::uint16_t, decltype(kI32)> d16;
-  for (int row = box.top; row <= box.bottom; ++row) {
-    const float slope_down = view.row_slope[static_cast<std::size_t>(row)];
-    const float down = slope_down * squeeze;
-    const std::size_t row_start =
-        static_cast<std::size_t>(row) * static_cast<std::size_t>(view.width);
-    for (int column = box.left; column <= box.right; column += kLanes32) {
-      // The last vector is moved back into the row: drawing a pixel twice changes nothing.
-      const int c0 = std::min(column, view.width - kLanes32);
-      const std::size_t at = row_start + static_cast<std::size_t>(c0);
-      const VF slope = hn::LoadU(kF32, view.column_slope.data() + c0);
-      VF a = hn::Add(hn::Mul(slope, slope), one);
-      VF b = hn::Add(hn::Mul(slope, v_right), v_forward);
-      if constexpr (kIsEllipsoid) {
-        a = hn::Add(a, hn::Set(kF32, down * down));
-        b = hn::Add(b, hn::Set(kF32, down * centre_down));
-      }
-      const VF discriminant = hn::Sub(hn::Mul(b, b), hn::Mul(a, c));
-      MF is_hit = hn::Gt(discriminant, zero);
-      if (hn::AllFalse(kF32, is_hit)) continue;
-      const VF root = hn::Sqrt(hn::Max(discriminant, zero));
-      VF depth = hn::Div(hn::Sub(b, root), a);
-      VF n_right = hn::Mul(hn::Sub(hn::Mul(slope, depth), v_right), inverse);
-      VF n_forward = hn::Mul(hn::Sub(depth, v_forward), inverse);
-      VF n_down, height;
-      if constexpr (kIsEllipsoid) {
-        n_down = hn::Mul(hn::Sub(hn::Mul(hn::Set(kF32, down), depth), hn::Set(kF32, centre_down)),
-                         inverse);
-        height = hn::Sub(half, hn::Mul(half, n_down));
+  const auto width = static_cast<std::size_t>(view.width);
+  for (int column = box.left; column <= box.right; column += kLanes32) {
+    // The last vector is moved back into the row: drawing a pixel twice changes nothing.
+    const int c0 = std::min(column, view.width - kLanes32);
+    const VF slope = hn::LoadU(kF32, view.column_slope.data() + c0);
+    const VF a_column = hn::Add(hn::Mul(slope, slope), one);
+    const VF b_column =
+        hn::Add(hn::Mul(slope, hn::Set(kF32, placed.right)), hn::Set(kF32, placed.forward));
+    const VF lamp_column = hn::Add(hn::Mul(slope, hn::Set(kF32, placed.lamp_right)),
+                                   hn::Set(kF32, placed.lamp_forward));
+    MF is_crossed = hn::FirstN(kF32, kLanes32);
+    VF root = zero, side = zero, side_light = zero;
+    if constexpr (kForm == Solid::kCylinder) {
+      const VF discriminant = hn::Sub(hn::Mul(b_column, b_column), hn::Mul(a_column, clearance));
+      is_crossed = hn::Gt(discriminant, zero);
+      if (hn::AllFalse(kF32, is_crossed)) continue;
+      root = hn::Sqrt(hn::Max(discriminant, zero));
+      side = hn::Div(hn::Sub(b_column, root), a_column);
+      side_light = hn::Add(
+          hn::Set(kF32, placed.ambient),
+          hn::Max(hn::Sub(hn::Mul(lamp_column, side), hn::Set(kF32, placed.lamp_centre)), zero));
+    }
+    std::size_t at = static_cast<std::size_t>(box.top) * width + static_cast<std::size_t>(c0);
+    for (int row = box.top; row <= box.bottom; ++row, at += width) {
+      const float slope_down = view.row_slope[static_cast<std::size_t>(row)];
+      VF depth, light, units;
+      MF is_hit;
+      if constexpr (kForm == Solid::kEllipsoid) {
+        const float down = slope_down * placed.squeeze;
+        const VF a = hn::Add(a_column, hn::Set(kF32, down * down));
+        const VF b = hn::Add(b_column, hn::Set(kF32, down * placed.down));
+        const VF discriminant = hn::Sub(hn::Mul(b, b), hn::Mul(a, clearance));
+        is_hit = hn::Gt(discriminant, zero);
+        if (hn::AllFalse(kF32, is_hit)) continue;
+        depth = hn::Div(hn::Sub(b, hn::Sqrt(hn::Max(discriminant, zero))), a);
+        const VF lamp = hn::Add(lamp_column, hn::Set(kF32, down * placed.lamp_down));
+        light = hn::Add(
+            hn::Set(kF32, placed.ambient),
+            hn::Max(hn::Sub(hn::Mul(lamp, depth), hn::Set(kF32, placed.lamp_centre)), zero));
+        units = hn::Mul(
+            hn::Sub(hn::Set(kF32, placed.bottom), hn::Mul(hn::Set(kF32, slope_down), depth)),
+            hn::Set(kF32, placed.pattern_height));
       } else {
-        const VF down_at = hn::Mul(hn::Set(kF32, slope_down), depth);
-        n_down = zero;
-        height = hn::Div(hn::Sub(hn::Set(kF32, bottom), down_at), hn::Set(kF32, bottom - top));
-        is_hit = hn::AndNot(hn::Gt(down_at, hn::Set(kF32, bottom)), is_hit);
-        const MF is_over = hn::Lt(down_at, hn::Set(kF32, top));
-        if (slope_down > 0 && top > 0) {
-          const VF lid = hn::Set(kF32, top / slope_down);
-          const MF is_lid = hn::And(is_over, hn::Lt(hn::Mul(lid, a), hn::Add(b, root)));
+        const VF down_at = hn::Mul(hn::Set(kF32, slope_down), side);
+        const MF is_over = hn::Lt(down_at, hn::Set(kF32, placed.top));
+        depth = side, light = side_light;
+        units = hn::Mul(hn::Sub(hn::Set(kF32, placed.bottom), down_at),
+                        hn::Set(kF32, placed.pattern_height));
+        is_hit = hn::AndNot(hn::Gt(down_at, hn::Set(kF32, placed.bottom)), is_crossed);
+        if (slope_down > 0 && placed.top > 0) {
+          const VF lid = hn::Set(kF32, placed.top / slope_down);
+          const MF is_lid =
+              hn::And(is_over, hn::Lt(hn::Mul(lid, a_column), hn::Add(b_column, root)));
           is_hit = hn::And(is_hit, hn::Or(is_lid, hn::Not(is_over)));
           depth = hn::IfThenElse(is_lid, lid, depth);
-          n_right = hn::IfThenElse(is_lid, zero, n_right);
-          n_down = hn::IfThenElse(is_lid, hn::Set(kF32, -1.0F), n_down);
-          n_forward = hn::IfThenElse(is_lid, zero, n_forward);
-          height = hn::IfThenElse(is_lid, one, height);
+          light = hn::IfThenElse(is_lid, hn::Set(kF32, placed.lid_light), light);
+          units = hn::IfThenElse(is_lid, hn::Set(kF32, 4.0F), units);
         } else {
           is_hit = hn::AndNot(is_over, is_hit);
         }
@@ -664,36 +670,30 @@ void draw_solid(const View& view, const Solid& solid, const Sprite& sprite, floa
       is_hit = hn::And(is_hit,
                        hn::And(hn::Gt(depth, hn::Set(kF32, kNearest)), hn::Lt(depth, old_depth)));
       if (hn::AllFalse(kF32, is_hit)) continue;
-      const auto is_hit_int = hn::RebindMask(kI32, is_hit);
       hn::StoreU(hn::IfThenElse(is_hit, depth, old_depth), kF32, target.depth + at);
-      const VF facing = hn::Add(hn::Add(hn::Mul(n_right, hn::Set(kF32, kLampRight)),
-                                        hn::Mul(n_down, hn::Set(kF32, kLampDown))),
-                                hn::Mul(n_forward, hn::Set(kF32, kLampForward)));
-      const VF shade =
-          hn::Add(hn::Set(kF32, kAmbient), hn::Mul(hn::Set(kF32, kDiffuse), hn::Max(facing, zero)));
-      const VF fade = hn::Div(hn::Set(kF32, kLightEastWest),
-                              hn::Add(one, hn::Mul(hn::Set(kF32, kFade), depth)));
-      const VI light = hn::ConvertTo(kI32, hn::Mul(shade, fade));
       VI colour = hn::Set(kI32, solid.colour[0]);
       const VI second = hn::Set(kI32, solid.colour[1]), one_int = hn::Set(kI32, 1);
-      if (solid.pattern == Solid::kBands) {
-        const VI band = hn::ConvertTo(kI32, hn::Mul(height, hn::Set(kF32, 5.0F)));
-        colour = hn::IfThenElse(hn::Ne(hn::And(band, one_int), hn::Zero(kI32)), second, colour);
-      } else if (solid.pattern == Solid::kDots) {
+      if constexpr (kPattern == Solid::kBands) {
+        const VI band = hn::ConvertTo(kI32, units);
+        colour = hn::IfThenElse(hn::TestBit(band, one_int), second, colour);
+      } else if constexpr (kPattern == Solid::kDots) {
+        const VF across = hn::Sub(hn::Mul(slope, depth), hn::Set(kF32, placed.right));
         const VI u = hn::ConvertTo(
-            kI32, hn::Add(hn::Mul(n_right, hn::Set(kF32, 5.0F)), hn::Set(kF32, 8.0F)));
-        const VI v = hn::ConvertTo(kI32, hn::Mul(height, hn::Set(kF32, 7.0F)));
+            kI32,
+            hn::Add(hn::Mul(across, hn::Set(kF32, placed.pattern_right)), hn::Set(kF32, 8.0F)));
+        const VI v = hn::ConvertTo(kI32, units);
         const auto is_dot =
             hn::And(hn::Eq(hn::And(hn::Add(u, v), hn::Set(kI32, 3)), hn::Zero(kI32)),
-                    hn::Ne(hn::And(v, one_int), hn::Zero(kI32)));
+                    hn::TestBit(v, one_int));
         colour = hn::IfThenElse(is_dot, second, colour);
       }
+      const auto is_hit_int = hn::RebindMask(kI32, is_hit);
       const auto blend8 = [&](VI v, std::uint8_t* to) {
         const VI old = hn::PromoteTo(kI32, hn::LoadU(d8, to));
         hn::StoreU(hn::DemoteTo(d8, hn::IfThenElse(is_hit_int, v, old)), d8, to);
       };
       blend8(colour, target.colour + at);
-      blend8(light, target.light + at);
+      blend8(hn::ConvertTo(kI32, light), target.light + at);
       if (target.semantic != nullptr) {
         blend8(hn::Set(kI32, kSemanticThing + static_cast<int>(sprite.kind)), target.semantic + at);
       }
@@ -707,32 +707,48 @@ void draw_solid(const View& view, const Solid& solid, const Sprite& sprite, floa
   }
 }
 
+using DrawSolid = void (*)(const View&, const Solid&, const Sprite&, const PlacedSolid&,
+                           const Rectangle&, const Target&);
+constexpr DrawSolid kDrawSolid[2][3] = {
+    {draw_solid<Solid::kEllipsoid, Solid::kPlain>, draw_solid<Solid::kEllipsoid, Solid::kBands>,
+     draw_solid<Solid::kEllipsoid, Solid::kDots>},
+    {draw_solid<Solid::kCylinder, Solid::kPlain>, draw_solid<Solid::kCylinder, Solid::kBands>,
+     draw_solid<Solid::kCylinder, Solid::kDots>}};
+
+// Narrows [left, right] to the columns between the first and the last whose wall is farther than
+// `nearest`. Empty when there is none.
+void drop_hidden_columns(const Columns& columns, float nearest, Rectangle& box) {
+  while (box.left <= box.right && columns.depth[box.left] < nearest) ++box.left;
+  while (box.left <= box.right && columns.depth[box.right] < nearest) --box.right;
+}
+
 // Draws the sprites that may be seen; the others are dropped by where they are and by the walls'
-// depths. `target.depth` may be null until something is seen; `make_depth` then gives it.
+// depths. With no depth image asked for, `spare_depth` is used, and drawn only when something is
+// seen.
 void draw_sprites(const FrameJob& job, Direction ahead, const Columns& columns, Target target,
                   float* spare_depth) {
   const View& view = job.view;
+  // A disc lies outside the view when it is farther than its radius from the side planes.
+  const float widest = static_cast<float>(view.width) * 0.5F / view.focal;
+  const float reach = kThingRadius * (1 + widest);
   for (const Sprite& sprite : job.sprites) {
     const float rel_x = sprite.x - job.camera.x, rel_y = sprite.y - job.camera.y;
     const float forward = rel_x * ahead.x + rel_y * ahead.y;
-    if (!(forward > -kThingRadius)) continue;
     const float right = rel_y * ahead.x - rel_x * ahead.y;
-    const Rectangle box = bounds(view, forward, right, kThingRadius, 0, kThingHeight);
-    if (box.left > box.right || box.top > box.bottom) continue;
-    bool is_hidden = true;
-    for (int c = box.left; c <= box.right && is_hidden; ++c)
-      is_hidden = columns.depth[c] < forward - kThingRadius;
-    if (is_hidden) continue;
+    if (!(forward > -kThingRadius && std::abs(right) - forward * widest < reach)) continue;
+    Rectangle all = bounds(view, forward, right, kThingRadius, 0, kThingHeight);
+    drop_hidden_columns(columns, forward - kThingRadius, all);
+    if (all.left > all.right) continue;
     if (target.depth == nullptr) {
       target.depth = spare_depth;
       draw_depth(view, columns, target.depth);
     }
     for (const Solid& solid : solids_of(sprite.kind)) {
-      if (solid.form == Solid::kEllipsoid) {
-        draw_solid<true>(view, solid, sprite, forward, right, target);
-      } else {
-        draw_solid<false>(view, solid, sprite, forward, right, target);
-      }
+      const PlacedSolid placed(solid, forward, right);
+      if (!(placed.clearance > 0)) continue;  // the eye is inside
+      Rectangle box = bounds(view, forward, right, solid.radius, solid.bottom, solid.top);
+      box.left = std::max(box.left, all.left), box.right = std::min(box.right, all.right);
+      kDrawSolid[solid.form][solid.pattern](view, solid, sprite, placed, box, target);
     }
   }
 }

@@ -94,4 +94,27 @@ std::span<const Solid> solids_of(ThingKind kind) {
   return {};
 }
 
+PlacedSolid::PlacedSolid(const Solid& solid, float forward_of_eye, float right_of_eye)
+    : forward(forward_of_eye),
+      right(right_of_eye),
+      top(0.5F - solid.top),
+      bottom(0.5F - solid.bottom) {
+  const bool is_ellipsoid = solid.form == Solid::kEllipsoid;
+  squeeze = is_ellipsoid ? 2 * solid.radius / (bottom - top) : 0;
+  down = 0.5F * (top + bottom) * squeeze;
+  clearance = (right * right + forward * forward) - solid.radius * solid.radius;
+  clearance = clearance + down * down;
+  const float fade = kLightEastWest / (1 + kFade * std::max(forward, 0.0F));
+  ambient = kAmbient * fade;
+  const float diffuse = kDiffuse * fade;
+  lid_light = ambient - diffuse * kLampDown;
+  const float over_radius = diffuse / solid.radius;
+  lamp_right = kLampRight * over_radius;
+  lamp_down = kLampDown * over_radius;
+  lamp_forward = kLampForward * over_radius;
+  lamp_centre = (right * lamp_right + forward * lamp_forward) + down * lamp_down;
+  pattern_height = (solid.pattern == Solid::kDots ? 7.0F : 5.0F) / (bottom - top);
+  pattern_right = 5 / solid.radius;
+}
+
 }  // namespace clew::maze

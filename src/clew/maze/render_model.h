@@ -66,4 +66,20 @@ constexpr float kThingRadius = 0.32F, kThingHeight = 0.9F;
 constexpr float kLampRight = -0.48F, kLampDown = -0.64F, kLampForward = -0.60F;
 constexpr float kAmbient = 0.42F, kDiffuse = 0.58F;
 
+/// A solid as one viewer has it before him: the numbers that all its pixels share. Ellipsoids are
+/// squeezed along the vertical into spheres: down * squeeze for every vertical coordinate.
+struct PlacedSolid {
+  /// `forward`, `right`: of its axis, from the eye along the view and across it.
+  PlacedSolid(const Solid& solid, float forward, float right);
+
+  float forward, right, down;  // its centre; down is squeezed, 0 for a cylinder
+  float top, bottom;           // from the eye down, not squeezed
+  float squeeze;               // 0 for a cylinder
+  float clearance;             // squared distance of its centre less its squared radius
+  float ambient, lid_light;    // light at a distance falls with that of its centre
+  float lamp_right, lamp_down, lamp_forward,
+      lamp_centre;                      // light above ambient: ray * depth - centre
+  float pattern_height, pattern_right;  // units of its pattern in a cell
+};
+
 }  // namespace clew::maze

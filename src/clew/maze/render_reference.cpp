@@ -125,61 +125,40 @@ class Reference {
     const float rel_x = sprite.x - eye_.x, rel_y = sprite.y - eye_.y;
     const float centre_forward = rel_x * forward_.x + rel_y * forward_.y;
     const float centre_right = rel_y * forward_.x - rel_x * forward_.y;
-    const float top = 0.5F - solid.top, bottom = 0.5F - solid.bottom;  // down from the eye
-    float depth, n_right, n_down, n_forward;  // of the point hit; the normal has length 1
-    float height;                             // 0 at the bottom of the solid, 1 at its top
-    if (solid.form == Solid::kEllipsoid) {
-      // Squeezed so that it is a sphere.
-      const float squeeze = 2 * solid.radius / (bottom - top);
-      const float centre_down = 0.5F * (top + bottom) * squeeze;
-      const float down = slope_down * squeeze;
-      const float a = (slope_right * slope_right + 1) + down * down;
-      const float b = (slope_right * centre_right + centre_forward) + down * centre_down;
-      const float c = ((centre_right * centre_right + centre_forward * centre_forward) -
-                       solid.radius * solid.radius) +
-                      centre_down * centre_down;
-      const float discriminant = b * b - a * c;
-      if (!(discriminant > 0 && c > 0)) return;
-      depth = (b - std::sqrt(discriminant)) / a;
-      const float inverse = 1 / solid.radius;
-      n_right = (slope_right * depth - centre_right) * inverse;
-      n_down = (down * depth - centre_down) * inverse;
-      n_forward = (depth - centre_forward) * inverse;
-      height = 0.5F - 0.5F * n_down;
-    } else {
-      const float a = slope_right * slope_right + 1;
-      const float b = slope_right * centre_right + centre_forward;
-      const float c = (centre_right * centre_right + centre_forward * centre_forward) -
-                      solid.radius * solid.radius;
-      const float discriminant = b * b - a * c;
-      if (!(discriminant > 0 && c > 0)) return;
-      const float root = std::sqrt(discriminant);
-      depth = (b - root) / a;
-      const float at = slope_down * depth;
-      const float inverse = 1 / solid.radius;
-      n_right = (slope_right * depth - centre_right) * inverse;
-      n_down = 0;
-      n_forward = (depth - centre_forward) * inverse;
-      height = (bottom - at) / (bottom - top);
-      if (at > bottom) return;
-      if (at < top) {
+    const PlacedSolid placed(solid, centre_forward, centre_right);
+    // The ray is slope * depth, the solid the points at its radius from its centre: a quadratic
+    // equation.
+    const float down = slope_down * placed.squeeze;
+    const float a = (slope_right * slope_right + 1) + down * down;
+    const float b = (slope_right * placed.right + placed.forward) + down * placed.down;
+    const float discriminant = b * b - a * placed.clearance;
+    if (!(discriminant > 0 && placed.clearance > 0)) return;
+    const float root = std::sqrt(discriminant);
+    float depth = (b - root) / a;
+    const float lamp =
+        (slope_right * placed.lamp_right + placed.lamp_forward) + down * placed.lamp_down;
+    float light = placed.ambient + std::max(lamp * depth - placed.lamp_centre, 0.0F);
+    const float at = slope_down * depth;
+    float units = (placed.bottom - at) * placed.pattern_height;
+    if (solid.form == Solid::kCylinder) {
+      if (at > placed.bottom) return;
+      if (at < placed.top) {
         // Over its edge: perhaps on to its lid, when that is below the eye.
-        if (!(slope_down > 0 && top > 0)) return;
-        depth = top / slope_down;
-        if (!(depth * a < b + root)) return;
-        n_right = 0, n_down = -1, n_forward = 0;
-        height = 1;
+        if (!(placed.top > 0)) return;
+        depth = placed.top / slope_down;
+        if (!(slope_down > 0 && depth * a < b + root)) return;
+        light = placed.lid_light;
+        units = 4;
       }
     }
     if (!(depth > kNearest && depth < pixel.depth)) return;
-    const float facing = (n_right * kLampRight + n_down * kLampDown) + n_forward * kLampForward;
-    const float light =
-        (kAmbient + kDiffuse * std::max(facing, 0.0F)) * (kLightEastWest / (1 + kFade * depth));
     bool is_second = false;
     if (solid.pattern == Solid::kBands) {
-      is_second = (static_cast<int>(height * 5) & 1) != 0;
+      is_second = (static_cast<int>(units) & 1) != 0;
     } else if (solid.pattern == Solid::kDots) {
-      const int u = static_cast<int>(n_right * 5 + 8), v = static_cast<int>(height * 7);
+      const int u =
+          static_cast<int>((slope_right * depth - placed.right) * placed.pattern_right + 8);
+      const int v = static_cast<int>(units);
       is_second = ((u + v) & 3) == 0 && (v & 1) != 0;
     }
     pixel = {solid.colour[is_second ? 1 : 0], static_cast<int>(light), depth,
