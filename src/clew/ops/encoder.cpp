@@ -5,9 +5,11 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <utility>
 
 #include "clew/ops/checks.h"
+#include "clew/ops/encoder_fast.h"
 
 namespace clew::ops {
 namespace {
@@ -47,6 +49,7 @@ struct Encoder::State {
   EncoderWeights weights;
   EncoderOptions options;
   Versions versions;
+  std::optional<FastEncoder> fast;  // empty: LibTorch's operators
 };
 
 Encoder::Encoder(EncoderWeights weights, EncoderOptions options)
@@ -54,6 +57,8 @@ Encoder::Encoder(EncoderWeights weights, EncoderOptions options)
   check(weights, options);
   state_->versions = Versions({weights.conv1_weight, weights.conv1_bias, weights.conv2_weight,
                                weights.conv2_bias, weights.fc_weight, weights.fc_bias});
+  if (const Kernels* const kernels = FastEncoder::serves(weights, options))
+    state_->fast.emplace(weights, *kernels, options.workspace);
   state_->weights = std::move(weights);
   state_->options = std::move(options);
 }
@@ -81,13 +86,15 @@ torch::Tensor Encoder::operator()(const torch::Tensor& frames) {
              w.fc_weight.sizes(), " (encoder)");
   state_->versions.check_unchanged(kWhere);
 
+  if (state_->fast && frames.size(2) == kFrameSide && frames.size(3) == kFrameSide)
+    return state_->fast->forward(frames);
   torch::Tensor x = frames.to(w.conv1_weight.scalar_type()).mul_(1.0 / 255.0);
   x = torch::relu(torch::conv2d(x, w.conv1_weight, w.conv1_bias, options.stride1));
   x = torch::relu(torch::conv2d(x, w.conv2_weight, w.conv2_bias, options.stride2));
   return torch::relu(torch::linear(x.flatten(1), w.fc_weight, w.fc_bias));
 }
 
-bool Encoder::fast() const { return false; }
+bool Encoder::fast() const { return state_->fast.has_value(); }
 
 torch::Tensor conv_encoder(const torch::Tensor& frames, const EncoderWeights& weights,
                            const EncoderOptions& options) {

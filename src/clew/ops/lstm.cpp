@@ -5,9 +5,11 @@
 
 #include <torch/torch.h>
 
+#include <optional>
 #include <utility>
 
 #include "clew/ops/checks.h"
+#include "clew/ops/lstm_fast.h"
 
 namespace clew::ops {
 namespace {
@@ -33,11 +35,14 @@ struct Lstm::State {
   LstmWeights weights;
   LstmOptions options;
   Versions versions;
+  std::optional<FastLstm> fast;  // empty: LibTorch's operators
 };
 
 Lstm::Lstm(LstmWeights weights, LstmOptions options) : state_(std::make_shared<State>()) {
   check(weights);
   state_->versions = Versions({weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh});
+  if (const Kernels* const kernels = FastLstm::serves(weights, options))
+    state_->fast.emplace(weights, *kernels, options.workspace);
   state_->weights = std::move(weights);
   state_->options = std::move(options);
 }
@@ -67,6 +72,7 @@ LstmOut Lstm::operator()(torch::TensorList inputs, const torch::Tensor& h, const
              columns, " (lstm)");
   state_->versions.check_unchanged(kWhere);
 
+  if (state_->fast) return state_->fast->step(inputs, h, c);
   const torch::Tensor x = inputs.size() == 1 ? inputs[0] : torch::cat(inputs, 1);
   const std::vector<torch::Tensor> gates =
       (torch::linear(x, w.w_ih, w.b_ih) + torch::linear(h, w.w_hh, w.b_hh)).chunk(4, 1);
@@ -75,7 +81,7 @@ LstmOut Lstm::operator()(torch::TensorList inputs, const torch::Tensor& h, const
   return {torch::sigmoid(gates[3]) * torch::tanh(next_c), next_c};
 }
 
-bool Lstm::fast() const { return false; }
+bool Lstm::fast() const { return state_->fast.has_value(); }
 
 LstmOut lstm_step(const torch::Tensor& x, const torch::Tensor& h, const torch::Tensor& c,
                   const LstmWeights& weights, const LstmOptions& options) {

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The LSTM step by the kernels of this room, with its place in the autograd graph. Private to the
+// room.
+#pragma once
+
+#include <memory>
+
+#include "clew/ops/kernels.h"
+#include "clew/ops/lstm.h"
+
+namespace clew::ops {
+
+class FastLstm {
+ public:
+  /// The kernels for these checked weights, or null when they are not for them.
+  static const Kernels* serves(const LstmWeights& weights, const LstmOptions& options);
+
+  FastLstm(const LstmWeights& weights, const Kernels& kernels, const Workspace& workspace);
+
+  /// Shapes checked; inputs, h and c f32.
+  LstmOut step(torch::TensorList inputs, const torch::Tensor& h, const torch::Tensor& c) const;
+
+  struct Tape;
+
+ private:
+  std::shared_ptr<Tape> tape_;
+  torch::Tensor token_;  // as in FastEncoder
+};
+
+}  // namespace clew::ops
