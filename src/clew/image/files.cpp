@@ -4,20 +4,18 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
-#include <system_error>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 
 namespace clew::image {
 namespace {
 
 constexpr int kMaxSide = 65535;  // what a JPEG can hold
+constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
 constexpr std::int64_t kMaxPixels = std::int64_t{1}
                                     << 28;  // 800 MB of RGB: more is a damaged header
 
@@ -131,30 +129,11 @@ void write(const std::filesystem::path& path, const Image& picture) {
   CLEW_CHECK(kind == ".png" || kind == ".jpg" || kind == ".jpeg", path.string(),
              ": an image file must end in .png, .jpg or .jpeg");
   const auto bytes = encode(picture, {.format = kind == ".png" ? Format::kPng : Format::kJpeg});
-  std::filesystem::path part = path;
-  part += ".part";
-  {
-    std::ofstream out(part, std::ios::binary | std::ios::trunc);
-    out.write(reinterpret_cast<const char*>(bytes.data()),
-              static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    const int cause = errno;
-    if (!out) {
-      std::error_code ignored;
-      std::filesystem::remove(part, ignored);
-      throw Error(concat("cannot write ", path.string(), ": ", std::strerror(cause)));
-    }
-  }
-  std::error_code error;
-  std::filesystem::rename(part, path, error);
-  CLEW_CHECK(!error, "cannot write ", path.string(), ": ", error.message());
+  write_file_atomic(path, std::as_bytes(std::span(bytes)));
 }
 
 Image read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  CLEW_CHECK(in && !std::filesystem::is_directory(path), "cannot read ", path.string(), ": ",
-             std::filesystem::is_directory(path) ? "it is a folder" : std::strerror(errno));
-  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
+  const std::string bytes = read_file(path, kLongestFile);
   return decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, path.string());
 }
 

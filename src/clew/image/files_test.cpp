@@ -116,11 +116,11 @@ TEST_F(ImageFiles, OneSentencePerError) {
   EXPECT_EQ(error_of([&] { (void)decode(text, "x.png"); }),
             "x.png: must be a PNG or JPEG file, got something else");
   EXPECT_EQ(error_of([&] { (void)read(folder / "none.png"); }),
-            "cannot read " + (folder / "none.png").string() + ": No such file or directory");
+            "cannot read '" + (folder / "none.png").string() + "': No such file or directory");
   EXPECT_EQ(error_of([&] { (void)read(folder); }),
-            "cannot read " + folder.string() + ": it is a folder");
+            "cannot read '" + folder.string() + "': Is a directory");
   EXPECT_EQ(error_of([&] { write(folder / "no" / "a.png", gradient(1, 1)); }),
-            "cannot write " + (folder / "no" / "a.png").string() + ": No such file or directory");
+            "cannot write '" + (folder / "no" / "a.png").string() + "': No such file or directory");
 }
 
 TEST_F(ImageFiles, EveryCutShortFileIsRefused) {

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/report/json_file.h"
 
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <iterator>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "clew/core/error.h"
 
 namespace clew::report {
 namespace {
+
+using Json = nlohmann::json;
+
+const Json& json_of(const void* value) { return *static_cast<const Json*>(value); }
 
 // What the parser has read of a text so far. The parser copies its iterators, so they share this.
 struct Progress {
@@ -160,18 +162,10 @@ std::string shown(const Json& json) {
 
 }  // namespace
 
-std::string read_text(const std::filesystem::path& path) {
-  CLEW_CHECK(!std::filesystem::is_directory(path), "cannot read ", path.string(),
-             ": it is a folder");
-  std::ifstream in(path, std::ios::binary);
-  CLEW_CHECK(in, "cannot read ", path.string(), ": ", std::strerror(errno));
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 JsonFile parse_json(std::string name, std::string text, int first_line) {
-  JsonFile file{std::move(name), std::move(text), first_line, {}};
+  JsonFile file{std::move(name), std::move(text), first_line, nullptr};
   try {
-    file.root = Json::parse(file.text);
+    file.root = std::make_shared<const Json>(Json::parse(file.text));
   } catch (const Json::exception& error) {
     const LineFinder finder(file.text, "no such place");
     throw Error(concat(file.name, ":", first_line - 1 + finder.line(), ": malformed JSON: ",
@@ -183,34 +177,35 @@ JsonFile parse_json(std::string name, std::string text, int first_line) {
 void Value::fail(const std::string& wanted) const {
   const int line = file_->first_line - 1 + LineFinder(file_->text, place_).line();
   throw Error(concat(file_->name, ":", line, ": ", place_.empty() ? "the file" : place_,
-                     " must be ", wanted, ", got ", shown(*json_)));
+                     " must be ", wanted, ", got ", shown(json_of(json_))));
 }
 
 Value Value::at(std::string_view key) const {
-  if (!json_->is_object()) fail("an object");
-  const auto found = json_->find(key);
-  if (found == json_->end()) fail(concat("an object with \"", key, "\""));
+  if (!json_of(json_).is_object()) fail("an object");
+  const auto found = json_of(json_).find(key);
+  if (found == json_of(json_).end()) fail(concat("an object with \"", key, "\""));
   return {file_, &*found, concat(place_, place_.empty() ? "" : ".", key)};
 }
 
 std::optional<Value> Value::find(std::string_view key) const {
-  if (!json_->is_object()) fail("an object");
-  const auto found = json_->find(key);
-  if (found == json_->end() || found->is_null()) return std::nullopt;
+  if (!json_of(json_).is_object()) fail("an object");
+  const auto found = json_of(json_).find(key);
+  if (found == json_of(json_).end() || found->is_null()) return std::nullopt;
   return at(key);
 }
 
 std::vector<Value> Value::items() const {
-  if (!json_->is_array()) fail("a list");
+  if (!json_of(json_).is_array()) fail("a list");
   std::vector<Value> values;
-  values.reserve(json_->size());
-  for (std::size_t i = 0; i < json_->size(); ++i)
-    values.push_back(Value(file_, &(*json_)[i], concat(place_, "[", i, "]")));
+  values.reserve(json_of(json_).size());
+  for (std::size_t i = 0; i < json_of(json_).size(); ++i)
+    values.push_back(Value(file_, &json_of(json_)[i], concat(place_, "[", i, "]")));
   return values;
 }
 
 std::vector<Value> Value::items(std::size_t count) const {
-  if (!json_->is_array() || json_->size() != count) fail(concat("a list of ", count));
+  if (!json_of(json_).is_array() || json_of(json_).size() != count)
+    fail(concat("a list of ", count));
   return items();
 }
 
@@ -219,32 +214,38 @@ double Value::number(Range range) const {
   const auto wanted = [&] {
     return is_open ? std::string("a number") : concat("a number in ", range.min, "..", range.max);
   };
-  if (!json_->is_number()) fail(wanted());
-  const double number = json_->get<double>();
+  if (!json_of(json_).is_number()) fail(wanted());
+  const double number = json_of(json_).get<double>();
   if (!(number >= range.min && number <= range.max)) fail(wanted());
   return number;
 }
 
 int Value::integer(int min, int max) const {
   const auto is_good = [&] {
-    return json_->is_number_integer() && json_->get<double>() >= min && json_->get<double>() <= max;
+    return json_of(json_).is_number_integer() && json_of(json_).get<double>() >= min &&
+           json_of(json_).get<double>() <= max;
   };
   if (!is_good()) fail(concat("a whole number in ", min, "..", max));
-  return json_->get<int>();
+  return json_of(json_).get<int>();
 }
 
 std::string Value::string() const {
-  if (!json_->is_string()) fail("a string");
-  return json_->get<std::string>();
+  if (!json_of(json_).is_string()) fail("a string");
+  return json_of(json_).get<std::string>();
+}
+
+std::string Value::string(bool (*accepts)(const std::string&), const std::string& wanted) const {
+  if (!json_of(json_).is_string() || !accepts(string())) fail(wanted);
+  return string();
 }
 
 std::vector<double> Value::numbers(std::optional<std::size_t> count, Range range) const {
-  if (!json_->is_array()) fail("a list of numbers");
-  if (count && json_->size() != *count) fail(concat("a list of ", *count, " numbers"));
+  if (!json_of(json_).is_array()) fail("a list of numbers");
+  if (count && json_of(json_).size() != *count) fail(concat("a list of ", *count, " numbers"));
   std::vector<double> values;
-  values.reserve(json_->size());
-  for (std::size_t i = 0; i < json_->size(); ++i) {
-    const Json& item = (*json_)[i];
+  values.reserve(json_of(json_).size());
+  for (std::size_t i = 0; i < json_of(json_).size(); ++i) {
+    const Json& item = json_of(json_)[i];
     if (item.is_null()) {
       values.push_back(std::numeric_limits<double>::quiet_NaN());
     } else {
@@ -256,6 +257,15 @@ std::vector<double> Value::numbers(std::optional<std::size_t> count, Range range
   }
   return values;
 }
+
+std::vector<std::string> Value::keys() const {
+  if (!json_of(json_).is_object()) fail("an object");
+  std::vector<std::string> names;
+  for (const auto& [name, value] : json_of(json_).items()) names.push_back(name);
+  return names;
+}
+
+std::string Value::dump() const { return json_of(json_).dump(); }
 
 std::optional<double> Value::maybe_number(std::string_view key, Range range) const {
   const auto value = find(key);

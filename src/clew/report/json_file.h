@@ -5,7 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,17 +13,12 @@
 
 namespace clew::report {
 
-using Json = nlohmann::json;
-
-/// The whole text of `path`, or an error that says why not.
-[[nodiscard]] std::string read_text(const std::filesystem::path& path);
-
 /// A parsed file; keep it alive while its values are in use.
 struct JsonFile {
   std::string name;  // as shown in errors
   std::string text;
   int first_line = 1;
-  Json root;
+  std::shared_ptr<const void> root;  // a nlohmann::json, which only .cpp files know
 };
 
 /// Parses `text`. `first_line` is the line of the file it starts at.
@@ -36,7 +31,7 @@ struct Range {
 /// One value of a file and where it stands. References a JsonFile.
 class Value {
  public:
-  explicit Value(const JsonFile& file) : file_(&file), json_(&file.root) {}
+  explicit Value(const JsonFile& file) : file_(&file), json_(file.root.get()) {}
 
   /// The member `key`, which must be there.
   [[nodiscard]] Value at(std::string_view key) const;
@@ -50,9 +45,17 @@ class Value {
   [[nodiscard]] double number(Range range = {}) const;
   [[nodiscard]] int integer(int min, int max) const;
   [[nodiscard]] std::string string() const;
+  /// A string that `accepts` is true of; `wanted` says which those are.
+  [[nodiscard]] std::string string(bool (*accepts)(const std::string&),
+                                   const std::string& wanted) const;
   /// A list of numbers, null becoming NaN.
   [[nodiscard]] std::vector<double> numbers(std::optional<std::size_t> count,
                                             Range range = {}) const;
+
+  /// The names of an object's members, sorted.
+  [[nodiscard]] std::vector<std::string> keys() const;
+  /// The value as JSON text.
+  [[nodiscard]] std::string dump() const;
 
   /// `number` of a member that may be absent or null.
   [[nodiscard]] std::optional<double> maybe_number(std::string_view key, Range range = {}) const;
@@ -60,14 +63,13 @@ class Value {
 
   /// Throws "file:line: place must be `wanted`, got ...".
   [[noreturn]] void fail(const std::string& wanted) const;
-  const Json& json() const { return *json_; }
 
  private:
-  Value(const JsonFile* file, const Json* json, std::string place)
+  Value(const JsonFile* file, const void* json, std::string place)
       : file_(file), json_(json), place_(std::move(place)) {}
 
   const JsonFile* file_;
-  const Json* json_;
+  const void* json_;   // in file_->root
   std::string place_;  // such as players[1].score_mean
 };
 

@@ -113,11 +113,5 @@ TEST(JsonFile, DeepNestingIsNoStackOverflow) {
   EXPECT_THROW((void)parse_json("deep.json", deep), Error);
 }
 
-TEST(JsonFile, MissingFilesAndFoldersAreOneSentence) {
-  EXPECT_EQ(error_of([] { (void)read_text("/no/such/file.json"); }),
-            "cannot read /no/such/file.json: No such file or directory");
-  EXPECT_EQ(error_of([] { (void)read_text("/"); }), "cannot read /: it is a folder");
-}
-
 }  // namespace
 }  // namespace clew::report

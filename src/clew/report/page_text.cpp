@@ -80,7 +80,7 @@ std::optional<double> late_score(const RunData& run) {
 
 std::string level_of(const RunData& run) {
   if (run.evaluation && !run.evaluation->level.empty()) return run.evaluation->level;
-  if (!run.trace.is_null() && run.trace["level"] != "") return run.trace["level"];
+  if (!run.trace_level.empty()) return run.trace_level;
   return setting(run.config, "level");
 }
 
@@ -343,7 +343,7 @@ std::string missing(std::span<const RunData> runs, std::string_view part) {
     if (part == "metrics" && run.metrics.empty())
       text += concat("<p class=\"missing\">", who, "No learning curve yet: <code>clew train ",
                      folder, " --resume</code> writes one while it trains.</p>\n");
-    if (part == "trace" && run.trace.is_null())
+    if (part == "trace" && !run.has_trace())
       text += concat("<p class=\"missing\">", who, "No episode recorded yet: <code>clew eval ",
                      folder, "</code> plays some and keeps what the agent saw.</p>\n");
     if (part == "trace")

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/report/report.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/report/page_files.h"
 #include "clew/report/page_text.h"
 #include "clew/report/run_data.h"
@@ -18,12 +16,14 @@
 namespace clew::report {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr std::size_t kMostRuns = 8;  // as many colours as one can tell apart
 
 // What page.js draws from. Inside <script> only "<" can end the block, so it alone is written as an
 // escape.
 std::string page_data(std::span<const RunData> runs) {
-  Json list = Json::array();
+  std::string json = "{\"runs\":[";
   for (const RunData& run : runs) {
     Json columns = Json::object();
     for (const auto& [name, values] : run.metrics)
@@ -32,10 +32,12 @@ std::string page_data(std::span<const RunData> runs) {
     if (run.evaluation)
       for (const Player& player : run.evaluation->players)
         players.push_back({{"name", player.name}, {"score", player.score_mean}});
-    list.push_back(
-        {{"name", run.name}, {"metrics", columns}, {"players", players}, {"trace", run.trace}});
+    const Json head = {{"name", run.name}, {"metrics", columns}, {"players", players}};
+    std::string text = head.dump(-1, ' ', true, Json::error_handler_t::replace);
+    text.back() = ',';
+    json += (json.back() == '[' ? "" : ",") + text + "\"trace\":" + run.trace + "}";
   }
-  const std::string json = Json{{"runs", list}}.dump(-1, ' ', true, Json::error_handler_t::replace);
+  json += "]}";
   std::string safe;
   safe.reserve(json.size());
   for (const char c : json) {
@@ -64,24 +66,6 @@ std::string fill(std::string_view text,
   }
 }
 
-void write_whole(const std::filesystem::path& out, const std::string& page) {
-  std::filesystem::path part = out;
-  part += ".part";
-  std::error_code error;
-  {
-    std::ofstream file(part, std::ios::binary | std::ios::trunc);
-    file << page;
-    file.close();
-    const int cause = errno;
-    if (!file) {
-      std::filesystem::remove(part, error);
-      throw Error(concat("cannot write ", out.string(), ": ", std::strerror(cause)));
-    }
-  }
-  std::filesystem::rename(part, out, error);
-  CLEW_CHECK(!error, "cannot write ", out.string(), ": ", error.message());
-}
-
 }  // namespace
 
 void write_html(std::span<const std::filesystem::path> folders, const std::filesystem::path& out) {
@@ -90,17 +74,17 @@ void write_html(std::span<const std::filesystem::path> folders, const std::files
   Budget budget;
   std::vector<RunData> runs;
   for (const auto& folder : folders) runs.push_back(read_run(folder, budget));
-  write_whole(out, fill(kPageHtml, {{"title", escape(title(runs))},
-                                    {"headline", headline(runs)},
-                                    {"missing_metrics", missing(runs, "metrics")},
-                                    {"missing_trace", missing(runs, "trace")},
-                                    {"evaluation", evaluation_table(runs)},
-                                    {"configs", configs(runs)},
-                                    {"data", page_data(runs)},
-                                    {"css", std::string(kPageCss)},
-                                    {"plot_js", std::string(kPlotJs)},
-                                    {"map_js", std::string(kMapJs)},
-                                    {"page_js", std::string(kPageJs)}}));
+  write_file_atomic(out, fill(kPageHtml, {{"title", escape(title(runs))},
+                                          {"headline", headline(runs)},
+                                          {"missing_metrics", missing(runs, "metrics")},
+                                          {"missing_trace", missing(runs, "trace")},
+                                          {"evaluation", evaluation_table(runs)},
+                                          {"configs", configs(runs)},
+                                          {"data", page_data(runs)},
+                                          {"css", std::string(kPageCss)},
+                                          {"plot_js", std::string(kPlotJs)},
+                                          {"map_js", std::string(kMapJs)},
+                                          {"page_js", std::string(kPageJs)}}));
 }
 
 void write_html(const std::filesystem::path& run, const std::filesystem::path& out) {

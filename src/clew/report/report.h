@@ -10,7 +10,7 @@
 
 namespace clew::report {
 
-/// Writes the page of one run to `out` (replaced as a whole). What the run has not made yet (no
+/// Writes the page of one run to `out`. What the run has not made yet (no
 /// evaluation, no trace) is left out, with a sentence that says how to make it; a malformed file is
 /// an error with file and line.
 void write_html(const std::filesystem::path& run, const std::filesystem::path& out);

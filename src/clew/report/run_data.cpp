@@ -6,23 +6,29 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/image/files.h"
+#include "clew/report/json_file.h"
 
 namespace clew::report {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
 constexpr std::size_t kMostPoints = 3000;  // of a curve: more than a screen has columns
 
 // One line of metrics.jsonl per row. A last line that was cut short by a kill is left out.
 std::map<std::string, std::vector<double>> read_metrics(const std::filesystem::path& path) {
   std::map<std::string, std::vector<double>> columns;
-  const std::string text = read_text(path);
+  const std::string text = read_file(path, kLongestFile);
   std::size_t begin = 0, rows = 0;
   for (int number = 1; begin < text.size(); ++number) {
     const std::size_t newline = text.find('\n', begin);
@@ -34,10 +40,10 @@ std::map<std::string, std::vector<double>> read_metrics(const std::filesystem::p
     const Value object(file);
     (void)object.at("step").number({.min = 0});
     ++rows;
-    for (const auto& [name, value] : file.root.items()) {
+    for (const std::string& name : object.keys()) {
       auto& column = columns[name];
       column.resize(rows, kNone);
-      if (!value.is_null()) column.back() = object.at(name).number();
+      column.back() = object.maybe_number(name).value_or(kNone);
     }
   }
   for (auto& [name, column] : columns) column.resize(rows, kNone);
@@ -72,13 +78,13 @@ void thin_out(std::map<std::string, std::vector<double>>& columns) {
 }
 
 Evaluation read_evaluation(const std::filesystem::path& path) {
-  const JsonFile file = parse_json(path.string(), read_text(path));
+  const JsonFile file = parse_json(path.string(), read_file(path, kLongestFile));
   const Value root(file);
   Evaluation evaluation;
   evaluation.level = root.maybe_string("level");
   if (const auto episodes = root.find("episodes"))
     evaluation.episodes = episodes->integer(0, std::numeric_limits<int>::max());
-  if (const auto seed = root.find("seed")) evaluation.seed = seed->json().dump();
+  if (const auto seed = root.find("seed")) evaluation.seed = seed->dump();
   for (const Value& item : root.at("players").items()) {
     Player player{.name = item.at("name").string(),
                   .score_mean = item.at("score_mean").number(),
@@ -127,6 +133,12 @@ bool is_colour(const std::string& text) {
          text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
 }
 
+bool is_kind(const std::string& text) {
+  constexpr std::array<std::string_view, 6> kKinds = {"goal",  "apple", "strawberry",
+                                                      "lemon", "fungi", "solid"};
+  return std::find(kKinds.begin(), kKinds.end(), text) != kKinds.end();
+}
+
 Json read_grid(const Value& grid) {
   const int width = grid.at("width").integer(1, 255), height = grid.at("height").integer(1, 255);
   const auto cells = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
@@ -136,9 +148,7 @@ Json read_grid(const Value& grid) {
   if (const auto list = grid.find("wall_colors")) {
     colours = Json::array();
     for (const Value& colour : list->items(cells * 4)) {
-      if (!colour.json().is_string() || !is_colour(colour.string()))
-        colour.fail("a colour such as \"#a0b1c2\"");
-      colours.push_back(colour.string());
+      colours.push_back(colour.string(is_colour, "a colour such as \"#a0b1c2\""));
     }
   }
   return {{"width", width}, {"height", height}, {"walls", walls}, {"colours", colours}};
@@ -183,7 +193,7 @@ struct Picture {
 // agent saw.
 Picture read_picture(const std::filesystem::path& path) {
   constexpr std::size_t kLargest = std::size_t{1} << 20;
-  const std::string text = read_text(path);
+  const std::string text = read_file(path, kLongestFile);
   const std::span<const std::uint8_t> file(reinterpret_cast<const std::uint8_t*>(text.data()),
                                            text.size());
   const image::Image picture = image::decode(file, path.string());
@@ -239,15 +249,11 @@ struct TraceReader {
 
  private:
   static Json read_thing(const Value& thing) {
-    constexpr std::array<std::string_view, 6> kKinds = {"goal",  "apple", "strawberry",
-                                                        "lemon", "fungi", "solid"};
-    const Value kind = thing.at("kind");
-    if (!kind.json().is_string() ||
-        std::find(kKinds.begin(), kKinds.end(), kind.string()) == kKinds.end())
-      kind.fail("goal, apple, strawberry, lemon, fungi or solid");
+    const std::string kind =
+        thing.at("kind").string(is_kind, "goal, apple, strawberry, lemon, fungi or solid");
     return {{"x", thing.at("x").number({-1, 256})},
             {"y", thing.at("y").number({-1, 256})},
-            {"kind", kind.string()}};
+            {"kind", kind}};
   }
 
   void read_frames(const Value& value, std::size_t steps, Json& out) {
@@ -285,12 +291,12 @@ struct TraceReader {
   }
 };
 
-Json read_trace(const std::filesystem::path& path, RunData& run, Budget& budget) {
-  const JsonFile file = parse_json(path.string(), read_text(path));
+void read_trace(const std::filesystem::path& path, RunData& run, Budget& budget) {
+  const JsonFile file = parse_json(path.string(), read_file(path, kLongestFile));
   const Value root(file);
   const auto grid = root.find("grid");
-  Json trace = {{"level", root.maybe_string("level")},
-                {"seconds_per_step", root.at("seconds_per_step").number({1e-4, 10})},
+  run.trace_level = root.maybe_string("level");
+  Json trace = {{"seconds_per_step", root.at("seconds_per_step").number({1e-4, 10})},
                 {"fov_degrees", root.maybe_number("fov_degrees", {1, 179}).value_or(90)},
                 {"grid", grid ? read_grid(*grid) : Json()},
                 {"episodes", Json::array()}};
@@ -307,7 +313,7 @@ Json read_trace(const std::filesystem::path& path, RunData& run, Budget& budget)
   if (left_out > 0)
     run.notes.push_back(concat(
         left_out, " episodes of the trace are left out: with them the page would be too large."));
-  return trace["episodes"].empty() ? Json() : trace;
+  if (!trace["episodes"].empty()) run.trace = trace.dump();
 }
 
 }  // namespace
@@ -329,7 +335,7 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();
   run.name = (whole.parent_path().filename() / whole.filename()).string();
-  run.config = read_text(folder / "config.toml");
+  run.config = read_file(folder / "config.toml", kLongestFile);
   if (std::filesystem::exists(folder / "metrics.jsonl")) {
     run.metrics = read_metrics(folder / "metrics.jsonl");
     thin_out(run.metrics);
@@ -337,7 +343,7 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   if (std::filesystem::exists(folder / "eval.json"))
     run.evaluation = read_evaluation(folder / "eval.json");
   if (std::filesystem::exists(folder / "trace.json"))
-    run.trace = read_trace(folder / "trace.json", run, budget);
+    read_trace(folder / "trace.json", run, budget);
   return run;
 }
 

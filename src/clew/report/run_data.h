@@ -10,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "clew/report/json_file.h"
-
 namespace clew::report {
 
 struct Player {
@@ -37,8 +35,11 @@ struct RunData {
   // there is no line.
   std::map<std::string, std::vector<double>> metrics;
   std::optional<Evaluation> evaluation;
-  Json trace;                      // ready for the page; null when there is none
+  std::string trace = "null";  // JSON ready for the page
+  std::string trace_level;
   std::vector<std::string> notes;  // what was left out, in whole sentences
+
+  bool has_trace() const { return trace != "null"; }
 };
 
 /// How much of a page the pictures of all runs together may take.

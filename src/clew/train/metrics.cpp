@@ -10,17 +10,18 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 
 namespace clew::train {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 32;
 
 void append_number(std::string& line, double value) {
   if (value == 0 && std::signbit(value)) {
@@ -67,11 +68,7 @@ std::optional<std::string> parse_line(std::string_view text, MetricsLine& line) 
 }
 
 Parsed parse(const std::filesystem::path& path) {
-  CLEW_CHECK(!std::filesystem::is_directory(path), "cannot read ", path.string(),
-             ": it is a folder");
-  std::ifstream in(path, std::ios::binary);
-  CLEW_CHECK(in, "cannot read ", path.string(), ": ", std::strerror(errno));
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = read_file(path, kLongestFile);
   Parsed parsed;
   std::size_t begin = 0;
   for (std::size_t number = 1; begin < text.size(); ++number) {
@@ -139,12 +136,12 @@ MetricsWriter::MetricsWriter(std::filesystem::path path, std::int64_t last_step)
     }
   }
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  CLEW_CHECK(file_ >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno));
+  CLEW_CHECK(file_ >= 0, "cannot write '", path_.string(), "': ", std::strerror(errno));
   const bool is_ready = needs_newline ? write_all(file_, "\n") : ::ftruncate(file_, size_) == 0;
   if (!is_ready) {
     const int cause = errno;
     ::close(file_);
-    throw Error(concat("cannot write ", path_.string(), ": ", std::strerror(cause)));
+    throw Error(concat("cannot write '", path_.string(), "': ", std::strerror(cause)));
   }
 }
 
@@ -161,14 +158,15 @@ void MetricsWriter::append(std::int64_t step, std::span<const Metric> metrics) {
     // A full disk may have taken half the line; whether the cut succeeds or not, a reader drops
     // that half.
     [[maybe_unused]] const int ignored = ::ftruncate(file_, size_);
-    throw Error(concat("cannot write ", path_.string(), ": ", std::strerror(cause)));
+    throw Error(concat("cannot write '", path_.string(), "': ", std::strerror(cause)));
   }
   size_ += static_cast<std::int64_t>(line.size());
   last_step_ = step;
 }
 
 void MetricsWriter::sync() {
-  CLEW_CHECK(::fdatasync(file_) == 0, "cannot write ", path_.string(), ": ", std::strerror(errno));
+  CLEW_CHECK(::fdatasync(file_) == 0, "cannot write '", path_.string(),
+             "': ", std::strerror(errno));
 }
 
 std::vector<MetricsLine> read_metrics(const std::filesystem::path& path) {

@@ -126,7 +126,7 @@ TEST_F(MetricsFile, AnyOtherDamageNamesFileAndLine) {
   put("{\"step\": 2}\n{\"step\": 1}\n");
   EXPECT_EQ(read_error(), path.string() + ":2: steps must not go back, got 1 after 2");
   fs::remove(path);
-  EXPECT_EQ(read_error(), "cannot read " + path.string() + ": No such file or directory");
+  EXPECT_EQ(read_error(), "cannot read '" + path.string() + "': No such file or directory");
 }
 
 TEST_F(MetricsFile, StepsDoNotGoBack) {
@@ -156,7 +156,7 @@ TEST_F(MetricsFile, AFullDiskLeavesNoHalfLine) {
   }
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old_limit), 0);
   std::signal(SIGXFSZ, old_handler);
-  EXPECT_EQ(message, "cannot write " + path.string() + ": File too large");
+  EXPECT_EQ(message, "cannot write '" + path.string() + "': File too large");
   EXPECT_EQ(text(), before);
   writer.append(2, sample(2));
   writer.sync();
@@ -168,8 +168,8 @@ TEST_F(MetricsFile, AFolderThatIsNotThereIsOneSentence) {
     MetricsWriter writer(folder / "none" / "metrics.jsonl");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.what(), "cannot write " + (folder / "none" / "metrics.jsonl").string() +
-                                ": No such file or directory");
+    EXPECT_EQ(error.what(), "cannot write '" + (folder / "none" / "metrics.jsonl").string() +
+                                "': No such file or directory");
   }
 }
 

@@ -110,8 +110,8 @@ EventWriter::EventWriter(const std::filesystem::path& folder, double wall_second
     std::snprintf(number.data(), number.size(), "%04d", i);
     path_ = folder / concat("events.out.tfevents.", digits, ".", number.data(), ".clew");
     file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-    CLEW_CHECK(file_ >= 0 || (errno == EEXIST && i < kMostFilesASecond), "cannot write ",
-               path_.string(), ": ", std::strerror(errno));
+    CLEW_CHECK(file_ >= 0 || (errno == EEXIST && i < kMostFilesASecond), "cannot write '",
+               path_.string(), "': ", std::strerror(errno));
   }
   std::string version;
   append_double(version, kWallTime, wall_seconds);
@@ -151,7 +151,7 @@ void EventWriter::write_record(const std::string& event) {
   while (!rest.empty()) {
     const ssize_t count = ::write(file_, rest.data(), rest.size());
     if (count < 0 && errno == EINTR) continue;
-    CLEW_CHECK(count >= 0, "cannot write ", path_.string(), ": ", std::strerror(errno));
+    CLEW_CHECK(count >= 0, "cannot write '", path_.string(), "': ", std::strerror(errno));
     rest.remove_prefix(static_cast<std::size_t>(count));
   }
 }
