@@ -33,7 +33,13 @@ void define_peak(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::peak_rows(settings()); });
 }
 
+void define_levels(CLI::App& command) {
+  const auto settings = add_settings<bench::LevelOptions>(command);
+  print_rows_of(command, [settings] { return bench::level_rows(settings()); });
+}
+
 constexpr Command kBenches[] = {
+    {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
 };
 

@@ -35,4 +35,12 @@ struct PeakOptions {
 /// CPU has them; copy: memory read plus memory written.
 Json peak_rows(const PeakOptions& options);
 
+struct LevelOptions {
+  double seconds = 0.2;
+  void fields(Fields& v) { v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"}); }
+};
+/// Rows {"what", "cells": "15x9", "microseconds": median, "best_microseconds"}: what drawing a
+/// maze, its looks, distances and a whole episode cost, and reading a level file. One thread.
+Json level_rows(const LevelOptions& options);
+
 }  // namespace clew::bench

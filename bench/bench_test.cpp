@@ -31,5 +31,16 @@ TEST(Bench, PeakGivesAllRowsInOrder) {
   EXPECT_EQ(names, machine_json()["has_bf16_dot"].get<bool>() ? "fp32 bf16 copy " : "fp32 copy ");
 }
 
+TEST(Bench, LevelsGiveARowForEachPartOfAReset) {
+  const Json rows = level_rows({.seconds = 0.001});
+  ASSERT_EQ(rows.size(), 14U);
+  for (const auto& row : rows) {
+    EXPECT_GT(row["microseconds"].get<double>(), 0.0);
+    EXPECT_LE(row["best_microseconds"].get<double>(), row["microseconds"].get<double>());
+  }
+  EXPECT_EQ(rows[7]["what"], "episode with a new maze");
+  EXPECT_EQ(rows[7]["cells"], "15x9");
+}
+
 }  // namespace
 }  // namespace clew::bench

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/key.h"
@@ -579,6 +580,21 @@ TEST(BuiltinLevels, FixedMapsAreThoseOfTheirSeeds) {
     EXPECT_EQ(level.goals, drawn.goals) << made.name;
     EXPECT_EQ(level.things, drawn.things) << made.name;
   }
+}
+
+TEST(Docs, TheLevelPageShowsAValidLevelAndEveryKey) {
+  const std::string page =
+      read_file(std::filesystem::path(CLEW_SOURCE_DIR) / "docs" / "levels.md", 1 << 20);
+  const auto begin = page.find("```toml\n") + 8;
+  const Level level = parse_level(page.substr(begin, page.find("```", begin) - begin), "levels.md");
+  EXPECT_EQ(level.name, "hairpin");
+  EXPECT_EQ(level.rules.episode_frames, 1200);
+  Rules rules;
+  GeneratorOptions generator;
+  const Fields of_rules = fields_of(rules), of_generator = fields_of(generator);
+  for (const auto& fields : {of_rules, of_generator})
+    for (const auto& field : fields.list())
+      EXPECT_NE(page.find(concat('`', field.key, '`')), std::string::npos) << field.key;
 }
 
 TEST(LoadLevel, NamesPathsAndWhatIsNeither) {
