@@ -26,5 +26,6 @@ void define_bench(CLI::App& command);
 void define_completion(CLI::App& command);
 void define_help(CLI::App& command);
 void define_info(CLI::App& command);
+void define_levels(CLI::App& command);
 
 }  // namespace clew::app

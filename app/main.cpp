@@ -7,6 +7,7 @@ namespace {
 
 constexpr clew::app::Command kCommands[] = {
     {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},
+    {"levels", "list the mazes, or draw one from above", clew::app::define_levels},
     {"info", "version, processor, threads, LibTorch, BLAS, and advice on them",
      clew::app::define_info},
     {"help", "explain a command", clew::app::define_help},
