@@ -24,8 +24,12 @@ void add_commands(CLI::App& parent, std::span<const Command> commands);
 
 void define_bench(CLI::App& command);
 void define_completion(CLI::App& command);
+void define_demo(CLI::App& command);
+void define_eval(CLI::App& command);
 void define_help(CLI::App& command);
 void define_info(CLI::App& command);
 void define_levels(CLI::App& command);
+void define_report(CLI::App& command);
+void define_train(CLI::App& command);
 
 }  // namespace clew::app

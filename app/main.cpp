@@ -6,6 +6,11 @@
 namespace {
 
 constexpr clew::app::Command kCommands[] = {
+    {"demo", "train in a small maze, evaluate, write the report: minutes", clew::app::define_demo},
+    {"train", "train a recipe, or go on with a run", clew::app::define_train},
+    {"eval", "play a trained agent beside the random and the shortest-path player",
+     clew::app::define_eval},
+    {"report", "make one HTML page of a run, or of several", clew::app::define_report},
     {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},
     {"levels", "list the mazes, or draw one from above", clew::app::define_levels},
     {"info", "version, processor, threads, LibTorch, BLAS, and advice on them",

@@ -99,6 +99,16 @@ std::span<const std::byte> as_bytes(const std::string& text) {
 
 }  // namespace
 
+void check_config(const NavigateConfig& config) {
+  (void)maze::load_level(config.level);
+  (void)agent_options(config);
+  const auto& train = config.train;
+  if (train.worlds < train.workers) {
+    throw UsageError(
+        concat("train.worlds must be at least train.workers (", train.workers, "), got ", train.worlds));
+  }
+}
+
 fs::path create_run(const fs::path& root, const std::string& recipe, const NavigateConfig& config,
                     const std::string& about) {
   const auto parent = root / recipe;

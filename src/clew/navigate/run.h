@@ -19,6 +19,10 @@
 
 namespace clew::navigate {
 
+/// Refuses what would fail only after a run folder was made: a level that does not load, an unknown agent, fewer
+/// worlds than workers. UsageError or clew::Error.
+void check_config(const NavigateConfig& config);
+
 /// Makes root/recipe/<UTC time>/ with config.toml in it and returns its path. `about` is written
 /// above the config as comment lines (version, revision, machine).
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,

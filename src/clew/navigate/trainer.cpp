@@ -302,9 +302,7 @@ Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const ma
                 flat.values),
       pool(config.train.workers) {
   const int count = config.train.workers, worlds = config.train.worlds;
-  if (worlds < count)
-    throw UsageError(
-        concat("train.worlds must be at least train.workers (", count, "), got ", worlds));
+  CLEW_CHECK(worlds >= count, "train.worlds must be at least train.workers (", count, "), got ", worlds);
   at::set_num_threads(1);
   const Key worlds_key = split(key, kKeyWorlds);
   for (int i = 0; i < count; ++i) {

@@ -148,7 +148,7 @@ TEST(Trainer, StopsWithTheLossThatIsNotANumber) {
 TEST(Trainer, RefusesFewerWorldsThanWorkers) {
   auto config = tiny_config();
   config.train.worlds = 1;
-  EXPECT_THROW(Trainer(config, tiny_level()), UsageError);
+  EXPECT_THROW(Trainer(config, tiny_level()), Error);
 }
 
 TEST(Trainer, EveryWeightMoves) {

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// clew demo: trains in a small maze for a few minutes, evaluates, writes the report, says what
+// happened.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "clew/core/config.h"
+#include "clew/core/error.h"
+#include "clew/maze/draw.h"
+#include "clew/maze/level_text.h"
+#include "clew/report/report.h"
+#include "command.h"
+#include "navigate.h"
+#include "progress.h"
+#include "recipes.h"
+
+namespace clew::app {
+namespace {
+
+const navigate::PlayerResult& player(const navigate::Evaluation& evaluation,
+                                     const std::string& name) {
+  for (const auto& one : evaluation.players) {
+    if (one.name == name) return one;
+  }
+  throw Error("the evaluation has no player '" + name + "'");
+}
+
+void summarise(const navigate::NavigateConfig& config, const navigate::Evaluation& evaluation,
+               const std::string& page) {
+  const auto& agent = player(evaluation, "agent");
+  const auto& random = player(evaluation, "random");
+  const auto& best = player(evaluation, "shortest path");
+  char text[1000];
+  std::snprintf(text, sizeof text,
+                "An agent (%s) learned the maze '%s' from pixels in %s steps of play.\n"
+                "It scores %.1f in an episode; a player who moves at random scores %.1f, one who "
+                "has the map %.1f.\n"
+                "That is %.1f times random and %.0f %% of the shortest path.\n"
+                "It finds the goal %.1f times an episode, first after %.1f s, then every %.1f s.\n"
+                "Curves, maps and what it sees: %s\n",
+                config.agent.c_str(), config.level.c_str(),
+                count_text(static_cast<double>(config.train.steps)).c_str(), agent.score_mean,
+                random.score_mean, best.score_mean, agent.score_mean / random.score_mean,
+                100 * agent.score_mean / best.score_mean, agent.goals_mean,
+                agent.latency_first_s.value_or(0), agent.latency_later_s.value_or(0), page.c_str());
+  std::cout << text;
+}
+
+}  // namespace
+
+void define_demo(CLI::App& command) {
+  struct Arguments {
+    std::string runs = "runs";
+    std::vector<std::string> overrides;
+    int episodes = 100;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("KEY=VALUE", arguments->overrides,
+                     "settings that replace those of the recipe navigate/tiny");
+  command.add_option("--runs", arguments->runs, "where the run folder goes")->capture_default_str();
+  command.add_option("--episodes", arguments->episodes, "episodes of the evaluation")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  command.callback([arguments] {
+    auto recipe = find_recipe("navigate/tiny");
+    for (const auto& item : arguments->overrides) apply_override(recipe.tree, item);
+    navigate::NavigateConfig config;
+    load(config, recipe.tree);
+    navigate::check_config(config);
+    const auto level = maze::load_level(config.level);
+    maze::Layout layout;
+    maze::draw_layout(level, Key{config.seed}, layout);
+    std::cerr << "The maze, from above; the agent never sees it so:\n"
+              << maze::map_text(layout, false);
+    const auto run = navigate::create_run(arguments->runs, "demo", config, about_this_program());
+    if (train_with_progress(run, false) == navigate::RunEnd::kStopped) {
+      std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+      return;
+    }
+    const auto evaluation = evaluate_run(run, {.episodes = arguments->episodes});
+    const auto page = run / "report.html";
+    report::write_html(run, page);
+    std::cerr << '\n' << evaluation_table(evaluation) << '\n';
+    summarise(config, evaluation, page.string());
+  });
+}
+
+}  // namespace clew::app

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+
+namespace clew::app {
+namespace {
+
+std::atomic<int> interrupts{0};
+
+int terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+ProgressLine::ProgressLine() : is_terminal_(isatty(STDERR_FILENO) != 0) {}
+ProgressLine::~ProgressLine() { end(); }
+
+void ProgressLine::show(const std::string& text, bool is_milestone) {
+  if (!is_terminal_) {
+    if (is_milestone) std::fprintf(stderr, "%s\n", text.c_str());
+    return;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_milestone && is_open_ && now - shown_ < std::chrono::milliseconds(100)) return;
+  shown_ = now;
+  is_open_ = true;
+  std::fprintf(stderr, "\r\033[K%s",
+               text.substr(0, static_cast<std::size_t>(terminal_width() - 1)).c_str());
+  std::fflush(stderr);
+}
+
+void ProgressLine::end() {
+  if (is_open_) std::fputc('\n', stderr);
+  is_open_ = false;
+}
+
+std::string duration_text(double seconds) {
+  char text[48];
+  const auto whole = static_cast<long long>(std::llround(std::fmin(seconds, 1e12)));
+  if (whole < 60) {
+    std::snprintf(text, sizeof text, "%lld s", whole);
+  } else if (whole < 3600) {
+    std::snprintf(text, sizeof text, "%lld min %lld s", whole / 60, whole % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%lld h %lld min", whole / 3600, whole % 3600 / 60);
+  }
+  return text;
+}
+
+std::string count_text(double count) {
+  char text[32];
+  if (count < 1e4) {
+    std::snprintf(text, sizeof text, "%.0f", count);
+  } else if (count < 1e6) {
+    std::snprintf(text, sizeof text, "%.1f k", count / 1e3);
+  } else {
+    std::snprintf(text, sizeof text, "%.2f M", count / 1e6);
+  }
+  return text;
+}
+
+void watch_interrupts() {
+  interrupts = 0;
+  const auto handler = [](int) {
+    if (interrupts.fetch_add(1) > 0) _exit(130);
+  };
+  std::signal(SIGINT, handler);
+  std::signal(SIGTERM, handler);
+}
+
+bool was_interrupted() { return interrupts.load() > 0; }
+
+}  // namespace clew::app
