@@ -145,7 +145,7 @@ class EveryTarget : public testing::TestWithParam<std::int64_t> {
 
 TEST_P(EveryTarget, DrawsWhatTheReferenceDraws) {
   Stream stream(Key{2024});
-  for (int trial = 0; trial < 400; ++trial) {
+  for (int trial = 0; trial < 300; ++trial) {
     const Scene scene = random_scene(stream, trial % 50 == 0 ? 640 : 130);
     const bool is_planar = stream.below(2) == 0;
     Images wanted(scene.options), got(scene.options);

@@ -234,7 +234,8 @@ void draw_wall(int id, Textures& out) {
         }
         const int n = block * block;
         const std::uint8_t texel =
-            nearest_colour(out, (r + n / 2) / n, (g + n / 2) / n, (b + n / 2) / n);
+            level == 0 ? full[static_cast<std::size_t>(row * 64 + column)]
+                       : nearest_colour(out, (r + n / 2) / n, (g + n / 2) / n, (b + n / 2) / n);
         for (int y = row * block; y < (row + 1) * block; ++y) {
           out.walls[start + static_cast<std::uint32_t>(y >= 32 ? y - 32 : 63 - y)] = texel;
         }
