@@ -16,7 +16,7 @@ ROOMS = {
     "core": ([], ["toml++", "xxhash.h"]),
     "maze": (["core"], ["hwy", "toml++", "xxhash.h"]),
     "image": (["core"], ["opencv2"]),
-    "ops": (["core"], ["torch"]),
+    "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann"]),
     "train": (["nn", "ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
@@ -55,7 +55,8 @@ def library_of(path):
 def check_source(root, name, text, problems):
     """Include rules of one C++ file; `name` is its path from the root."""
     parts = name.split("/")
-    is_header = name.endswith(".h")
+    # An -inl.h file is part of a .cpp file that includes it once for every instruction set: no guard, never installed.
+    is_header = name.endswith(".h") and not name.endswith("-inl.h")
     is_test = name.endswith(("_test.cpp", "_bench.cpp", "_fuzz.cpp"))
     room = parts[2] if parts[:2] == ["src", "clew"] and len(parts) > 3 else None
     if parts[:2] == ["src", "clew"] and room not in ROOMS:
@@ -157,6 +158,7 @@ def self_test():
         ("src/clew/nn/r.h", head + "#pragma once\n#include <torch/torch.h>\n", "narrowest torch header"),
         ("src/clew/nn/s.h", head + "#pragma once\n#include <nlohmann/json.hpp>\n", "private to .cpp"),
         ("src/clew/nn/t.cpp", head + "#include <nlohmann/json.hpp>\n#include <torch/torch.h>\n", None),
+        ("src/clew/maze/k-inl.h", head + "#include <hwy/highway.h>\n", None),
         ("src/clew/nn/u.cpp", head + "#include <gtest/gtest.h>\n", "belongs into _test.cpp"),
         ("src/clew/nn/u_test.cpp", head + "#include <gtest/gtest.h>\n", None),
         ("src/clew/embed/v.cpp", head + '#include "clew/detect/w.h"\n', "must not include room 'detect'"),
