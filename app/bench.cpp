@@ -38,8 +38,30 @@ void define_levels(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::level_rows(settings()); });
 }
 
+void define_maze(CLI::App& command) {
+  const auto settings = add_settings<bench::MazeOptions>(command);
+  auto is_json = std::make_shared<bool>(false), is_check = std::make_shared<bool>(false);
+  command.add_flag("--json", *is_json, "print {\"machine\": {...}, \"rows\": [...]}");
+  command.add_flag("--check", *is_check, "print the golden signatures first");
+  command.callback([settings, is_json, is_check] {
+    const auto options = settings();
+    const bench::Json signatures = *is_check ? bench::maze_signature_rows() : bench::Json::array();
+    if (*is_check && !*is_json) std::cout << bench::table_text(signatures) << std::endl;
+    const bench::Json rows = bench::maze_rows(options);
+    if (!*is_json) {
+      std::cout << bench::table_text(rows);
+      return;
+    }
+    bench::Json answer = {{"machine", bench::machine_json()}};
+    if (*is_check) answer["signatures"] = signatures;
+    answer["rows"] = rows;
+    std::cout << answer.dump(2) << '\n';
+  });
+}
+
 constexpr Command kBenches[] = {
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
+    {"maze", "observations a second of the maze, and what its parts cost", define_maze},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
 };
 

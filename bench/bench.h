@@ -43,4 +43,27 @@ struct LevelOptions {
 /// maze, its looks, distances and a whole episode cost, and reading a level file. One thread.
 Json level_rows(const LevelOptions& options);
 
+struct MazeOptions {
+  std::string level = "static_large";
+  int threads = 2;
+  int largest_batch = 4096;
+  double seconds = 0.5;
+  int repeats = 5;
+  void fields(Fields& v) {
+    v("level", level, {.help = "built-in level or level file that is stepped"});
+    v("threads", threads, {.min = 1, .max = 1024, .help = "measured beside one thread"});
+    v("largest_batch", largest_batch,
+      {.min = 1, .max = 65536, .help = "batches 1, 4, 16, ... up to this"});
+    v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"});
+    v("repeats", repeats, {.min = 1, .max = 1000, .help = "for each row; the median counts"});
+  }
+};
+/// Rows of steps: {"what", "threads", "width", "height", "depth", "batch", "obs_per_second":
+/// median, "best_obs_per_second"}, a step being one action of four frames with RGB, velocity and
+/// reward, and depth where "depth" says so. Then rows of costs: {"what", "microseconds": median,
+/// "best_microseconds"}.
+Json maze_rows(const MazeOptions& options);
+/// Rows {"level", "signature"}: what tests/golden/signatures.txt holds, computed here and now.
+Json maze_signature_rows();
+
 }  // namespace clew::bench

@@ -42,5 +42,27 @@ TEST(Bench, LevelsGiveARowForEachPartOfAReset) {
   EXPECT_EQ(rows[7]["cells"], "15x9");
 }
 
+TEST(Bench, MazeRowsCarryWhatTheyMeasured) {
+  const Json rows = maze_rows(
+      {.level = "tiny", .threads = 2, .largest_batch = 4, .seconds = 0.001, .repeats = 1});
+  int steps = 0, costs = 0;
+  for (const auto& row : rows) {
+    if (row.contains("microseconds")) {
+      ++costs;
+      EXPECT_GT(row["microseconds"].get<double>(), 0);
+      EXPECT_GE(row["microseconds"], row["best_microseconds"]);
+      continue;
+    }
+    ++steps;
+    for (const char* key : {"what", "threads", "width", "height", "depth", "batch"})
+      EXPECT_TRUE(row.contains(key));
+    EXPECT_GT(row["obs_per_second"].get<double>(), 0);
+    EXPECT_LE(row["obs_per_second"], row["best_obs_per_second"]);
+  }
+  // Batches of 1 and 4, then six views, for one and two threads.
+  EXPECT_EQ(steps, 2 * (2 + 6));
+  EXPECT_EQ(costs, 6);
+}
+
 }  // namespace
 }  // namespace clew::bench

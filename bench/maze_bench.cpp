@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many observations a second maze::Batch gives, and what resets, snapshots and labels cost.
+// Google Benchmark repeats and times; what is measured is the same front door that training uses.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench.h"
+#include "clew/core/error.h"
+#include "clew/core/key.h"
+#include "clew/core/pool.h"
+#include "clew/maze/batch.h"
+#include "clew/maze/labels.h"
+#include "clew/maze/level_text.h"
+#include "clew/maze/signature.h"
+
+namespace clew::bench {
+namespace {
+
+using maze::Action;
+
+/// What is drawn: sizes of the frame, and with it a depth image or not.
+struct View {
+  int width = 84, height = 84;
+  bool has_depth = true;
+};
+
+/// A batch with its buffers and actions, stepped in circles.
+class Runner {
+ public:
+  Runner(const std::shared_ptr<const maze::Level>& level, const View& view, int worlds, int threads)
+      : batch_(level, {.worlds = worlds,
+                       .threads = threads,
+                       .render = {.width = view.width, .height = view.height}}),
+        rgb_(3 * pixels(view, worlds)),
+        depth_(view.has_depth ? pixels(view, worlds) : 0),
+        velocity_(static_cast<std::size_t>(worlds) * 6),
+        reward_(static_cast<std::size_t>(worlds)),
+        is_done_(static_cast<std::size_t>(worlds)),
+        is_loop_(static_cast<std::size_t>(worlds)),
+        depth_class_(static_cast<std::size_t>(worlds) * 64) {
+    out_.rgb = rgb_.data();
+    if (view.has_depth) out_.depth = depth_.data();
+    out_.velocity = velocity_.data();
+    out_.reward = reward_.data();
+    out_.is_done = is_done_.data();
+    // Actions that are kept for some steps, forward half of the time, so that players get about.
+    for (int step = 0; step < kCircle; ++step) {
+      for (int world = 0; world < worlds; ++world) {
+        Stream random(
+            split(Key{1}, static_cast<std::uint64_t>(world), static_cast<std::uint64_t>(step / 4)));
+        const std::uint32_t action = random.below(2 * maze::kActions);
+        actions_.push_back(action < maze::kActions ? static_cast<std::int32_t>(action)
+                                                   : static_cast<std::int32_t>(Action::kForward));
+      }
+    }
+    batch_.reset(Key{1}, {});
+    for (int step = 0; step < kCircle; ++step) step_without_output();
+  }
+
+  /// What the navigator trains on: no depth image, but depth classes and the loop label.
+  void want_labels() {
+    out_.depth = nullptr;
+    out_.depth_class = depth_class_.data();
+    out_.is_loop = is_loop_.data();
+  }
+  void step() { batch_.step(next_actions(), out_); }
+  void step_without_output() { batch_.step(next_actions(), {}); }
+  maze::Batch& batch() { return batch_; }
+
+ private:
+  static constexpr int kCircle = 256;
+
+  static std::size_t pixels(const View& view, int worlds) {
+    return static_cast<std::size_t>(view.width) * static_cast<std::size_t>(view.height) *
+           static_cast<std::size_t>(worlds);
+  }
+  std::span<const std::int32_t> next_actions() {
+    const auto worlds = static_cast<std::size_t>(batch_.worlds());
+    step_ = (step_ + 1) % kCircle;
+    return std::span(actions_).subspan(static_cast<std::size_t>(step_) * worlds, worlds);
+  }
+
+  maze::Batch batch_;
+  std::vector<std::uint8_t> rgb_;
+  std::vector<float> depth_, velocity_, reward_;
+  std::vector<std::uint8_t> is_done_, is_loop_, depth_class_;
+  std::vector<std::int32_t> actions_;
+  maze::StepBuffers out_;
+  int step_ = 0;
+};
+
+/// Keeps what Google Benchmark measured instead of printing it: seconds a call, by the clock on the
+/// wall.
+class Collector : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration) continue;
+      CLEW_CHECK(!run.error_occurred, "benchmark failed: ", run.error_message);
+      seconds_.push_back(run.real_accumulated_time / static_cast<double>(run.iterations));
+    }
+  }
+  std::vector<double>& seconds() { return seconds_; }
+
+ private:
+  std::vector<double> seconds_;
+};
+
+/// Seconds a call of `work`: the median and the best of several repeats.
+struct Cost {
+  double median = 0, best = 0;
+};
+Cost measure(const MazeOptions& options, const std::function<void()>& work) {
+  auto* registered = benchmark::RegisterBenchmark("maze", [&work](benchmark::State& state) {
+    for ([[maybe_unused]] auto turn : state) work();
+  });
+  registered->UseRealTime()
+      ->MinTime(options.seconds / options.repeats)
+      ->Repetitions(options.repeats);
+  Collector collector;
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  benchmark::ClearRegisteredBenchmarks();
+  auto& seconds = collector.seconds();
+  CLEW_CHECK(!seconds.empty(), "nothing was measured");
+  std::ranges::sort(seconds);
+  return {seconds[seconds.size() / 2], seconds.front()};
+}
+
+Json step_row(const char* what, const View& view, int batch, int threads, const Cost& cost) {
+  return {{"what", what},
+          {"threads", threads},
+          {"width", view.width},
+          {"height", view.height},
+          {"depth", view.has_depth},
+          {"batch", batch},
+          {"obs_per_second", batch / cost.median},
+          {"best_obs_per_second", batch / cost.best}};
+}
+
+Json cost_row(const char* what, double microseconds, double best) {
+  return {{"what", what}, {"microseconds", microseconds}, {"best_microseconds", best}};
+}
+
+}  // namespace
+
+Json maze_signature_rows() {
+  Json rows = Json::array();
+  for (const std::string& name : maze::builtin_level_names()) {
+    char hex[17];
+    std::snprintf(hex, sizeof hex, "%016llx",
+                  static_cast<unsigned long long>(maze::signature(
+                      std::make_shared<const maze::Level>(maze::load_builtin(name)))));
+    rows.push_back({{"level", name}, {"signature", hex}});
+  }
+  return rows;
+}
+
+Json maze_rows(const MazeOptions& options) {
+  const auto level = std::make_shared<const maze::Level>(maze::load_level(options.level));
+  Json rows = Json::array();
+  const auto add_steps = [&](const char* what, const View& view, int batch, int threads,
+                             bool is_training) {
+    Runner runner(level, view, batch, threads);
+    if (is_training) runner.want_labels();
+    rows.push_back(step_row(what, view, batch, threads, measure(options, [&] { runner.step(); })));
+  };
+  std::vector<int> thread_counts = {1};
+  if (options.threads > 1) thread_counts.push_back(options.threads);
+
+  for (const int threads : thread_counts) {
+    for (int batch = 1; batch <= options.largest_batch; batch *= 4)
+      add_steps("step", {}, batch, threads, false);
+  }
+  const int batch = std::min(64, options.largest_batch);
+  for (const int threads : thread_counts) {
+    add_steps("step", {.has_depth = false}, batch, threads, false);
+    add_steps("step, training labels", {.has_depth = false}, batch, threads, true);
+    for (const auto& [width, height] : {std::pair{160, 120}, {320, 240}}) {
+      for (const bool has_depth : {true, false}) {
+        add_steps("step", {.width = width, .height = height, .has_depth = has_depth}, batch,
+                  threads, false);
+      }
+    }
+  }
+
+  // Single worlds from here on, one thread. First the parts of a step that draw nothing.
+  {
+    Runner runner(level, {.has_depth = false}, batch, 1);
+    const Cost cost = measure(options, [&] { runner.step_without_output(); });
+    rows.push_back(
+        cost_row("step without a frame", cost.median / batch * 1e6, cost.best / batch * 1e6));
+  }
+  {
+    // The longest trail of a static level, whose end is far from all of it: nothing lets the scan
+    // stop early.
+    maze::Trail trail;
+    for (int i = 0; i < 2700; ++i) trail.append(1 + 0.01F * static_cast<float>(i % 100), 1);
+    trail.append(9, 9);
+    trail.append(6, 6);
+    const auto reach = maze::Trail::reach_of(1, 2);
+    const Cost cost = measure(options, [&] { benchmark::DoNotOptimize(trail.is_loop(reach)); });
+    rows.push_back(
+        cost_row("loop label, 2700 steps, worst case", cost.median * 1e6, cost.best * 1e6));
+  }
+  {
+    const auto random = std::make_shared<const maze::Level>(maze::load_builtin("random_large"));
+    maze::Batch fresh(random, {});
+    std::uint64_t key = 0;
+    const Cost cost = measure(options, [&] { fresh.reset(Key{++key}, {}); });
+    rows.push_back(cost_row("reset with a new 15x9 maze", cost.median * 1e6, cost.best * 1e6));
+  }
+  {
+    Runner runner(level, {}, 2, 1);
+    for (int step = 0; step < 2400; ++step) runner.step_without_output();
+    std::vector<std::byte> bytes;
+    const Cost cost = measure(options, [&] {
+      runner.batch().snapshot(0, bytes);
+      runner.batch().restore(0, bytes);
+    });
+    Json row =
+        cost_row("snapshot + restore, late in an episode", cost.median * 1e6, cost.best * 1e6);
+    row["bytes"] = bytes.size();
+    rows.push_back(row);
+    const Cost fork = measure(options, [&] { runner.batch().fork(0, 1); });
+    rows.push_back(cost_row("fork", fork.median * 1e6, fork.best * 1e6));
+  }
+  {
+    ThreadPool pool(options.threads);
+    const Cost cost = measure(options, [&] { pool.run([](int) {}); });
+    rows.push_back(
+        cost_row("hand-over to the threads and back", cost.median * 1e6, cost.best * 1e6));
+  }
+  return rows;
+}
+
+}  // namespace clew::bench
