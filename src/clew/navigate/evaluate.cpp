@@ -323,6 +323,7 @@ Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const ma
     if (who == Who::kAgent && agent.is_empty()) continue;
     std::vector<std::unique_ptr<Table>> tables(static_cast<std::size_t>(threads));
     pool.run([&](int i) {
+      at::init_num_threads();
       const auto [begin, end] = share_of(worlds, i, threads);
       auto& table = tables[static_cast<std::size_t>(i)];
       table = std::make_unique<Table>(config, level, replicas[static_cast<std::size_t>(i)], who,

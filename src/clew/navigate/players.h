@@ -13,8 +13,8 @@ namespace clew::navigate {
 /// One of the eight actions, uniformly, for a world's step.
 std::int32_t random_action(Key key, std::uint64_t world, std::uint64_t step);
 
-/// What a player does who has the map: turns towards the next cell on a shortest walk to the goal
-/// and runs. Fruit is taken only where it lies on the way.
+/// What a player does who has the map and need not look: runs to the next cell on a shortest walk
+/// to the goal, sideways and backwards too. Fruit is taken only where it lies on the way.
 std::int32_t shortest_path_action(const maze::Batch& batch, int world);
 
 }  // namespace clew::navigate

@@ -333,6 +333,7 @@ void Trainer::update() {
   const bool measure = self.updates % kAccuracyEvery == 0;
   try {
     self.pool.run([&](int i) {
+      at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
       auto& worker = *self.workers[static_cast<std::size_t>(i)];
       worker.rollout(actions_key, first_step);
       worker.learn(static_cast<double>(worker.worlds) / self.config.train.worlds, measure);
