@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/image/draw.h"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "clew/core/error.h"
@@ -19,7 +18,7 @@ Image contact_sheet(std::span<const std::uint8_t> frames, SheetLayout layout) {
              layout.width, "x", layout.height, "x3 tiles of ", tile, " bytes, got ", frames.size(),
              " bytes (contact_sheet)");
   const std::size_t count = frames.size() / tile;
-  const std::size_t columns = std::min(count, static_cast<std::size_t>(layout.columns));
+  const auto columns = static_cast<std::size_t>(layout.columns);
   const std::size_t rows = (count + columns - 1) / columns;
   Image sheet{.width = static_cast<int>(columns * width),
               .height = static_cast<int>(rows * height),

@@ -16,8 +16,8 @@ struct SheetLayout {
   bool planar = false;          // frames are [N,3,H,W] instead of [N,H,W,3]
 };
 
-/// frames [N,H,W,3] or [N,3,H,W] u8 RGB -> one picture of N tiles in row-major order; what is left
-/// over is black.
+/// frames [N,H,W,3] or [N,3,H,W] u8 RGB -> one picture, `columns` tiles wide, in row-major order;
+/// what is left over is black.
 [[nodiscard]] Image contact_sheet(std::span<const std::uint8_t> frames, SheetLayout layout = {});
 
 }  // namespace clew::image

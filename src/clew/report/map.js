@@ -128,8 +128,9 @@ function drawWalls(pen, grid, cell) {
   }
   const corners = (x, y) => [[x, y, x + 1, y], [x + 1, y, x + 1, y + 1], [x, y + 1, x + 1, y + 1], [x, y, x, y + 1]];
   const inward = [[0, 1], [-1, 0], [0, -1], [1, 0]];
-  if (grid.colours && cell >= 7) {
-    const line = Math.max(2, cell * 0.09);
+  if (grid.colours && cell >= 26) {
+    const line = cell * 0.08;
+    pen.globalAlpha = 0.6;
     pen.lineWidth = line;
     pen.lineCap = 'butt';
     for (let i = 0; i < walls.length; ++i) {
@@ -145,6 +146,7 @@ function drawWalls(pen, grid, cell) {
         pen.stroke();
       }
     }
+    pen.globalAlpha = 1;
   }
   pen.strokeStyle = colourOf('--wall');
   pen.lineWidth = Math.min(2.5, Math.max(0.8, cell * 0.06));
@@ -163,7 +165,7 @@ function drawWalls(pen, grid, cell) {
 
 function drawPath(pen, episode, cell, first, last, thick, [low, high]) {
   pen.lineWidth = thick;
-  pen.lineCap = 'round';
+  pen.lineCap = pen.globalAlpha < 1 ? 'butt' : 'round';  // faint round ends would show as beads
   for (let i = first + 1; i <= last; ++i) {
     if (isJump(episode, i)) continue;
     const value = episode.value[i];

@@ -47,7 +47,7 @@ function buildCurves() {
   if (!runs.some((run) => hasNumbers(column(run, 'step')))) return;
   const score = {title: 'Score', unit: 'reward per episode', height: 300, references: references(), include: [0], columns: [{key: 'score', name: 'agent', weighted: true}]};
   addCurves(byId('score-plots'), score);
-  addCurves(byId('score-plots'), {...score, against: 'minutes'});
+  addCurves(byId('score-plots'), {...score, title: 'Score over time', against: 'minutes'});
   const others = byId('other-plots');
   addCurves(others, {title: 'Goals', unit: 'per episode', include: [0], columns: [{key: 'goals', name: 'goals', weighted: true, colour: 6}]});
   const share = {format: percent, low: 0, high: 1};
@@ -55,6 +55,7 @@ function buildCurves() {
     columns: [{key: 'depth1_accuracy', name: 'from what it sees (d1)', colour: 1}, {key: 'depth2_accuracy', name: 'from memory (d2)', colour: 3}]});
   addCurves(others, {title: 'Loop closure predicted right', unit: 'share of steps', ...share, columns: [{key: 'loop_accuracy', name: 'loop', colour: 4}]});
   addCurves(others, {title: 'Entropy of the policy', unit: 'nats', include: [0], columns: [{key: 'entropy', name: 'entropy', colour: 5}]});
+  addCurves(others, {title: 'Speed', unit: 'agent steps a second', include: [0], columns: [{key: 'steps_per_second', name: 'speed', colour: 7}]});
   addCurves(others, {title: 'Policy loss', columns: [{key: 'loss_policy', name: 'policy', colour: 1}]});
   addCurves(others, {title: 'Value loss', include: [0], columns: [{key: 'loss_value', name: 'value', colour: 2}]});
   addCurves(others, {title: 'Depth loss', unit: 'cross entropy', include: [0],
@@ -62,7 +63,6 @@ function buildCurves() {
   addCurves(others, {title: 'Loop-closure loss', unit: 'cross entropy', include: [0], columns: [{key: 'loss_loop', name: 'loop', colour: 4}]});
   addCurves(others, {title: 'Gradient norm', include: [0], columns: [{key: 'grad_norm', name: 'norm', colour: 8}]});
   addCurves(others, {title: 'Learning rate', include: [0], columns: [{key: 'lr', name: 'rate', colour: 8}]});
-  addCurves(others, {title: 'Speed', unit: 'agent steps a second', include: [0], columns: [{key: 'steps_per_second', name: 'speed', colour: 7}]});
 
   const slider = byId('smoothing');
   const apply = () => {
@@ -149,6 +149,8 @@ function showEpisode(index) {
   byId('player').classList.toggle('blind', !episode.sheet && !episode.depth_predicted && !episode.depth_true);
   theatre.image = null;
   if (episode.sheet) {
+    byId('frame').width = byId('frame').height = episode.tile;
+    byId('frame-size').textContent = `${episode.tile} × ${episode.tile} pixels`;
     const image = new Image();
     image.onload = () => { theatre.image = image; showStep(theatre.step); };
     image.src = episode.sheet;
@@ -165,7 +167,7 @@ function buildEpisodePlots(episode) {
   const onSeek = (x) => { setPlaying(false); seekTo(Math.round(x / theatre.run.seconds_per_step)); };
   const times = (bit) => seconds.filter((_, i) => episode.event[i] & bit);
   const fruit = times(kFruit);
-  theatre.plots = [new Plot(parent, {title: 'Value', unit: 'reward expected from here on', xLabel: 'seconds of the episode', height: 170, onSeek,
+  theatre.plots = [new Plot(parent, {title: 'Value', unit: 'reward expected from here on', xLabel: 'seconds of the episode', height: 180, left: 52, onSeek,
     series: [{name: 'value', colour: 'var(--c1)', x: seconds, y: episode.value}], marks: times(kGoal), small: fruit,
     extra: [{name: 'goal found', kind: 'mark'}, ...(fruit.length ? [{name: 'fruit eaten', kind: 'tick'}] : [])]})];
   if (episode.loop_probability || episode.loop_true) {
@@ -175,7 +177,7 @@ function buildEpisodePlots(episode) {
       const end = (i + 1) * theatre.run.seconds_per_step;
       if (bands.length && bands[bands.length - 1][1] >= seconds[i] - 1e-9) bands[bands.length - 1][1] = end; else bands.push([seconds[i], end]);
     });
-    theatre.plots.push(new Plot(parent, {title: 'Loop closure', unit: 'probability that it has been here before', xLabel: 'seconds of the episode', height: 140,
+    theatre.plots.push(new Plot(parent, {title: 'Loop closure', unit: 'probability that it has been here before', xLabel: 'seconds of the episode', height: 140, left: 52,
       low: 0, high: 1, format: percent, onSeek, bands: bands.map(([a, b]) => [a, Math.min(b, seconds[seconds.length - 1])]),
       series: [{name: 'predicted', colour: 'var(--c4)', x: seconds, y: episode.loop_probability || seconds.map(() => null)}],
       extra: episode.loop_true ? [{name: 'it has (truth)', kind: 'band'}] : []}));
@@ -201,9 +203,10 @@ function showStep(step) {
 
 function drawFrame(step) {
   const {episode, image} = theatre;
+  const size = episode.tile;
   const pen = byId('frame').getContext('2d');
-  pen.clearRect(0, 0, 84, 84);
-  if (image && step < episode.frames) pen.drawImage(image, (step % 20) * 84, Math.floor(step / 20) * 84, 84, 84, 0, 0, 84, 84);
+  pen.clearRect(0, 0, size, size);
+  if (image && step < episode.frames) pen.drawImage(image, (step % 20) * size, Math.floor(step / 20) * size, size, size, 0, 0, size, size);
 }
 
 function showReadout(step) {
@@ -212,8 +215,8 @@ function showReadout(step) {
     ['goals so far', String(countOf({event: episode.event.slice(0, step + 1)}, kGoal))],
     ['value', figure(episode.value[step])], ['step', `${step + 1} of ${episode.x.length}`]];
   if (episode.loop_probability) {
-    const truth = episode.loop_true ? (episode.loop_true[step] > 0.5 ? ', true' : ', false') : '';
-    rows.push(['been here before?', `${percent(episode.loop_probability[step] ?? NaN)}${truth}`]);
+    rows.push(['loop, predicted', percent(episode.loop_probability[step] ?? NaN)]);
+    if (episode.loop_true) rows.push(['loop, true', episode.loop_true[step] > 0.5 ? 'yes' : 'no']);
   }
   const list = byId('readout');
   list.replaceChildren();

@@ -49,6 +49,18 @@ std::string duration(double seconds) {
                            : concat(minutes / 1440, " d ", minutes / 60 % 24, " h");
 }
 
+// For a tile: 45 s, 15 min, 2.5 h.
+std::string short_duration(double seconds) {
+  if (seconds < 90) return fixed(seconds, 0) + " s";
+  return seconds < 6000 ? fixed(seconds / 60, 0) + " min" : fixed(seconds / 3600, 1) + " h";
+}
+
+std::string short_count(double value) {
+  return value >= 1e6   ? figure(value / 1e6) + "M"
+         : value >= 1e4 ? figure(value / 1e3) + "k"
+                        : fixed(value, 0);
+}
+
 std::string percent(double share) {
   return fixed(share * 100, share < 0.0995 && share > 0 ? 1 : 0) + " %";
 }
@@ -186,10 +198,10 @@ std::string single_headline(const RunData& run) {
   } else if (score) {
     tiles += tile(figure(*score), "score at the end of training");
   }
-  if (seconds) tiles += tile(duration(*seconds), "of training");
+  if (seconds) tiles += tile(short_duration(*seconds), "of training");
   if (const auto rate =
           steps && seconds && *seconds > 0 ? std::optional(*steps / *seconds) : std::nullopt)
-    tiles += tile(count(*rate), "agent steps a second");
+    tiles += tile(short_count(*rate), "agent steps a second");
   return text + (tiles.empty() ? "" : concat("<div class=\"tiles\">\n", tiles, "</div>\n"));
 }
 

@@ -64,7 +64,7 @@ function windowSums(values, half) {
   return values.map((_, i) => before[Math.min(values.length, i + half + 1)] - before[Math.max(0, i - half)]);
 }
 
-// spec: title, unit, xLabel, height, format (of y), xFormat, low, high (bounds of y), include (values y must show),
+// spec: title, unit, xLabel, height, format (of y), xFormat, low, high (bounds of y), left (of the frame, to line plots up), include (values y must show),
 //   series: [{name, colour, dash, x, y, weights}], smoothed: draw raw points and smoothed lines,
 //   references: [{name, y, colour}], marks: [x of red lines], small: [x of ticks at the foot], bands: [[x0, x1]],
 //   extra: [{name, kind}] more legend entries, onSeek(x).
@@ -145,8 +145,8 @@ class Plot {
     svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     svg.setAttribute('height', height);
     const format = spec.format || figure, xFormat = spec.xFormat || figure;
-    const yTicks = ticks(this.y0, this.y1, height < 130 ? 3 : height / 48);
-    const left = 10 + Math.max(...yTicks.map((t) => format(t).length)) * 7.2;
+    const yTicks = ticks(this.y0, this.y1, Math.max(2, (height - 44) / 36));
+    const left = spec.left || 10 + Math.max(...yTicks.map((t) => format(t).length)) * 7.2;
     const frame = this.frame = {left, right: width - 12, top: 8, bottom: height - 36};
     this.px = (x) => frame.left + ((x - this.x0) / (this.x1 - this.x0)) * (frame.right - frame.left);
     this.py = (y) => frame.bottom - ((y - this.y0) / (this.y1 - this.y0)) * (frame.bottom - frame.top);

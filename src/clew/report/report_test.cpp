@@ -109,6 +109,7 @@ TEST_F(Report, CarriesTheNumbersOfTheRun) {
   const auto& episode = data["trace"]["episodes"][1];
   EXPECT_EQ(episode["x"].size(), 40U);
   EXPECT_EQ(episode["frames"], 40);
+  EXPECT_EQ(episode["tile"], 84);
   EXPECT_EQ(episode["depth_true"].size(), 40U);
   EXPECT_EQ(episode["depth_true"][0].get<std::string>().size(), 64U);
   EXPECT_EQ(episode["sheet"].get<std::string>().substr(0, 22), "data:image/png;base64,");
@@ -284,8 +285,9 @@ TEST_F(Report, EveryFaultOfATraceIsNamed) {
       run / "frames_0.png",
       image::Image{
           .width = 84, .height = 84, .channels = 1, .pixels = std::vector<std::uint8_t>(84 * 84)});
-  EXPECT_EQ(error(), (run / "frames_0.png").string() +
-                         ": a sheet of 40 frames must be at least 1680x168 pixels, got 84x84");
+  EXPECT_EQ(error(),
+            (run / "frames_0.png").string() +
+                ": a sheet of 40 frames must be 20 square tiles wide and 2 high, got 84x84 pixels");
   fs::remove(run / "frames_0.png");
   EXPECT_NE(written().find("The frames of one episode are left out: frames_0.png is missing."),
             std::string::npos);

@@ -207,7 +207,7 @@ Picture read_picture(const std::filesystem::path& path) {
   return result;
 }
 
-constexpr int kTile = 84, kTileColumns = 20;
+constexpr int kTileColumns = 20;
 
 struct TraceReader {
   std::filesystem::path folder;
@@ -259,6 +259,7 @@ struct TraceReader {
   void read_frames(const Value& value, std::size_t steps, Json& out) {
     out["sheet"] = nullptr;
     out["frames"] = 0;
+    out["tile"] = 0;
     const auto name = value.find("frame_sheet");
     if (!name) return;
     const std::filesystem::path file = name->string();
@@ -273,12 +274,12 @@ struct TraceReader {
       return;
     }
     Picture picture = read_picture(folder / file);
-    const int rows = (frames + kTileColumns - 1) / kTileColumns;
-    CLEW_CHECK(
-        picture.width >= std::min(frames, kTileColumns) * kTile && picture.height >= rows * kTile,
-        (folder / file).string(), ": a sheet of ", frames, " frames must be at least ",
-        std::min(frames, kTileColumns) * kTile, "x", rows * kTile, " pixels, got ", picture.width,
-        "x", picture.height);
+    const int rows = (frames + kTileColumns - 1) / kTileColumns,
+              tile = picture.width / kTileColumns;
+    CLEW_CHECK(tile >= 1 && picture.width % kTileColumns == 0 && picture.height >= rows * tile,
+               (folder / file).string(), ": a sheet of ", frames, " frames must be ", kTileColumns,
+               " square tiles wide and ", rows, " high, got ", picture.width, "x", picture.height,
+               " pixels");
     const auto bytes = static_cast<std::int64_t>(picture.uri.size());
     if (bytes > budget.picture_bytes) {
       notes.push_back(concat("The frames in ", file.string(),
@@ -288,6 +289,7 @@ struct TraceReader {
     budget.picture_bytes -= bytes;
     out["sheet"] = std::move(picture.uri);
     out["frames"] = frames;
+    out["tile"] = tile;
   }
 };
 
