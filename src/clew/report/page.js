@@ -3,6 +3,7 @@
 const runs = JSON.parse(document.getElementById('data').textContent).runs;
 const byId = (id) => document.getElementById(id);
 const runColour = (i) => `var(--c${(i % 8) + 1})`;
+const kDashes = [null, '6 4', '2 4'];
 const plots = [];
 
 function column(run, name) { return run.metrics[name] || null; }
@@ -21,13 +22,25 @@ function addCurves(parent, spec) {
       const name = one ? c.name : shown.length > 1 ? `${run.name}, ${c.name}` : run.name;
       const weights = c.weighted && column(run, 'episodes') ? column(run, 'episodes').map((n) => (n > 0 ? n : 1)) : null;
       const points = x.map((v, i) => [minutes && v !== null ? v / 60 : v, y[i], weights ? weights[i] : 1]).filter((p) => p[0] !== null);
-      series.push({name, colour: one ? `var(--c${c.colour || k + 1})` : runColour(r), dash: !one && k > 0 ? ['6 4', '2 4'][(k - 1) % 2] : null,
+      series.push({name, colour: one ? `var(--c${c.colour || k + 1})` : runColour(r), dash: one ? null : kDashes[k],
         x: points.map((p) => p[0]), y: points.map((p) => p[1]), weights: points.map((p) => p[2])});
     });
   });
   if (series.length === 0) return;
-  const plot = new Plot(parent, {xLabel: minutes ? 'minutes of training' : 'agent steps', x0: 0, ...spec, series});
-  plots.push(plot);
+  // Runs are told apart by colour, once for all plots; a plot of several columns says which dash is which.
+  const legend = runs.length === 1 ? null : shown.length < 2 ? [] : shown.map((c, k) => ({name: c.name, colour: 'var(--muted)', dash: kDashes[k]}));
+  plots.push(new Plot(parent, {xLabel: minutes ? 'minutes of training' : 'agent steps', x0: 0, ...spec, series, legend}));
+}
+
+function buildRunLegend() {
+  if (runs.length < 2) return;
+  const list = byId('run-legend');
+  list.hidden = false;
+  runs.forEach((run, r) => {
+    const item = add(list, 'li');
+    add(item, 'span', {class: 'swatch', style: `background:${runColour(r)}`});
+    item.append(run.name);
+  });
 }
 
 // The level of a player of the evaluation, once for all runs that agree on it.
@@ -56,14 +69,19 @@ function buildCurves() {
   addCurves(others, {title: 'Loop closure predicted right', unit: 'share of steps', ...share, columns: [{key: 'loop_accuracy', name: 'loop', colour: 4}]});
   addCurves(others, {title: 'Entropy of the policy', unit: 'nats', include: [0], columns: [{key: 'entropy', name: 'entropy', colour: 5}]});
   addCurves(others, {title: 'Speed', unit: 'agent steps a second', include: [0], columns: [{key: 'steps_per_second', name: 'speed', colour: 7}]});
-  addCurves(others, {title: 'Policy loss', columns: [{key: 'loss_policy', name: 'policy', colour: 1}]});
-  addCurves(others, {title: 'Value loss', include: [0], columns: [{key: 'loss_value', name: 'value', colour: 2}]});
-  addCurves(others, {title: 'Depth loss', unit: 'cross entropy', include: [0],
+  const rest = byId('more-plots');
+  addCurves(rest, {title: 'Policy loss', columns: [{key: 'loss_policy', name: 'policy', colour: 1}]});
+  addCurves(rest, {title: 'Value loss', include: [0], columns: [{key: 'loss_value', name: 'value', colour: 2}]});
+  addCurves(rest, {title: 'Depth loss', unit: 'cross entropy', include: [0],
     columns: [{key: 'loss_depth1', name: 'd1', colour: 1}, {key: 'loss_depth2', name: 'd2', colour: 3}]});
-  addCurves(others, {title: 'Loop-closure loss', unit: 'cross entropy', include: [0], columns: [{key: 'loss_loop', name: 'loop', colour: 4}]});
-  addCurves(others, {title: 'Gradient norm', include: [0], columns: [{key: 'grad_norm', name: 'norm', colour: 8}]});
-  addCurves(others, {title: 'Learning rate', include: [0], columns: [{key: 'lr', name: 'rate', colour: 8}]});
+  addCurves(rest, {title: 'Loop-closure loss', unit: 'cross entropy', include: [0], columns: [{key: 'loss_loop', name: 'loop', colour: 4}]});
+  addCurves(rest, {title: 'Gradient norm', include: [0], columns: [{key: 'grad_norm', name: 'norm', colour: 8}]});
+  addCurves(rest, {title: 'Learning rate', include: [0], columns: [{key: 'lr', name: 'rate', colour: 8}]});
 
+  const more = byId('more');
+  more.hidden = byId('more-plots').children.length === 0;
+  more.open = window.innerWidth > 760;
+  buildRunLegend();
   const slider = byId('smoothing');
   const apply = () => {
     byId('smoothing-value').textContent = slider.value === '0' ? 'none' : `${slider.value} %`;

@@ -21,7 +21,7 @@ function ticks(low, high, most) {
   if (!(high > low)) return [low];
   const raw = (high - low) / Math.max(1, most);
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.72);
   const list = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; ++i) list.push(i * step);
   return list;
@@ -67,7 +67,7 @@ function windowSums(values, half) {
 // spec: title, unit, xLabel, height, format (of y), xFormat, low, high (bounds of y), left (of the frame, to line plots up), include (values y must show),
 //   series: [{name, colour, dash, x, y, weights}], smoothed: draw raw points and smoothed lines,
 //   references: [{name, y, colour}], marks: [x of red lines], small: [x of ticks at the foot], bands: [[x0, x1]],
-//   extra: [{name, kind}] more legend entries, onSeek(x).
+//   legend: [{name, colour, dash}] instead of the series, extra: [{name, kind}] more entries, onSeek(x).
 class Plot {
   constructor(parent, spec) {
     this.spec = spec;
@@ -87,10 +87,11 @@ class Plot {
   }
 
   drawLegend() {
-    const {series, extra = []} = this.spec;
-    if (series.length < 2 && extra.length === 0) return;
+    const {series, extra = [], legend} = this.spec;
+    const named = legend || (series.length > 1 || extra.length ? series : []);
+    if (named.length + extra.length === 0) return;
     const list = add(this.box, 'ul', {class: 'legend'});
-    for (const s of series) {
+    for (const s of named) {
       const item = add(list, 'li');
       const sample = add(item, 'svg', {width: 22, height: 10});
       add(sample, 'line', {x1: 1, x2: 21, y1: 5, y2: 5, 'stroke-width': 2.5, 'stroke-dasharray': s.dash, style: `stroke:${s.colour}`});
@@ -163,7 +164,7 @@ class Plot {
     for (const t of xTicks) {
       const x = this.px(t);
       add(svg, 'line', {class: 'axis', x1: x, x2: x, y1: frame.bottom, y2: frame.bottom + 4});
-      add(svg, 'text', {x, y: frame.bottom + 16, 'text-anchor': x > frame.right - 12 ? 'end' : 'middle'}, xFormat(t));
+      add(svg, 'text', {x, y: frame.bottom + 16, 'text-anchor': x > width - 14 ? 'end' : 'middle'}, xFormat(t));
     }
     add(svg, 'text', {x: (frame.left + frame.right) / 2, y: height - 4, 'text-anchor': 'middle'}, spec.xLabel);
 
@@ -232,7 +233,8 @@ class Plot {
     add(this.tip, 'div', {}, `${xFormat(x)} ${this.spec.xLabel}`);
     for (const s of this.spec.series) {
       const i = nearest(s.x, x);
-      if (i < 0) continue;
+      // A run that ended earlier has nothing to say here.
+      if (i < 0 || Math.abs(s.x[i] - x) > Math.max(0.01 * (this.x1 - this.x0), (s.x[i] - s.x[i - 1]) || 0)) continue;
       const row = add(this.tip, 'div');
       add(row, 'i', {style: `background:${s.colour}`});
       row.append(`${s.name ? s.name + ': ' : ''}${format(s.line[i])}`);
