@@ -13,16 +13,16 @@ namespace clew::navigate {
 struct TrainOptions {
   std::int64_t steps = 20'000'000;  // agent steps over all worlds
   int workers = 2;                  // threads, each with its share of the worlds
-  int worlds = 32;
+  int worlds = 64;
   int unroll = 20;  // steps between updates
   std::string optimizer = "rmsprop";
-  double lr = 6e-4, lr_end = 0;
+  double lr = 1e-3, lr_end = 0;
   double decay = 0.99, eps = 1e-8, momentum = 0;
   double clip = 5;
   double discount = 0.99;
   double lambda = 1;
-  double reward_scale = 1;
-  double entropy = 0.003, value = 0.5, depth1 = 0.3, depth2 = 0.3, loop = 0.3;
+  double reward_scale = 0.3;
+  double entropy = 0.01, value = 0.5, depth1 = 0.3, depth2 = 0.3, loop = 0.3;
   std::string precision = "auto";
   std::int64_t log_steps = 50'000;
   double checkpoint_seconds = 60;

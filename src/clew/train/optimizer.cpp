@@ -14,16 +14,16 @@ void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients
   const torch::NoGradGuard no_grad;
   ++steps_;
   square_.mul_(options_.decay).addcmul_(gradients, gradients, 1 - options_.decay);
+  const auto count = static_cast<double>(steps_);
+  const double square_correction = 1 - std::pow(options_.decay, count);
   if (options_.kind == OptimizerKind::kRmsprop) {
-    const auto root = square_.add(options_.eps).sqrt_();
+    const auto root = square_.div(square_correction).add_(options_.eps).sqrt_();
     mean_.mul_(options_.momentum).addcdiv_(gradients, root);
     values.add_(mean_, -lr);
     return;
   }
   mean_.mul_(options_.momentum).add_(gradients, 1 - options_.momentum);
-  const auto count = static_cast<double>(steps_);
   const double mean_correction = 1 - std::pow(options_.momentum, count);
-  const double square_correction = 1 - std::pow(options_.decay, count);
   const auto root = square_.div(square_correction).sqrt_().add_(options_.eps);
   values.addcdiv_(mean_, root, -lr / mean_correction);
 }

@@ -13,8 +13,9 @@
 namespace clew::train {
 
 enum class OptimizerKind : std::uint8_t {
-  kRmsprop,  // s <- decay s + (1 - decay) g^2; m <- momentum m + g / sqrt(s + eps); w <- w - lr m
-             // (Mnih et al. 2016, eq. S2-S3: eps stands under the root)
+  kRmsprop,  // s <- decay s + (1 - decay) g^2; m <- momentum m + g / sqrt(s / (1 - decay^t) + eps);
+             // w <- w - lr m. Mnih et al. 2016, eq. S2-S3 (eps stands under the root), with Adam's
+             // correction of s: without it the first steps are ten times too long.
   kAdam,     // Kingma and Ba 2014, algorithm 1; beta 1 = momentum, beta 2 = decay
 };
 
