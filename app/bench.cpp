@@ -59,10 +59,16 @@ void define_maze(CLI::App& command) {
   });
 }
 
+void define_render(CLI::App& command) {
+  const auto settings = add_settings<bench::RenderBenchOptions>(command);
+  print_rows_of(command, [settings] { return bench::render_rows(settings()); });
+}
+
 constexpr Command kBenches[] = {
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
+    {"render", "one frame: every image, sizes, instruction sets", define_render},
 };
 
 }  // namespace

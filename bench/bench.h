@@ -49,6 +49,7 @@ struct MazeOptions {
   int largest_batch = 4096;
   double seconds = 0.5;
   int repeats = 5;
+  std::string instruction_set;
   void fields(Fields& v) {
     v("level", level, {.help = "built-in level or level file that is stepped"});
     v("threads", threads, {.min = 1, .max = 1024, .help = "measured beside one thread"});
@@ -56,6 +57,8 @@ struct MazeOptions {
       {.min = 1, .max = 65536, .help = "batches 1, 4, 16, ... up to this"});
     v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"});
     v("repeats", repeats, {.min = 1, .max = 1000, .help = "for each row; the median counts"});
+    v("instruction_set", instruction_set,
+      {.help = "empty: the best; or one that `clew bench render` names"});
   }
 };
 /// Rows of steps: {"what", "threads", "width", "height", "depth", "batch", "obs_per_second":
@@ -65,5 +68,14 @@ struct MazeOptions {
 Json maze_rows(const MazeOptions& options);
 /// Rows {"level", "signature"}: what tests/golden/signatures.txt holds, computed here and now.
 Json maze_signature_rows();
+
+struct RenderBenchOptions {
+  double seconds = 0.2;
+  void fields(Fields& v) { v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"}); }
+};
+/// Rows {"what", "width", "height", "instruction_set", "microseconds": median, "best_microseconds",
+/// "frames_per_second"}: frames of static_large alone, one thread; each image at 84x84, then sizes, then
+/// instruction sets.
+Json render_rows(const RenderBenchOptions& options);
 
 }  // namespace clew::bench

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
+
+#include "clew/maze/render.h"
 
 namespace clew::bench {
 namespace {
@@ -62,6 +65,19 @@ TEST(Bench, MazeRowsCarryWhatTheyMeasured) {
   // Batches of 1 and 4, then six views, for one and two threads.
   EXPECT_EQ(steps, 2 * (2 + 6));
   EXPECT_EQ(costs, 6);
+}
+
+TEST(Bench, RenderGivesARowForEachImageSizeAndInstructionSet) {
+  const Json rows = render_rows({.seconds = 0.001});
+  const std::vector<std::string> targets = maze::simd_target_names();
+  ASSERT_EQ(rows.size(), 12 + targets.size());
+  for (const auto& row : rows) {
+    EXPECT_GT(row["microseconds"].get<double>(), 0.0);
+    EXPECT_LE(row["best_microseconds"].get<double>(), row["microseconds"].get<double>());
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i)
+    EXPECT_EQ(rows[12 + i]["instruction_set"], targets[i]);
+  EXPECT_EQ(maze::simd_target_name(), targets.front());
 }
 
 }  // namespace

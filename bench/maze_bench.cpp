@@ -19,6 +19,7 @@
 #include "clew/maze/batch.h"
 #include "clew/maze/labels.h"
 #include "clew/maze/level_text.h"
+#include "clew/maze/render.h"
 #include "clew/maze/signature.h"
 
 namespace clew::bench {
@@ -165,6 +166,7 @@ Json maze_signature_rows() {
 }
 
 Json maze_rows(const MazeOptions& options) {
+  maze::use_simd_target(options.instruction_set);
   const auto level = std::make_shared<const maze::Level>(maze::load_level(options.level));
   Json rows = Json::array();
   const auto add_steps = [&](const char* what, const View& view, int batch, int threads,

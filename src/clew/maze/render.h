@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "clew/maze/grid.h"
 
@@ -68,5 +71,9 @@ class Renderer {
 
 /// The instruction set the renderer uses on this machine: "AVX3_ZEN4", "AVX2", "SCALAR", ...
 const char* simd_target_name();
+/// All that this machine can use, the best first. Every one gives the same bytes.
+std::vector<std::string> simd_target_names();
+/// For benchmarks and tests: from now on use this one; "": the best. Unknown: clew::Error.
+void use_simd_target(std::string_view name);
 
 }  // namespace clew::maze

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <limits>
 
+#include "clew/core/error.h"
 #include "clew/core/turns.h"
 #include "clew/maze/render_reference.h"
 
@@ -962,6 +963,32 @@ HWY_EXPORT(target_name);
 void draw_frame(const FrameJob& job, Scratch& scratch) { HWY_DYNAMIC_DISPATCH(draw)(job, scratch); }
 
 const char* simd_target_name() { return HWY_DYNAMIC_DISPATCH(target_name)(); }
+
+std::vector<std::string> simd_target_names() {
+  std::vector<std::string> names;
+  // Of the two targets without vectors only the one that this compiler builds counts.
+  const std::int64_t targets = hwy::SupportedTargets() & (HWY_TARGETS);
+  for (int bit = 0; bit < 63; ++bit) {
+    if ((targets >> bit & 1) != 0) names.emplace_back(hwy::TargetName(std::int64_t{1} << bit));
+  }
+  return names;
+}
+
+void use_simd_target(std::string_view name) {
+  hwy::SetSupportedTargetsForTest(0);
+  if (!name.empty()) {
+    const std::int64_t targets = hwy::SupportedTargets() & (HWY_TARGETS);
+    std::int64_t chosen = 0;
+    for (int bit = 0; bit < 63; ++bit) {
+      const std::int64_t target = std::int64_t{1} << bit;
+      if ((targets & target) != 0 && name == hwy::TargetName(target)) chosen = target;
+    }
+    CLEW_CHECK(chosen != 0, "instruction set must be one of this machine's, got \"",
+               std::string(name), "\"");
+    hwy::SetSupportedTargetsForTest(chosen);
+  }
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
 
 }  // namespace clew::maze
 #endif  // HWY_ONCE

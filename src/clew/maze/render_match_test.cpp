@@ -2,13 +2,13 @@
 // The fast renderer against the reference, byte by byte, with every instruction set this machine
 // has.
 #include <gtest/gtest.h>
-#include <hwy/targets.h>
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "clew/core/error.h"
 #include "clew/core/key.h"
 #include "clew/maze/render.h"
 #include "clew/maze/render_reference.h"
@@ -131,16 +131,10 @@ std::string differences(const Images& a, const Images& b, const Scene& scene) {
          difference("flow", a.flow, b.flow, scene);
 }
 
-// Lets Highway choose among these targets only; 0: among all again.
-void use_targets(std::int64_t targets) {
-  hwy::SetSupportedTargetsForTest(targets);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
-
-class EveryTarget : public testing::TestWithParam<std::int64_t> {
+class EveryTarget : public testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override { use_targets(GetParam()); }
-  void TearDown() override { use_targets(0); }
+  void SetUp() override { use_simd_target(GetParam()); }
+  void TearDown() override { use_simd_target(""); }
 };
 
 TEST_P(EveryTarget, DrawsWhatTheReferenceDraws) {
@@ -181,19 +175,19 @@ TEST_P(EveryTarget, ImagesDoNotDependOnEachOther) {
   }
 }
 
-std::vector<std::int64_t> targets_here() {
-  std::vector<std::int64_t> targets;
-  const std::int64_t supported = hwy::SupportedTargets();
-  for (int bit = 0; bit < 63; ++bit) {
-    if ((supported >> bit & 1) != 0) targets.push_back(std::int64_t{1} << bit);
-  }
-  return targets;
-}
+INSTANTIATE_TEST_SUITE_P(Renderer, EveryTarget, testing::ValuesIn(simd_target_names()),
+                         [](const auto& target) { return target.param; });
 
-INSTANTIATE_TEST_SUITE_P(Renderer, EveryTarget, testing::ValuesIn(targets_here()),
-                         [](const auto& target) {
-                           return std::string(hwy::TargetName(target.param));
-                         });
+TEST(SimdTarget, IsTheBestUnlessChosen) {
+  const std::vector<std::string> names = simd_target_names();
+  EXPECT_EQ(simd_target_name(), names.front());
+  use_simd_target(names.back());
+  EXPECT_EQ(simd_target_name(), names.back());
+  use_simd_target("");
+  EXPECT_EQ(simd_target_name(), names.front());
+  EXPECT_THROW(use_simd_target("Z80"), Error);
+  EXPECT_EQ(simd_target_name(), names.front());
+}
 
 }  // namespace
 }  // namespace clew::maze
