@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""clew info and clew bench peak."""
+"""clew info, clew bench peak and clew bench maze."""
 import os
 
-from harness import CliTest, main
+from harness import SOURCE, CliTest, main
 
 
 class Info(CliTest):
@@ -45,6 +45,24 @@ class BenchPeak(CliTest):
     def test_table(self):
         text = self.out("bench", "peak", "threads=1", "seconds=0.01", "copy_mib=1")
         self.assertTrue(text.startswith("what  threads  gflops"), text)
+
+
+class BenchMaze(CliTest):
+    quick = ("bench", "maze", "level=tiny", "largest_batch=1", "seconds=0.001", "repeats=1")
+
+    def test_json_and_signatures(self):
+        answer = self.json(*self.quick, "--json", "--check")
+        self.assertEqual(list(answer), ["machine", "signatures", "rows"])
+        golden = (SOURCE / "tests" / "golden" / "signatures.txt").read_text().split("\n")
+        self.assertEqual([f"{row['signature']} {row['level']}" for row in answer["signatures"]], golden[:-1])
+        steps = [row for row in answer["rows"] if "obs_per_second" in row]
+        self.assertEqual({row["threads"] for row in steps}, {1, 2})
+        self.assertLessEqual({"threads", "width", "height", "depth", "batch"}, set(steps[0]))
+        self.assertGreater(steps[0]["obs_per_second"], 0)
+
+    def test_table_and_errors(self):
+        self.assertIn("obs_per_second", self.out(*self.quick, "threads=1").split("\n")[0])
+        self.fails("bench", "maze", "level=tinny", code=2, error="got 'tinny'; did you mean 'tiny'?")
 
 
 if __name__ == "__main__":

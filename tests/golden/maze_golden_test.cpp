@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the built-in levels give: playthrough/ holds a short game of each as text, which says in a
-// diff what a changed number cannot. To make them anew after a change that is meant to change them,
-// run this program with CLEW_RECORD=1 set, and review the diff.
+// What the built-in levels give, byte for byte: signatures.txt holds one number a level
+// (signature.h), playthrough/ holds a short game of each as text, which says in a diff what a new
+// number cannot. To make both anew after a change that is meant to change them, run this program
+// with CLEW_RECORD=1 set, and review the diff.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "clew/core/error.h"
 #include "clew/maze/batch.h"
 #include "clew/maze/level_text.h"
+#include "clew/maze/signature.h"
 
 namespace clew::maze {
 namespace {
@@ -41,6 +43,20 @@ void expect_golden(const std::string& name, const std::string& text) {
 
 std::shared_ptr<const Level> builtin(const std::string& name) {
   return std::make_shared<const Level>(load_builtin(name));
+}
+
+std::string hex(std::uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+TEST(MazeGolden, SignaturesOfAllBuiltInLevels) {
+  std::string text;
+  for (const std::string& name : builtin_level_names()) {
+    text += hex(signature(builtin(name))) + ' ' + name + '\n';
+  }
+  expect_golden("signatures.txt", text);
 }
 
 // A player that walks the shortest way to the goal as far as turning in steps of four frames lets
