@@ -51,6 +51,15 @@ class InstallTest(unittest.TestCase):
         needed = run("ldd", self.folder / "build random_player" / "random_player")
         self.assertNotRegex(needed, "torch|opencv|c10")
 
+    def test_everything(self):
+        if not HAS_TORCH:
+            self.assertNotIn("clewTargets.cmake", [path.name for path in self.prefix.rglob("*.cmake")])
+            return
+        out = self.consumer("train_in_code")
+        self.assertRegex(out, r"^agent: -?[\d.]+\nrandom: -?[\d.]+\nshortest path: [\d.]+\n$")
+        scores = [float(line.split(": ")[1]) for line in out.splitlines()]
+        self.assertGreater(scores[2], scores[1])
+
     def test_unknown_component_is_refused(self):
         project = self.folder / "unknown"
         project.mkdir()
