@@ -140,7 +140,7 @@ torch::Tensor FastEncoder::Tape::forward(const torch::Tensor& given, Call* recor
                     units = kernels.words(images);
   const std::size_t row = kRowNumbers / kernels.pack;
   const Buffer rows = take_words(workspace, images * row);
-  const Buffer scratch = take_words(workspace, kernels.conv_scratch(static_cast<int>(channels)));
+  const Buffer scratch = take_words(workspace, Kernels::conv_scratch(static_cast<int>(channels)));
   const Buffer act1 = take_words(workspace, (record != nullptr ? units : 1) * kArea1 * kChannels1);
   const Buffer act2 = take_words(workspace, units * kFlat);
   const std::uint8_t* const pixels = frames.data_ptr<std::uint8_t>();
@@ -157,7 +157,7 @@ torch::Tensor FastEncoder::Tape::forward(const torch::Tensor& given, Call* recor
                          words(act1) + (record != nullptr ? u * kArea1 * kChannels1 : 0),
                          words(act2) + u * kernels.nr, units, to.data(), words(scratch));
   }
-  const Buffer tiles = take_words(workspace, images * row);
+  const Buffer tiles = take_words(workspace, images * kernels.tile_words(kFlat));
   kernels.pack_a_words(words(rows), row, images, row, words(tiles));
   torch::Tensor out = torch::empty({frames.size(0), static_cast<std::int64_t>(features)});
   float* const y = out.data_ptr<float>();
@@ -200,13 +200,13 @@ void FastEncoder::Tape::backward(Call& call, const torch::Tensor& d_features) {
     }
   call.d_units = take_words(workspace, units * features);
   kernels.pack_a_units(d, features, images, features, words(call.d_units));
-  const Buffer tiles = take_words(workspace, images * kernels.words(features));
+  const Buffer tiles = take_words(workspace, images * kernels.tile_words(features));
   kernels.pack_a(d, features, images, features, words(tiles));
   const Buffer flat = take_words(workspace, images * kFlat);
   const GemmPiece piece{words(tiles), words(fc_back), kernels.words(features)};
   kernels.gemm(&piece, 1, images, kFlat, floats(flat), kFlat);
 
-  const Buffer scratch = take_words(workspace, kernels.conv_scratch(static_cast<int>(channels)));
+  const Buffer scratch = take_words(workspace, Kernels::conv_scratch(static_cast<int>(channels)));
   const std::uint8_t* const pixels = call.frames.data_ptr<std::uint8_t>();
   const std::size_t frame_bytes = channels * kFrameSide * kFrameSide;
   const ConvWeights conv_weights = conv();
@@ -232,7 +232,7 @@ variable_list FastEncoder::Tape::weight_gradients() {
   for (const auto& call : pending)
     pieces.push_back({words(call->d_units), words(call->act2), call->units});
   const Buffer ordered = take_words(workspace, features * kFlat);
-  kernels.gemm(pieces.data(), pieces.size(), features, kFlat, floats(ordered), kFlat);
+  kernels.gemm_units(pieces.data(), pieces.size(), features, kFlat, floats(ordered), kFlat);
   torch::Tensor fc_grad = torch::empty({f, kFlat});
   kernel_to_flat(floats(ordered), fc_grad.data_ptr<float>(), features);
 

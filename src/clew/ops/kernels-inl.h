@@ -5,7 +5,7 @@
 //   kPack, kLanes, kMr (rows of a tile), kWide (32 vector registers)    V: f32 sums    W: words
 //   Zero LoadF StoreF Add Relu    LoadW Bcst Dot(sum, W, W)
 //   Put16: 16 f32 -> k-words      Merge16, Split16: k-words <-> unit-words      Units16: f32 ->
-//   unit-words Pixels, PixelUnits: u8 -> k-words, unit-words                              OnesWord
+//   unit-words Pixels, PixelUnits: u8 (16 n of them) -> k-words, unit-words OnesWord
 
 #define CLEW_UNROLL _Pragma("GCC unroll 32")
 
@@ -21,9 +21,13 @@ struct Loops {
   // ---- matrix product
   // -------------------------------------------------------------------------------------------
 
-  // c [M, NV vectors] (+)= the sum over pieces; row0 and col0 say which tile and panel of each
-  // piece.
-  template <int M, int NV>
+  // A tile holds its rows either a word of every row, then the next word (unit-words are packed
+  // so), or 16 words of every row, then the next 16 (k-words: packed without a transposition).
+  static constexpr std::size_t kBlock = 16;
+  static constexpr std::size_t blocked(std::size_t k) { return (k + kBlock - 1) / kBlock * kBlock; }
+
+  // c [M, NV vectors] (+)= the sum over pieces; row0 and col0 say which tile and panel of each.
+  template <int M, int NV, bool kBlocked>
   static void tile(const GemmPiece* pieces, std::size_t count, std::size_t row0, std::size_t col0,
                    float* c, std::size_t ldc, bool add) {
     V sum[M][NV];
@@ -34,18 +38,25 @@ struct Loops {
     }
     for (std::size_t piece = 0; piece < count; ++piece) {
       const std::size_t k = pieces[piece].k;
-      const Word* a = pieces[piece].a + row0 * k;
+      const Word* a = pieces[piece].a + row0 * (kBlocked ? blocked(k) : k);
       const Word* b = pieces[piece].b + col0 * k;
-      for (std::size_t step = 0; step < k; ++step, a += M, b += NV * T::kLanes) {
-        W right[NV];
-        CLEW_UNROLL
-        for (int j = 0; j < NV; ++j) right[j] = T::LoadW(b + j * T::kLanes);
-        CLEW_UNROLL
-        for (int i = 0; i < M; ++i) {
-          const W left = T::Bcst(a + i);
+      constexpr int kAcross = kBlocked ? kBlock : 1;  // from row to row
+      for (std::size_t done = 0; done < k;) {
+        const std::size_t some = kBlocked ? std::min(kBlock, k - done) : k;
+        for (std::size_t step = 0; step < some;
+             ++step, a += kBlocked ? 1 : M, b += NV * T::kLanes) {
+          W right[NV];
           CLEW_UNROLL
-          for (int j = 0; j < NV; ++j) sum[i][j] = T::Dot(sum[i][j], left, right[j]);
+          for (int j = 0; j < NV; ++j) right[j] = T::LoadW(b + j * T::kLanes);
+          CLEW_UNROLL
+          for (int i = 0; i < M; ++i) {
+            const W left = T::Bcst(a + i * kAcross);
+            CLEW_UNROLL
+            for (int j = 0; j < NV; ++j) sum[i][j] = T::Dot(sum[i][j], left, right[j]);
+          }
         }
+        if (kBlocked) a += (M - 1) * kBlock;
+        done += some;
       }
     }
     CLEW_UNROLL
@@ -59,15 +70,15 @@ struct Loops {
   }
 
   // Picks the tile of the right size among the compiled ones.
-  template <int M, int NV>
+  template <int M, int NV, bool kBlocked>
   static void tile_of(int rows, int vectors, const GemmPiece* pieces, std::size_t count,
                       std::size_t row0, std::size_t col0, float* c, std::size_t ldc, bool add) {
     if constexpr (M > 0 && NV > 0) {
       if (rows < M)
-        return tile_of<M - 1, NV>(rows, vectors, pieces, count, row0, col0, c, ldc, add);
+        return tile_of<M - 1, NV, kBlocked>(rows, vectors, pieces, count, row0, col0, c, ldc, add);
       if (vectors < NV)
-        return tile_of<M, NV - 1>(rows, vectors, pieces, count, row0, col0, c, ldc, add);
-      tile<M, NV>(pieces, count, row0, col0, c, ldc, add);
+        return tile_of<M, NV - 1, kBlocked>(rows, vectors, pieces, count, row0, col0, c, ldc, add);
+      tile<M, NV, kBlocked>(pieces, count, row0, col0, c, ldc, add);
     }
   }
 
@@ -75,6 +86,7 @@ struct Loops {
   // m * t / tiles.
   static std::size_t tiles(std::size_t m) { return (m + T::kMr - 1) / T::kMr; }
 
+  template <bool kBlocked>
   static void gemm(const GemmPiece* pieces, std::size_t count, std::size_t m, std::size_t n,
                    float* c, std::size_t ldc) {
     // The second-level cache holds this many words of tiles; a panel streams past them.
@@ -90,8 +102,9 @@ struct Loops {
           const int vectors = static_cast<int>(panel_width(n, col)) / T::kLanes;
           for (std::size_t t = t0; t < std::min(all, t0 + block); ++t) {
             const std::size_t row = m * t / all;
-            tile_of<T::kMr, kNv>(static_cast<int>(m * (t + 1) / all - row), vectors, pieces + first,
-                                 last - first, row, col, c + row * ldc + col, ldc, first > 0);
+            tile_of<T::kMr, kNv, kBlocked>(static_cast<int>(m * (t + 1) / all - row), vectors,
+                                           pieces + first, last - first, row, col,
+                                           c + row * ldc + col, ldc, first > 0);
           }
         }
       }
@@ -110,17 +123,17 @@ struct Loops {
   }
 
   static void pack_a(const float* x, std::size_t ld, std::size_t m, std::size_t k, Word* out) {
-    const std::size_t all = tiles(m), words = (k + kPack - 1) / kPack;
-    alignas(64) Word buffer[16];
+    constexpr std::size_t kNumbers = kBlock * kPack;
+    const std::size_t all = tiles(m);
     for (std::size_t t = 0; t < all; ++t) {
       const std::size_t row0 = m * t / all, rows = m * (t + 1) / all - row0;
-      Word* to = out + row0 * words;
-      for (std::size_t r = 0; r < rows; ++r) {
-        const float* from = x + (row0 + r) * ld;
-        for (std::size_t i = 0; i < k; i += 16) {
-          words16(from + i, std::min<std::size_t>(16, k - i), buffer);
-          const std::size_t w0 = i / kPack, some = std::min<std::size_t>(16 / kPack, words - w0);
-          for (std::size_t w = 0; w < some; ++w) to[(w0 + w) * rows + r] = buffer[w];
+      for (std::size_t i = 0; i < k; i += kNumbers) {
+        for (std::size_t r = 0; r < rows; ++r, out += kBlock) {
+          const float* from = x + (row0 + r) * ld + i;
+          for (std::size_t half = 0; half < kNumbers; half += 16) {
+            const std::size_t left = i + half < k ? k - i - half : 0;
+            words16(from + half, std::min<std::size_t>(16, left), out + half / kPack);
+          }
         }
       }
     }
@@ -130,10 +143,15 @@ struct Loops {
     const std::size_t all = tiles(m);
     for (std::size_t t = 0; t < all; ++t) {
       const std::size_t row0 = m * t / all, rows = m * (t + 1) / all - row0;
-      Word* to = out + row0 * k;
-      for (std::size_t r = 0; r < rows; ++r) {
-        const Word* from = x + (row0 + r) * ld;
-        for (std::size_t w = 0; w < k; ++w) to[w * rows + r] = from[w];
+      for (std::size_t i = 0; i < k; i += kBlock) {
+        for (std::size_t r = 0; r < rows; ++r, out += kBlock) {
+          const Word* from = x + (row0 + r) * ld + i;
+          if (i + kBlock <= k) {
+            std::copy_n(from, kBlock, out);
+          } else {
+            std::fill(std::copy_n(from, k - i, out), out + kBlock, 0U);
+          }
+        }
       }
     }
   }
@@ -203,8 +221,14 @@ struct Loops {
       Word* to = out + col0 * units;
       for (std::size_t u = 0; u < units; ++u, to += width) {
         const float* a = x + u * kPack * ld + col0;
-        const bool both = kPack == 2 && u * kPack + 1 < rows;
-        unit_words(a, both ? a + ld : kZeros, width, to);
+        const float* b = kPack == 2 && u * kPack + 1 < rows ? a + ld : kZeros;
+        // A whole vector where it only runs over into what is written later: the next units and
+        // the next tiles.
+        if (col0 + 16 <= m) {
+          T::Units16(to, a, b);
+        } else {
+          unit_words(a, b, width, to);
+        }
       }
     }
   }
@@ -213,18 +237,25 @@ struct Loops {
   // ------------------------------------------------------------------------------------
 
   static constexpr int kRow = kFrameSide / kPack;  // words of a row of pixels
+  static constexpr int kBand =
+      5;  // output rows whose pixels and gradients fit the first-level cache
+  static constexpr int kBandRows = 4 * kBand + 4;
+  static int pixel_scratch(int channels) { return channels * kBandRows * kFrameSide; }
 
-  // pixels [C,84,84] k-words, filled as rows are needed -> act [400,16] k-words
-  static void conv1(const ConvWeights& w, const std::uint8_t* frame, Word* pixels, Word* act) {
+  // -> act [400,16] k-words. If `units` is given, also [400,16] unit-words of act and `partner`
+  // (the k-words of the unit's other image). pixels [C,2,4,84] k-words: the four rows that an
+  // output row shares with the one above it, and four new ones.
+  static void conv1(const ConvWeights& w, const std::uint8_t* frame, Word* pixels, Word* act,
+                    const Word* partner, Word* units) {
     constexpr int kAcross = T::kWide && kV16 == 1 ? 20 : 5;
     constexpr int kStep = 4 / kPack, kTaps = 8 / kPack;
-    int ready = 0;
+    for (int c = 0; c < w.channels; ++c)
+      T::Pixels(pixels + 8 * c * kRow, frame + c * kFrameSide * kFrameSide, 4 * kFrameSide);
     for (int y = 0; y < kSide1; ++y) {
-      for (; ready < 4 * y + 8; ++ready)
-        for (int c = 0; c < w.channels; ++c) {
-          const int row = c * kFrameSide + ready;
-          T::Pixels(pixels + row * kRow, frame + row * kFrameSide);
-        }
+      const int upper = y % 2 * 4, lower = 4 - upper;
+      for (int c = 0; c < w.channels; ++c)
+        T::Pixels(pixels + (8 * c + lower) * kRow,
+                  frame + (c * kFrameSide + 4 * y + 4) * kFrameSide, 4 * kFrameSide);
       for (int x = 0; x < kSide1; x += kAcross) {
         V sum[kAcross][kV16];
         CLEW_UNROLL
@@ -234,26 +265,40 @@ struct Loops {
         }
         const Word* weights = w.w1;
         for (int c = 0; c < w.channels; ++c) {
-          const Word* from = pixels + (c * kFrameSide + 4 * y) * kRow + x * kStep;
-          for (int ky = 0; ky < 8; ++ky, from += kRow, weights += kTaps * 16) {
-            CLEW_UNROLL
-            for (int tap = 0; tap < kTaps; ++tap) {
-              W right[kV16];
+          for (int ky = 0; ky < 8; ++ky, weights += kTaps * 16) {
+            const Word* from =
+                pixels + (8 * c + (ky < 4 ? upper : lower) + ky % 4) * kRow + x * kStep;
+            // Neighbours share half their pixels: each word is loaded once, for a left and a right
+            // tap.
+            for (int tap = 0; tap < kStep; ++tap) {
+              W first[kV16], second[kV16];
               CLEW_UNROLL
-              for (int v = 0; v < kV16; ++v)
-                right[v] = T::LoadW(weights + tap * 16 + v * T::kLanes);
+              for (int v = 0; v < kV16; ++v) {
+                first[v] = T::LoadW(weights + tap * 16 + v * T::kLanes);
+                second[v] = T::LoadW(weights + (tap + kStep) * 16 + v * T::kLanes);
+              }
               CLEW_UNROLL
-              for (int p = 0; p < kAcross; ++p) {
+              for (int p = 0; p <= kAcross; ++p) {
                 const W left = T::Bcst(from + p * kStep + tap);
                 CLEW_UNROLL
-                for (int v = 0; v < kV16; ++v) sum[p][v] = T::Dot(sum[p][v], left, right[v]);
+                for (int v = 0; v < kV16; ++v) {
+                  if (p < kAcross) sum[p][v] = T::Dot(sum[p][v], left, first[v]);
+                  if (p > 0) sum[p - 1][v] = T::Dot(sum[p - 1][v], left, second[v]);
+                }
               }
             }
           }
         }
-        Word* to = act + (y * kSide1 + x) * (16 / kPack);
+        const int at = y * kSide1 + x;
         CLEW_UNROLL
-        for (int p = 0; p < kAcross; ++p) put_relu(to + p * (16 / kPack), sum[p]);
+        for (int p = 0; p < kAcross; ++p) {
+          Word* const to = act + (at + p) * (16 / kPack);
+          put_relu(to, sum[p]);
+          if constexpr (kPack == 2) {
+            if (units != nullptr)
+              T::Merge16(units + (at + p) * 16, to, partner + (at + p) * (16 / kPack));
+          }
+        }
       }
     }
   }
@@ -313,12 +358,20 @@ struct Loops {
                            Word* act2, std::size_t units, Word* const* rows, Word* scratch) {
     Word* const pixels = scratch;
     Word* const own =
-        scratch + w.channels * kFrameSide * kFrameSide;  // k-words of each image's first activation
+        scratch + pixel_scratch(w.channels);  // k-words of each image's first activation
     const int count = kPack == 1 || images[kPack - 1] == nullptr ? 1 : 2;
-    Word* own_act[2] = {kPack == 1 ? act1 : own, own + kArea1 * 16};
-    for (int i = 0; i < count; ++i) {
-      conv1(w, images[i], pixels, own_act[i]);
-      conv2(w, own_act[i], rows[i]);
+    if constexpr (kPack == 1) {
+      conv1(w, images[0], pixels, act1, nullptr, nullptr);
+      conv2(w, act1, rows[0]);
+    } else {
+      Word* const partner = own + kArea1 * 8;
+      if (count == 1) std::fill_n(partner, kArea1 * 8, 0U);
+      // The second image first: the unit-words are made beside the products of the first.
+      for (int i = count - 1; i >= 0; --i) {
+        Word* const act = i == 0 ? own : partner;
+        conv1(w, images[i], pixels, act, partner, i == 0 ? act1 : nullptr);
+        conv2(w, act, rows[i]);
+      }
     }
     if constexpr (kPack == 1) {
       for (int p = 0; p < kArea2; ++p)
@@ -326,8 +379,6 @@ struct Loops {
           std::copy_n(rows[0] + p * 32 + half, 16, act2 + act2_at(p, half, units));
     } else {
       alignas(64) static constexpr Word kZeros[16] = {};
-      for (int p = 0; p < kArea1; ++p)
-        T::Merge16(act1 + p * 16, own_act[0] + p * 8, count == 2 ? own_act[1] + p * 8 : kZeros);
       for (int p = 0; p < kArea2; ++p)
         for (const int half : {0, 16})
           T::Merge16(act2 + act2_at(p, half, units), rows[0] + p * 16 + half / 2,
@@ -442,29 +493,31 @@ struct Loops {
     }
   }
 
-  // A few rows (channel, ky) of the first kernel: R rows of 8 taps, sums over the output rows
-  // y0..y1.
+  // A few rows (channel, ky) of the first kernel: R rows of 8 taps, summed over a band.
   template <int R>
-  static void conv1_weights_rows(const Word* pixels, const Word* dy, int row, int y0, int y1,
-                                 float* dw) {
+  static void conv1_weights_rows(const Word* pixels, const Word* dy, int row, float* dw) {
     for (int v = 0; v < kV16; ++v) {
       float* out = dw + row * 8 * 16 + v * T::kLanes;
       V sum[R * 8];
       CLEW_UNROLL
       for (int i = 0; i < R * 8; ++i) sum[i] = T::LoadF(out + i * 16);
-      for (int y = y0; y < y1; ++y) {
+      for (int y = 0; y < kBand; ++y) {
         const Word* from[R];
         CLEW_UNROLL
         for (int r = 0; r < R; ++r)
-          from[r] = pixels + ((row + r) / 8 * kFrameSide + 4 * y + (row + r) % 8) * kFrameSide;
+          from[r] = pixels + ((row + r) / 8 * kBandRows + 4 * y + (row + r) % 8) * kFrameSide;
         const Word* g = dy + y * kSide1 * 16 + v * T::kLanes;
-        for (int x = 0; x < kSide1; ++x, g += 16) {
-          const W right = T::LoadW(g);
+        // Two outputs at a time: half the pixels of the one are half those of the other.
+        for (int x = 0; x < kSide1; x += 2, g += 32) {
+          const W right[2] = {T::LoadW(g), T::LoadW(g + 16)};
           CLEW_UNROLL
           for (int r = 0; r < R; ++r) {
             CLEW_UNROLL
-            for (int kx = 0; kx < 8; ++kx)
-              sum[r * 8 + kx] = T::Dot(sum[r * 8 + kx], T::Bcst(from[r] + 4 * x + kx), right);
+            for (int i = 0; i < 12; ++i) {
+              const W left = T::Bcst(from[r] + 4 * x + i);
+              if (i < 8) sum[r * 8 + i] = T::Dot(sum[r * 8 + i], left, right[0]);
+              if (i >= 4) sum[r * 8 + i - 4] = T::Dot(sum[r * 8 + i - 4], left, right[1]);
+            }
           }
         }
       }
@@ -473,38 +526,42 @@ struct Loops {
     }
   }
 
-  // dy [400,16] unit-words, masked; adds to dw [C,8,8,16] and db [16]
-  static void conv1_weights(const ConvWeights& w, const std::uint8_t* const* images, const Word* dy,
-                            Word* pixels, float* dw, float* db) {
-    constexpr int kBand = 5,
-                  kRows = T::kWide ? 3 : 1;  // a band of output rows stays in the first-level cache
-    int ready = 0;
+  // dx [400,16] f32 of each image (the second may be null), before the mask by act1; adds to
+  // dw [C,8,8,16] and db [16]. pixels [C,24,84] and dy [100,16]: unit-words of a band.
+  static void conv1_weights(const ConvWeights& w, const std::uint8_t* const* images,
+                            const Word* act1, const float* const* dx, Word* pixels, Word* dy,
+                            float* dw, float* db) {
+    constexpr int kRows = T::kWide ? 3 : 1, kPlaces = kBand * kSide1;
+    alignas(64) static constexpr float kZeros[16] = {};
+    const bool both = kPack == 2 && dx[kPack - 1] != nullptr;
     for (int y = 0; y < kSide1; y += kBand) {
-      for (; ready < 4 * (y + kBand) + 4; ++ready)
-        for (int c = 0; c < w.channels; ++c) {
-          const int row = (c * kFrameSide + ready) * kFrameSide;
-          T::PixelUnits(
-              pixels + row, images[0] + row,
-              kPack == 2 && images[kPack - 1] != nullptr ? images[kPack - 1] + row : nullptr);
-        }
+      for (int c = 0; c < w.channels; ++c) {
+        const int from = (c * kFrameSide + 4 * y) * kFrameSide;
+        T::PixelUnits(pixels + c * kBandRows * kFrameSide, images[0] + from,
+                      both ? images[kPack - 1] + from : nullptr, kBandRows * kFrameSide);
+      }
+      for (int p = 0; p < kPlaces; ++p) {
+        const int at = (y * kSide1 + p) * 16;
+        T::MaskedUnits16(dy + p * 16, dx[0] + at, both ? dx[kPack - 1] + at : kZeros, act1 + at);
+      }
       int row = 0;
       for (; row + kRows <= 8 * w.channels; row += kRows)
-        conv1_weights_rows<kRows>(pixels, dy, row, y, y + kBand, dw);
-      for (; row < 8 * w.channels; ++row) conv1_weights_rows<1>(pixels, dy, row, y, y + kBand, dw);
+        conv1_weights_rows<kRows>(pixels, dy, row, dw);
+      for (; row < 8 * w.channels; ++row) conv1_weights_rows<1>(pixels, dy, row, dw);
+      column_sums(dy, kPlaces, 16, db);
     }
-    column_sums(dy, kArea1, 16, db);
   }
 
   static void conv_backward(const ConvWeights& w, const std::uint8_t* const* images,
                             const Word* act1, const Word* act2, std::size_t units,
                             const float* const* grads, const ConvGradients& sums, Word* scratch) {
-    Word* const pixels = scratch;
-    Word* next = scratch + w.channels * kFrameSide * kFrameSide;
-    float* dx[2];
-    for (float*& d : dx) d = reinterpret_cast<float*>(next), next += kArea1 * 16;
-    Word* const dy1 = next;                // [400,16] unit-words
-    Word* const dy2 = dy1 + kArea1 * 16;   // [81,32] unit-words
-    Word* const wide = dy2 + kArea2 * 32;  // [9,11,32] k-words of one image
+    // [400,16] f32 of the first image, then of the second
+    float* const dx0 = reinterpret_cast<float*>(scratch);
+    float* const dx1 = dx0 + kArea1 * 16;
+    Word* const dy1 = scratch + 2 * kArea1 * 16;         // [100,16] unit-words
+    Word* const dy2 = dy1 + kBand * kSide1 * 16;         // [81,32] unit-words
+    Word* const wide = dy2 + kArea2 * 32;                // [9,11,32] k-words of one image
+    Word* const pixels = wide + kSide2 * kWideRow * 32;  // [C,24,84] unit-words
     const int count = kPack == 1 || grads[kPack - 1] == nullptr ? 1 : 2;
     alignas(64) static constexpr float kZeros[16] = {};
     for (int p = 0; p < kArea2; ++p)
@@ -524,18 +581,16 @@ struct Loops {
             T::Split16(row + (x + 1) * kPixel + half * kPixel / 2,
                        dy2 + (y * kSide2 + x) * 32 + half * 16, i);
       }
-      conv2_input(w, wide, dx[i]);
+      conv2_input(w, wide, i == 0 ? dx0 : dx1);
     }
-    for (int p = 0; p < kArea1; ++p)
-      T::MaskedUnits16(dy1 + p * 16, dx[0] + p * 16, count == 2 ? dx[1] + p * 16 : kZeros,
-                       act1 + p * 16);
-    conv1_weights(w, images, dy1, pixels, sums.w1, sums.b1);
+    const float* const dx[2] = {dx0, count == 2 ? dx1 : nullptr};
+    conv1_weights(w, images, act1, dx, pixels, dy1, sums.w1, sums.b1);
   }
 
   static constexpr Kernels table(const char* target) {
-    return {target,       kPack,        T::kLanes,         T::kMr, kNr,          gemm,
-            pack_a,       pack_a_words, pack_b_transposed, pack_b, pack_a_units, conv_forward,
-            conv_backward};
+    return {target,     kPack,        T::kLanes,    T::kMr,       kNr,
+            gemm<true>, gemm<false>,  pack_a,       pack_a_words, pack_b_transposed,
+            pack_b,     pack_a_units, conv_forward, conv_backward};
   }
 };
 

@@ -59,11 +59,14 @@ struct Kernels {
   std::size_t nr;     // columns of a panel
 
   // c [m,n] = sum over pieces of a b, n a multiple of `lanes`, ldc in floats.
+  // gemm takes tiles of k-words, gemm_units tiles of unit-words.
   void (*gemm)(const GemmPiece* pieces, std::size_t count, std::size_t m, std::size_t n, float* c,
                std::size_t ldc);
-  // x [m,k] f32, rows ld apart -> tiles of k-words: m * ceil(k / pack) words.
+  void (*gemm_units)(const GemmPiece* pieces, std::size_t count, std::size_t m, std::size_t n,
+                     float* c, std::size_t ldc);
+  // x [m,k] f32, rows ld apart -> tiles of k-words: m * tile_words(k) words.
   void (*pack_a)(const float* x, std::size_t ld, std::size_t m, std::size_t k, Word* out);
-  // The same from rows of k-words, k in words.
+  // The same from rows of k words: m times k rounded up to 16.
   void (*pack_a_words)(const Word* x, std::size_t ld, std::size_t m, std::size_t k, Word* out);
   // w [n,k] f32, rows ld apart (columns of b are rows of w) -> panels of k-words: n * ceil(k /
   // pack) words.
@@ -86,10 +89,10 @@ struct Kernels {
                         const Word* act2, std::size_t units, const float* const* grads,
                         const ConvGradients& sums, Word* scratch);
 
-  std::size_t conv_scratch(int channels) const {
-    const auto c = static_cast<std::size_t>(channels);
-    return c * kFrameSide * kFrameSide + 6 * kArea1 * kChannels1;
+  static std::size_t conv_scratch(int channels) {
+    return static_cast<std::size_t>(channels) * 24 * kFrameSide + 4 * kArea1 * kChannels1;
   }
+  std::size_t tile_words(std::size_t numbers) const { return (words(numbers) + 15) / 16 * 16; }
   std::size_t words(std::size_t numbers) const { return (numbers + pack - 1) / pack; }
   std::size_t padded(std::size_t columns) const { return (columns + lanes - 1) / lanes * lanes; }
 };

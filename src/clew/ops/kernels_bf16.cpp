@@ -70,25 +70,21 @@ struct Bf16 {
         to, Join(Narrow(_mm512_maskz_loadu_ps(low, a)), Narrow(_mm512_maskz_loadu_ps(high, b))));
   }
   // The upper half of the f32 of an integer below 256 is its bf16.
-  static __m512i Widen(const std::uint8_t* p, __mmask16 mask) {
-    return _mm512_castps_si512(
-        _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, p))));
+  static __m512i Widen(const std::uint8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));
   }
-  static void Pixels(Word* to, const std::uint8_t* row) {
-    for (int x = 0; x < kFrameSide; x += 16) {
-      const int left = std::min(16, kFrameSide - x);
-      const __mmask16 mask = static_cast<__mmask16>((1U << left) - 1);
-      _mm256_mask_storeu_epi16(to + x / 2, mask,
-                               _mm512_cvtepi32_epi16(_mm512_srli_epi32(Widen(row + x, mask), 16)));
+  static void Pixels(Word* to, const std::uint8_t* from, int count) {
+    for (int x = 0; x < count; x += 16) {
+      const __m256i words = _mm512_cvtepi32_epi16(_mm512_srli_epi32(Widen(from + x), 16));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + x / 2), words);
     }
   }
-  static void PixelUnits(Word* to, const std::uint8_t* a, const std::uint8_t* b) {
-    for (int x = 0; x < kFrameSide; x += 16) {
-      const int left = std::min(16, kFrameSide - x);
-      const __mmask16 mask = static_cast<__mmask16>((1U << left) - 1);
-      __m512i words = _mm512_srli_epi32(Widen(a + x, mask), 16);
-      if (b != nullptr) words = _mm512_or_si512(words, Widen(b + x, mask));
-      _mm512_mask_storeu_epi32(to + x, mask, words);
+  static void PixelUnits(Word* to, const std::uint8_t* a, const std::uint8_t* b, int count) {
+    for (int x = 0; x < count; x += 16) {
+      __m512i words = _mm512_srli_epi32(Widen(a + x), 16);
+      if (b != nullptr) words = _mm512_or_si512(words, Widen(b + x));
+      _mm512_storeu_si512(to + x, words);
     }
   }
 };

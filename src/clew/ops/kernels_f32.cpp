@@ -68,18 +68,15 @@ struct F32 {
       StoreF(hn::IfThenZeroElse(hn::Eq(act, Zero()), LoadF(a + i)), AsFloat(to) + i);
     }
   }
-  static void Pixels(Word* to, const std::uint8_t* row) {
+  static void Pixels(Word* to, const std::uint8_t* from, int count) {
     const hn::Rebind<std::uint8_t, D> bytes;
     const hn::Rebind<std::int32_t, D> ints;
-    int x = 0;
-    for (; x + kLanes <= kFrameSide; x += kLanes)
-      StoreF(hn::ConvertTo(D(), hn::PromoteTo(ints, hn::LoadU(bytes, row + x))), AsFloat(to) + x);
-    for (; x < kFrameSide; ++x) {
-      const float number = static_cast<float>(row[x]);
-      std::memcpy(to + x, &number, sizeof number);
-    }
+    for (int x = 0; x < count; x += kLanes)
+      StoreF(hn::ConvertTo(D(), hn::PromoteTo(ints, hn::LoadU(bytes, from + x))), AsFloat(to) + x);
   }
-  static void PixelUnits(Word* to, const std::uint8_t* a, const std::uint8_t*) { Pixels(to, a); }
+  static void PixelUnits(Word* to, const std::uint8_t* a, const std::uint8_t*, int count) {
+    Pixels(to, a, count);
+  }
 };
 
 #include "clew/ops/kernels-inl.h"

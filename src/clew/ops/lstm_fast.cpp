@@ -90,7 +90,7 @@ LstmOut FastLstm::Tape::forward(torch::TensorList inputs, const torch::Tensor& h
   };
   for (const torch::Tensor& x : inputs) put(x);
   put(h);
-  const Buffer tiles = take_words(workspace, n * k);
+  const Buffer tiles = take_words(workspace, n * kernels.tile_words(columns()));
   kernels.pack_a(floats(rows), columns(), n, columns(), words(tiles));
   const Buffer gates = take_words(workspace, n * 4 * hidden);
   const GemmPiece piece{words(tiles), words(weights), k};
@@ -138,7 +138,7 @@ variable_list FastLstm::Tape::backward(Step& step, const torch::Tensor& dh, cons
   if (std::find(wanted.begin(), wanted.end() - 1, true) == wanted.end() - 1) return grads;
 
   const std::size_t padded = kernels.padded(columns()), k = kernels.words(gates);
-  const Buffer tiles = take_words(workspace, n * k);
+  const Buffer tiles = take_words(workspace, n * kernels.tile_words(gates));
   kernels.pack_a(floats(d_gates), gates, n, gates, words(tiles));
   const Buffer d_rows = take_words(workspace, n * padded);
   const GemmPiece piece{words(tiles), words(weights_back), k};
@@ -166,7 +166,7 @@ variable_list FastLstm::Tape::weight_gradients() {
   for (const auto& step : pending)
     pieces.push_back({words(step->d_units), words(step->x), step->units});
   const Buffer sum = take_words(workspace, gates * padded);
-  kernels.gemm(pieces.data(), pieces.size(), gates, padded, floats(sum), padded);
+  kernels.gemm_units(pieces.data(), pieces.size(), gates, padded, floats(sum), padded);
   const auto rows = static_cast<std::int64_t>(gates);
   torch::Tensor ih = torch::empty({rows, static_cast<std::int64_t>(input)}),
                 hh = torch::empty({rows, static_cast<std::int64_t>(hidden)});
