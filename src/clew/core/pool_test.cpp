@@ -16,7 +16,7 @@ TEST(ThreadPool, CallsEveryWorkerOncePerRun) {
     ThreadPool pool(threads);
     ASSERT_EQ(pool.threads(), threads);
     std::vector<int> calls(static_cast<std::size_t>(threads), 0);
-    for (int run = 1; run <= 200; ++run) {
+    for (int run = 1; run <= 50; ++run) {
       pool.run([&](int worker) { ++calls[static_cast<std::size_t>(worker)]; });
       for (const int count : calls) ASSERT_EQ(count, run);
     }
@@ -37,7 +37,7 @@ TEST(ThreadPool, WakesWorkersThatHaveGoneToSleep) {
 
 TEST(ThreadPool, RethrowsOneFaultAfterAllHaveEndedAndGoesOn) {
   ThreadPool pool(4);
-  for (int run = 0; run < 50; ++run) {
+  for (int run = 0; run < 20; ++run) {
     std::atomic<int> ended = 0;
     try {
       pool.run([&](int worker) {

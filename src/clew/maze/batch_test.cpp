@@ -466,7 +466,7 @@ TEST(Batch, ASnapshotGoesOnAsIfNeverStopped) {
     if (!is_random) made.rules.episode_frames = 200;
     const auto level = share(made);
     Batch batch(level, {.worlds = 3, .render = kTiny});
-    Batch other(level, {.worlds = 2, .threads = 2, .render = kTiny});
+    Batch other(level, {.worlds = 2, .render = kTiny});
     Everything all(3, kTiny), other_all(2, kTiny);
     batch.reset(Key{41}, {});
     other.reset(Key{42}, {});
