@@ -104,8 +104,8 @@ void check_config(const NavigateConfig& config) {
   (void)agent_options(config);
   const auto& train = config.train;
   if (train.worlds < train.workers) {
-    throw UsageError(
-        concat("train.worlds must be at least train.workers (", train.workers, "), got ", train.worlds));
+    throw UsageError(concat("train.worlds must be at least train.workers (", train.workers,
+                            "), got ", train.worlds));
   }
 }
 

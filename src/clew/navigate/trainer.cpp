@@ -302,7 +302,8 @@ Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const ma
                 flat.values),
       pool(config.train.workers) {
   const int count = config.train.workers, worlds = config.train.worlds;
-  CLEW_CHECK(worlds >= count, "train.worlds must be at least train.workers (", count, "), got ", worlds);
+  CLEW_CHECK(worlds >= count, "train.worlds must be at least train.workers (", count, "), got ",
+             worlds);
   at::set_num_threads(1);
   const Key worlds_key = split(key, kKeyWorlds);
   for (int i = 0; i < count; ++i) {
@@ -343,7 +344,8 @@ void Trainer::update() {
     for (std::size_t i = 1; i < self.workers.size(); ++i)
       total.add_(self.workers[i]->flat.gradients);
     const double norm = train::clip_norm(total, self.config.train.clip);
-    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ", std::isnan(norm) ? "nan" : "infinite");
+    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ",
+               std::isnan(norm) ? "nan" : "infinite");
     self.meters.grad_norm.add(norm);
     self.optimizer.step(self.flat.values, total, self.learning_rate());
   } catch (const Error& error) {
