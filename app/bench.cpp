@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 
+#include "bench/navigate_bench.h"
 #include "command.h"
 #include "settings.h"
 
@@ -64,9 +65,18 @@ void define_render(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::render_rows(settings()); });
 }
 
+void define_navigate(CLI::App& command) {
+  auto has_peer = std::make_shared<bool>(false);
+  command.add_flag("--peer", *has_peer, "also run the same job in plain PyTorch");
+  const auto settings = add_settings<bench::NavigateOptions>(command);
+  print_rows_of(command,
+                [has_peer, settings] { return bench::navigate_rows(settings(), *has_peer); });
+}
+
 constexpr Command kBenches[] = {
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},
+    {"navigate", "acting and learning of the navigator, rendering included", define_navigate},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
     {"render", "one frame: every image, sizes, instruction sets", define_render},
 };

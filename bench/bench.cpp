@@ -44,7 +44,8 @@ std::string table_text(const Json& rows) {
   std::vector<std::string> keys;
   for (const auto& row : rows) {
     for (const auto& [key, value] : row.items()) {
-      if (std::ranges::count(keys, key) == 0) keys.push_back(key);
+      // What a number was measured with (an object) is for --json.
+      if (!value.is_structured() && std::ranges::count(keys, key) == 0) keys.push_back(key);
     }
   }
   std::vector<std::vector<std::string>> lines = {keys};

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// `clew bench navigate`: how fast the navigator acts and learns, rendering included, and the same
+// job in plain PyTorch.
+#pragma once
+
+#include <string>
+
+#include "bench/bench.h"
+#include "clew/navigate/agent.h"
+#include "clew/navigate/config.h"
+
+namespace clew::bench {
+
+struct NavigateOptions {
+  double seconds = 10;
+  std::string python;
+  navigate::NavigateConfig config;
+  void fields(Fields& v) {
+    v("seconds", seconds,
+      {.above = 0, .max = 3600, .help = "of training that are timed, in ten chunks"});
+    v("python", python, {.help = "that can import torch, for --peer; empty: looked for"});
+    config.fields(v);
+  }
+};
+
+/// One row: what was trained, "agent_steps_per_second" (median of ten chunks, with "slowest" and
+/// "fastest"), "frames_per_second", "gflops", "peak_gflops" of all workers in the precision used,
+/// "share_of_peak"; with `has_peer` also "peer_agent_steps_per_second" and "times_peer". The peer
+/// runs between two halves of ours, so that a machine that changes its speed changes both. No
+/// python with PyTorch: clew::Error.
+Json navigate_rows(const NavigateOptions& options, bool has_peer);
+
+/// Floating point operations of one step: forward once and backward once, without the gradient of
+/// the image. Products alone; a multiply-add counts as two.
+double operations_of_step(const navigate::AgentOptions& options);
+
+}  // namespace clew::bench

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The scripts of bench/peers/, compiled in by CMake (clew_embed).
+#pragma once
+
+#include <string_view>
+
+namespace clew::bench {
+
+extern const std::string_view kNavPyTorch;
+
+}  // namespace clew::bench
