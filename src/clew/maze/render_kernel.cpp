@@ -526,6 +526,27 @@ void merge_columns(const FrameJob& job, const Columns& columns, int column, cons
   }
 }
 
+// Passes 2 and 3: the planes as they are without solids.
+void draw_background(const FrameJob& job, Direction forward, const Columns& columns,
+                     const Planes& planes) {
+  const View& view = job.view;
+  const auto [least, most] = std::minmax_element(columns.pairs, columns.pairs + view.width);
+  draw_walls(job, columns, *most, planes);
+  Window window;
+  if (*least < view.pairs) {
+    floor_coordinates(job, forward, planes);
+    find_window(job, *least, planes, window);
+  }
+  if (view.width < kLanes8) {
+    merge_columns<false>(job, columns, 0, window, planes);
+  } else {
+    // From right to left, since each writes past the end of its rows into columns that come later.
+    for (int column = (view.width - 1) / kLanes8 * kLanes8; column >= 0; column -= kLanes8) {
+      merge_columns<true>(job, columns, column, window, planes);
+    }
+  }
+}
+
 // depth [H][W] f32, written row by row: the rows' own depth, or the column's where there is wall.
 void draw_depth(const View& view, const Columns& columns, float* HWY_RESTRICT depth) {
   const auto width = static_cast<std::size_t>(view.width);
@@ -545,19 +566,47 @@ void draw_depth(const View& view, const Columns& columns, float* HWY_RESTRICT de
   }
 }
 
+// Writes `width` lanes from `to` on and nothing beyond: there the next world's image may begin, and its
+// thread may be at it. `draw(column)` gives a vector of lanes.
+template <class D, class Draw>
+HWY_INLINE void draw_row(D d, int width, hn::TFromD<D>* HWY_RESTRICT to, const Draw& draw) {
+  const int lanes = static_cast<int>(hn::Lanes(d));
+  for (int column = 0; column + lanes <= width; column += lanes) {
+    hn::StoreU(draw(column), d, to + column);
+  }
+  if (width >= lanes) {
+    hn::StoreU(draw(width - lanes), d, to + width - lanes);
+  } else {
+    alignas(64) hn::TFromD<D> row[hn::MaxLanes(D{})];
+    hn::Store(draw(0), d, row);
+    std::copy_n(row, width, to);
+  }
+}
+
 // Ids of what the rows show: 0 ceiling, 1 floor, 2 wall. Either image may be null.
 void draw_ids(const View& view, const Columns& columns, std::uint8_t* semantic,
               std::uint16_t* instance) {
+  const hn::Rebind<std::uint8_t, decltype(kU16)> half8;
   for (int pair = 0; pair < view.pairs; ++pair) {
-    const std::size_t upper =
-        static_cast<std::size_t>(view.upper_row(pair)) * static_cast<std::size_t>(view.width);
-    const std::size_t lower =
-        static_cast<std::size_t>(view.lower_row(pair)) * static_cast<std::size_t>(view.width);
-    for (std::size_t c = 0; c < static_cast<std::size_t>(view.width); ++c) {
-      const bool is_wall = columns.pairs[c] > pair;
-      const std::uint8_t above = is_wall ? 2 : 0, below = is_wall ? 2 : 1;
-      if (semantic != nullptr) semantic[upper + c] = above, semantic[lower + c] = below;
-      if (instance != nullptr) instance[upper + c] = above, instance[lower + c] = below;
+    for (const bool is_lower : {false, true}) {
+      const int row = is_lower ? view.lower_row(pair) : view.upper_row(pair);
+      const std::size_t start =
+          static_cast<std::size_t>(row) * static_cast<std::size_t>(view.width);
+      const std::uint8_t beyond = is_lower ? 1 : 0;
+      if (semantic != nullptr) {
+        draw_row(kU8, view.width, semantic + start, [&](int column) {
+          const auto is_wall = hn::Gt(hn::LoadU(kU8, columns.pairs + column),
+                                      hn::Set(kU8, static_cast<std::uint8_t>(pair)));
+          return hn::IfThenElse(is_wall, hn::Set(kU8, 2), hn::Set(kU8, beyond));
+        });
+      }
+      if (instance != nullptr) {
+        draw_row(kU16, view.width, instance + start, [&](int column) {
+          const V16 pairs = hn::PromoteTo(kU16, hn::LoadU(half8, columns.pairs + column));
+          const auto is_wall = hn::Gt(pairs, hn::Set(kU16, static_cast<std::uint16_t>(pair)));
+          return hn::IfThenElse(is_wall, hn::Set(kU16, 2), hn::Set(kU16, beyond));
+        });
+      }
     }
   }
 }
@@ -924,18 +973,7 @@ void draw(const FrameJob& job, Scratch& scratch) {
 
   const Direction forward = direction_of(job.camera.heading);
   cast_rays(job, forward, columns);
-  const auto [least, most] = std::minmax_element(columns.pairs, columns.pairs + view.width);
-  draw_walls(job, columns, *most, planes);
-  if (*least < view.pairs) floor_coordinates(job, forward, planes);
-  Window window;
-  if (*least < view.pairs) find_window(job, *least, planes, window);
-  const int last = (view.width - 1) / kLanes8 * kLanes8;
-  if (view.width < kLanes8) {
-    merge_columns<false>(job, columns, 0, window, planes);
-  } else {
-    for (int column = last; column >= 0; column -= kLanes8)
-      merge_columns<true>(job, columns, column, window, planes);
-  }
+  if (job.out.rgb != nullptr) draw_background(job, forward, columns, planes);
   if (job.out.semantic != nullptr || job.out.instance != nullptr) {
     draw_ids(view, columns, job.out.semantic, job.out.instance);
   }
