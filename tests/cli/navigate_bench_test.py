@@ -26,7 +26,9 @@ class BenchNavigate(CliTest):
         self.assertEqual(row["peer_agent_steps_per_second"], 0.5)
         self.assertAlmostEqual(row["times_peer"], row["agent_steps_per_second"] / 0.5)
         python.write_text("#!/bin/sh\n[ \"$1\" = -c ]\n")
-        self.fails("bench", "navigate", *SMALL, f"python={python}", "--peer", code=1, error="the peer ended with an error")
+        result = self.clew("bench", "navigate", *SMALL, f"python={python}", "--peer")
+        self.assertEqual((result.code, result.out), (1, ""), result)
+        self.assertIn("error: the peer ended with an error", result.err.splitlines()[-1])
 
     def test_the_peer_needs_pytorch(self):
         self.fails("bench", "navigate", *SMALL, "python=/bin/false", "--peer", code=1,
