@@ -73,10 +73,16 @@ void define_navigate(CLI::App& command) {
                 [has_peer, settings] { return bench::navigate_rows(settings(), *has_peer); });
 }
 
+void define_ops(CLI::App& command) {
+  const auto settings = add_settings<bench::OpsOptions>(command);
+  print_rows_of(command, [settings] { return bench::ops_rows(settings()); });
+}
+
 constexpr Command kBenches[] = {
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},
     {"navigate", "acting and learning of the navigator, rendering included", define_navigate},
+    {"ops", "the navigator's tensor functions, and LibTorch's beside them", define_ops},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
     {"render", "one frame: every image, sizes, instruction sets", define_render},
 };

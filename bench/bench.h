@@ -78,4 +78,19 @@ struct RenderBenchOptions {
 /// instruction sets.
 Json render_rows(const RenderBenchOptions& options);
 
+struct OpsOptions {
+  double seconds = 0.3;
+  int lanes = 64, steps = 20;
+  void fields(Fields& v) {
+    v("seconds", seconds, {.above = 0, .max = 60, .help = "for each measurement"});
+    v("lanes", lanes, {.min = 1, .max = 1024, .help = "images to a call"});
+    v("steps", steps, {.min = 1, .max = 200, .help = "calls to a rollout"});
+  }
+};
+/// Rows {"what", "precision", "microseconds_per_image", "gflops", "libtorch_microseconds",
+/// "ratio"}: the fast tensor functions of the navigator and the same by LibTorch's operators (its
+/// own bf16 ones beside bf16, but for the rollout, where it computes in fp32), medians, one thread,
+/// in its CPU time.
+Json ops_rows(const OpsOptions& options);
+
 }  // namespace clew::bench

@@ -2,11 +2,15 @@
 #include "clew/ops/encoder.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -56,6 +60,12 @@ Tensor blocks(std::int64_t n) {
   return torch::randint(0, 256, {n, 3, 12, 12}, torch::kUInt8)
       .repeat_interleave(7, 2)
       .repeat_interleave(7, 3);
+}
+
+// Lets only these instruction sets be used; 0: all again.
+void use_targets(std::int64_t targets) {
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 void expect_error(const std::function<void()>& call, const std::string& message) {
@@ -255,6 +265,56 @@ TEST_F(EncoderTest, SameInputsGiveTheSameBytes) {
   }
 }
 
+// Two workers at once, each with its own encoder on the same weights, get what one gets alone.
+TEST_F(EncoderTest, TwoThreadsAtOnceGiveTheSameBytes) {
+  const EncoderWeights w = navigator_weights();
+  const Tensor frames = torch::randint(0, 256, {9, 3, 84, 84}, torch::kUInt8);
+  const auto run = [&](Precision precision) {
+    Encoder encoder(w, {.precision = precision});
+    Tensor loss = torch::zeros({});
+    for (int step = 0; step < 5; ++step) loss = loss + encoder(frames).pow(2).sum();
+    return torch::autograd::grad({loss}, list(w));
+  };
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+    const std::vector<Tensor> alone = run(precision);
+    std::vector<std::vector<Tensor>> together(2);
+    std::vector<std::thread> workers;
+    for (auto& result : together) workers.emplace_back([&] { result = run(precision); });
+    for (std::thread& worker : workers) worker.join();
+    for (const auto& result : together)
+      for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_TRUE(torch::equal(result[i], alone[i]));
+  }
+}
+
+TEST_F(EncoderTest, EveryInstructionSetAgreesWithLibTorch) {
+  const EncoderWeights w = navigator_weights();
+  const Tensor frames = torch::randint(0, 256, {3, 3, 84, 84}, torch::kUInt8);
+  const Tensor wanted = plain(frames, w);
+  const std::vector<Tensor> wanted_grads = torch::autograd::grad({wanted.sum()}, list(w));
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    use_targets(target);
+    const Tensor got = conv_encoder(frames, w);
+    const std::vector<Tensor> got_grads = torch::autograd::grad({got.sum()}, list(w));
+    EXPECT_LT(relative_error(got, wanted), 2e-6) << hwy::TargetName(target);
+    for (std::size_t i = 0; i < got_grads.size(); ++i)
+      EXPECT_LT(relative_error(got_grads[i], wanted_grads[i]), 2e-5)
+          << hwy::TargetName(target) << " weight " << i;
+  }
+  use_targets(0);
+}
+
+TEST_F(EncoderTest, NotANumberStaysNotANumber) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+    const EncoderWeights w = navigator_weights();
+    {
+      const torch::NoGradGuard guard;
+      w.conv1_weight[3][0][0][0] = std::numeric_limits<float>::quiet_NaN();
+    }
+    const Tensor frames = torch::randint(1, 256, {2, 3, 84, 84}, torch::kUInt8);
+    EXPECT_TRUE(torch::isnan(conv_encoder(frames, w, {.precision = precision})).all().item<bool>());
+  }
+}
+
 // A tiny net in double precision, through the fall-back: central differences against the gradient.
 TEST_F(EncoderTest, GradientMatchesFiniteDifferencesInDouble) {
   const auto options = torch::dtype(torch::kFloat64);
@@ -328,6 +388,18 @@ TEST_F(EncoderTest, SaysWhatIsWrong) {
       "fc_weight must have 2304 columns for frames [2, 3, 76, 84], got [256, 2592] (encoder)");
   expect_error([&] { conv_encoder(frames.slice(2, 0, 5), w); },
                "fc_weight must have 0 columns for frames [2, 3, 5, 84], got [256, 2592] (encoder)");
+  if (Encoder(w, {}).fast()) {
+    Tensor features = conv_encoder(frames, w);
+    const Tensor loss = features.pow(2).sum();
+    expect_error(
+        [&] { torch::autograd::grad({loss}, list(w), {}, true, /*create_graph=*/true); },
+        "the fast encoder has no second derivative: backward must not be called with create_graph; "
+        "use f64 weights for that");
+    const Tensor sum = features.sum();
+    features.detach().add_(1);
+    expect_error([&] { torch::autograd::grad({sum}, list(w)); },
+                 "the features must not be changed in place before backward (encoder)");
+  }
   Encoder encoder(w, {});
   {
     const torch::NoGradGuard guard;

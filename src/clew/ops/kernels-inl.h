@@ -163,14 +163,16 @@ struct Loops {
   static void pack_b_transposed(const float* w, std::size_t ld, std::size_t n, std::size_t k,
                                 Word* out) {
     const std::size_t words = (k + kPack - 1) / kPack;
+    const std::size_t padded = (n + T::kLanes - 1) / T::kLanes * T::kLanes;
     alignas(64) Word buffer[16];
-    for (std::size_t col = 0; col < n; col += kNr) {
-      const std::size_t width = panel_width(n, col);
+    for (std::size_t col = 0; col < padded; col += kNr) {
+      const std::size_t width = panel_width(padded, col);
       Word* to = out + col * words;
       for (std::size_t j = 0; j < width; ++j) {
-        const float* from = w + (col + j) * ld;
+        const bool is_real = col + j < n;
+        const float* from = is_real ? w + (col + j) * ld : w;
         for (std::size_t i = 0; i < k; i += 16) {
-          words16(from + i, std::min<std::size_t>(16, k - i), buffer);
+          words16(from + i, is_real ? std::min<std::size_t>(16, k - i) : 0, buffer);
           const std::size_t w0 = i / kPack, some = std::min<std::size_t>(16 / kPack, words - w0);
           for (std::size_t q = 0; q < some; ++q) to[(w0 + q) * width + j] = buffer[q];
         }

@@ -68,8 +68,8 @@ struct Kernels {
   void (*pack_a)(const float* x, std::size_t ld, std::size_t m, std::size_t k, Word* out);
   // The same from rows of k words: m times k rounded up to 16.
   void (*pack_a_words)(const Word* x, std::size_t ld, std::size_t m, std::size_t k, Word* out);
-  // w [n,k] f32, rows ld apart (columns of b are rows of w) -> panels of k-words: n * ceil(k /
-  // pack) words.
+  // w [n,k] f32, rows ld apart (columns of b are rows of w) -> panels of k-words, n rounded up to
+  // `lanes`: that many times ceil(k / pack) words.
   void (*pack_b_transposed)(const float* w, std::size_t ld, std::size_t n, std::size_t k,
                             Word* out);
   // w [k,n] f32 -> panels of k-words, n rounded up to `lanes`: that many times ceil(k / pack)

@@ -2,10 +2,13 @@
 #include "clew/ops/lstm.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -34,6 +37,12 @@ double relative_error(const Tensor& got, const Tensor& wanted) {
 }
 double cosine(const Tensor& a, const Tensor& b) {
   return ((a * b).sum() / (a.norm() * b.norm() + 1e-30)).item<double>();
+}
+
+// Lets only these instruction sets be used; 0: all again.
+void use_targets(std::int64_t targets) {
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 void expect_error(const std::function<void()>& call, const std::string& message) {
@@ -215,6 +224,22 @@ TEST_F(LstmTest, SameInputsGiveTheSameBytes) {
   }
 }
 
+TEST_F(LstmTest, EveryInstructionSetAgreesWithLibTorch) {
+  const Sequence s(5, {20, 3}, 32, 4);
+  const Outcome wanted = plain(s);
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    use_targets(target);
+    const Outcome got = ours(s);
+    for (std::size_t i = 0; i < got.outputs.size(); ++i)
+      EXPECT_LT(relative_error(got.outputs[i], wanted.outputs[i]), 3e-6)
+          << hwy::TargetName(target) << " output " << i;
+    for (std::size_t i = 0; i < got.grads.size(); ++i)
+      EXPECT_LT(relative_error(got.grads[i], wanted.grads[i]), 1e-5)
+          << hwy::TargetName(target) << " gradient " << i;
+  }
+  use_targets(0);
+}
+
 TEST_F(LstmTest, GradientMatchesFiniteDifferencesInDouble) {
   const LstmWeights w = make_weights(3, 4, torch::kFloat64);
   const auto options = torch::dtype(torch::kFloat64);
@@ -277,6 +302,20 @@ TEST_F(LstmTest, SaysWhatIsWrong) {
   expect_error([&] { lstm_step(x[0], h, c, w); }, "inputs must be [N,..], got [3] (lstm)");
   expect_error([&] { lstm_step(x, h, Tensor(), w); },
                "c must be [N,..], got an undefined tensor (lstm)");
+  const LstmWeights wide = make_weights(3, 16);
+  if (Lstm(wide, {}).fast()) {
+    const Tensor zero = torch::zeros({2, 16});
+    const LstmOut out = lstm_step(x, zero, zero, wide);
+    const Tensor loss = out.h.pow(2).sum();
+    expect_error(
+        [&] { torch::autograd::grad({loss}, list(wide), {}, true, /*create_graph=*/true); },
+        "the fast lstm has no second derivative: backward must not be called with create_graph; "
+        "use f64 weights for that");
+    const Tensor sum = out.h.sum();
+    out.c.detach().add_(1);
+    expect_error([&] { torch::autograd::grad({sum}, list(wide)); },
+                 "the cell state returned must not be changed in place before backward (lstm)");
+  }
   Lstm lstm(w, {});
   {
     const torch::NoGradGuard guard;

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// A linear layer with ReLU or without, as one operator with its own gradient. Fast for f32 on an
+// x86 CPU, plain LibTorch for everything else.
+#pragma once
+
+#include <torch/types.h>
+
+#include "clew/ops/precision.h"
+#include "clew/ops/workspace.h"
+
+namespace clew::ops {
+
+struct LinearOptions {
+  bool has_relu = false;
+  Precision precision = Precision::kFp32;  // of the fast kernels
+  Workspace workspace = {};                // share one per worker to keep buffers
+};
+
+/// x [N,I] f, N > 0; weight [O,I] and bias [O] as in torch::nn::Linear -> [N,O] of the same type.
+/// Gradients to all three; from f32 kernels no second derivative.
+torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
+                     const LinearOptions& options = {});
+
+}  // namespace clew::ops
