@@ -253,7 +253,7 @@ void Batch::restore(int world, std::span<const std::byte> snapshot) {
   const bool is_same_maze = target.lane().episode_key() == view.lane.episode_key();
   World& checked = is_same_maze ? target : own.spare;
   checked.prepare(*own.level, view.lane);
-  CLEW_CHECK(checked.accepts(*own.level, view.lane),
+  CLEW_CHECK(checked.accepts(*own.level, view.lane, view.trail.size() / 4),
              "this maze snapshot holds a state that level '", own.level->name, "' cannot be in");
   checked.resume(view.lane, view.trail);
   if (!is_same_maze) std::swap(target, own.spare);

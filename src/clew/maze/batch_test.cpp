@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "clew/core/error.h"
@@ -549,13 +550,13 @@ TEST(Batch, RefusesSnapshotsOfImpossibleStates) {
   const auto level = share(random_level(400));
   Batch batch(level, {.render = kTiny});
   const std::vector<std::byte> before = batch.snapshot(0);
-  const auto refusal = [&](const auto& change) {
+  const auto refusal = [&](const auto& change, std::size_t trail_points = 1) {
     Lane lane;
     std::memcpy(&lane, before.data() + sizeof(SnapshotHeader), sizeof lane);
     change(lane);
     World forged;
     forged.prepare(*level, lane);
-    forged.resume(lane, {});
+    forged.resume(lane, std::vector<std::byte>(4 * trail_points));
     std::vector<std::byte> bytes;
     write_snapshot(forged, level_hash(*level), bytes);
     const std::string error = error_of([&] { batch.restore(0, bytes); });
@@ -575,7 +576,12 @@ TEST(Batch, RefusesSnapshotsOfImpossibleStates) {
   EXPECT_EQ(refusal([&](Lane& lane) { lane.frame = 400; }), wanted);
   EXPECT_EQ(refusal([&](Lane& lane) { lane.frame = -1; }), wanted);
   EXPECT_EQ(refusal([&](Lane& lane) { lane.episode = -1; }), wanted);
+  EXPECT_EQ(refusal([&](Lane& lane) { lane.episode = std::numeric_limits<std::int64_t>::max(); }),
+            wanted);
   EXPECT_EQ(refusal([&](Lane& lane) { lane.respawns = -1; }), wanted);
+  EXPECT_EQ(refusal([&](Lane& lane) { lane.respawns = 1; }), wanted);
+  EXPECT_EQ(refusal([&](Lane& lane) { lane.goals = 1; }), wanted) << "in frame 0";
+  EXPECT_EQ(refusal([&](Lane&) {}, 2), wanted) << "two points of a trail in frame 0";
   EXPECT_EQ(refusal([&](Lane& lane) { lane.last_action = 8; }), wanted);
   EXPECT_EQ(refusal([&](Lane& lane) { lane.episode_reward = nan; }), wanted);
   // And in the episode of another key, whose maze must be drawn first.

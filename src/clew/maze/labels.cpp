@@ -16,7 +16,9 @@ constexpr float kTrailUnits =
 // Both are exact: a difference fits 16 bits, a sum of two squares 31.
 inline std::int32_t distance2(std::int16_t x, std::int16_t y, std::int16_t x0, std::int16_t y0) {
   const auto dx = static_cast<std::int16_t>(x - x0), dy = static_cast<std::int16_t>(y - y0);
-  return dx * dx + dy * dy;
+  // Unsigned, because a forged snapshot may hold positions that no maze has.
+  const auto dx2 = static_cast<std::uint32_t>(dx * dx), dy2 = static_cast<std::uint32_t>(dy * dy);
+  return static_cast<std::int32_t>(dx2 + dy2);
 }
 
 }  // namespace

@@ -141,11 +141,16 @@ void World::prepare(const Level& level, const Lane& lane) {
   if (!is_drawn_ || drawn_ != lane.episode_key()) draw(level, lane.episode_key());
 }
 
-bool World::accepts(const Level& level, const Lane& lane) const {
+bool World::accepts(const Level& level, const Lane& lane, std::size_t trail_points) const {
   const Body& body = lane.body;
   constexpr float top = kTopSpeed * 1.001F;
-  if (lane.episode < 0 || lane.frame < 0 || lane.frame >= level.rules.episode_frames) return false;
-  if (lane.respawns < 0 || lane.goals < 0 || !std::isfinite(lane.episode_reward)) return false;
+  constexpr std::int64_t most_episodes = std::int64_t{1} << 62;
+  if (lane.episode < 0 || lane.episode > most_episodes) return false;
+  if (lane.frame < 0 || lane.frame >= level.rules.episode_frames) return false;
+  // A frame finds one goal at most, and a step of one frame or more leaves one point at most.
+  if (lane.respawns < 0 || lane.respawns > lane.goals || lane.goals > lane.frame) return false;
+  if (trail_points > static_cast<std::size_t>(lane.frame) + 1) return false;
+  if (!std::isfinite(lane.episode_reward)) return false;
   if (lane.last_action < -1 || lane.last_action >= kActions || lane.unused != 0) return false;
   if (!(body.velocity_x * body.velocity_x + body.velocity_y * body.velocity_y <= top * top))
     return false;

@@ -60,9 +60,9 @@ class World {
   Outcome step(const Level& level, Action action, int frames);
   /// Draws the layout of `lane`'s episode, unless it is there already. The lane itself stays.
   void prepare(const Level& level, const Lane& lane);
-  /// Is this a state that a world of this level with the present layout can be in? The trail is not
-  /// looked at.
-  bool accepts(const Level& level, const Lane& lane) const;
+  /// Can a world of this level with the present layout be in this state, with a trail of so many
+  /// points?
+  bool accepts(const Level& level, const Lane& lane, std::size_t trail_points) const;
   /// Goes on from `lane`, whose layout is the present one, and from its trail's bytes.
   void resume(const Lane& lane, std::span<const std::byte> trail);
 
