@@ -928,7 +928,8 @@ class Carver {
   explicit Carver(std::byte* at) : at_(at) {}
   template <class T>
   T* take(std::size_t count) {
-    T* result = reinterpret_cast<T*>(at_ + used_);
+    // Without memory it only counts: an offset to null would be undefined.
+    T* result = at_ == nullptr ? nullptr : reinterpret_cast<T*>(at_ + used_);
     used_ += (count * sizeof(T) + 63) / 64 * 64;
     return result;
   }
