@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The texts of recipes/navigate/*.toml, compiled in by CMake (clew_embed).
+// The files of recipes/, compiled in by CMake (clew_embed).
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace clew::app {
 
-extern const std::string_view kTiny, kStaticSmall, kStaticLarge, kGoalSmall, kGoalLarge,
-    kRandomSmall, kRandomLarge, kIMaze;
+struct RecipeFile {
+  std::string_view name;  // "navigate/tiny"
+  std::string_view text;
+};
+
+/// In the order of their names.
+std::span<const RecipeFile> recipe_files();
 
 }  // namespace clew::app

@@ -12,10 +12,10 @@ namespace clew::app {
 /// "navigate/static_small" and so on, in the order of `clew help train`.
 std::vector<std::string> recipe_names();
 
-/// A recipe by name, or a file whose name ends in .toml. Unknown: UsageError with the nearest name.
+/// A recipe by name, or a file whose name ends in .toml; a level file that it names may stand beside
+/// it. Unknown: UsageError with the nearest name.
 struct Recipe {
-  std::string
-      name;  // of the folder under runs/: the recipe's, or that of the file without its ending
+  std::string name;  // of the folder under runs/: the recipe's, or the file's without its ending
   ConfigTree tree;
 };
 Recipe find_recipe(const std::string& name_or_file);
