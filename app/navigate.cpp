@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "navigate.h"
 
-#include <malloc.h>
-
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -12,6 +10,7 @@
 
 #include "build_info.h"
 #include "clew/core/error.h"
+#include "clew/core/memory.h"
 #include "clew/maze/level_text.h"
 #include "clew/maze/render.h"
 #include "progress.h"
@@ -48,13 +47,6 @@ std::string line_of(const navigate::Progress& progress, std::int64_t total) {
   return line;
 }
 
-/// Rollouts free and take the same large blocks again; without this glibc gives them back to the
-/// kernel each time.
-void keep_freed_memory() {
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, -1);
-}
-
 }  // namespace
 
 std::string about_this_program() {
@@ -80,8 +72,8 @@ navigate::RunEnd train_with_progress(const std::filesystem::path& run, bool is_r
     last.seconds_left = seconds_left;
     line.show(line_of(last, total), false);
   };
-  callbacks.should_stop = was_interrupted;
-  watch_interrupts();
+  const InterruptWatch watch;
+  callbacks.should_stop = [&watch] { return watch.was_interrupted(); };
   const auto end = navigate::train_run(run, is_resumed, callbacks);
   line.end();
   return end;

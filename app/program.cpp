@@ -54,6 +54,8 @@ int run_program(std::span<const Command> commands, int argc, char** argv) {
   // A reader that has seen enough (clew help | head) ends the program quietly, also where the
   // parent ignores SIGPIPE.
   std::signal(SIGPIPE, SIG_DFL);
+  // A file that grows past the limit the user set (ulimit -f) is an error, not a sudden end.
+  std::signal(SIGXFSZ, SIG_IGN);
   bool is_verbose = false;
   try {
     CLI::App root("Clew: learn to find the way through 3-D mazes by sight", "clew");

@@ -68,7 +68,7 @@ std::string count_text(double count) {
   return text;
 }
 
-void watch_interrupts() {
+InterruptWatch::InterruptWatch() {
   interrupts = 0;
   const auto handler = [](int) {
     if (interrupts.fetch_add(1) > 0) _exit(130);
@@ -77,6 +77,11 @@ void watch_interrupts() {
   std::signal(SIGTERM, handler);
 }
 
-bool was_interrupted() { return interrupts.load() > 0; }
+InterruptWatch::~InterruptWatch() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+bool InterruptWatch::was_interrupted() const { return interrupts.load() > 0; }
 
 }  // namespace clew::app

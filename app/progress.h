@@ -34,9 +34,17 @@ std::string duration_text(double seconds);
 /// "950", "12.3 k", "4.56 M".
 std::string count_text(double count);
 
-/// Ctrl-C: the first asks for a clean stop (true from then on), the second ends the program at
+/// While it lives, Ctrl-C (or SIGTERM) only asks for a clean stop; the second ends the program at
 /// once.
-void watch_interrupts();
-bool was_interrupted();
+class InterruptWatch {
+ public:
+  InterruptWatch();
+  ~InterruptWatch();
+  InterruptWatch(const InterruptWatch&) = delete;
+  InterruptWatch& operator=(const InterruptWatch&) = delete;
+
+  /// True from the first Ctrl-C on.
+  bool was_interrupted() const;
+};
 
 }  // namespace clew::app

@@ -14,6 +14,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
+#include "clew/core/memory.h"
 #include "clew/maze/level_text.h"
 #include "clew/navigate/trainer.h"
 #include "clew/ops/precision.h"
@@ -130,6 +131,7 @@ double operations_of_step(const navigate::AgentOptions& options) {
 }
 
 Json navigate_rows(const NavigateOptions& options, bool has_peer) {
+  keep_freed_memory();  // as clew train does
   constexpr int kChunks = 10, kWarmUp = 5;
   const auto& config = options.config;
   const std::string python = has_peer ? find_python(options.python) : "";
