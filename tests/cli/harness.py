@@ -43,10 +43,11 @@ class CliTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def clew(self, *words, timeout=60, env=None, stdin=None):
+    def clew(self, *words, timeout=60, env=None, stdin=None, preexec_fn=None):
         """Runs the program and gives its exit code, stdout and stderr, whatever they are."""
         return Result(subprocess.run([PROGRAM, *map(str, words)], cwd=self.folder, capture_output=True, text=True,
-                                     timeout=timeout, input=stdin, env={**os.environ, **(env or {})}))
+                                     timeout=timeout, input=stdin, env={**os.environ, **(env or {})},
+                                     preexec_fn=preexec_fn))
 
     def out(self, *words, **options):
         """stdout of a run that must end with 0 and say nothing that looks like an error."""

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/navigate/run.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <ctime>
@@ -26,6 +31,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kConfigMax = 1 << 20, kCheckpointMax = std::uint64_t{1} << 34;
 constexpr std::size_t kCheckpointsKept = 2;
+constexpr const char* kLevelFile = "level.toml";
 
 std::string utc_now(const char* format) {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -88,9 +94,47 @@ std::vector<train::Metric> metrics_of(const Progress& progress) {
           {"lr", stats.lr}};
 }
 
-void note(const fs::path& run, const std::string& line) {
+void write_log(const fs::path& run, const std::string& line) {
   std::ofstream(run / "log.txt", std::ios::app) << utc_now("%Y-%m-%dT%H:%M:%SZ ") << line << '\n';
+}
+
+void note(const fs::path& run, const std::string& line) {
+  write_log(run, line);
   log(LogLevel::kInfo, line);
+}
+
+bool is_builtin_level(const std::string& name) {
+  const auto names = maze::builtin_level_names();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Held while a run is trained. The system lets go of it when the process ends, however it ends.
+class RunLock {
+ public:
+  explicit RunLock(const fs::path& run)
+      : file_(::open((run / "config.toml").c_str(), O_RDONLY | O_CLOEXEC)) {
+    const bool is_taken =
+        file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (is_taken) ::close(file_);
+    CLEW_CHECK(!is_taken, "another process is training in ", run.string());
+  }
+  ~RunLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int file_;  // -1 where the file cannot be opened; what follows says so better
+};
+
+/// What a killed writer left half-written.
+void remove_parts(const fs::path& run) {
+  std::error_code error;
+  for (const auto& item : fs::directory_iterator(run / "checkpoints", error)) {
+    std::error_code ignored;
+    if (item.path().extension() == ".part") fs::remove(item.path(), ignored);
+  }
 }
 
 std::span<const std::byte> as_bytes(const std::string& text) {
@@ -121,13 +165,18 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Navig
     run = parent / concat(name, "_", copy);
   }
   make_folders(run / "checkpoints");
+  NavigateConfig written = config;
+  if (!is_builtin_level(config.level)) {
+    write_file_atomic(run / kLevelFile, read_file(config.level, kConfigMax));
+    written.level = kLevelFile;
+  }
   std::string text;
   for (std::size_t begin = 0; begin < about.size();) {
     const auto end = std::min(about.find('\n', begin), about.size());
     text += "# " + about.substr(begin, end - begin) + "\n";
     begin = end + 1;
   }
-  write_file_atomic(run / "config.toml", text + dump_toml(config));
+  write_file_atomic(run / "config.toml", text + dump_toml(written));
   return run;
 }
 
@@ -137,6 +186,9 @@ NavigateConfig read_run(const fs::path& run) {
              " is not a run folder: it has no config.toml");
   NavigateConfig config;
   load(config, parse_toml(read_file(path, kConfigMax), path.string()));
+  // The path of a level in a config file is one from the file's own folder.
+  if (!is_builtin_level(config.level) && fs::exists(run / config.level))
+    config.level = (run / config.level).string();
   return config;
 }
 
@@ -159,17 +211,19 @@ Checkpoint newest_checkpoint(const fs::path& run) {
 
 RunEnd train_run(const fs::path& run, bool is_resumed, const RunCallbacks& callbacks) {
   const NavigateConfig config = read_run(run);
+  const RunLock lock(run);
   const auto level = std::make_shared<const maze::Level>(maze::load_level(config.level));
   Trainer trainer(config, level);
   double seconds_before = 0;
   std::optional<std::int64_t> resumed_at;
-  if (is_resumed) {
+  remove_parts(run);
+  const bool has_checkpoint = !checkpoint_files(run).empty();
+  CLEW_CHECK(is_resumed || !has_checkpoint, run.string(),
+             " already has checkpoints; add --resume to go on from them");
+  if (has_checkpoint) {
     const auto checkpoint = newest_checkpoint(run);
     trainer.restore(as_bytes(checkpoint.bytes), checkpoint.path.string());
     resumed_at = trainer.steps();
-  } else {
-    CLEW_CHECK(checkpoint_files(run).empty(), run.string(),
-               " already has checkpoints; add --resume to go on from them");
   }
   train::MetricsWriter metrics(run / "metrics.jsonl", trainer.steps());
   if (is_resumed) {
@@ -206,8 +260,8 @@ RunEnd train_run(const fs::path& run, bool is_resumed, const RunCallbacks& callb
     saved_at = Clock::now();
   };
 
-  // The first checkpoint is that of step 0, so that a run can be resumed from its first moment on.
-  if (!is_resumed) save_now();
+  if (!has_checkpoint)
+    save_now();  // that of step 0: a disk that is full or read-only shows at once
   RunEnd end = RunEnd::kFinished;
   bool is_saved = true;
   while (!trainer.is_finished()) {
@@ -215,7 +269,7 @@ RunEnd train_run(const fs::path& run, bool is_resumed, const RunCallbacks& callb
     try {
       trainer.update();
     } catch (const Error& error) {
-      note(run, error.what());
+      write_log(run, error.what());
       throw;
     }
     is_saved = false;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A training run on disk: the folder of one run, the loop that fills it, stopping and resuming.
 //
-//   RUN/config.toml            the resolved recipe; `clew train --config RUN/config.toml` repeats
-//   the run RUN/metrics.jsonl          a line every train.log_steps (train/metrics.h)
+//   RUN/config.toml            the resolved recipe; `clew train --config RUN/config.toml` repeats the run
+//   RUN/level.toml             the level, where it is not a built-in one
+//   RUN/metrics.jsonl          a line every train.log_steps (train/metrics.h)
 //   RUN/events.out.tfevents.*  the same for TensorBoard
-//   RUN/checkpoints/           step_<agent steps>.safetensors, the last two and the last one of the
-//   run RUN/log.txt                what happened when, for people RUN/eval.json trace.json written
-//   by `clew eval`;  RUN/report.html by `clew report`
+//   RUN/checkpoints/           step_<agent steps>.safetensors, the last two
+//   RUN/log.txt                what happened when, for people
+//   RUN/eval.json trace.json   written by `clew eval`;  RUN/report.html by `clew report`
 #pragma once
 
 #include <cstdint>
@@ -24,10 +25,11 @@ namespace clew::navigate {
 void check_config(const NavigateConfig& config);
 
 /// Makes root/recipe/<UTC time>/ with config.toml in it and returns its path. `about` is written
-/// above the config as comment lines (version, revision, machine).
+/// above the config as comment lines (version, revision, machine). A level file is copied into the
+/// folder, so that the run needs nothing else.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const NavigateConfig& config, const std::string& about);
-/// The config of a run folder; clew::Error when it is not one.
+/// The config of a run folder, a level file's path made one inside it; clew::Error when it is not one.
 NavigateConfig read_run(const std::filesystem::path& run);
 
 /// The newest checkpoint that reads without error, its bytes and path; clew::Error naming the
@@ -53,8 +55,9 @@ struct RunCallbacks {
 enum class RunEnd : std::uint8_t { kFinished, kStopped };
 
 /// Trains until train.steps or until told to stop; the last thing written is a checkpoint. With
-/// `is_resumed`, goes on from the newest checkpoint, and ends with the same bytes as a run that was
-/// never stopped.
+/// `is_resumed`, goes on from the newest checkpoint, or from the start where the run was killed
+/// before its first one, and ends with the same bytes as a run that was never stopped. A folder that
+/// another process trains in: clew::Error.
 RunEnd train_run(const std::filesystem::path& run, bool is_resumed, const RunCallbacks& callbacks);
 
 }  // namespace clew::navigate
