@@ -22,7 +22,7 @@ struct TrainOptions {
   double discount = 0.99;
   double lambda = 1;
   double reward_scale = 0.3;
-  double entropy = 0.01, value = 0.5, depth1 = 0.3, depth2 = 0.3, loop = 0.3;
+  double entropy = 0.01, entropy_end = 0.001, value = 0.5, depth1 = 0.3, depth2 = 0.3, loop = 0.3;
   std::string precision = "auto";
   std::int64_t log_steps = 50'000;
   double checkpoint_seconds = 60;
@@ -53,7 +53,10 @@ struct TrainOptions {
     v("lambda", lambda, {.min = 0, .max = 1, .help = "V-trace lambda"});
     v("reward_scale", reward_scale,
       {.min = 0, .max = 1000, .help = "factor on rewards before learning"});
-    v("entropy", entropy, {.min = 0, .max = 10, .help = "weight of the policy's entropy"});
+    v("entropy", entropy,
+      {.min = 0, .max = 10, .help = "weight of the policy's entropy at the start"});
+    v("entropy_end", entropy_end,
+      {.min = 0, .max = 10, .help = "weight at the end; linear in between"});
     v("value", value, {.min = 0, .max = 10, .help = "weight of the value loss"});
     v("depth1", depth1,
       {.min = 0, .max = 1000, .help = "weight of the encoder's depth loss (+d1)"});

@@ -61,7 +61,7 @@ struct Worker {
          int count, Agent network, nn::FlatParameters parameters);
 
   void rollout(Key actions_key, std::int64_t first_step);
-  void learn(double share, bool measure_accuracy);
+  void learn(double share, double entropy_weight, bool measure_accuracy);
   maze::StepBuffers buffers(std::int64_t row) const;
   Observation observe(std::int64_t row) const;
 
@@ -178,7 +178,7 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
   state = {detach(now.h1), detach(now.c1), detach(now.h2), detach(now.c2)};
 }
 
-void Worker::learn(double share, bool measure_accuracy) {
+void Worker::learn(double share, double entropy_weight, bool measure_accuracy) {
   const auto& options = config->train;
   LossInput input;
   input.logits = torch::stack(logits);
@@ -196,7 +196,7 @@ void Worker::learn(double share, bool measure_accuracy) {
       depth_class.slice(0, 0, unroll).reshape({-1, kDepthPositions}).to(torch::kInt64);
   input.is_loop = is_loop.slice(0, 0, unroll).reshape({-1}).to(torch::kFloat32);
   const auto losses = compute_losses(input, {.value = options.value,
-                                             .entropy = options.entropy,
+                                             .entropy = entropy_weight,
                                              .depth1 = options.depth1,
                                              .depth2 = options.depth2,
                                              .loop = options.loop});
@@ -272,11 +272,12 @@ AgentOptions agent_options(const NavigateConfig& config) {
 struct Trainer::Impl {
   Impl(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level);
 
-  double learning_rate() const {
-    const auto& train = config.train;
-    const double progress = static_cast<double>(steps) / static_cast<double>(train.steps);
-    return train.lr + (train.lr_end - train.lr) * std::min(1.0, progress);
+  /// From `start` to `end` in proportion to the steps done.
+  double scheduled(double start, double end) const {
+    const double progress = static_cast<double>(steps) / static_cast<double>(config.train.steps);
+    return start + (end - start) * std::min(1.0, progress);
   }
+  double learning_rate() const { return scheduled(config.train.lr, config.train.lr_end); }
 
   NavigateConfig config;
   Key key;
@@ -332,12 +333,15 @@ void Trainer::update() {
   const Key actions_key = split(self.key, kKeyActions);
   const std::int64_t first_step = self.updates * self.config.train.unroll;
   const bool measure = self.updates % kAccuracyEvery == 0;
+  const double entropy_weight =
+      self.scheduled(self.config.train.entropy, self.config.train.entropy_end);
   try {
     self.pool.run([&](int i) {
       at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
       auto& worker = *self.workers[static_cast<std::size_t>(i)];
       worker.rollout(actions_key, first_step);
-      worker.learn(static_cast<double>(worker.worlds) / self.config.train.worlds, measure);
+      worker.learn(static_cast<double>(worker.worlds) / self.config.train.worlds, entropy_weight,
+                   measure);
     });
     const torch::NoGradGuard no_grad;
     const auto& total = self.workers[0]->flat.gradients;
