@@ -12,6 +12,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/pool.h"
+#include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/maze/batch.h"
 #include "clew/navigate/players.h"
@@ -270,27 +271,6 @@ const char* thing_name(maze::ThingKind kind) {
   return kThingNames[static_cast<int>(kind)];
 }
 
-/// Frames [steps,3,H,W] as one picture of tiles, 20 a row, every pixel as it was seen.
-image::Image tile_frames(const EpisodeTrace& trace, int size) {
-  constexpr int kPerRow = 20;
-  const auto steps = static_cast<int>(trace.x.size());
-  image::Image sheet{.width = kPerRow * size, .height = (steps + kPerRow - 1) / kPerRow * size};
-  sheet.pixels.resize(static_cast<std::size_t>(sheet.width) *
-                      static_cast<std::size_t>(sheet.height) * 3);
-  const auto* from = trace.frames.data();
-  for (int step = 0; step < steps; ++step) {
-    for (int channel = 0; channel < 3; ++channel) {
-      for (int y = 0; y < size; ++y, from += size) {
-        const int left = step % kPerRow * size, top = step / kPerRow * size;
-        auto* to = sheet.pixels.data() +
-                   (static_cast<std::size_t>(top + y) * sheet.width + left) * 3 + channel;
-        for (int x = 0; x < size; ++x) to[x * 3] = from[x];
-      }
-    }
-  }
-  return sheet;
-}
-
 nlohmann::json grid_json(const maze::Grid& grid) {
   return {{"width", grid.width}, {"height", grid.height}, {"walls", grid.walls}};
 }
@@ -382,7 +362,10 @@ void write_evaluation(const std::filesystem::path& run, const NavigateConfig& co
   for (std::size_t i = 0; i < evaluation.traces.size(); ++i) {
     const auto& trace = evaluation.traces[i];
     const auto name = concat("frames_", i, ".png");
-    image::write(run / name, tile_frames(trace, config.size));
+    image::write(run / name,
+                 image::contact_sheet(
+                     trace.frames,
+                     {.width = config.size, .height = config.size, .columns = 20, .planar = true}));
     auto things = nlohmann::json::array();
     for (const auto& thing : trace.things) {
       things.push_back(
