@@ -6,11 +6,13 @@
 // keep C++ objects and must know which gradients are asked for.
 #pragma once
 
+#include <c10/util/intrusive_ptr.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/types.h>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,10 +22,17 @@
 
 namespace clew::ops {
 
+/// A graph node in the pointer that this LibTorch keeps nodes in: std::shared_ptr with a deleter of
+/// its own (seen in 1.13 and 2.9), or c10::intrusive_ptr (seen in 2.13).
 template <class NodeType, class... Args>
-std::shared_ptr<NodeType> make_node(Args&&... args) {
-  return std::shared_ptr<NodeType>(new NodeType(std::forward<Args>(args)...),
-                                   torch::autograd::deleteNode);
+auto make_node(Args&&... args) {
+  if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, NodeType>) {
+    return c10::make_intrusive<NodeType>(std::forward<Args>(args)...);
+  } else {
+    // Found by argument only when this branch is compiled: 2.13 has no such function.
+    return std::shared_ptr<NodeType>(new NodeType(std::forward<Args>(args)...),
+                                     [](auto* node) { deleteNode(node); });
+  }
 }
 
 inline float* floats(const Buffer& buffer) { return reinterpret_cast<float*>(buffer.get()); }
