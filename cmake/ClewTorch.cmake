@@ -5,9 +5,10 @@
 set(CLEW_LIBTORCH "" CACHE PATH "folder of an unpacked LibTorch, or 'torch' of a wheel; empty: find_package(Torch)")
 
 if(CLEW_LIBTORCH)
-  set(names torch torch_cpu c10)
+  # libtorch.so of a CUDA wheel would pull in all of CUDA, so a build for the CPU does without it.
+  set(names torch_cpu c10)
   if(CLEW_CUDA STREQUAL "ON")
-    list(APPEND names torch_cuda c10_cuda)
+    list(APPEND names torch torch_cuda c10_cuda)
   endif()
   set(TORCH_LIBRARIES)
   foreach(name IN LISTS names)
