@@ -4,14 +4,13 @@
 // A level file is TOML with the keys name, description, look_seed, reading, map, and the tables
 // [rules] and [generator] of level.h; it has either a map or a [generator]. The letters of a map:
 //   *  wall          P  spawn        G  goal      space  floor
-//   A  apple         S  strawberry   L  lemon     F  fungus      O  solid      H I  doors, read as
-//   floor
+//   A  apple         S  strawberry   L  lemon     F  fungus      O  solid
+//   H I  doors, read as floor
 // Rows must be equally long and the border must be '*'.
-//   reading = "cells"       every character is a cell, '*' a solid one; 3..255 characters wide and
-//   high reading = "thin_walls"  characters in odd rows and odd columns (counted from 0) are cells,
-//   those in one odd and
-//                           one even are walls or openings between them, those in two even ones
-//                           posts without meaning; 3..511 characters, an odd number
+//   reading = "cells"       every character is a cell, '*' a solid one; 3..255 characters wide and high
+//   reading = "thin_walls"  characters in odd rows and odd columns (counted from 0) are cells, those in
+//                           one odd and one even are walls or openings between them, those in two even
+//                           ones posts without meaning; 3..511 characters, an odd number
 #pragma once
 
 #include <cstddef>

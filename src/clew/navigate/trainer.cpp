@@ -43,8 +43,8 @@ struct Meters {
       depth1_accuracy, depth2_accuracy, loop_accuracy, grad_norm;
 
   static constexpr int kCount = 12;
-  void add(const Meters& other) {
-    for (int i = 0; i < kCount; ++i) at(i).add(const_cast<Meters&>(other).at(i));
+  void add(Meters other) {
+    for (int i = 0; i < kCount; ++i) at(i).add(other.at(i));
   }
   Mean& at(int i) {
     Mean* const all[kCount] = {&score,           &goals,           &loss_policy,   &loss_value,

@@ -2,10 +2,12 @@
 // The kernels' loops, written once for f32 and bf16 over a small set of vector operations T.
 // Included inside the namespace and under the target attributes of kernels_f32.cpp (for each
 // Highway target) and kernels_bf16.cpp; it includes nothing and has no guard. T gives:
-//   kPack, kLanes, kMr (rows of a tile), kWide (32 vector registers)    V: f32 sums    W: words
-//   Zero LoadF StoreF Add Relu    LoadW Bcst Dot(sum, W, W)
-//   Put16: 16 f32 -> k-words      Merge16, Split16: k-words <-> unit-words      Units16: f32 ->
-//   unit-words Pixels, PixelUnits: u8 (16 n of them) -> k-words, unit-words OnesWord
+//   kPack, kLanes, kMr (rows of a tile), kWide (32 vector registers)
+//   V: f32 sums                        W: words
+//   Zero LoadF StoreF Add Relu         LoadW Bcst Dot(sum, W, W)    OnesWord
+//   Put16: 16 f32 -> k-words           Units16: f32 -> unit-words
+//   Merge16, Split16: k-words <-> unit-words
+//   Pixels, PixelUnits: u8 (16 n of them) -> k-words, unit-words
 
 #define CLEW_UNROLL _Pragma("GCC unroll 32")
 
@@ -19,7 +21,6 @@ struct Loops {
   static constexpr int kPack = T::kPack;
 
   // ---- matrix product
-  // -------------------------------------------------------------------------------------------
 
   // A tile holds its rows either a word of every row, then the next word (unit-words are packed
   // so), or 16 words of every row, then the next 16 (k-words: packed without a transposition).
@@ -236,7 +237,6 @@ struct Loops {
   }
 
   // ---- convolutions, forward
-  // ------------------------------------------------------------------------------------
 
   static constexpr int kRow = kFrameSide / kPack;  // words of a row of pixels
   static constexpr int kBand =
@@ -389,7 +389,6 @@ struct Loops {
   }
 
   // ---- convolutions, backward
-  // -----------------------------------------------------------------------------------
 
   // Asks for the same words of the next unit, which come from memory: the second activation's lie
   // too far apart for the CPU to guess. May point past the last unit; nothing is read.
