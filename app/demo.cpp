@@ -42,18 +42,23 @@ void summarise(const navigate::NavigateConfig& config, const navigate::Evaluatio
     std::snprintf(latency, sizeof latency, "first after %.1f s, then every %.1f s",
                   *agent.latency_first_s, *agent.latency_later_s);
   }
+  char ratio[40] = "";
+  if (random.score_mean > 0) {
+    std::snprintf(ratio, sizeof ratio, "%.1f times random and ",
+                  agent.score_mean / random.score_mean);
+  }
   char text[1000];
   std::snprintf(text, sizeof text,
                 "An agent (%s) learned the maze '%s' from pixels in %s steps of play.\n"
                 "It scores %.1f in an episode; a player who moves at random scores %.1f, one who "
                 "has the map %.1f.\n"
-                "That is %.1f times random and %.0f %% of the shortest path.\n"
+                "That is %s%.0f %% of the shortest path.\n"
                 "It finds the goal %.1f times an episode, %s.\n"
                 "Curves, maps and what it sees: %s\n",
                 config.agent.c_str(), config.level.c_str(),
                 count_text(static_cast<double>(config.train.steps)).c_str(), agent.score_mean,
-                random.score_mean, best.score_mean, agent.score_mean / random.score_mean,
-                100 * agent.score_mean / best.score_mean, agent.goals_mean, latency, page.c_str());
+                random.score_mean, best.score_mean, ratio, 100 * agent.score_mean / best.score_mean,
+                agent.goals_mean, latency, page.c_str());
   std::cout << text;
 }
 
