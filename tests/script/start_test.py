@@ -12,14 +12,14 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-REAL_TOOLS = ["bash", "env", "dirname", "basename", "readlink", "cat", "sed", "awk", "grep", "head", "tail", "tee", "cut",
+REAL_TOOLS = ["bash", "sh", "env", "dirname", "basename", "readlink", "cat", "sed", "awk", "grep", "head", "tail", "tee", "cut",
               "mkdir", "sleep", "flock", "nproc", "chmod", "cp", "rm", "touch"]
 STUBS = {
     # Every package is installed unless a file `missing` names it.
     "dpkg-query": 'shift 2\nfor p in "$@"; do grep -qx "$p" "$STATE/missing" 2>/dev/null || echo "$p installed"; done',
     "id": "echo ${STUB_UID:-0}",
     "apt-get": 'echo "$@" >>"$STATE/apt"\n[ -z "${STUB_APT_FAILS:-}" ] || { echo "$STUB_APT_FAILS"; exit 100; }\n'
-               'case "$*" in *install*) echo pmstatus:x:50.0:Unpacking x; echo pmstatus:x:100:Installed x; '
+               'case "$*" in *Status-Fd=3*) echo pmstatus:x:50.0:Unpacking x >&3; echo pmstatus:x:100:Installed x >&3; '
                'rm -f "$STATE/missing";; esac',
     "sudo": 'echo "$@" >>"$STATE/sudo"\n[ "$1" = -v ] && exit 0\nexec "$@"',
     "c++": "",
