@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// The door of the sampler: checks, the graph node, and who does which part of the work. The numbers
+// come from sampler_rows.h.
+#include "clew/ops/sampler.h"
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "clew/core/error.h"
+#include "clew/ops/sampler_rows.h"
+#include "clew/ops/tape.h"
+
+namespace clew::ops {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::variable_list;
+
+const char* name_of(bool is_affine) { return is_affine ? "affine_sample" : "grid_sample"; }
+
+// One task of a parallel loop should be at least this many numbers.
+std::int64_t grain(std::int64_t numbers_each) {
+  return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, numbers_each));
+}
+
+template <class T, class Kernel>
+void run_forward(const SampleJob<T>& job) {
+  at::parallel_for(0, job.batch * job.out_h, grain(job.channels * job.out_w),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     SampleRows<T, Kernel> rows(job);
+                     for (std::int64_t r = begin; r < end; ++r)
+                       rows.forward(r / job.out_h, r % job.out_h);
+                   });
+}
+
+// A pixel's gradient is summed by one thread, row after row, and a row's places channel after
+// channel, so that the bits do not depend on how images, channels or rows are handed out.
+template <class T, class Kernel>
+void run_backward(const SampleJob<T>& job) {
+  const bool has_input = job.d_input != nullptr, has_theta = job.d_theta != nullptr,
+             has_places = has_theta || job.d_grid != nullptr;
+  const std::int64_t area = job.in_h * job.in_w;
+  const auto clear = [&](std::int64_t plane, std::int64_t count) {
+    if (has_input) std::fill_n(job.d_input + plane * area, count * area, T{0});
+  };
+  if (job.batch >= at::get_num_threads()) {
+    at::parallel_for(0, job.batch, 1, [&](std::int64_t begin, std::int64_t end) {
+      SampleRows<T, Kernel> rows(job);
+      std::vector<RowSums> sums(has_theta ? job.out_h : 0);
+      for (std::int64_t b = begin; b < end; ++b) {
+        clear(b * job.channels, job.channels);
+        for (std::int64_t i = 0; i < job.out_h; ++i)
+          rows.backward(b, i, 0, job.channels, has_input, has_places,
+                        has_theta ? &sums[i] : nullptr);
+        if (has_theta) finish_theta(job, b, sums.data());
+      }
+    });
+    return;
+  }
+  if (has_input) {
+    at::parallel_for(0, job.batch * job.channels, 1, [&](std::int64_t begin, std::int64_t end) {
+      SampleRows<T, Kernel> rows(job);
+      for (std::int64_t plane = begin; plane < end; ++plane) {
+        const std::int64_t b = plane / job.channels, c = plane % job.channels;
+        clear(plane, 1);
+        for (std::int64_t i = 0; i < job.out_h; ++i)
+          rows.backward(b, i, c, c + 1, true, false, nullptr);
+      }
+    });
+  }
+  if (has_places) {
+    std::vector<RowSums> sums(has_theta ? job.batch * job.out_h : 0);
+    at::parallel_for(0, job.batch * job.out_h, grain(job.channels * job.out_w),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       SampleRows<T, Kernel> rows(job);
+                       for (std::int64_t r = begin; r < end; ++r)
+                         rows.backward(r / job.out_h, r % job.out_h, 0, job.channels, false, true,
+                                       has_theta ? &sums[r] : nullptr);
+                     });
+    for (std::int64_t b = 0; has_theta && b < job.batch; ++b)
+      finish_theta(job, b, &sums[b * job.out_h]);
+  }
+}
+
+template <class T>
+void run(const SampleJob<T>& job) {
+  const auto with = [&]<class Kernel>(Kernel) {
+    job.output != nullptr ? run_forward<T, Kernel>(job) : run_backward<T, Kernel>(job);
+  };
+  switch (job.options.kernel) {
+    case SampleKernel::kBilinear:
+      return with(BilinearKernel());
+    case SampleKernel::kNearest:
+      return with(NearestKernel());
+    case SampleKernel::kBicubic:
+      return with(BicubicKernel());
+  }
+}
+
+// What forward and backward of one call share; tensors are dense.
+struct Call {
+  bool is_affine = false;
+  ImageSize size;
+  SampleOptions options;
+
+  template <class T>
+  SampleJob<T> job(const Tensor& input, const Tensor& places) const {
+    const T* const from = places.data_ptr<T>();
+    return {.batch = input.size(0),
+            .channels = input.size(1),
+            .in_h = input.size(2),
+            .in_w = input.size(3),
+            .out_h = size.height,
+            .out_w = size.width,
+            .options = options,
+            .input = input.data_ptr<T>(),
+            .grid = is_affine ? nullptr : from,
+            .theta = is_affine ? from : nullptr};
+  }
+};
+
+// Edges: input, places.
+struct SampleNode : torch::autograd::Node {
+  Call call;
+  Kept input, places;
+
+  template <class T>
+  void fill(const Tensor& up, const Tensor& d_input, const Tensor& d_places) const {
+    SampleJob<T> job =
+        call.job<T>(input.get("the input", name_of(call.is_affine)),
+                    places.get(call.is_affine ? "theta" : "the grid", name_of(call.is_affine)));
+    job.upstream = up.data_ptr<T>();
+    job.d_input = d_input.defined() ? d_input.data_ptr<T>() : nullptr;
+    (call.is_affine ? job.d_theta : job.d_grid) =
+        d_places.defined() ? d_places.data_ptr<T>() : nullptr;
+    run(job);
+  }
+
+  variable_list apply(variable_list&& upstream) override {
+    CLEW_CHECK(!at::GradMode::is_enabled(), name_of(call.is_affine),
+               " has no second derivative: backward must not be called with create_graph");
+    variable_list grads(2);
+    if (!upstream[0].defined()) return grads;
+    const Tensor up = upstream[0].contiguous();
+    const char* const where = name_of(call.is_affine);
+    if (task_should_compute_output(0)) grads[0] = torch::empty_like(input.get("the input", where));
+    if (task_should_compute_output(1))
+      grads[1] = torch::empty_like(places.get("the places", where));
+    if (grads[0].defined() || grads[1].defined())
+      up.scalar_type() == torch::kFloat64 ? fill<double>(up, grads[0], grads[1])
+                                          : fill<float>(up, grads[0], grads[1]);
+    return grads;
+  }
+  std::string name() const override { return "clew::Sample"; }
+};
+
+std::string shape_of(const Tensor& t) {
+  return t.defined() ? concat(t.sizes(), " ", t.scalar_type(), " on ", t.device())
+                     : "an undefined tensor";
+}
+
+void check_input(const Tensor& input, const char* where) {
+  CLEW_CHECK(input.defined() && input.dim() == 4 && input.size(1) > 0 && input.size(2) > 0 &&
+                 input.size(3) > 0,
+             "input must be [B,C,H,W] with C, H and W at least 1, got ", shape_of(input), " (",
+             where, ")");
+  CLEW_CHECK(input.scalar_type() == torch::kFloat32 || input.scalar_type() == torch::kFloat64,
+             "input must be f32 or f64, got ", shape_of(input), " (", where, ")");
+}
+
+void check_places(const Tensor& places, const char* name, const Tensor& input, const char* where) {
+  CLEW_CHECK(places.scalar_type() == input.scalar_type() && places.device() == input.device(), name,
+             " must be ", input.scalar_type(), " on ", input.device(), " as the input, got ",
+             shape_of(places), " (", where, ")");
+}
+
+Tensor sample(const Tensor& input_given, const Tensor& places_given, const Call& call) {
+  const Tensor input = input_given.detach().contiguous(),
+               places = places_given.detach().contiguous();
+  Tensor output = torch::empty({input.size(0), input.size(1), call.size.height, call.size.width},
+                               input.options());
+  const auto run_on = [&]<class T>(T) {
+    SampleJob<T> job = call.job<T>(input, places);
+    job.output = output.data_ptr<T>();
+    run(job);
+  };
+  input.scalar_type() == torch::kFloat64 ? run_on(double{}) : run_on(float{});
+  if (torch::autograd::compute_requires_grad(input_given, places_given)) {
+    const auto node = make_node<SampleNode>();
+    node->call = call;
+    node->input = Kept(input);
+    node->places = Kept(places);
+    node->set_next_edges(torch::autograd::collect_next_edges(input_given, places_given));
+    torch::autograd::set_history(output, node);
+  }
+  return output;
+}
+
+}  // namespace
+
+Tensor identity_grid(ImageSize size, bool align_corners,
+                     const torch::TensorOptions& tensor_options) {
+  CLEW_CHECK(size.height > 0 && size.width > 0, "size must be at least 1x1, got ", size.height, "x",
+             size.width, " (identity_grid)");
+  const auto places = [&](std::int64_t n) {
+    return torch::arange(1 - n, n, 2, tensor_options) /
+           static_cast<double>(place_divisor(n, align_corners));
+  };
+  return torch::stack({places(size.width).expand({size.height, size.width}),
+                       places(size.height).unsqueeze(1).expand({size.height, size.width})},
+                      2);
+}
+
+Tensor grid_sample(const Tensor& input, const Tensor& grid, const SampleOptions& options) {
+  const char* const where = name_of(false);
+  check_input(input, where);
+  CLEW_CHECK(grid.defined() && grid.dim() == 4 && grid.size(0) == input.size(0) &&
+                 grid.size(1) > 0 && grid.size(2) > 0 && grid.size(3) == 2,
+             "grid must be [", input.size(0), ",h,w,2] with h and w at least 1, got ",
+             shape_of(grid), " (grid_sample)");
+  check_places(grid, "grid", input, where);
+  if (!input.device().is_cpu())
+    return torch::grid_sampler(input, grid, static_cast<int>(options.kernel),
+                               static_cast<int>(options.border), options.align_corners);
+  return sample(input, grid, {false, {grid.size(1), grid.size(2)}, options});
+}
+
+Tensor affine_sample(const Tensor& input, const Tensor& theta, ImageSize size,
+                     const SampleOptions& options) {
+  const char* const where = name_of(true);
+  check_input(input, where);
+  CLEW_CHECK(theta.defined() && theta.dim() == 3 && theta.size(0) == input.size(0) &&
+                 theta.size(1) == 2 && theta.size(2) == 3,
+             "theta must be [", input.size(0), ",2,3], got ", shape_of(theta), " (affine_sample)");
+  check_places(theta, "theta", input, where);
+  CLEW_CHECK(size.height > 0 && size.width > 0, "size must be at least 1x1, got ", size.height, "x",
+             size.width, " (affine_sample)");
+  if (!input.device().is_cpu()) {
+    const Tensor grid = torch::affine_grid_generator(
+        theta, {input.size(0), input.size(1), size.height, size.width}, options.align_corners);
+    return grid_sample(input, grid, options);
+  }
+  return sample(input, theta, {true, size, options});
+}
+
+}  // namespace clew::ops

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/ops/sampler.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "clew/core/error.h"
+
+namespace clew::ops {
+namespace {
+
+using torch::Tensor;
+
+constexpr SampleKernel kKernels[] = {SampleKernel::kBilinear, SampleKernel::kNearest,
+                                     SampleKernel::kBicubic};
+constexpr SampleBorder kBorders[] = {SampleBorder::kZeros, SampleBorder::kBorder,
+                                     SampleBorder::kReflection};
+
+std::vector<SampleOptions> all_options() {
+  std::vector<SampleOptions> all;
+  for (const auto kernel : kKernels)
+    for (const auto border : kBorders)
+      for (const bool align_corners : {false, true}) all.push_back({kernel, border, align_corners});
+  return all;
+}
+
+std::string name(const SampleOptions& o) {
+  return "kernel " + std::to_string(static_cast<int>(o.kernel)) + " border " +
+         std::to_string(static_cast<int>(o.border)) + (o.align_corners ? " corners" : "");
+}
+
+Tensor libtorch(const Tensor& input, const Tensor& grid, const SampleOptions& o) {
+  return torch::grid_sampler(input, grid, static_cast<int>(o.kernel), static_cast<int>(o.border),
+                             o.align_corners);
+}
+
+double largest(const Tensor& t) { return t.abs().max().item<double>(); }
+
+// Thetas that turn, shear, scale and leave the image.
+Tensor thetas(std::int64_t batch, torch::Dtype type) {
+  const Tensor identity = torch::tensor({1.0, 0.0, 0.0, 0.0, 1.0, 0.0}).view({1, 2, 3});
+  return (identity + 0.4 * torch::randn({batch, 2, 3})).to(type);
+}
+
+void expect_error(const std::function<void()>& call, const std::string& message) {
+  try {
+    call();
+    FAIL() << "no error; wanted: " << message;
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), message);
+  }
+}
+
+// The gradient of a scalar by every entry of `x`, against central differences.
+void expect_gradient(const Tensor& x, const std::function<Tensor()>& loss, double tolerance,
+                     const std::string& what) {
+  const Tensor grad = torch::autograd::grad({loss()}, {x})[0].reshape(-1);
+  const torch::NoGradGuard guard;
+  const Tensor flat = x.view(-1);
+  for (std::int64_t i = 0; i < flat.numel(); ++i) {
+    const double step = 1e-6, before = flat[i].item<double>();
+    flat[i] = before + step;
+    const double up = loss().item<double>();
+    flat[i] = before - step;
+    const double down = loss().item<double>();
+    flat[i] = before;
+    ASSERT_NEAR((up - down) / (2 * step), grad[i].item<double>(), tolerance)
+        << what << " entry " << i;
+  }
+}
+
+class SamplerTest : public testing::Test {
+ protected:
+  void SetUp() override { torch::manual_seed(5); }
+};
+
+TEST_F(SamplerTest, AgreesWithLibTorchInDouble) {
+  for (const auto& o : all_options()) {
+    for (const std::int64_t side : {1, 2, 7}) {
+      const Tensor input = torch::randn({2, 3, side, 6}, torch::kFloat64).requires_grad_();
+      const Tensor grid = (torch::rand({2, 5, 9, 2}, torch::kFloat64) * 5 - 2.5).requires_grad_();
+      const Tensor wanted = libtorch(input, grid, o), got = grid_sample(input, grid, o);
+      ASSERT_EQ(got.sizes(), wanted.sizes());
+      EXPECT_LT(largest(got - wanted), 1e-12) << name(o) << " side " << side;
+      const Tensor up = torch::randn_like(got);
+      const auto g = torch::autograd::grad({got}, {input, grid}, {up});
+      const auto w = torch::autograd::grad({wanted}, {input, grid}, {up});
+      EXPECT_LT(largest(g[0] - w[0]), 1e-11) << name(o) << " side " << side;
+      EXPECT_LT(largest(g[1] - w[1]), 1e-11) << name(o) << " side " << side;
+    }
+  }
+}
+
+TEST_F(SamplerTest, AgreesWithLibTorchInFloat) {
+  for (const auto& o : all_options()) {
+    // Both round a pixel coordinate to about H * 2^-24, so small images for a small difference.
+    const Tensor input = torch::rand({2, 3, 7, 8}), grid = torch::rand({2, 11, 12, 2}) * 3 - 1.5;
+    EXPECT_LT(largest(grid_sample(input, grid, o) - libtorch(input, grid, o)), 1e-6) << name(o);
+  }
+}
+
+TEST_F(SamplerTest, AffineIsTheGridOfAffineGridGenerator) {
+  for (const auto& o : all_options()) {
+    for (const std::int64_t side : {1, 2, 7}) {
+      const Tensor input = torch::randn({3, 2, side, 6}, torch::kFloat64).requires_grad_();
+      const Tensor theta = thetas(3, torch::kFloat64).requires_grad_();
+      const Tensor grid = torch::affine_grid_generator(theta, {3, 2, 5, side}, o.align_corners);
+      const Tensor wanted = libtorch(input, grid, o),
+                   got = affine_sample(input, theta, {5, side}, o);
+      ASSERT_EQ(got.sizes(), wanted.sizes());
+      EXPECT_LT(largest(got - wanted), 1e-11) << name(o) << " side " << side;
+      const Tensor up = torch::randn_like(got);
+      const auto g = torch::autograd::grad({got}, {input, theta}, {up});
+      EXPECT_LT(largest(g[0] - torch::autograd::grad({wanted}, {input}, {up}, true)[0]), 1e-11);
+      // On a side of one pixel LibTorch reads only whole pixels, where its slope is from the right.
+      if (side > 1) {
+        EXPECT_LT(largest(g[1] - torch::autograd::grad({wanted}, {theta}, {up})[0]), 1e-10)
+            << name(o) << " side " << side;
+      }
+    }
+  }
+}
+
+TEST_F(SamplerTest, GradientsMatchFiniteDifferencesInDouble) {
+  for (const auto& o : all_options()) {
+    const Tensor input = torch::randn({2, 2, 4, 5}, torch::kFloat64).requires_grad_();
+    const Tensor grid = (torch::rand({2, 3, 4, 2}, torch::kFloat64) * 3 - 1.5).requires_grad_();
+    const Tensor theta = thetas(2, torch::kFloat64).requires_grad_();
+    const Tensor up = torch::randn({2, 2, 3, 4}, torch::kFloat64);
+    const auto by_grid = [&] { return (grid_sample(input, grid, o) * up).sum(); };
+    const auto by_theta = [&] { return (affine_sample(input, theta, {3, 4}, o) * up).sum(); };
+    expect_gradient(input, by_grid, 1e-8, name(o) + " input of grid_sample");
+    expect_gradient(grid, by_grid, 1e-7, name(o) + " grid");
+    expect_gradient(input, by_theta, 1e-8, name(o) + " input of affine_sample");
+    expect_gradient(theta, by_theta, 1e-7, name(o) + " theta");
+  }
+}
+
+TEST_F(SamplerTest, IdentityIsExact) {
+  for (const auto& o : all_options()) {
+    for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+      for (const std::int64_t side : {1, 2, 3, 28, 42, 101, 224}) {
+        const ImageSize size{side, side + 7};
+        const Tensor input = torch::randn({1, 2, size.height, size.width}, type);
+        const Tensor grid = identity_grid(size, o.align_corners, type).unsqueeze(0);
+        EXPECT_TRUE(torch::equal(grid_sample(input, grid, o), input)) << name(o) << " " << side;
+        const Tensor theta = torch::tensor({1.0, 0.0, 0.0, 0.0, 1.0, 0.0}, type).view({1, 2, 3});
+        EXPECT_TRUE(torch::equal(affine_sample(input, theta, size, o), input))
+            << name(o) << " " << side;
+      }
+    }
+  }
+}
+
+// SYSTEMS: +1 for m >= x and -1 for m < x; x = 2 is a whole pixel.
+TEST_F(SamplerTest, SlopeAtAWholePixelIsFromTheLeft) {
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    const Tensor input =
+        torch::tensor({1.0, 10.0, 100.0, 1000.0, 10000.0}, type).view({1, 1, 1, 5});
+    const Tensor grid = torch::zeros({1, 1, 1, 2}, type).requires_grad_();
+    const SampleOptions corners{.align_corners = true};
+    const Tensor out = grid_sample(input, grid, corners);
+    EXPECT_EQ(out.item<double>(), 100);
+    // Two pixels to a unit of places.
+    EXPECT_EQ(torch::autograd::grad({out.sum()}, {grid})[0].view(-1)[0].item<double>(), 2 * 90);
+    // A constant image has no slope.
+    const Tensor flat = grid_sample(torch::ones_like(input), grid, corners);
+    EXPECT_EQ(torch::autograd::grad({flat.sum()}, {grid})[0].view(-1)[0].item<double>(), 0);
+  }
+}
+
+TEST_F(SamplerTest, NearestIsThePapersIntegerKernel) {
+  const Tensor input = torch::arange(4, torch::kFloat64).view({1, 1, 1, 4});
+  const auto at = [&](double pixel) {
+    const Tensor grid =
+        torch::tensor({(2 * pixel + 1) / 4 - 1, 0.0}, torch::kFloat64).view({1, 1, 1, 2});
+    return grid_sample(input, grid, {.kernel = SampleKernel::kNearest}).item<double>();
+  };
+  EXPECT_EQ(at(0.5), 1);  // floor(x + 0.5)
+  EXPECT_EQ(at(1.5), 2);
+  EXPECT_EQ(at(2.49), 2);
+  EXPECT_EQ(at(3.6), 0);  // outside
+}
+
+TEST_F(SamplerTest, PlacesFarAwayOrNotNumbers) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    const Tensor input = torch::rand({1, 1, 5, 6}, type).requires_grad_();
+    for (const auto& o : all_options()) {
+      const Tensor far = torch::tensor({inf, -inf, 1e30, -1e30, 3e9, 7e8}, type).view({1, 1, 3, 2});
+      const Tensor out = grid_sample(input, far, o);
+      EXPECT_TRUE(torch::isfinite(out).all().item<bool>()) << name(o);
+      EXPECT_TRUE(
+          torch::isfinite(torch::autograd::grad({out.sum()}, {input})[0]).all().item<bool>());
+      if (o.border == SampleBorder::kZeros) {
+        EXPECT_EQ(largest(out), 0);
+      }
+      const Tensor nan = torch::full({1, 1, 1, 2}, std::nan(""), type);
+      EXPECT_TRUE(std::isnan(grid_sample(input, nan, o).item<double>())) << name(o);
+    }
+  }
+}
+
+TEST_F(SamplerTest, ThreadsDoNotChangeTheBits) {
+  const int before = torch::get_num_threads();
+  for (const std::int64_t batch : {1, 2, 5}) {
+    for (const auto& o : all_options()) {
+      const Tensor input = torch::randn({batch, 3, 40, 37}).requires_grad_();
+      const Tensor theta = thetas(batch, torch::kFloat32).requires_grad_();
+      const Tensor grid = (torch::rand({batch, 33, 64, 2}) * 3 - 1.5).requires_grad_();
+      std::vector<std::vector<Tensor>> results;
+      for (const int threads : {1, 2, 4}) {
+        torch::set_num_threads(threads);
+        const Tensor a = affine_sample(input, theta, {64, 33}, o), g = grid_sample(input, grid, o);
+        auto all = torch::autograd::grad({(a * a).sum() + (g * g).sum()}, {input, theta, grid});
+        all.push_back(a.detach());
+        all.push_back(g.detach());
+        results.push_back(all);
+      }
+      for (std::size_t i = 0; i < results[0].size(); ++i)
+        for (std::size_t k = 1; k < results.size(); ++k)
+          EXPECT_TRUE(torch::equal(results[0][i], results[k][i])) << name(o) << " tensor " << i;
+    }
+  }
+  torch::set_num_threads(before);
+}
+
+TEST_F(SamplerTest, ViewsEmptyBatchesAndPartsOfTheGradients) {
+  const Tensor theta = thetas(2, torch::kFloat32);
+  const Tensor wide = torch::randn({2, 5, 4, 3});
+  const Tensor view = wide.permute({0, 3, 1, 2});
+  EXPECT_TRUE(torch::equal(affine_sample(view, theta, {6, 7}),
+                           affine_sample(view.contiguous(), theta, {6, 7})));
+  EXPECT_FALSE(affine_sample(view, theta, {6, 7}).requires_grad());
+
+  const Tensor input = torch::randn({2, 1, 5, 4}).requires_grad_();
+  EXPECT_EQ(torch::autograd::grad({affine_sample(input, theta, {3, 3}).sum()}, {input})[0].sizes(),
+            input.sizes());
+  const Tensor learned = theta.clone().requires_grad_();
+  EXPECT_EQ(
+      torch::autograd::grad({affine_sample(input.detach(), learned, {3, 3}).sum()}, {learned})[0]
+          .sizes(),
+      theta.sizes());
+
+  const Tensor none = torch::zeros({0, 1, 5, 4}).requires_grad_();
+  const Tensor out = affine_sample(none, torch::zeros({0, 2, 3}), {3, 2});
+  EXPECT_EQ(out.sizes(), (std::vector<std::int64_t>{0, 1, 3, 2}));
+  EXPECT_EQ(torch::autograd::grad({out.sum()}, {none})[0].sizes(), none.sizes());
+}
+
+TEST_F(SamplerTest, SaysWhatIsWrong) {
+  const Tensor input = torch::zeros({2, 1, 4, 4}), theta = torch::zeros({2, 2, 3});
+  expect_error(
+      [&] {
+        affine_sample(Tensor(), theta, {4, 4});
+      },
+      "input must be [B,C,H,W] with C, H and W at least 1, got an undefined tensor "
+      "(affine_sample)");
+  expect_error(
+      [&] {
+        affine_sample(input.to(torch::kInt32), theta, {4, 4});
+      },
+      "input must be f32 or f64, got [2, 1, 4, 4] Int on cpu (affine_sample)");
+  expect_error(
+      [&] {
+        affine_sample(input, torch::zeros({3, 2, 3}), {4, 4});
+      },
+      "theta must be [2,2,3], got [3, 2, 3] Float on cpu (affine_sample)");
+  expect_error(
+      [&] {
+        affine_sample(input, theta.to(torch::kFloat64), {4, 4});
+      },
+      "theta must be Float on cpu as the input, got [2, 2, 3] Double on cpu (affine_sample)");
+  expect_error(
+      [&] {
+        affine_sample(input, theta, {0, 4});
+      },
+      "size must be at least 1x1, got 0x4 (affine_sample)");
+  expect_error(
+      [&] {
+        grid_sample(input, torch::zeros({2, 3, 3, 3}));
+      },
+      "grid must be [2,h,w,2] with h and w at least 1, got [2, 3, 3, 3] Float on cpu "
+      "(grid_sample)");
+  expect_error(
+      [&] {
+        identity_grid({3, 0}, false);
+      },
+      "size must be at least 1x1, got 3x0 (identity_grid)");
+
+  const Tensor learned = theta.clone().requires_grad_();
+  const Tensor out = affine_sample(input, learned, {4, 4});
+  expect_error(
+      [&] { torch::autograd::grad({out.sum()}, {learned}, {}, true, true); },
+      "affine_sample has no second derivative: backward must not be called with create_graph");
+  const Tensor again = affine_sample(input, learned, {4, 4});
+  input.add_(1);
+  expect_error([&] { torch::autograd::grad({again.sum()}, {learned}); },
+               "the input must not be changed in place before backward (affine_sample)");
+}
+
+}  // namespace
+}  // namespace clew::ops
