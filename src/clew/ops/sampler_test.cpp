@@ -100,7 +100,7 @@ TEST_F(SamplerTest, AgreesWithLibTorchInDouble) {
 TEST_F(SamplerTest, AgreesWithLibTorchInFloat) {
   for (const auto& o : all_options()) {
     // Both round a pixel coordinate to about H * 2^-24, so small images for a small difference.
-    const Tensor input = torch::rand({2, 3, 7, 8}), grid = torch::rand({2, 11, 12, 2}) * 3 - 1.5;
+    const Tensor input = torch::rand({2, 3, 4, 5}), grid = torch::rand({2, 11, 12, 2}) * 3 - 1.5;
     EXPECT_LT(largest(grid_sample(input, grid, o) - libtorch(input, grid, o)), 1e-6) << name(o);
   }
 }
