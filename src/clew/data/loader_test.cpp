@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/loader.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <set>
+
+#include "clew/core/error.h"
+
+namespace clew::data {
+namespace {
+
+/// Example i: input [2] f32 = (i, a number from the key), target i.
+class Numbers : public Dataset {
+ public:
+  explicit Numbers(std::int64_t size, std::int64_t bad = -1) : size_(size), bad_(bad) {}
+  std::int64_t size() const override { return size_; }
+  Sample get(std::int64_t index, const Key& key) const override {
+    CLEW_CHECK(index != bad_, "example ", index, " is bad");
+    return {torch::tensor({static_cast<float>(index), Stream(key).uniform()}),
+            torch::tensor(index, torch::kInt64)};
+  }
+
+ private:
+  std::int64_t size_, bad_;
+};
+
+std::vector<std::int64_t> list(const torch::Tensor& indices) {
+  return {indices.data_ptr<std::int64_t>(), indices.data_ptr<std::int64_t>() + indices.numel()};
+}
+
+std::string error_of(auto&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Loader, GoesThroughTheSetInOrder) {
+  const Numbers numbers(5);
+  Loader loader(numbers, {.batch_size = 2, .is_shuffled = false, .workers = 0});
+  EXPECT_EQ(loader.batches_per_epoch(), 3);
+  EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
+  EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{2, 3}));
+  const Batch last = loader.next();
+  EXPECT_EQ(list(last.indices), (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(last.inputs.sizes(), (torch::IntArrayRef{1, 2}));
+  EXPECT_EQ(last.inputs[0][0].item<float>(), 4);
+  EXPECT_EQ(list(last.targets), (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(loader.position(), 3);
+  EXPECT_EQ(loader.epoch_of(3), 1);
+  EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
+
+  Loader dropping(numbers, {.batch_size = 2, .is_shuffled = false, .drops_last = true});
+  EXPECT_EQ(dropping.batches_per_epoch(), 2);
+  dropping.seek(2);
+  EXPECT_EQ(list(dropping.next().indices), (std::vector<std::int64_t>{0, 1}));
+}
+
+TEST(Loader, ShufflesEveryEpochAnotherWayWithEveryExampleOnce) {
+  const Numbers numbers(100);
+  Loader loader(numbers, {.batch_size = 7, .key = {3}, .workers = 2});
+  std::vector<std::vector<std::int64_t>> epochs;
+  for (int epoch = 0; epoch < 4; ++epoch) {
+    std::vector<std::int64_t> seen;
+    for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
+      const auto indices = list(loader.next().indices);
+      seen.insert(seen.end(), indices.begin(), indices.end());
+    }
+    EXPECT_EQ(seen.size(), 100U);
+    EXPECT_EQ(std::set(seen.begin(), seen.end()).size(), 100U);
+    for (const auto& before : epochs) EXPECT_NE(before, seen);
+    EXPECT_FALSE(std::is_sorted(seen.begin(), seen.end()));
+    epochs.push_back(seen);
+  }
+}
+
+TEST(Loader, SameBytesForAnyNumberOfWorkersAndAfterSeek) {
+  const Numbers numbers(23);
+  const LoaderOptions options = {.batch_size = 4, .key = {9}, .workers = 0};
+  Loader plain(numbers, options);
+  std::vector<Batch> wanted;
+  for (int i = 0; i < 40; ++i) wanted.push_back(plain.next());
+  for (const int workers : {1, 3, 8}) {
+    for (const int prefetch : {1, 30}) {
+      LoaderOptions threaded = options;
+      threaded.workers = workers;
+      threaded.prefetch = prefetch;
+      Loader loader(numbers, threaded);
+      for (const std::int64_t start : {0, 31, 8}) {
+        loader.seek(start);
+        for (std::int64_t i = start; i < std::min<std::int64_t>(start + 20, 40); ++i) {
+          const Batch got = loader.next();
+          EXPECT_TRUE(got.inputs.equal(wanted[static_cast<std::size_t>(i)].inputs)) << i;
+          EXPECT_TRUE(got.targets.equal(wanted[static_cast<std::size_t>(i)].targets)) << i;
+          EXPECT_TRUE(got.indices.equal(wanted[static_cast<std::size_t>(i)].indices)) << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(Loader, KeysOfExamplesAreSplitByEpochAndIndex) {
+  const Numbers numbers(3);
+  Loader loader(numbers, {.batch_size = 3, .is_shuffled = false, .key = {5}});
+  loader.seek(2);
+  EXPECT_EQ(loader.next().inputs[1][1].item<float>(), Stream(split({5}, 2, 1)).uniform());
+}
+
+TEST(Loader, AnErrorComesAtItsBatchAndStays) {
+  const Numbers numbers(10, 5);
+  for (const int workers : {0, 2}) {
+    Loader loader(numbers, {.batch_size = 2, .is_shuffled = false, .workers = workers});
+    EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
+    EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{2, 3}));
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(error_of([&] { (void)loader.next(); }), "example 5 is bad");
+    loader.seek(3);
+    EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{6, 7}));
+  }
+}
+
+TEST(Loader, OneSentencePerError) {
+  const Numbers numbers(10), none(0);
+  EXPECT_EQ(error_of([&] { Loader(none, {}); }),
+            "a loader needs a data set of 1..4294967295 examples, got 0");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 0}); }),
+            "a loader's batch_size must be at least 1, got 0");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.workers = -1}); }),
+            "a loader's workers must be in 0..256, got -1");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.prefetch = 0}); }),
+            "a loader's prefetch must be in 1..4096, got 0");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 11, .drops_last = true}); }),
+            "a loader that drops the last batch needs a data set of at least one batch of 11, got "
+            "10 examples");
+  Loader loader(numbers, {});
+  EXPECT_EQ(error_of([&] { loader.seek(-1); }), "a loader can seek to batch 0 or later, got -1");
+}
+
+TEST(Stack, NeedsOneShapeAndOneType) {
+  const auto a = torch::zeros({2, 3}), b = torch::zeros({3, 2}),
+             c = torch::zeros({2, 3}, torch::kInt64);
+  EXPECT_EQ(stack({a, a}, "input").sizes(), (torch::IntArrayRef{2, 2, 3}));
+  EXPECT_TRUE(stack({a.t(), b}, "input")[0].equal(a.t()));
+  EXPECT_EQ(error_of([&] {
+              (void)stack({a, b}, "input");
+            }),
+            "inputs of a batch must have one shape, got [2, 3] and, at place 1, [3, 2]; resize "
+            "them, or override collate");
+  EXPECT_EQ(error_of([&] {
+              (void)stack({a, c}, "target");
+            }),
+            "targets of a batch must have one type, got Float and, at place 1, Long");
+  EXPECT_EQ(error_of([&] {
+              (void)stack({a, {}}, "target");
+            }),
+            "target 1 of a batch must be a tensor, got an undefined one");
+  EXPECT_EQ(error_of([&] { (void)stack({}, "target"); }),
+            "a batch needs at least one target (stack)");
+}
+
+}  // namespace
+}  // namespace clew::data

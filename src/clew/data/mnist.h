@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// MNIST, or any set of digits in files of the same form, from a folder. Downloading it is in
+// download.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "clew/data/digits.h"
+
+namespace clew::data {
+
+/// True when `folder` holds the four files of MNIST, each plain or with .gz:
+/// {train,t10k}-{images-idx3,labels-idx1}-ubyte.
+[[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
+
+/// One split of MNIST, in memory as bytes. Keys are not used.
+class Mnist : public Digits {
+ public:
+  /// Reads the split's two files. A missing file, another shape than [N,28,28] and [N] u8, a label
+  /// above 9: clew::Error. `limit` > 0 keeps only the first digits.
+  Mnist(const std::filesystem::path& folder, Split split, std::int64_t limit = 0);
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
+  void draw(std::int64_t index, const Key& key, DigitPixels pixels) const override;
+  int label(std::int64_t index) const override;
+
+  const std::vector<std::uint8_t>& pixels() const { return pixels_; }  // [N,28,28] u8
+  const std::vector<std::uint8_t>& labels() const { return labels_; }  // [N] u8, 0..9
+
+ private:
+  std::vector<std::uint8_t> pixels_, labels_;
+};
+
+/// Writes digits 0..count-1 of `digits` as the two files of `split`, inside gzip when `is_gzip`.
+void write_mnist(const std::filesystem::path& folder, Split split, const Digits& digits,
+                 bool is_gzip);
+
+}  // namespace clew::data

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/mnist.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/data/idx.h"
+
+namespace clew::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+struct MnistFiles : testing::Test {
+  fs::path folder = fs::temp_directory_path() / "clew_mnist_files";
+  MnistFiles() {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+  }
+  ~MnistFiles() override { fs::remove_all(folder); }
+
+  void images(std::vector<std::int64_t> shape, const char* name = "t10k-images-idx3-ubyte") {
+    std::size_t count = 1;
+    for (const auto side : shape) count *= static_cast<std::size_t>(side);
+    write_idx(folder / name, {.type = IdxType::kU8, .shape = shape, .data = Bytes(count)});
+  }
+  void labels(Bytes data, const char* name = "t10k-labels-idx1-ubyte") {
+    const auto count = static_cast<std::int64_t>(data.size());
+    write_idx(folder / name, {.type = IdxType::kU8, .shape = {count}, .data = std::move(data)});
+  }
+  std::string error() {
+    try {
+      (void)Mnist(folder, Split::kTest);
+    } catch (const Error& error) {
+      const std::string text = error.what(), path = folder.string();
+      const auto at = text.find(path);
+      return at == std::string::npos ? text : text.substr(0, at) + text.substr(at + path.size());
+    }
+    return "no error";
+  }
+};
+
+TEST_F(MnistFiles, WrittenDigitsComeBack) {
+  const DrawnDigits digits({.size = 25, .key = {1}});
+  write_mnist(folder, Split::kTrain, digits, false);
+  EXPECT_FALSE(has_mnist(folder));
+  write_mnist(folder, Split::kTest, digits, true);
+  EXPECT_TRUE(has_mnist(folder));
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    const Mnist back(folder, part);
+    ASSERT_EQ(back.size(), 25);
+    for (std::int64_t i = 0; i < 25; ++i) {
+      EXPECT_TRUE(back.get(i, {}).input.equal(digits.get(i, {}).input)) << i;
+      EXPECT_EQ(back.label(i), i % 10);
+    }
+    EXPECT_EQ(back.pixels().size(), 25U * 784);
+    EXPECT_EQ(Mnist(folder, part, 7).size(), 7);
+    EXPECT_EQ(Mnist(folder, part, 7).pixels().size(), 7U * 784);
+    EXPECT_EQ(Mnist(folder, part, 99).size(), 25);
+  }
+}
+
+TEST_F(MnistFiles, OneSentencePerError) {
+  EXPECT_EQ(error(),
+            "'' must hold t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz, got neither; `clew "
+            "data get mnist --data " +
+                folder.string() + "` brings it");
+  labels({1, 2, 10});
+  EXPECT_EQ(error(), "/t10k-labels-idx1-ubyte: labels must be in 0..9, got 10 at place 2");
+  labels({1, 2, 3});
+  images({3, 28});
+  EXPECT_EQ(error(), "/t10k-images-idx3-ubyte: must be bytes with 3 sides, got type 8 with 2");
+  images({3, 27, 28});
+  EXPECT_EQ(error(), "/t10k-images-idx3-ubyte: digits must be 28x28, got 27x28");
+  images({2, 28, 28});
+  EXPECT_EQ(error(),
+            ": t10k-images-idx3-ubyte holds 2 digits, t10k-labels-idx1-ubyte holds 3 labels");
+  labels({});
+  EXPECT_EQ(error(), "/t10k-labels-idx1-ubyte: must hold at least one digit");
+  EXPECT_THROW((void)Mnist(folder, Split::kTest, -1), Error);
+}
+
+TEST(Mnist, IsTheRealOne) {
+  const char* data = std::getenv("CLEW_DATA");
+  const fs::path folder = fs::path(data ? data : CLEW_DATA_DEFAULT) / "mnist";
+  if (!has_mnist(folder)) GTEST_SKIP() << "no MNIST in " << folder << "; set CLEW_DATA";
+  const Mnist train(folder, Split::kTrain), test(folder, Split::kTest);
+  EXPECT_EQ(train.size(), 60'000);
+  EXPECT_EQ(test.size(), 10'000);
+  // Known of the set: 5421 fives and 6742 ones to learn from, 892 and 1135 to test with.
+  EXPECT_EQ(std::count(train.labels().begin(), train.labels().end(), 5), 5421);
+  EXPECT_EQ(std::count(train.labels().begin(), train.labels().end(), 1), 6742);
+  EXPECT_EQ(std::count(test.labels().begin(), test.labels().end(), 5), 892);
+  EXPECT_EQ(std::count(test.labels().begin(), test.labels().end(), 1), 1135);
+}
+
+}  // namespace
+}  // namespace clew::data
