@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/warp/transform.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "clew/core/error.h"
+
+namespace clew::warp {
+namespace {
+
+using torch::Tensor;
+using torch::indexing::Slice;
+
+constexpr std::int64_t kSide = 4, kControls = kSide * kSide;
+constexpr double kHorizon = 1e-3;
+
+struct Row {
+  const char* name;
+  std::vector<double> identity;
+};
+
+// In the order of TransformKind.
+const Row& row_of(TransformKind kind) {
+  static const Row kRows[] = {{"affine", {1, 0, 0, 0, 1, 0}},
+                              {"attention", {1, 0, 0}},
+                              {"translation", {0, 0}},
+                              {"projective", {1, 0, 0, 0, 1, 0, 0, 0}},
+                              {"tps", std::vector<double>(2 * kControls, 0.0)}};
+  return kRows[static_cast<std::size_t>(kind)];
+}
+
+void check_parameters(TransformKind kind, const Tensor& parameters, const char* where) {
+  CLEW_CHECK(parameters.defined() && parameters.dim() == 2 &&
+                 parameters.size(1) == parameter_count(kind) && parameters.is_floating_point(),
+             "parameters of '", transform_name(kind), "' must be [B,", parameter_count(kind),
+             "] of a floating type, got ",
+             parameters.defined() ? concat(parameters.sizes(), " ", parameters.scalar_type())
+                                  : "an undefined tensor",
+             " (", where, ")");
+}
+
+Tensor column(const Tensor& parameters, std::int64_t i) { return parameters.select(1, i); }
+
+// [B,3,3] of any kind but thin plates.
+Tensor square_matrix(TransformKind kind, const Tensor& p) {
+  if (kind == TransformKind::kProjective)
+    return torch::cat({p, torch::ones({p.size(0), 1}, p.options())}, 1).view({-1, 3, 3});
+  const Tensor last = torch::tensor({0.0, 0.0, 1.0}, p.options()).expand({p.size(0), 1, 3});
+  return torch::cat({affine_matrix(kind, p), last}, 1);
+}
+
+// The parameters of a 3x3 matrix that such a transform can make.
+Tensor parameters_of(TransformKind kind, const Tensor& m) {
+  const Tensor flat = m.reshape({-1, 9});
+  const auto pick = [&](std::initializer_list<std::int64_t> columns) {
+    std::vector<Tensor> parts;
+    for (const std::int64_t c : columns) parts.push_back(flat.select(1, c));
+    return torch::stack(parts, 1);
+  };
+  switch (kind) {
+    case TransformKind::kAffine:
+      return flat.index({Slice(), Slice(0, 6)});
+    case TransformKind::kAttention:
+      return pick({0, 2, 5});
+    case TransformKind::kTranslation:
+      return pick({2, 5});
+    default:
+      return flat.index({Slice(), Slice(0, 8)}) / flat.index({Slice(), Slice(8, 9)});
+  }
+}
+
+void check_has_matrix(TransformKind kind, const char* what) {
+  CLEW_CHECK(kind != TransformKind::kThinPlate, "'tps' has no ", what,
+             " among its kind; wanted affine, attention, translation or projective");
+}
+
+// r^2 log r^2 between all pairs of points [N,2] and [M,2] f64 -> [N,M].
+Tensor thin_plate(const Tensor& a, const Tensor& b) {
+  const Tensor r2 = (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(2);
+  return torch::xlogy(r2, r2);
+}
+
+Tensor control_points() {
+  return ops::identity_grid({kSide, kSide}, true, torch::kFloat64).view({kControls, 2});
+}
+
+// points [N,2] -> [N,16]: how much each control point's offset moves each point. The surface of
+// least bending through the 16 offsets (Bookstein 1989); it moves affinely far away.
+Tensor thin_plate_basis(const Tensor& points) {
+  const auto with_affine = [](const Tensor& p) {
+    return torch::cat({torch::ones({p.size(0), 1}, torch::kFloat64), p}, 1);
+  };
+  const Tensor controls = control_points(), at = points.detach().to(torch::kCPU, torch::kFloat64);
+  const Tensor border = with_affine(controls);
+  const Tensor system =
+      torch::cat({torch::cat({thin_plate(controls, controls), border}, 1),
+                  torch::cat({border.t(), torch::zeros({3, 3}, torch::kFloat64)}, 1)},
+                 0);
+  const Tensor inverse = torch::linalg_inv(system).index({Slice(), Slice(0, kControls)});
+  const Tensor rows = torch::cat({thin_plate(at, controls), with_affine(at)}, 1);
+  return torch::matmul(rows, inverse).to(points.options());
+}
+
+Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Tensor& basis) {
+  if (kind == TransformKind::kThinPlate)
+    return points + torch::matmul(basis, p.reshape({-1, kControls, 2}));
+  // Products with the identity are exact in whatever order they are summed.
+  const Tensor homogeneous = torch::cat({points, torch::ones_like(points).slice(1, 0, 1)}, 1);
+  if (is_affine(kind)) return torch::matmul(homogeneous, affine_matrix(kind, p).transpose(1, 2));
+  const Tensor out = torch::matmul(homogeneous, square_matrix(kind, p).transpose(1, 2));
+  return out.slice(2, 0, 2) / out.slice(2, 2, 3).clamp_min(kHorizon);
+}
+
+}  // namespace
+
+const std::vector<std::string>& transform_names() {
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> names;
+    for (int k = 0; k <= static_cast<int>(TransformKind::kThinPlate); ++k)
+      names.emplace_back(row_of(static_cast<TransformKind>(k)).name);
+    return names;
+  }();
+  return kNames;
+}
+
+TransformKind parse_transform(const std::string& name) {
+  const auto& names = transform_names();
+  const auto at = std::ranges::find(names, name);
+  if (at == names.end())
+    throw UsageError(
+        concat("a transform must be affine, attention, translation, projective or tps, "
+               "got '",
+               name, "'"));
+  return static_cast<TransformKind>(std::distance(names.begin(), at));
+}
+
+std::string transform_name(TransformKind kind) { return row_of(kind).name; }
+
+std::int64_t parameter_count(TransformKind kind) {
+  return static_cast<std::int64_t>(row_of(kind).identity.size());
+}
+
+Tensor identity_parameters(TransformKind kind, const torch::TensorOptions& tensor_options) {
+  return torch::tensor(row_of(kind).identity, tensor_options);
+}
+
+bool is_affine(TransformKind kind) { return kind <= TransformKind::kTranslation; }
+
+Tensor affine_matrix(TransformKind kind, const Tensor& parameters) {
+  check_parameters(kind, parameters, "affine_matrix");
+  CLEW_CHECK(is_affine(kind), "'", transform_name(kind),
+             "' is no 2x3 matrix; wanted affine, attention or translation (affine_matrix)");
+  if (kind == TransformKind::kAffine) return parameters.reshape({-1, 2, 3});
+  const bool has_scale = kind == TransformKind::kAttention;
+  const Tensor tx = column(parameters, has_scale ? 1 : 0),
+               ty = column(parameters, has_scale ? 2 : 1);
+  const Tensor zero = torch::zeros_like(tx),
+               scale = has_scale ? column(parameters, 0) : torch::ones_like(tx);
+  return torch::stack({scale, zero, tx, zero, scale, ty}, 1).view({-1, 2, 3});
+}
+
+Tensor transform_points(TransformKind kind, const Tensor& parameters, const Tensor& points) {
+  check_parameters(kind, parameters, "transform_points");
+  CLEW_CHECK(
+      points.defined() && points.dim() == 2 && points.size(1) == 2 &&
+          points.scalar_type() == parameters.scalar_type(),
+      "points must be [N,2] ", parameters.scalar_type(), ", got ",
+      points.defined() ? concat(points.sizes(), " ", points.scalar_type()) : "an undefined tensor",
+      " (transform_points)");
+  return moved(kind, parameters, points,
+               kind == TransformKind::kThinPlate ? thin_plate_basis(points) : Tensor());
+}
+
+GridGenerator::GridGenerator(TransformKind kind, ops::ImageSize size, bool align_corners,
+                             const torch::TensorOptions& tensor_options)
+    : kind_(kind),
+      size_(size),
+      points_(ops::identity_grid(size, align_corners, tensor_options).view({-1, 2})) {
+  if (kind == TransformKind::kThinPlate) basis_ = thin_plate_basis(points_);
+}
+
+Tensor GridGenerator::operator()(const Tensor& parameters) const {
+  check_parameters(kind_, parameters, "GridGenerator");
+  CLEW_CHECK(
+      parameters.scalar_type() == points_.scalar_type() && parameters.device() == points_.device(),
+      "parameters must be ", points_.scalar_type(), " on ", points_.device(),
+      " as the generator, got ", parameters.scalar_type(), " on ", parameters.device(),
+      " (GridGenerator)");
+  return moved(kind_, parameters, points_, basis_).view({-1, size_.height, size_.width, 2});
+}
+
+Tensor invert(TransformKind kind, const Tensor& parameters) {
+  check_parameters(kind, parameters, "invert");
+  check_has_matrix(kind, "inverse");
+  const Tensor matrix = square_matrix(kind, parameters);
+  const auto [inverse, fault] = torch::linalg_inv_ex(matrix);
+  const Tensor result = parameters_of(kind, inverse);
+  const Tensor good = fault.eq(0).logical_and(torch::isfinite(result.detach()).all(1));
+  CLEW_CHECK(good.all().item<bool>(), "transform ",
+             good.logical_not().nonzero()[0].item<std::int64_t>(),
+             " of the batch has no inverse that is '", transform_name(kind), "' (invert)");
+  return result;
+}
+
+Tensor compose(TransformKind kind, const Tensor& outer, const Tensor& inner) {
+  check_parameters(kind, outer, "compose");
+  check_parameters(kind, inner, "compose");
+  check_has_matrix(kind, "composition");
+  CLEW_CHECK(outer.size(0) == inner.size(0), "outer and inner must be of one batch size, got ",
+             outer.size(0), " and ", inner.size(0), " (compose)");
+  return parameters_of(kind, torch::matmul(square_matrix(kind, outer), square_matrix(kind, inner)));
+}
+
+}  // namespace clew::warp
