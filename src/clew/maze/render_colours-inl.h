@@ -79,9 +79,6 @@ void colour_pixels(const FrameJob& job, const Planes& planes) {
   if (at < pixels) draw(pixels - kLanes8);
 }
 
-// ---- Optical flow
-// ----------------------------------------------------------------------------------
-
 // flow [2][H][W] f32 from depth: where each point was in the previous view, minus where it is now.
 void draw_flow(const FrameJob& job, const float* HWY_RESTRICT depth_image,
                float* HWY_RESTRICT flow) {

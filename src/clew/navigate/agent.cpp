@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "clew/core/config.h"
 #include "clew/core/error.h"
 
 namespace clew::navigate {
@@ -43,9 +44,9 @@ AgentSpec parse_agent(const std::string& name) {
       parts.back() += letter;
     }
   }
-  const auto fail = [&](const std::string& part) {
+  const auto fail = [&](const std::string& part, const std::vector<std::string>& names) {
     throw UsageError(concat("agent must be ff, lstm or nav, then any of +d1 +d2 +l, got '", name,
-                            "' (at '", part, "')"));
+                            "' (at '", part, "')", did_you_mean(part, names)));
   };
   if (parts[0] == "ff") {
     spec.body = Body::kFeedForward;
@@ -54,14 +55,14 @@ AgentSpec parse_agent(const std::string& name) {
   } else if (parts[0] == "nav") {
     spec.body = Body::kNav;
   } else {
-    fail(parts[0]);
+    fail(parts[0], {"ff", "lstm", "nav"});
   }
   for (std::size_t i = 1; i < parts.size(); ++i) {
     bool* flag = parts[i] == "d1"   ? &spec.has_d1
                  : parts[i] == "d2" ? &spec.has_d2
                  : parts[i] == "l"  ? &spec.has_loop
                                     : nullptr;
-    if (flag == nullptr || *flag) fail(parts[i]);
+    if (flag == nullptr || *flag) fail(parts[i], {"d1", "d2", "l"});
     *flag = true;
   }
   return spec;

@@ -42,6 +42,15 @@ TEST(ParseAgent, SaysWhatIsWrong) {
       EXPECT_NE(std::string(error.what()).find("agent must be ff, lstm or nav"), std::string::npos);
     }
   }
+  try {
+    parse_agent("lstn+d1");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "agent must be ff, lstm or nav, then any of +d1 +d2 +l, got 'lstn+d1' (at 'lstn'); did "
+        "you mean 'lstm'?");
+  }
 }
 
 TEST(Agent, ShapesOfEveryAgent) {

@@ -390,9 +390,6 @@ TrainStats Trainer::take_stats() {
   return stats;
 }
 
-// ---- checkpoints
-// ----------------------------------------------------------------------------------------------
-
 namespace {
 
 /// Rows of a per-world tensor of all workers, in world order; undefined where the agent has none.
