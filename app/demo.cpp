@@ -17,6 +17,7 @@
 #include "navigate.h"
 #include "progress.h"
 #include "recipes.h"
+#include "training.h"
 
 namespace clew::app {
 namespace {
@@ -89,7 +90,7 @@ void define_demo(CLI::App& command) {
     std::cerr << "The maze, from above; the agent never sees it so:\n"
               << maze::map_text(layout, false);
     const auto run = navigate::create_run(arguments->runs, "demo", config, about_this_program());
-    if (train_with_progress(run, false) == navigate::RunEnd::kStopped) {
+    if (train_navigate(run, false) == train::RunEnd::kStopped) {
       std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
       return;
     }

@@ -6,14 +6,14 @@
 #include <iostream>
 #include <memory>
 #include <span>
-#include <thread>
 
-#include "build_info.h"
 #include "clew/core/error.h"
 #include "clew/core/memory.h"
 #include "clew/maze/level_text.h"
-#include "clew/maze/render.h"
+#include "clew/navigate/trainer.h"
+#include "clew/train/run_folder.h"
 #include "progress.h"
+#include "training.h"
 
 namespace clew::app {
 namespace {
@@ -29,61 +29,35 @@ std::string number(const std::optional<double>& value, const char* format, doubl
   return value ? number(*value * factor, format) : "-";
 }
 
-std::string line_of(const navigate::Progress& progress, std::int64_t total) {
-  const auto& stats = progress.stats;
-  std::string line = concat(count_text(static_cast<double>(stats.steps)), " of ",
-                            count_text(static_cast<double>(total)), " steps  ",
-                            count_text(progress.steps_per_second), "/s  left ",
-                            duration_text(progress.seconds_left));
-  if (stats.episodes > 0) {
-    line +=
-        concat("  score ", number(stats.score, "%.1f"), "  goals ", number(stats.goals, "%.2f"));
+/// What is known of the losses, as the progress line shows it.
+std::string losses_text(const train::MetricsLine& line) {
+  const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
+  std::string text;
+  if (get("episodes") > 0) {
+    text +=
+        concat("  score ", number(get("score"), "%.1f"), "  goals ", number(get("goals"), "%.2f"));
   }
-  line += concat("  loss pi ", number(stats.loss_policy, "%.3f"), " v ",
-                 number(stats.loss_value, "%.3f"), "  entropy ", number(stats.entropy, "%.2f"));
-  const double depth = std::isnan(stats.loss_depth2) ? stats.loss_depth1 : stats.loss_depth2;
-  if (!std::isnan(depth)) line += concat("  depth ", number(depth, "%.2f"));
-  if (!std::isnan(stats.loss_loop)) line += concat("  loop ", number(stats.loss_loop, "%.2f"));
-  return line;
+  text += concat("  loss pi ", number(get("loss_policy"), "%.3f"), " v ",
+                 number(get("loss_value"), "%.3f"), "  entropy ", number(get("entropy"), "%.2f"));
+  const double depth = std::isnan(get("loss_depth2")) ? get("loss_depth1") : get("loss_depth2");
+  if (!std::isnan(depth)) text += concat("  depth ", number(depth, "%.2f"));
+  if (!std::isnan(get("loss_loop"))) text += concat("  loop ", number(get("loss_loop"), "%.2f"));
+  return text;
 }
 
 }  // namespace
 
-std::string about_this_program() {
-  return concat("clew ", kVersion, " (", kRevision, "), ", std::thread::hardware_concurrency(),
-                " cores, ", maze::simd_target_name());
-}
-
-navigate::RunEnd train_with_progress(const std::filesystem::path& run, bool is_resumed) {
+train::RunEnd train_navigate(const std::filesystem::path& run, bool is_resumed) {
   keep_freed_memory();
-  const auto total = navigate::read_run(run).train.steps;
-  ProgressLine line;
-  navigate::RunCallbacks callbacks;
-  navigate::Progress last;
-  callbacks.on_log = [&](const navigate::Progress& progress) {
-    last = progress;
-    line.show(line_of(last, total), true);
-  };
-  callbacks.on_update = [&](std::int64_t steps, double steps_per_second, double seconds_left) {
-    if (last.stats.steps == 0)
-      last.stats.loss_policy = last.stats.loss_value = last.stats.entropy = std::nan("");
-    last.stats.steps = steps;
-    last.steps_per_second = steps_per_second;
-    last.seconds_left = seconds_left;
-    line.show(line_of(last, total), false);
-  };
-  const InterruptWatch watch;
-  callbacks.should_stop = [&watch] { return watch.was_interrupted(); };
-  const auto end = navigate::train_run(run, is_resumed, callbacks);
-  line.end();
-  return end;
+  TrainingLine line(navigate::read_run(run).train.steps, losses_text);
+  return navigate::train_run(run, is_resumed, line.callbacks());
 }
 
 navigate::Evaluation evaluate_run(const std::filesystem::path& run,
                                   const navigate::EvalOptions& options) {
   keep_freed_memory();
   const auto config = navigate::read_run(run);
-  const auto checkpoint = navigate::newest_checkpoint(run);
+  const auto checkpoint = train::newest_checkpoint(run);
   const auto level = std::make_shared<const maze::Level>(maze::load_level(config.level));
   auto agent = navigate::load_agent(config, std::as_bytes(std::span(checkpoint.bytes)),
                                     checkpoint.path.string());

@@ -11,14 +11,12 @@
 
 namespace clew::app {
 
-/// Trains with the live line; returns how it ended and says so on stderr.
-navigate::RunEnd train_with_progress(const std::filesystem::path& run, bool is_resumed);
+/// Trains with the live line.
+train::RunEnd train_navigate(const std::filesystem::path& run, bool is_resumed);
 /// Evaluates the newest checkpoint of `run` and writes RUN/eval.json, RUN/trace.json.
 navigate::Evaluation evaluate_run(const std::filesystem::path& run,
                                   const navigate::EvalOptions& options);
 /// The players as a table for people.
 std::string evaluation_table(const navigate::Evaluation& evaluation);
-/// What is written above a run's config: version, revision, machine.
-std::string about_this_program();
 
 }  // namespace clew::app

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "navigate.h"
 #include "recipes.h"
+#include "training.h"
 
 namespace clew::app {
 namespace {
@@ -47,9 +48,9 @@ void train(const Arguments& arguments) {
   }
   const std::filesystem::path run =
       arguments.is_resumed ? std::filesystem::path(arguments.what) : start_run(arguments);
-  const auto end = train_with_progress(run, arguments.is_resumed);
+  const auto end = train_navigate(run, arguments.is_resumed);
   std::cout << run.string() << '\n';
-  if (end == navigate::RunEnd::kStopped) {
+  if (end == train::RunEnd::kStopped) {
     std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
   }
 }

@@ -170,7 +170,7 @@ class Runs(TrainCase):
 
 class StopAndResume(TrainCase):
     def test_ctrl_c_stops_with_a_checkpoint(self):
-        whole = self.train(*tiny("train.steps=4000"))
+        whole = self.train(*tiny("train.steps=4000", "train.checkpoint_seconds=1000"))
         process = self.start("train", *tiny("train.steps=4000", "train.checkpoint_seconds=1000"))
         process.stderr.readline()
         process.stderr.readline()  # the first line of metrics

@@ -11,11 +11,15 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/train/metrics.h"
+#include "clew/train/run_folder.h"
 
 namespace clew::navigate {
 namespace {
 
 namespace fs = std::filesystem;
+using train::newest_checkpoint;
+using train::Progress;
+using train::RunEnd;
 
 class RunTest : public ::testing::Test {
  protected:

@@ -365,29 +365,24 @@ void Trainer::update() {
   self.steps += std::int64_t{self.config.train.unroll} * self.config.train.worlds;
 }
 
-TrainStats Trainer::take_stats() {
+std::vector<train::Metric> Trainer::take_metrics() {
   auto& self = *impl_;
-  const auto& meters = self.meters;
-  TrainStats stats;
-  stats.steps = self.steps;
-  stats.frames = self.steps * self.config.action_repeat;
-  stats.updates = self.updates;
-  stats.episodes = static_cast<std::int64_t>(meters.score.count);
-  stats.score = meters.score.get();
-  stats.goals = meters.goals.get();
-  stats.loss_policy = meters.loss_policy.get();
-  stats.loss_value = meters.loss_value.get();
-  stats.entropy = meters.entropy.get();
-  stats.loss_depth1 = meters.loss_depth1.get();
-  stats.loss_depth2 = meters.loss_depth2.get();
-  stats.loss_loop = meters.loss_loop.get();
-  stats.depth1_accuracy = meters.depth1_accuracy.get();
-  stats.depth2_accuracy = meters.depth2_accuracy.get();
-  stats.loop_accuracy = meters.loop_accuracy.get();
-  stats.grad_norm = meters.grad_norm.get();
-  stats.lr = self.learning_rate();
-  self.meters = {};
-  return stats;
+  const Meters meters = std::exchange(self.meters, {});
+  return {{"frames", static_cast<double>(self.steps * self.config.action_repeat)},
+          {"episodes", meters.score.count},
+          {"score", meters.score.get()},
+          {"goals", meters.goals.get()},
+          {"loss_policy", meters.loss_policy.get()},
+          {"loss_value", meters.loss_value.get()},
+          {"entropy", meters.entropy.get()},
+          {"loss_depth1", meters.loss_depth1.get()},
+          {"loss_depth2", meters.loss_depth2.get()},
+          {"loss_loop", meters.loss_loop.get()},
+          {"depth1_accuracy", meters.depth1_accuracy.get()},
+          {"depth2_accuracy", meters.depth2_accuracy.get()},
+          {"loop_accuracy", meters.loop_accuracy.get()},
+          {"grad_norm", meters.grad_norm.get()},
+          {"lr", self.learning_rate()}};
 }
 
 namespace {
@@ -456,9 +451,10 @@ nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::str
 
 }  // namespace
 
-std::vector<std::byte> Trainer::checkpoint() const {
+std::vector<std::byte> Trainer::checkpoint(const std::map<std::string, std::string>& about) const {
   const auto& self = *impl_;
   nn::TensorFileBuilder out;
+  for (const auto& [key, value] : about) out.set(key, value);
   out.set("clew.format", kFormat);
   out.set("steps", std::to_string(self.steps));
   out.set("updates", std::to_string(self.updates));

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,43 +16,32 @@
 #include "clew/maze/level.h"
 #include "clew/navigate/agent.h"
 #include "clew/navigate/config.h"
+#include "clew/train/loop.h"
 
 namespace clew::navigate {
 
-/// Means since the last `take_stats`; NaN where nothing was measured.
-struct TrainStats {
-  std::int64_t steps = 0, frames = 0, updates = 0;  // since the beginning of the run
-  std::int64_t episodes = 0;                        // finished since the last call
-  double score = 0, goals = 0;                      // means over those episodes
-  double loss_policy = 0, loss_value = 0, entropy = 0, loss_depth1 = 0, loss_depth2 = 0,
-         loss_loop = 0;
-  double depth1_accuracy = 0, depth2_accuracy = 0, loop_accuracy = 0;
-  double grad_norm = 0, lr = 0;
-};
-
-class Trainer {
+class Trainer : public train::Learner {
  public:
   /// Bad options: clew::Error or UsageError.
   Trainer(const NavigateConfig& config, std::shared_ptr<const maze::Level> level);
-  ~Trainer();
+  ~Trainer() override;
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
   /// One rollout of T steps in every world and one optimiser step. Blocks. A loss that is not
   /// finite: clew::Error naming the step and the loss, with the weights as they were.
-  void update();
+  void update() override;
 
-  std::int64_t steps() const;
-  bool is_finished() const;  // steps() >= train.steps
-  TrainStats take_stats();
+  std::int64_t steps() const override;  // agent steps over all worlds
+  bool is_finished() const override;    // steps() >= train.steps
+  /// frames, episodes, score and goals of the episodes that ended, losses, accuracies, grad_norm,
+  /// lr; NaN where nothing was measured.
+  std::vector<train::Metric> take_metrics() override;
 
-  /// Everything a resumed run needs, as a safetensors container: weights under their names,
-  /// optimiser, recurrent state, every lane, counters. Holds nothing that depends on time, so equal
-  /// runs give equal bytes.
-  std::vector<std::byte> checkpoint() const;
-  /// Continues from `bytes`; `name` is for errors. On an error the trainer must not be used
-  /// further.
-  void restore(std::span<const std::byte> bytes, const std::string& name);
+  /// Weights under their names, optimiser, recurrent state, every lane, counters.
+  std::vector<std::byte> checkpoint(
+      const std::map<std::string, std::string>& about = {}) const override;
+  void restore(std::span<const std::byte> bytes, const std::string& name) override;
 
  private:
   struct Impl;

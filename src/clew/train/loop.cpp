@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/train/loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "clew/core/error.h"
+#include "clew/core/log.h"
+#include "clew/train/run_folder.h"
+#include "clew/train/tensorboard.h"
+
+namespace clew::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point then) {
+  return std::chrono::duration<double>(Clock::now() - then).count();
+}
+
+double unix_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void note(const std::filesystem::path& run, const std::string& line) {
+  write_log(run, line);
+  log(LogLevel::kInfo, line);
+}
+
+}  // namespace
+
+RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
+                 bool is_resumed, const RunCallbacks& callbacks) {
+  const std::map<std::string, std::string> about{
+      {"clew.config", config_without_head(read_run_config(run))}};
+  const RunLock lock(run);
+  double seconds_before = 0;
+  std::optional<std::int64_t> resumed_at;
+  remove_parts(run);
+  const bool has_checkpoint = has_checkpoints(run);
+  CLEW_CHECK(is_resumed || !has_checkpoint, run.string(),
+             " already has checkpoints; add --resume to go on from them");
+  if (has_checkpoint) {
+    const auto checkpoint = newest_checkpoint(run);
+    learner.restore(std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
+    resumed_at = learner.steps();
+  }
+  MetricsWriter metrics(run / "metrics.jsonl", learner.steps());
+  if (is_resumed) {
+    const auto lines = read_metrics(run / "metrics.jsonl");
+    if (!lines.empty()) seconds_before = lines.back().get("seconds").value_or(0);
+  }
+  EventWriter events(run, unix_seconds(), resumed_at);
+  note(run, concat(is_resumed ? "resumed at step " : "started at step ", learner.steps(), " of ",
+                   options.steps));
+
+  const auto started = Clock::now();
+  auto logged_at = started, saved_at = started;
+  std::int64_t logged_steps = learner.steps();
+  const auto rate_now = [&] {
+    return static_cast<double>(learner.steps() - logged_steps) / std::max(since(logged_at), 1e-9);
+  };
+  const auto seconds_left = [&](double rate) {
+    return std::max(0.0,
+                    static_cast<double>(options.steps - learner.steps()) / std::max(rate, 1e-9));
+  };
+  const auto log_now = [&] {
+    Progress progress{.steps = learner.steps(), .seconds = seconds_before + since(started)};
+    progress.steps_per_second = rate_now();
+    progress.seconds_left = seconds_left(progress.steps_per_second);
+    auto& line = progress.line;
+    line.step = learner.steps();
+    line.metrics = {{"seconds", progress.seconds}, {"steps_per_second", progress.steps_per_second}};
+    for (auto& metric : learner.take_metrics()) line.metrics.push_back(std::move(metric));
+    metrics.append(line.step, line.metrics);
+    events.append(line.step, unix_seconds(), line.metrics);
+    logged_at = Clock::now();
+    logged_steps = learner.steps();
+    if (callbacks.on_log) callbacks.on_log(progress);
+  };
+  const auto save_now = [&] {
+    metrics.sync();
+    save_checkpoint(run, learner.steps(), learner.checkpoint(about));
+    saved_at = Clock::now();
+  };
+
+  if (!has_checkpoint)
+    save_now();  // that of step 0: a disk that is full or read-only shows at once
+  RunEnd end = RunEnd::kFinished;
+  bool is_saved = true;
+  while (!learner.is_finished()) {
+    const auto before = learner.steps();
+    try {
+      learner.update();
+    } catch (const Error& error) {
+      write_log(run, error.what());
+      throw;
+    }
+    is_saved = false;
+    if (learner.is_best()) save_best(run, learner.checkpoint(about));
+    // Lines stand where the step count passes a multiple of log_steps, so a resumed run writes the
+    // same ones.
+    if (learner.steps() / options.log_steps != before / options.log_steps || learner.is_finished())
+      log_now();
+    if (callbacks.on_update) {
+      const double rate = rate_now();
+      callbacks.on_update(learner.steps(), rate, seconds_left(rate));
+    }
+    if (since(saved_at) >= options.checkpoint_seconds) {
+      save_now();
+      is_saved = true;
+    }
+    if (callbacks.should_stop && callbacks.should_stop() && !learner.is_finished()) {
+      end = RunEnd::kStopped;
+      break;
+    }
+  }
+  if (!is_saved) save_now();
+  note(run, concat(end == RunEnd::kFinished ? "finished at step " : "stopped at step ",
+                   learner.steps()));
+  return end;
+}
+
+}  // namespace clew::train

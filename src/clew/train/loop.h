@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop that fills a run folder: updates, metrics, checkpoints, stopping and resuming. The same
+// for every room; what an update is, a Learner says.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "clew/train/metrics.h"
+
+namespace clew::train {
+
+/// Something that is trained by updates and can be frozen between any two of them.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  /// One optimiser step. Blocks. What makes going on senseless (a loss that is not finite):
+  /// clew::Error, with the weights as they were.
+  virtual void update() = 0;
+  /// What counts as progress (agent steps, optimiser steps); grows with every update.
+  virtual std::int64_t steps() const = 0;
+  virtual bool is_finished() const = 0;
+  /// Means since the last call, in the order of metrics.jsonl.
+  virtual std::vector<Metric> take_metrics() = 0;
+  /// True when the last update led to the best weights so far.
+  virtual bool is_best() const { return false; }
+
+  /// Everything that a resumed run needs, as a safetensors container with `about` in its metadata.
+  /// Equal learners give equal bytes.
+  virtual std::vector<std::byte> checkpoint(
+      const std::map<std::string, std::string>& about) const = 0;
+  /// Goes on from `bytes`; `name` is for errors. After an error it must not be used further.
+  virtual void restore(std::span<const std::byte> bytes, const std::string& name) = 0;
+};
+
+struct LoopOptions {
+  std::int64_t steps = 0;         // how many are planned, for the time left
+  std::int64_t log_steps = 1;     // between lines of metrics.jsonl
+  double checkpoint_seconds = 0;  // between checkpoints; 0: after every update
+};
+
+struct Progress {
+  std::int64_t steps = 0;
+  double seconds = 0;           // of training, over all sittings
+  double steps_per_second = 0;  // since the last line
+  double seconds_left = 0;
+  MetricsLine line;  // what was measured
+};
+struct RunCallbacks {
+  std::function<void(const Progress&)> on_log;  // after each line of metrics.jsonl
+  std::function<void(std::int64_t steps, double steps_per_second, double seconds_left)>
+      on_update;                      // often
+  std::function<bool()> should_stop;  // asked after each update; true: checkpoint and return
+};
+enum class RunEnd : std::uint8_t { kFinished, kStopped };
+
+/// Trains until the learner is finished or until told to stop; the last thing written is a
+/// checkpoint. With `is_resumed`, goes on from the newest checkpoint, or from the start where the
+/// run was killed before its first one, and ends with the same bytes as a run that was never
+/// stopped. A folder that another process trains in: clew::Error.
+RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
+                 bool is_resumed, const RunCallbacks& callbacks);
+
+}  // namespace clew::train

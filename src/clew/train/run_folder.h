@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder of one training run: its config, its checkpoints, its log, and who may write to it.
+// What is trained and how is in loop.h; what the config means is the room's.
+//
+//   RUN/config.toml            the resolved recipe; `clew train --config RUN/config.toml` repeats the run
+//   RUN/metrics.jsonl          a line every train.log_steps (metrics.h)
+//   RUN/events.out.tfevents.*  the same for TensorBoard
+//   RUN/checkpoints/           step_<steps>.safetensors, the last two; best.safetensors where there is one
+//   RUN/log.txt                what happened when, for people
+//   RUN/eval.json …            written by `clew eval`;  RUN/report.html by `clew report`
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace clew::train {
+
+/// Makes root/recipe/<UTC time>/checkpoints and returns root/recipe/<UTC time>.
+std::filesystem::path create_run_folder(const std::filesystem::path& root,
+                                        const std::string& recipe);
+/// Writes config.toml: `about` (version, revision, machine) as comment lines, then the config.
+void write_run_config(const std::filesystem::path& run, std::string_view about,
+                      std::string_view config_toml);
+/// The text of config.toml; clew::Error when `run` is not a run folder.
+std::string read_run_config(const std::filesystem::path& run);
+/// The same without the comment lines at its head: what a checkpoint remembers.
+std::string config_without_head(std::string_view text);
+
+struct Checkpoint {
+  std::filesystem::path path;
+  std::string bytes;
+};
+/// Writes step_<steps>.safetensors atomically and removes all but the last two.
+void save_checkpoint(const std::filesystem::path& run, std::int64_t steps,
+                     std::span<const std::byte> bytes);
+/// Writes best.safetensors atomically.
+void save_best(const std::filesystem::path& run, std::span<const std::byte> bytes);
+bool has_checkpoints(const std::filesystem::path& run);
+/// The newest checkpoint that reads without error; clew::Error naming the folder when there is
+/// none. Damaged ones are skipped with a warning to the log.
+Checkpoint newest_checkpoint(const std::filesystem::path& run);
+/// best.safetensors, or the newest checkpoint where there is none.
+Checkpoint best_checkpoint(const std::filesystem::path& run);
+/// Removes what a killed writer left half-written.
+void remove_parts(const std::filesystem::path& run);
+
+/// Adds a line with the time to RUN/log.txt.
+void write_log(const std::filesystem::path& run, const std::string& line);
+
+/// Held while a run is trained; a second holder gets clew::Error. The system lets go of it when the
+/// process ends, however it ends.
+class RunLock {
+ public:
+  explicit RunLock(const std::filesystem::path& run);
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int file_;  // -1 where the file cannot be opened; what follows says so better
+};
+
+}  // namespace clew::train
