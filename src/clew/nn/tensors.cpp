@@ -4,38 +4,18 @@
 #include <torch/torch.h>
 
 #include <cstring>
+#include <utility>
 
 #include "clew/core/error.h"
 
 namespace clew::nn {
 namespace {
 
-std::string dtype_name(torch::ScalarType dtype) {
-  switch (dtype) {
-    case torch::kFloat64:
-      return "F64";
-    case torch::kFloat32:
-      return "F32";
-    case torch::kFloat16:
-      return "F16";
-    case torch::kBFloat16:
-      return "BF16";
-    case torch::kInt64:
-      return "I64";
-    case torch::kInt32:
-      return "I32";
-    case torch::kInt16:
-      return "I16";
-    case torch::kInt8:
-      return "I8";
-    case torch::kUInt8:
-      return "U8";
-    case torch::kBool:
-      return "BOOL";
-    default:
-      throw Error(concat("a safetensors file cannot hold ", torch::toString(dtype)));
-  }
-}
+constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
+    {"F64", torch::kFloat64},   {"F32", torch::kFloat32}, {"F16", torch::kFloat16},
+    {"BF16", torch::kBFloat16}, {"I64", torch::kInt64},   {"I32", torch::kInt32},
+    {"I16", torch::kInt16},     {"I8", torch::kInt8},     {"U8", torch::kUInt8},
+    {"BOOL", torch::kBool}};
 
 std::string shape_text(torch::IntArrayRef shape) { return concat(shape); }
 
@@ -46,6 +26,18 @@ const TensorEntry& find(const TensorFile& file, const std::string& name, const s
 }
 
 }  // namespace
+
+std::string dtype_name(torch::ScalarType dtype) {
+  for (const auto& [name, type] : kTypes)
+    if (type == dtype) return name;
+  throw Error(concat("a file of weights cannot hold ", torch::toString(dtype)));
+}
+
+torch::ScalarType scalar_type(const std::string& dtype, const std::string& where) {
+  for (const auto& [name, type] : kTypes)
+    if (name == dtype) return type;
+  throw Error(concat(where, ": LibTorch has no type ", dtype));
+}
 
 void TensorFileBuilder::add(const std::string& name, const torch::Tensor& tensor) {
   const auto& kept = kept_.emplace_back(tensor.detach().to(torch::kCPU).contiguous().clone());

@@ -12,6 +12,11 @@
 
 namespace clew::nn {
 
+/// The format's name of a type, "F32"; a type that no file of weights can hold: clew::Error.
+std::string dtype_name(torch::ScalarType dtype);
+/// LibTorch's type of such a name; one it does not have (U16, ...): clew::Error naming `where`.
+torch::ScalarType scalar_type(const std::string& dtype, const std::string& where);
+
 /// Collects tensors and bytes to be written; owns contiguous copies of what it was given.
 class TensorFileBuilder {
  public:

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of Python's pickle that torch.save needs to describe tensors. Not a pickle interpreter:
+// the opcodes and the names a file may ask for are closed lists, a name only ever selects one of a
+// few constructors written here, and anything else is refused with its name and byte offset.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace clew::nn {
+
+/// A value of a pickle. Containers hold indices into Pickle::values, so that no depth of nesting
+/// costs stack, and a list that contains itself is no cycle of owners.
+struct PickleValue {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kBool,    // integer
+    kInt,     // integer
+    kBigInt,  // text: more than 64 bits, in hex, most significant first
+    kFloat,   // real
+    kString,  // text
+    kDtype,   // text: "F32"
+    kName,    // integer: which name of the closed list; text: the name
+    kTuple,   // items
+    kList,    // items
+    kDict,    // items: key, value, key, value, ...
+    kStorage,
+    kTensor,
+  };
+  Kind kind = Kind::kNone;
+  std::int64_t integer = 0;
+  double real = 0;
+  std::string text;
+  std::vector<std::uint32_t> items;
+  std::uint32_t more = 0;  // kStorage and kTensor: index into Pickle::storages, Pickle::tensors
+};
+
+/// A storage a pickle speaks of; its bytes are elsewhere in the file.
+struct PickleStorage {
+  std::string key;
+  std::string dtype;                                 // "F32", ...; "U8" for untyped ones
+  std::uint64_t elements = 0;                        // of the whole storage
+  std::uint64_t view_offset = 0, view_elements = 0;  // the part meant, in elements (legacy files)
+};
+
+/// A tensor as a window into a storage; never larger than the storage's claim.
+struct PickleTensor {
+  std::uint32_t storage = 0;  // into Pickle::storages
+  std::string dtype;
+  std::vector<std::int64_t> shape, strides;  // strides in elements
+  std::uint64_t offset = 0;                  // in elements, into the storage's view
+};
+
+struct Pickle {
+  std::deque<PickleValue> values;
+  std::vector<PickleStorage> storages;
+  std::vector<PickleTensor> tensors;
+  std::uint32_t root = 0;  // into values
+  std::size_t end = 0;     // the byte after the pickle's last
+};
+
+/// Reads the pickle that begins at byte `begin` of `bytes`; offsets in errors count from byte 0.
+/// `name` is for errors: "w.pth: data.pkl".
+Pickle parse_pickle(std::span<const std::byte> bytes, std::size_t begin, const std::string& name);
+
+}  // namespace clew::nn

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files made by Python's torch (tests/parity/make_pth.py) and files made by hand to deceive. What
+// the tensors hold is tested in weights_test.cpp.
+#include "clew/nn/pth.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/nn/zip.h"
+
+namespace clew::nn {
+namespace {
+
+using namespace std::string_literals;
+
+std::string fixture(const std::string& name) {
+  return read_file(std::filesystem::path(CLEW_PTH_FIXTURES) / name, 1 << 20);
+}
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::string refusal(const std::string& bytes, const std::string& part = "") {
+  try {
+    parse_pth(bytes_of(bytes), "w.pth", part);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+/// A zip form around a pickle, with one storage of 16 bytes named "0".
+std::string around(const std::string& pickle) {
+  const std::string storage(16, '\1');
+  const std::vector<ZipEntry> entries = {{"w/data.pkl", bytes_of(pickle)},
+                                         {"w/data/0", bytes_of(storage)}};
+  const auto bytes = write_zip(entries);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string text(const std::string& value) {
+  return "X"s + static_cast<char>(value.size()) + "\0\0\0"s + value;
+}
+std::string whole(int value) { return "J"s + std::string(reinterpret_cast<char*>(&value), 4); }
+
+/// ('storage', torch.FloatStorage, '0', 'cpu', elements) as a persistent id.
+std::string storage(int elements = 4, const std::string& key = "0") {
+  return "(" + text("storage") + "ctorch\nFloatStorage\n" + text(key) + text("cpu") +
+         whole(elements) + "tQ";
+}
+/// A tensor over it.
+std::string tensor(int offset, const std::string& shape, const std::string& strides,
+                   const std::string& of = storage()) {
+  return "ctorch._utils\n_rebuild_tensor_v2\n(" + of + whole(offset) + "(" + shape + "t(" +
+         strides + "t\x89}tR";
+}
+std::string dict_of(const std::string& value) { return "\x80\2}" + text("w") + value + "s."; }
+
+TEST(Pth, NestedDictsAreJoinedAndValuesKept) {
+  for (const char* name : {"nested.pth", "nested_legacy.pth"}) {
+    const auto bytes = fixture(name);
+    const auto file = parse_pth(bytes_of(bytes), name);
+    std::vector<std::string> names;
+    for (const auto& tensor : file.tensors) names.push_back(tensor.name);
+    EXPECT_EQ(names,
+              (std::vector<std::string>{
+                  "model.0.weight", "model.0.bias", "model.1.weight", "model.1.bias",
+                  "model.1.running_mean", "model.1.running_var", "model.1.num_batches_tracked",
+                  "optimizer.state.0.momentum_buffer", "optimizer.state.1.momentum_buffer",
+                  "optimizer.state.2.momentum_buffer", "optimizer.state.3.momentum_buffer"}))
+        << name;
+    const auto value = [&](const std::string& wanted) {
+      const auto found = std::ranges::find(file.values, wanted, &PthValue::name);
+      EXPECT_NE(found, file.values.end()) << wanted;
+      return found == file.values.end() ? decltype(found->value)() : found->value;
+    };
+    EXPECT_EQ(std::get<std::int64_t>(value("epoch")), 3);
+    EXPECT_EQ(std::get<std::int64_t>(value("negative")), -5);
+    EXPECT_EQ(std::get<double>(value("best")), 0.75);
+    EXPECT_EQ(std::get<std::string>(value("name")), "tiny");
+    EXPECT_TRUE(std::holds_alternative<std::monostate>(value("note")));
+    EXPECT_FALSE(std::get<bool>(value("is_done")));
+    EXPECT_EQ(std::get<std::int64_t>(value("sizes.0.1")), 3);
+    EXPECT_EQ(std::get<std::int64_t>(value("sizes.1.0")), 4);
+    EXPECT_EQ(std::get<std::string>(value("dtype")), "F16");
+    EXPECT_EQ(std::get<std::string>(value("device")), "cpu");
+    EXPECT_EQ(std::get<std::string>(value("large")), "0x400000000000000000");
+    EXPECT_EQ(std::get<double>(value("optimizer.param_groups.0.lr")), 0.25);
+  }
+}
+
+TEST(Pth, PartPicksADict) {
+  const auto bytes = fixture("nested.pth");
+  EXPECT_EQ(parse_pth(bytes_of(bytes), "n", "model").tensors.front().name, "0.weight");
+  EXPECT_EQ(parse_pth(bytes_of(bytes), "n", "optimizer.state.3").tensors.front().name,
+            "momentum_buffer");
+  EXPECT_EQ(refusal(bytes, "state_dict"),
+            "w.pth: there is no part 'state_dict' in the file; it has 'model', 'optimizer', "
+            "'epoch', 'best', 'name', 'note', 'is_done', 'sizes', ...");
+  EXPECT_NE(refusal(bytes, "model.0").find("there is no part 'model.0'"), std::string::npos);
+  EXPECT_NE(refusal(fixture("lone.pth"), "model").find("it has no dict"), std::string::npos);
+}
+
+TEST(Pth, TensorsOutsideADict) {
+  const auto lone = fixture("lone.pth"), list = fixture("list.pth");
+  EXPECT_EQ(parse_pth(bytes_of(lone), "lone").tensors.at(0).name, "");
+  const auto file = parse_pth(bytes_of(list), "list");
+  EXPECT_EQ(file.tensors.at(0).name, "0");
+  EXPECT_EQ(file.tensors.at(1).name, "1.a");
+}
+
+TEST(Pth, NothingIsRun) {
+  const struct {
+    const char* name;
+    const char* wanted;
+  } cases[] = {
+      {"os_system.pth", "w.pth: data.pkl: asks for 'posix.system' at byte "},
+      {"legacy_os_system.pth", "w.pth: asks for 'posix.system' at byte "},
+      {"eval.pth", "w.pth: data.pkl: asks for 'builtins.eval' at byte "},
+      {"nested_call.pth", "w.pth: data.pkl: asks for '__builtin__.getattr' at byte "},
+      {"own_class.pth", "w.pth: data.pkl: asks for 'torch.nn.modules.linear.Linear' at byte "},
+      {"torchscript.pt", "w.pth: is a TorchScript module, which holds code; wanted a state dict"},
+      {"compressed.pth", "is compressed; only stored entries are read"},
+  };
+  for (const auto& [name, wanted] : cases)
+    EXPECT_NE(refusal(fixture(name)).find(wanted), std::string::npos) << refusal(fixture(name));
+  EXPECT_EQ(refusal(around("\x80\2cposix\nsystem\n.")),
+            "w.pth: data.pkl: asks for 'posix.system' at byte 2; only tensors, numbers, texts, "
+            "dicts, lists and tuples are read, and nothing is ever run");
+  EXPECT_NE(refusal(around("\x80\4\x8c\2os\x8c\6system\x93.")).find("asks for 'os.system'"),
+            std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists("ran.txt"));
+}
+
+TEST(Pth, EveryBeginningIsRefused) {
+  for (const char* name : {"zip.pth", "legacy.pth", "nested_legacy.pth", "new_torch.pth"}) {
+    const auto bytes = fixture(name);
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+      EXPECT_THROW(parse_pth(bytes_of(bytes).first(size), name), Error) << name << " " << size;
+  }
+}
+
+TEST(Pth, EveryByteChangedIsReadOrRefused) {
+  for (const char* name : {"legacy.pth", "nested.pth"}) {
+    const auto good = fixture(name);
+    int refused = 0;
+    for (std::size_t i = 0; i < good.size(); ++i) {
+      for (const int change : {0x01, 0x80, 0xff}) {
+        auto bytes = good;
+        bytes[i] = static_cast<char>(bytes[i] ^ change);
+        try {
+          parse_pth(bytes_of(bytes), name);
+        } catch (const Error&) {
+          ++refused;
+        }
+      }
+    }
+    EXPECT_GT(refused, static_cast<int>(good.size())) << name;
+  }
+}
+
+TEST(Pth, HandMadeTensorIsRead) {
+  const auto bytes = around(dict_of(tensor(1, whole(3), whole(1))));
+  const auto file = parse_pth(bytes_of(bytes), "hand");
+  ASSERT_EQ(file.tensors.size(), 1U);
+  EXPECT_EQ(file.tensors[0].offset, 1U);
+  EXPECT_EQ(file.tensors[0].shape, (std::vector<std::int64_t>{3}));
+  EXPECT_EQ(file.storages.at(0).size(), 16U);
+}
+
+TEST(Pth, SaysWhatIsWrong) {
+  const std::string deep(200, ']');
+  const struct {
+    std::string pickle;
+    const char* wanted;
+  } cases[] = {
+      {dict_of(tensor(2, whole(3), whole(1))), "a tensor reaches element 4 of a storage of 4"},
+      {dict_of(tensor(0, whole(3), whole(2))), "a tensor reaches element 4 of a storage of 4"},
+      {dict_of(tensor(5, whole(0), whole(1))), "a tensor begins at element 5 of a storage of 4"},
+      {dict_of(tensor(-1, whole(1), whole(1))), "a tensor's offset must not be negative, got -1"},
+      {dict_of(tensor(0, whole(-3), whole(1))), "a tensor's shape must not be negative, got -3"},
+      {dict_of(tensor(0, whole(2), "")), "a tensor has 1 dimensions and 0 strides"},
+      {dict_of(tensor(0, text("x"), whole(1))), "a tensor's shape must be an int, got a str"},
+      {dict_of(tensor(0, std::string(17, ')'), whole(1))), "must have at most 16 numbers, got 17"},
+      {dict_of(tensor(0, whole(4), whole(1), storage(8))),
+       "'w' needs 8 elements of F32 in storage '0', which has 16 bytes"},
+      {dict_of(tensor(0, whole(4), whole(1), storage(4, "1"))),
+       "'w' needs storage '1', which the file does not have"},
+      {dict_of("ctorch\nFloatStorage\n"), "'w' is a class, wanted a tensor or a plain value"},
+      {dict_of(storage()), "'w' is a storage, wanted a tensor or a plain value"},
+      {dict_of("ctorch\nFloatStorage\n)R"), "'torch.FloatStorage' is called"},
+      {dict_of(text("f") + ")R"), "the pickle calls a str"},
+      {dict_of("NQ"), "a persistent id must be a tuple of at least five"},
+      {"\x80\2})Ns.", "a key of dict '' must be a text or a whole number"},
+      {"\x80\2}" + text("w") + "N" + "s" + text("w") + "Ns.", "two entries are named 'w'"},
+      {"\x80\2]q\1h\1a.", "nested more than 32 deep"},
+      {"\x80\2" + deep + std::string(199, 'a') + ".", "nested more than 32 deep"},
+      {"\x80\1.", "the pickle's protocol must be 2 to 5, got 1"},
+      {"\x80\2.", "the pickle takes from an empty stack"},
+      {"\x80\2(.", "the pickle takes from an empty stack"},
+      {"\x80\2t.", "the pickle takes to a mark that is not there"},
+      {"\x80\2h\5.", "the pickle repeats a value that it never gave"},
+      {"\x80\2}Na.", "the pickle adds items to a dict"},
+      {"\x80\2}(Nu.", "a dict has a key without a value"},
+      {"\x80\2]}b.", "the pickle sets attributes of a list"},
+      {"\x80\2i.", "unknown or forbidden pickle opcode 0x69 at byte 2"},
+      {"\x80\2X\xff\xff\xff\x7fx.", "the pickle ends in the middle, at byte 9"},
+      {"\x80\2cos", "the pickle ends in the middle"},
+  };
+  for (const auto& [pickle, wanted] : cases)
+    EXPECT_NE(refusal(around(pickle)).find(wanted), std::string::npos) << wanted << "\n"
+                                                                       << refusal(around(pickle));
+  const std::vector<ZipEntry> none = {{"w/version", {}}};
+  const auto empty = write_zip(none);
+  EXPECT_EQ(refusal({reinterpret_cast<const char*>(empty.data()), empty.size()}),
+            "w.pth: the zip archive has no FOLDER/data.pkl, so torch.save did not make it");
+  EXPECT_NE(refusal(std::string(257, '\0') + "ustar" + std::string(250, '\0')).find("is a tar"),
+            std::string::npos);
+  EXPECT_NE(refusal("hello").find("is no .pth file"), std::string::npos);
+}
+
+// Ten dicts of ten references to the dict before: ten to the tenth names from 200 bytes.
+TEST(Pth, RepeatedReferencesAreNoBomb) {
+  std::string pickle = "\x80\2N";
+  for (char level = 0; level < 10; ++level) {
+    pickle += "q"s + level + "0](";
+    for (int i = 0; i < 10; ++i) pickle += "h"s + level;
+    pickle += "e";
+  }
+  EXPECT_NE(refusal(around(pickle + ".")).find("hold more than 500000 items"), std::string::npos);
+  // A storage claimed larger than the file is not allocated, and an expanded tensor takes nothing.
+  const auto spread =
+      around(dict_of(tensor(0, whole(2147483647) + whole(2147483647), whole(0) + whole(0))));
+  EXPECT_EQ(parse_pth(bytes_of(spread), "spread").storages.at(0).size(), 16U);
+}
+
+TEST(Pth, WrittenFilesAreReadAgain) {
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  const std::vector<NamedEntry> entries = {
+      {"b", {"F32", {2, 3}, std::as_bytes(std::span(values))}},
+      {"a", {"I64", {}, std::as_bytes(std::span(values)).first(8)}},
+      {"none", {"BOOL", {0, 5}, {}}}};
+  const auto bytes = write_pth(entries);
+  EXPECT_EQ(write_pth(entries), bytes);
+  const auto file = parse_pth(bytes, "written");
+  ASSERT_EQ(file.tensors.size(), 3U);
+  EXPECT_EQ(file.tensors[0].name, "b");
+  EXPECT_EQ(file.tensors[0].strides, (std::vector<std::int64_t>{3, 1}));
+  EXPECT_EQ(std::memcmp(file.storages[0].data(), values.data(), 24), 0);
+  EXPECT_EQ(file.tensors[1].dtype, "I64");
+  EXPECT_EQ(file.tensors[2].shape, (std::vector<std::int64_t>{0, 5}));
+  const std::vector<NamedEntry> wrong = {{"b", {"F31", {1}, {}}}};
+  EXPECT_THROW(write_pth(wrong), Error);
+  const std::vector<NamedEntry> cut = {
+      {"b", {"F32", {2, 3}, std::as_bytes(std::span(values)).first(20)}}};
+  EXPECT_THROW(write_pth(cut), Error);
+}
+
+}  // namespace
+}  // namespace clew::nn

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights in and out of modules: safetensors and Python's .pth, told apart by their content when
+// read and by the file name's ending when written. Not checkpoints of a training run, which hold
+// more than weights.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace clew::nn {
+
+/// Tensors by name, in the order of the file or of the module.
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/// The tensors of a safetensors or .pth file, on the CPU. Nested dicts of a .pth are joined with
+/// dots, and `part` picks one of them: "state_dict", "model.encoder". Tensors that shared memory
+/// when they were saved share it again. Anything but a sound file: clew::Error. Blocks.
+NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part = "");
+
+/// Writes contiguous copies in one step: the file is the old one or whole. ".safetensors" or
+/// ".pth" (which Python's torch.load opens, weights_only too); another ending: clew::Error. Blocks.
+void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors);
+
+/// A module's parameters and buffers under torchvision's kind of names ("layer1.0.conv1.weight"),
+/// in the order of Python's state_dict. They share memory with the module.
+NamedTensors state_of(const torch::nn::Module& module);
+
+struct LoadOptions {
+  std::string part = {};  // of a .pth: see read_tensors
+  /// The module's name for a name in the file; "" drops the entry.
+  std::function<std::string(const std::string&)> rename = {};
+  /// Beginnings of the module's names that keep their values, whatever the file holds: {"fc."}.
+  std::vector<std::string> skip = {};
+  // What is reported instead of refused.
+  bool allows_missing = false, allows_unexpected = false, allows_misshapen = false;
+};
+
+/// What a load did, entry by entry; names are the module's.
+struct LoadReport {
+  struct Misshapen {
+    std::string name, wanted, got;  // "f32 [64,3,7,7]"
+  };
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing;     // the module wants it, the file has it not
+  std::vector<std::string> unexpected;  // the file has it, the module wants it not
+  std::vector<Misshapen> misshapen;     // another shape, or whole numbers for real ones
+  std::vector<std::string> skipped;     // by LoadOptions::skip
+
+  /// One line: "62 loaded, 2 missing (fc.weight, fc.bias)".
+  std::string text() const;
+};
+
+/// Copies values into the module's parameters and buffers; real types convert to the module's.
+/// Unless the options allow it, a missing, unexpected or misshapen entry is a clew::Error that
+/// names the first few, and the module is as it was. A missing "num_batches_tracked" (files from
+/// before torch 0.4.1) is reported, never refused. Blocks.
+LoadReport load_weights(torch::nn::Module& module, const std::filesystem::path& path,
+                        const LoadOptions& options = {});
+/// The same from tensors at hand; `where` is for errors.
+LoadReport load_weights(torch::nn::Module& module, const NamedTensors& tensors,
+                        const std::string& where, const LoadOptions& options = {});
+
+/// write_tensors of state_of.
+void save_weights(const torch::nn::Module& module, const std::filesystem::path& path);
+
+}  // namespace clew::nn

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/nn/zip.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "clew/core/error.h"
+
+namespace clew::nn {
+namespace {
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::vector<std::byte> two_entries() {
+  const std::vector<ZipEntry> entries = {{"a/one", bytes_of("123456789")}, {"a/empty", {}}};
+  return write_zip(entries);
+}
+
+std::string refusal(std::span<const std::byte> bytes) {
+  try {
+    parse_zip(bytes, "w.pth");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+// Where a record's signature stands first.
+std::size_t find(const std::vector<std::byte>& bytes, const char* signature) {
+  for (std::size_t i = 0; i + 4 <= bytes.size(); ++i)
+    if (std::memcmp(&bytes[i], signature, 4) == 0) return i;
+  ADD_FAILURE() << "no such record";
+  return 0;
+}
+
+TEST(Zip, RoundTrip) {
+  const auto bytes = two_entries();
+  EXPECT_TRUE(is_zip(bytes));
+  const auto entries = parse_zip(bytes, "round");
+  ASSERT_EQ(entries.size(), 2U);
+  EXPECT_EQ(entries[0].name, "a/one");
+  EXPECT_EQ(std::memcmp(entries[0].data.data(), "123456789", 9), 0);
+  EXPECT_EQ((entries[0].data.data() - bytes.data()) % 64, 0);
+  EXPECT_EQ(entries[1].data.size(), 0U);
+  EXPECT_EQ(two_entries(), bytes);
+}
+
+TEST(Zip, ChecksumIsThatOfTheFormat) {
+  const auto bytes = two_entries();
+  const auto at = find(bytes, "PK\x01\x02") + 16;
+  EXPECT_EQ(std::memcmp(&bytes[at], "\x26\x39\xf4\xcb", 4), 0);  // crc-32 of "123456789"
+}
+
+TEST(Zip, CompressedEntriesAreMarked) {
+  auto bytes = two_entries();
+  bytes[find(bytes, "PK\x01\x02") + 10] = std::byte{8};
+  const auto entries = parse_zip(bytes, "packed");
+  EXPECT_TRUE(entries[0].is_compressed);
+  EXPECT_FALSE(entries[1].is_compressed);
+}
+
+TEST(Zip, MoreEntriesThan16BitsCount) {
+  std::vector<ZipEntry> entries;
+  for (int i = 0; i < 66'000; ++i) entries.push_back({std::to_string(i), {}});
+  const auto bytes = write_zip(entries);
+  const auto read = parse_zip(bytes, "many");
+  ASSERT_EQ(read.size(), entries.size());
+  EXPECT_EQ(read.back().name, "65999");
+}
+
+TEST(Zip, SaysWhatIsWrong) {
+  struct Case {
+    const char* record;
+    std::size_t offset;
+    const char* patch;
+    std::size_t size;
+    const char* wanted;
+  };
+  const Case cases[] = {
+      {"PK\x01\x02", 8, "\x01", 1, "w.pth: entry 'a/one' is encrypted"},
+      {"PK\x01\x02", 20, "\x08", 1, "entry 'a/one' is stored, but its sizes differ: 8 and 9"},
+      {"PK\x01\x02", 20, "\x00\x10\x00\x00\x00\x10\x00\x00", 8,
+       "of 4096 bytes at byte 0 lies outside"},
+      {"PK\x01\x02", 20, "\xff\xff\xff\xff\xff\xff\xff\xff", 8, "its 64-bit sizes are missing"},
+      {"PK\x01\x02", 28, "\xff\xff", 2, "directory entry at byte 128 is cut short"},
+      {"PK\x01\x02", 42, "\xf0\xff\x00\x00", 4,
+       "the zip's entry header at byte 65520 lies outside"},
+      {"PK\x01\x02", 42, "\x01\x00\x00\x00", 4, "entry 'a/one' has no header at byte 1"},
+      {"PK\x01\x02", 46, "b", 1, "entry 'b/one' has another name in its own header"},
+      {"PK\x05\x06", 10, "\x03", 1, "the zip claims 3 entries in 104 bytes"},
+      {"PK\x05\x06", 10, "\xff\xff", 2,
+       "larger than its end record can say, and has no 64-bit one"},
+      {"PK\x05\x06", 16, "\x00\x00\x01\x00", 4,
+       "directory of 104 bytes at byte 65536 lies outside"},
+      {"PK\x05\x06", 20, "\x01", 1, "has no end record: the file is incomplete"},
+      {"1234", 0, "x", 1, "entry 'a/one' was altered: its checksum does not match"},
+  };
+  for (const auto& [record, offset, patch, size, wanted] : cases) {
+    auto bytes = two_entries();
+    std::memcpy(&bytes[find(bytes, record) + offset], patch, size);
+    EXPECT_NE(refusal(bytes).find(wanted), std::string::npos) << wanted << "\n" << refusal(bytes);
+  }
+}
+
+TEST(Zip, RefusesRepetition) {
+  const std::vector<ZipEntry> same = {{"a", bytes_of("xy")}, {"a", bytes_of("zw")}};
+  EXPECT_EQ(refusal(write_zip(same)), "w.pth: entry 'a' is there twice");
+}
+
+// The first entry's data is a whole second entry, which the directory lists on its own.
+TEST(Zip, RefusesOverlap) {
+  const std::vector<ZipEntry> inner = {{"b", bytes_of("xy")}};
+  const auto hidden = write_zip(inner);
+  const std::vector<ZipEntry> entries = {{"a", std::span(hidden).first(66)}, {"b", bytes_of("xy")}};
+  auto bytes = write_zip(entries);
+  const std::byte at_hidden[] = {std::byte{64}, std::byte{0}};
+  std::memcpy(&bytes[find(bytes, "PK\x01\x02") + 47 + 42], at_hidden, 2);
+  EXPECT_EQ(refusal(bytes), "w.pth: entries 'a' and 'b' overlap");
+}
+
+TEST(Zip, EveryBeginningIsRefused) {
+  const auto bytes = two_entries();
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_THROW(parse_zip(std::span(bytes).first(size), "cut"), Error) << size;
+}
+
+}  // namespace
+}  // namespace clew::nn

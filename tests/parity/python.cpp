@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/parity/python.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "clew/core/error.h"
+
+namespace clew::parity {
+namespace {
+
+std::string shell_word(const std::string& text) {
+  std::string result(1, '\'');
+  for (const char c : text) {
+    if (c == '\'') {
+      result.append("'\\''");
+    } else {
+      result.push_back(c);
+    }
+  }
+  result.push_back('\'');
+  return result;
+}
+
+/// Exit status and what came on both streams.
+std::pair<int, std::string> run(const std::string& command) {
+  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return {-1, "popen failed"};
+  std::string output;
+  std::array<char, 4096> part;
+  while (const auto got = std::fread(part.data(), 1, part.size(), pipe))
+    output.append(part.data(), got);
+  return {::pclose(pipe), output};
+}
+
+}  // namespace
+
+TestFolder::TestFolder() {
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  path_ = std::filesystem::temp_directory_path() /
+          concat("clew_parity_", test->test_suite_name(), "_", test->name());
+  std::filesystem::remove_all(path_);
+  std::filesystem::create_directories(path_);
+}
+
+TestFolder::~TestFolder() { std::filesystem::remove_all(path_); }
+
+std::optional<std::string> python_with(const std::vector<std::string>& modules) {
+  static std::map<std::string, std::optional<std::string>> known;
+  std::string imports = "import sys";
+  for (const auto& module : modules) imports.append(", ").append(module);
+  if (const auto found = known.find(imports); found != known.end()) return found->second;
+  std::string environment = "PYTHONDONTWRITEBYTECODE=1 ";
+  if (const char* folder = std::getenv("CLEW_ONNXRUNTIME"))
+    environment =
+        concat(environment, "PYTHONPATH=", shell_word(folder), "${PYTHONPATH:+:$PYTHONPATH} ");
+  std::vector<std::string> candidates = {"python3", "/usr/bin/python3"};
+  if (const char* chosen = std::getenv("CLEW_PYTHON"))
+    candidates.insert(candidates.begin(), shell_word(chosen));
+  for (const auto& candidate : candidates) {
+    const std::string python = concat(environment, candidate);
+    if (run(concat(python, " -c ", shell_word(imports))).first == 0) return known[imports] = python;
+  }
+  return known[imports] = std::nullopt;
+}
+
+std::string run_python(const std::string& python, const std::string& script,
+                       const std::vector<std::string>& arguments) {
+  std::string command = concat(python, " ", shell_word(concat(CLEW_PARITY_FOLDER, "/", script)));
+  for (const auto& argument : arguments) command.append(" ").append(shell_word(argument));
+  const auto [status, output] = run(command);
+  EXPECT_EQ(status, 0) << command << "\n" << output;
+  return output;
+}
+
+}  // namespace clew::parity

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a Python script of tests/parity as an independent witness: an interpreter that has the
+// modules it needs is looked for, and a test without one says what is missing.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace clew::parity {
+
+/// A folder of the test that runs, emptied when made and removed at the end.
+class TestFolder {
+ public:
+  TestFolder();
+  ~TestFolder();
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The command of an interpreter that can import `modules`: $CLEW_PYTHON, python3 or
+/// /usr/bin/python3, with $CLEW_ONNXRUNTIME (a folder of `pip install --target`) in front of its
+/// path when it is set. Nothing when none can.
+std::optional<std::string> python_with(const std::vector<std::string>& modules);
+
+/// Runs tests/parity/SCRIPT with arguments; what it printed, and a test failure unless it ended
+/// with 0.
+std::string run_python(const std::string& python, const std::string& script,
+                       const std::vector<std::string>& arguments);
+
+}  // namespace clew::parity
