@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// That digits drawn from our own strokes are like real ones: a small network that has seen nothing else reads MNIST.
+// That digits drawn from our own strokes are like real ones: a small network that has seen nothing
+// else reads MNIST.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 

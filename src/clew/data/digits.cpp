@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <sstream>
 
 #include "clew/core/error.h"
+#include "clew/data/draws.h"
 
 namespace clew::data {
 namespace {
@@ -104,17 +104,6 @@ const std::array<std::vector<Style>, 10>& styles() {
   return kRead;
 }
 
-/// Draws from a stream; the sum of twelve is near enough to a normal and needs no libm.
-float normal(Stream& stream) {
-  float sum = -6;
-  for (int i = 0; i < 12; ++i) sum += stream.uniform();
-  return sum;
-}
-
-float between(Stream& stream, float low, float high) {
-  return low + (high - low) * stream.uniform();
-}
-
 const Style& choose_style(int digit, Stream& stream) {
   const auto& choices = styles()[static_cast<std::size_t>(digit)];
   float total = 0;
@@ -132,18 +121,16 @@ const Style& choose_style(int digit, Stream& stream) {
 class Hand {
  public:
   explicit Hand(int digit, Stream& stream) {
-    constexpr float kTurn = 2 * std::numbers::pi_v<float>;
     for (Wave& wave : waves_) {
-      wave = {.fx = between(stream, -.7F, .7F) * kTurn,
-              .fy = between(stream, -.7F, .7F) * kTurn,
-              .phase = between(stream, 0, kTurn),
+      wave = {.fx = between(stream, -.7F, .7F),
+              .fy = between(stream, -.7F, .7F),
+              .phase = between(stream, 0, 1),
               .size = .05F * normal(stream)};
     }
     // A line has no width to stretch, and is what people slant and turn most.
     const float slant = (digit == 1 ? .22F : .16F) + .22F * normal(stream);
-    const float turn = .1F * normal(stream);
-    const float stretch = std::exp(.2F * normal(stream)) * 1.05F;
-    const float c = std::cos(turn), s = std::sin(turn);
+    const auto [c, s] = direction_of_turns(.016F * normal(stream));
+    const float wide = .2F * normal(stream), stretch = 1.05F + wide + wide * wide / 2;
     // turn * [stretch, -slant; 0, 1]: slant moves the top to the right.
     xx_ = c * stretch;
     xy_ = -c * slant - s;
@@ -163,8 +150,8 @@ class Hand {
 
  private:
   struct Wave {
-    float fx = 0, fy = 0, phase = 0, size = 0;
-    float at(Point p) const { return size * std::sin(fx * p.x + fy * p.y + phase); }
+    float fx = 0, fy = 0, phase = 0, size = 0;  // in turns, but size
+    float at(Point p) const { return size * direction_of_turns(fx * p.x + fy * p.y + phase).y; }
   };
   std::array<Wave, 2> waves_;
   float xx_ = 1, xy_ = 0, yx_ = 0, yy_ = 1, jitter_ = 0;
@@ -204,7 +191,7 @@ void frame(std::vector<Segment>& lines, float radius, Stream& stream) {
   for (const auto& [a, b] : lines) {
     low = {std::min({low.x, a.x, b.x}), std::min({low.y, a.y, b.y})};
     high = {std::max({high.x, a.x, b.x}), std::max({high.y, a.y, b.y})};
-    const float part = std::hypot(b.x - a.x, b.y - a.y);
+    const float part = std::sqrt((b.x - a.x) * (b.x - a.x) + (b.y - a.y) * (b.y - a.y));
     length += part;
     mass.x += part * (a.x + b.x) / 2;
     mass.y += part * (a.y + b.y) / 2;
@@ -219,7 +206,8 @@ void frame(std::vector<Segment>& lines, float radius, Stream& stream) {
   }
 }
 
-/// Moves the picture by whole pixels so that its centre of mass lies at (14, 14), as MNIST was made.
+/// Moves the picture by whole pixels so that its centre of mass lies at (14, 14), as MNIST was
+/// made.
 void centre(DigitPixels pixels) {
   std::int64_t mass = 0, x_mass = 0, y_mass = 0;
   for (int y = 0, i = 0; y < kDigitSide; ++y) {

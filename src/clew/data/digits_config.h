@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which digits a recipe works on: MNIST where it is at hand, drawn ones where it is not, and how
+// they are distorted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "clew/core/config.h"
+#include "clew/data/dataset.h"
+#include "clew/data/digits.h"
+
+namespace clew::data {
+
+struct DigitsConfig {
+  std::string source = "auto";
+  std::string dir = "";
+  std::string kind = "plain";
+  std::int64_t train_limit = 0, test_limit = 0;
+  int workers = 1;
+
+  void fields(Fields& v) {
+    v("source", source,
+      {.choices = {"auto", "mnist", "procedural"},
+       .help = "where digits come from; auto: MNIST when data.dir has it, else procedural"});
+    v("dir", dir, {.help = "folder with the four files of MNIST"});
+    v("kind", kind,
+      {.choices = {"plain", "r", "rts", "p", "e", "tc", "addition"},
+       .help = "how digits are distorted; addition: two of rts and their sum"});
+    v("train_limit", train_limit,
+      {.min = 0, .help = "use only the first so many digits to learn from; 0: all"});
+    v("test_limit", test_limit,
+      {.min = 0, .help = "use only the first so many digits to test with; 0: all"});
+    v("workers", workers, {.min = 0, .max = 256, .help = "threads that prepare batches"});
+  }
+};
+
+/// "mnist" or "procedural": what `config` comes to here. A run says it.
+std::string digits_source(const DigitsConfig& config);
+
+/// The digits themselves, without distortion: MNIST's split, or 60,000 (train) and 10,000 (test)
+/// drawn from `key`, or fewer by the limits. No MNIST where it is asked for: clew::Error.
+std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split split, Key key);
+
+/// The data set that `config` describes. What is random in an example of the train split comes from
+/// get's key, of the test split from `key`, so that it is the same in every epoch.
+std::unique_ptr<Dataset> make_digits(const DigitsConfig& config, Split split, Key key);
+
+}  // namespace clew::data

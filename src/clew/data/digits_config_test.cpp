@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/digits_config.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <filesystem>
+
+#include "clew/core/error.h"
+#include "clew/data/mnist.h"
+
+namespace clew::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(DigitsConfig, EveryKindMakesItsSet) {
+  DigitsConfig config{.source = "procedural", .train_limit = 20, .test_limit = 10};
+  for (const char* kind : {"plain", "r", "rts", "p", "e", "tc", "addition"}) {
+    config.kind = kind;
+    const auto train = make_digits(config, Split::kTrain, {1}),
+               test = make_digits(config, Split::kTest, {1});
+    EXPECT_EQ(train->size(), 20) << kind;
+    EXPECT_EQ(test->size(), 10) << kind;
+    EXPECT_EQ(train->class_names().size(), std::string(kind) == "addition" ? 19U : 10U) << kind;
+    // The test split is the same in every epoch, the train split is not where it is distorted.
+    EXPECT_TRUE(test->get(1, {1}).input.equal(test->get(1, {2}).input)) << kind;
+    EXPECT_EQ(train->get(1, {1}).input.equal(train->get(1, {2}).input),
+              std::string(kind) == "plain")
+        << kind;
+    EXPECT_FALSE(train->get(1, {1}).input.equal(test->get(1, {1}).input)) << kind;
+    EXPECT_FALSE(
+        make_digits(config, Split::kTest, {2})->get(1, {}).input.equal(test->get(1, {}).input));
+  }
+}
+
+TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
+  const fs::path folder = fs::temp_directory_path() / "clew_digits_config";
+  fs::remove_all(folder);
+  DigitsConfig config{.dir = folder.string()};
+  EXPECT_EQ(digits_source({}), "procedural");
+  EXPECT_EQ(digits_source(config), "procedural");
+  EXPECT_EQ(make_plain_digits(config, Split::kTrain, {})->size(), 60'000);
+  EXPECT_EQ(make_plain_digits(config, Split::kTest, {})->size(), 10'000);
+  const DrawnDigits digits({.size = 12, .key = {9}});
+  write_mnist(folder, Split::kTrain, digits, true);
+  write_mnist(folder, Split::kTest, digits, false);
+  EXPECT_EQ(digits_source(config), "mnist");
+  EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 12);
+  config.train_limit = 5;
+  EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 5);
+  config.source = "procedural";
+  EXPECT_EQ(digits_source(config), "procedural");
+  fs::remove_all(folder);
+}
+
+TEST(DigitsConfig, MnistThatIsNotThereIsAnError) {
+  DigitsConfig config{.source = "mnist"};
+  try {
+    (void)make_digits(config, Split::kTrain, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "data.dir must name the folder of MNIST");
+  }
+  config.dir = "/nowhere";
+  EXPECT_THROW((void)make_digits(config, Split::kTrain, {}), Error);
+}
+
+TEST(DigitsConfig, ComesFromARecipe) {
+  DigitsConfig config;
+  load(config, parse_toml("kind = 'rts'\ndir = 'x'\nworkers = 2\n", "recipe"));
+  EXPECT_EQ(config.kind, "rts");
+  EXPECT_EQ(config.workers, 2);
+  EXPECT_THROW(load(config, parse_toml("kind = 'upside_down'\n", "recipe")), UsageError);
+}
+
+}  // namespace
+}  // namespace clew::data

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The digits on which spatial transformers were shown (Jaderberg et al. 2015, appendix A): turned,
+// scaled, placed, projected, bent, in clutter; pairs to be added; digits to be found. Over any set
+// of digits, drawn anew from each key.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clew/data/digits.h"
+
+namespace clew::data {
+
+/// How a digit comes into its picture. The defaults change nothing; distortion_of gives the paper's
+/// settings.
+struct Distortion {
+  int side = 42;                        // of the picture, pixels
+  float turn_deg = 0;                   // turned by up to this much either way, uniform
+  float scale_low = 1, scale_high = 1;  // uniform
+  bool is_placed = false;               // anywhere in the picture; false: in the middle
+  bool is_on_whole_pixels = false;      // places are whole pixels
+  float corner_px = 0;                  // standard deviation of each corner's move, both ways
+  float control_px = 0;                 // of each of 4x4 control points of a thin-plate spline
+  int patches = 0;                      // pieces of 6x6 pixels of other digits, added
+};
+
+/// "r": turned by up to 90 degrees. "rts": turned by up to 45, scaled by 0.7 to 1.2, placed. "p":
+/// scaled by 0.75 to 1, corners moved by 5 pixels. "e": scaled by 0.75 to 1, bent by 1.5 pixels.
+/// "tc": placed in 60x60 among six pieces. All but tc in 42x42.
+Distortion distortion_of(const std::string& kind);
+
+struct DrawOptions {
+  Key key = {};           // of fixed examples
+  bool is_fixed = false;  // example i is always the same (a test set); false: from get's key
+};
+
+/// input [1,side,side] f32 in [0,1]; target 0-d i64, the digit.
+class DistortedDigits : public Dataset {
+ public:
+  DistortedDigits(std::shared_ptr<const Digits> digits, Distortion distortion,
+                  DrawOptions options = {});
+  ~DistortedDigits() override;
+
+  std::int64_t size() const override;
+  Sample get(std::int64_t index, const Key& key) const override;
+  std::vector<std::string> class_names() const override;
+
+ private:
+  class Drawer;
+  friend class AddedDigits;
+  friend class LocatedDigits;
+  std::unique_ptr<const Drawer> drawer_;
+  DrawOptions options_;
+};
+
+/// Digit `index` and one from anywhere, each distorted on its own: input [2,side,side] f32 in
+/// [0,1], one digit a channel; target 0-d i64, their sum, 0..18.
+class AddedDigits : public Dataset {
+ public:
+  explicit AddedDigits(std::shared_ptr<const Digits> digits,
+                       Distortion distortion = distortion_of("rts"), DrawOptions options = {});
+  ~AddedDigits() override;
+
+  std::int64_t size() const override;
+  Sample get(std::int64_t index, const Key& key) const override;
+  std::vector<std::string> class_names() const override;
+
+ private:
+  std::unique_ptr<const DistortedDigits::Drawer> drawer_;
+  DrawOptions options_;
+};
+
+struct LocatedOptions {
+  std::optional<int> digit = {};  // only this one; none: all
+  std::int64_t count = 100;       // the first so many of the set
+  int side = 84;                  // of the picture, pixels
+  int patches = 0;  // pieces of 6x6 pixels of other digits: 0 is the paper's T, 16 its TC
+  DrawOptions draw = {.key = {}, .is_fixed = true};
+};
+
+/// Digits to be found: input [1,side,side] f32 in [0,1], a digit placed on whole pixels; target [4]
+/// f32, the edges of its 28x28 square in pixels, xyxy (pixel i covers [i, i+1]).
+class LocatedDigits : public Dataset {
+ public:
+  explicit LocatedDigits(std::shared_ptr<const Digits> digits, LocatedOptions options = {});
+  ~LocatedDigits() override;
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  Sample get(std::int64_t index, const Key& key) const override;
+  /// What digit example `index` shows.
+  int label(std::int64_t index) const;
+
+ private:
+  std::unique_ptr<const DistortedDigits::Drawer> drawer_;
+  std::vector<std::int64_t> indices_;  // in the set of digits
+  DrawOptions options_;
+};
+
+}  // namespace clew::data

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/distorted_digits.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <set>
+
+#include "clew/core/error.h"
+
+namespace clew::data {
+namespace {
+
+const char* const kKinds[] = {"r", "rts", "p", "e", "tc"};
+
+std::shared_ptr<const Digits> some_digits(std::int64_t size = 50) {
+  return std::make_shared<const DrawnDigits>(DrawnDigitsOptions{.size = size, .key = {1}});
+}
+
+/// Where the ink is and how wide it spreads.
+struct Moments {
+  double x = 0, y = 0, spread = 0, mass = 0;
+};
+Moments moments(const torch::Tensor& picture) {
+  const auto p = picture.to(torch::kFloat64);
+  const auto ys = torch::arange(p.size(0), torch::kFloat64).unsqueeze(1),
+             xs = torch::arange(p.size(1), torch::kFloat64).unsqueeze(0);
+  Moments m;
+  m.mass = p.sum().item<double>();
+  m.x = (p * xs).sum().item<double>() / m.mass;
+  m.y = (p * ys).sum().item<double>() / m.mass;
+  m.spread =
+      std::sqrt((p * ((xs - m.x).square() + (ys - m.y).square())).sum().item<double>() / m.mass);
+  return m;
+}
+
+TEST(DistortedDigits, ShapesLabelsAndRanges) {
+  const auto digits = some_digits();
+  for (const char* kind : kKinds) {
+    const DistortedDigits set(digits, distortion_of(kind));
+    const std::int64_t side = std::string(kind) == "tc" ? 60 : 42;
+    EXPECT_EQ(set.size(), 50);
+    EXPECT_EQ(set.class_names().size(), 10U);
+    for (std::int64_t i = 0; i < 50; ++i) {
+      const Sample sample = set.get(i, {static_cast<std::uint64_t>(i)});
+      EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{1, side, side})) << kind;
+      EXPECT_GE(sample.input.min().item<float>(), 0) << kind;
+      EXPECT_LE(sample.input.max().item<float>(), 1) << kind;
+      EXPECT_GT(sample.input.sum().item<float>(), 10) << kind << i;
+      EXPECT_EQ(sample.target.item<std::int64_t>(), i % 10);
+    }
+    EXPECT_THROW((void)set.get(50, {}), Error);
+  }
+}
+
+TEST(DistortedDigits, KeysDecideAndFixedSetsIgnoreThem) {
+  const auto digits = some_digits();
+  for (const char* kind : kKinds) {
+    const DistortedDigits fresh(digits, distortion_of(kind)),
+        fixed(digits, distortion_of(kind), {.key = {5}, .is_fixed = true}),
+        other(digits, distortion_of(kind), {.key = {6}, .is_fixed = true});
+    EXPECT_TRUE(fresh.get(3, {1}).input.equal(fresh.get(3, {1}).input)) << kind;
+    EXPECT_FALSE(fresh.get(3, {1}).input.equal(fresh.get(3, {2}).input)) << kind;
+    EXPECT_TRUE(fixed.get(3, {1}).input.equal(fixed.get(3, {2}).input)) << kind;
+    EXPECT_FALSE(fixed.get(3, {1}).input.equal(other.get(3, {1}).input)) << kind;
+  }
+}
+
+TEST(DistortedDigits, WithoutDistortionTheDigitIsInTheMiddle) {
+  const auto digits = some_digits();
+  const DistortedDigits set(digits, {});
+  for (std::int64_t i = 0; i < 20; ++i) {
+    const auto picture = set.get(i, {8}).input;
+    EXPECT_TRUE(picture.slice(1, 7, 35).slice(2, 7, 35).equal(digits->get(i, {}).input));
+    EXPECT_FLOAT_EQ(picture.sum().item<float>(), digits->get(i, {}).input.sum().item<float>());
+  }
+}
+
+TEST(DistortedDigits, RTurnsAndKeepsSizeAndPlace) {
+  const auto digits = some_digits();
+  const DistortedDigits set(digits, distortion_of("r"));
+  double low = 0, high = 0;
+  for (std::uint64_t key = 0; key < 200; ++key) {
+    const auto before =
+        moments(digits->get(1, {}).input[0]);  // a one, whose long axis shows its turn
+    const auto picture = set.get(1, {key}).input[0];
+    const auto after = moments(picture);
+    // The middle of the digit stays; the ink's centre is 14, half a pixel from it.
+    EXPECT_NEAR(std::hypot(after.x - 20.5, after.y - 20.5),
+                std::hypot(before.x - 13.5, before.y - 13.5), .05);
+    EXPECT_NEAR(after.spread, before.spread, .1);  // bilinear blur
+    EXPECT_NEAR(after.mass, before.mass, .03 * before.mass);
+    const auto p = picture.to(torch::kFloat64);
+    const auto ys = torch::arange(42, torch::kFloat64).unsqueeze(1) - after.y,
+               xs = torch::arange(42, torch::kFloat64).unsqueeze(0) - after.x;
+    const double xy = (p * xs * ys).sum().item<double>(), xx = (p * xs * xs).sum().item<double>(),
+                 yy = (p * ys * ys).sum().item<double>();
+    const double axis = .5 * std::atan2(2 * xy, xx - yy) * 180 / M_PI;  // -90..90
+    low = std::min(low, axis), high = std::max(high, axis);
+  }
+  // Turns over 180 degrees bring the axis everywhere.
+  EXPECT_LT(low, -80);
+  EXPECT_GT(high, 80);
+}
+
+TEST(DistortedDigits, RtsScalesAndPlaces) {
+  const auto digits = some_digits();
+  const DistortedDigits set(digits, distortion_of("rts"));
+  const auto before = moments(digits->get(0, {}).input[0]);
+  double low_x = 42, high_x = 0, low_y = 42, high_y = 0, small = 9, large = 0;
+  for (std::uint64_t key = 0; key < 500; ++key) {
+    const auto picture = set.get(0, {key}).input[0];
+    const auto after = moments(picture);
+    low_x = std::min(low_x, after.x), high_x = std::max(high_x, after.x);
+    low_y = std::min(low_y, after.y), high_y = std::max(high_y, after.y);
+    small = std::min(small, after.spread / before.spread),
+    large = std::max(large, after.spread / before.spread);
+  }
+  // The smallest digit's square of 19.6 pixels moves by 11.2 either way.
+  for (const double low : {low_x, low_y}) EXPECT_NEAR(low, 20.5 - 10.5, 1.5);
+  for (const double high : {high_x, high_y}) EXPECT_NEAR(high, 20.5 + 10.5, 1.5);
+  EXPECT_NEAR(small, .7, .03);
+  EXPECT_NEAR(large, 1.2, .03);
+}
+
+TEST(DistortedDigits, PMovesCornersAndEBends) {
+  const auto digits = some_digits();
+  for (const char* kind : {"p", "e"}) {
+    const Distortion how = distortion_of(kind);
+    Distortion still = how;
+    still.corner_px = still.control_px = 0;
+    const DistortedDigits moving(digits, how), resting(digits, still);
+    int moved = 0;
+    for (std::uint64_t key = 0; key < 50; ++key) {
+      const auto a = moving.get(0, {key}).input, b = resting.get(0, {key}).input;
+      if (!torch::allclose(a, b, 0, .2)) ++moved;
+      // Only bent, not elsewhere: the middles of the ink are a few pixels apart.
+      const auto m = moments(a[0]), n = moments(b[0]);
+      EXPECT_LT(std::hypot(m.x - n.x, m.y - n.y), 12) << kind;
+    }
+    EXPECT_EQ(moved, 50) << kind;
+  }
+}
+
+TEST(DistortedDigits, TcIsTheDigitExactlyPlusPieces) {
+  const auto digits = some_digits();
+  Distortion how = distortion_of("tc");
+  const DistortedDigits cluttered(digits, how);
+  how.patches = 0;
+  const DistortedDigits clean(digits, how);
+  std::int64_t pieces = 0;
+  for (std::uint64_t key = 0; key < 50; ++key) {
+    const auto a = cluttered.get(5, {key}).input[0], b = clean.get(5, {key}).input[0];
+    // Pieces are drawn after the digit, so that both show it at the same place; they only add.
+    EXPECT_TRUE(a.ge(b).all().item<bool>());
+    const auto extra = (a - b).gt(0).sum().item<std::int64_t>();
+    EXPECT_LE(extra, 6 * 36);
+    pieces += extra;
+    const auto digit = digits->get(5, {}).input[0];
+    EXPECT_FLOAT_EQ(b.sum().item<float>(), digit.sum().item<float>());
+    bool is_found = false;
+    for (std::int64_t y = 0; y <= 32 && !is_found; ++y)
+      for (std::int64_t x = 0; x <= 32 && !is_found; ++x)
+        is_found = b.slice(0, y, y + 28).slice(1, x, x + 28).equal(digit);
+    EXPECT_TRUE(is_found) << key;
+  }
+  EXPECT_GT(pieces, 50 * 20);
+}
+
+TEST(AddedDigits, ShowsTwoDigitsAndTheirSum) {
+  const auto digits = some_digits();
+  const AddedDigits set(digits, {});
+  std::vector<int> seen(19, 0);
+  for (std::int64_t i = 0; i < 50; ++i) {
+    for (std::uint64_t key = 0; key < 8; ++key) {
+      const Sample sample = set.get(i, {key + 100 * static_cast<std::uint64_t>(i)});
+      ASSERT_EQ(sample.input.sizes(), (torch::IntArrayRef{2, 42, 42}));
+      const auto first = sample.input[0].slice(0, 7, 35).slice(1, 7, 35);
+      const auto second = sample.input[1].slice(0, 7, 35).slice(1, 7, 35);
+      EXPECT_TRUE(first.equal(digits->get(i, {}).input[0]));
+      std::int64_t other = -1;
+      for (std::int64_t j = 0; j < 50; ++j)
+        if (second.equal(digits->get(j, {}).input[0])) other = j;
+      ASSERT_GE(other, 0);
+      EXPECT_EQ(sample.target.item<std::int64_t>(), i % 10 + other % 10);
+      ++seen[static_cast<std::size_t>(sample.target.item<std::int64_t>())];
+    }
+  }
+  for (int sum = 1; sum < 18; ++sum) EXPECT_GT(seen[static_cast<std::size_t>(sum)], 0) << sum;
+  EXPECT_EQ(set.class_names().size(), 19U);
+  const AddedDigits distorted(digits);
+  EXPECT_FALSE(distorted.get(0, {1}).input.equal(distorted.get(0, {2}).input));
+}
+
+TEST(LocatedDigits, TheBoxHoldsTheDigit) {
+  const auto digits = some_digits(200);
+  for (const int patches : {0, 16}) {
+    const LocatedDigits set(digits, {.digit = 3, .count = 15, .patches = patches});
+    ASSERT_EQ(set.size(), 15);
+    std::set<float> places;
+    for (std::int64_t i = 0; i < 15; ++i) {
+      const Sample sample = set.get(i, {static_cast<std::uint64_t>(i)});
+      EXPECT_EQ(set.label(i), 3);
+      EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{1, 84, 84}));
+      const auto* box = sample.target.data_ptr<float>();
+      EXPECT_EQ(box[2] - box[0], 28);
+      EXPECT_EQ(box[3] - box[1], 28);
+      const auto x = static_cast<std::int64_t>(box[0]), y = static_cast<std::int64_t>(box[1]);
+      ASSERT_GE(std::min(x, y), 0);
+      ASSERT_LE(std::max(x, y), 56);
+      const auto inside = sample.input[0].slice(0, y, y + 28).slice(1, x, x + 28);
+      const auto digit = digits->get(3 + 10 * i, {}).input[0];
+      if (patches == 0) {
+        EXPECT_TRUE(inside.equal(digit));
+      } else {
+        EXPECT_TRUE(inside.ge(digit).all().item<bool>());
+        EXPECT_GT(sample.input.sum().item<float>(), digit.sum().item<float>() + 10);
+      }
+      EXPECT_TRUE(sample.input.equal(set.get(i, {77}).input));  // fixed
+      places.insert(box[0]);
+    }
+    EXPECT_GT(places.size(), 8U);
+  }
+  EXPECT_EQ(LocatedDigits(digits, {.count = 1000}).size(), 200);
+  EXPECT_THROW(LocatedDigits(some_digits(3), {.digit = 9}), Error);
+}
+
+TEST(DistortedDigits, OneSentencePerError) {
+  const auto error_of = [](auto&& call) -> std::string {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(error_of([] { (void)distortion_of("x"); }),
+            "a distortion must be r, rts, p, e or tc, got 'x'");
+  EXPECT_EQ(error_of([] { DistortedDigits(nullptr, {}); }),
+            "distorted digits need a set of at least one digit");
+  EXPECT_EQ(error_of([] { DistortedDigits(some_digits(), {.side = 27}); }),
+            "a distorted digit's side must be even and in 28..4096, got 27");
+  EXPECT_EQ(error_of([] { DistortedDigits(some_digits(), {.turn_deg = 181}); }),
+            "a distorted digit's turn_deg must be in 0..180, got 181");
+  EXPECT_EQ(error_of([] { DistortedDigits(some_digits(), {.scale_high = 2}); }),
+            "a distorted digit's scale must be a range above 0 that fits its picture, got 1..2");
+  EXPECT_EQ(
+      error_of([] { DistortedDigits(some_digits(), {.patches = -1}); }),
+      "a distorted digit's corner_px, control_px and patches must be at least 0, got 0, 0 and -1");
+}
+
+}  // namespace
+}  // namespace clew::data

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random numbers and directions the data sets share; no libm, so that they are the same everywhere.
+// Private to the room.
+#pragma once
+
+#include <cstdint>
+
+#include "clew/core/key.h"
+#include "clew/core/turns.h"
+
+namespace clew::data {
+
+/// Uniform in [low, high).
+inline float between(Stream& stream, float low, float high) {
+  return low + (high - low) * stream.uniform();
+}
+
+/// Near enough to a standard normal: the sum of twelve uniform numbers, never beyond 6.
+inline float normal(Stream& stream) {
+  float sum = -6;
+  for (int i = 0; i < 12; ++i) sum += stream.uniform();
+  return sum;
+}
+
+/// Cosine (x) and sine (y) of an angle in turns, |turns| < 1000.
+inline Direction direction_of_turns(float turns) {
+  return direction_of(static_cast<std::uint16_t>(static_cast<std::int32_t>(turns * 65536)));
+}
+
+}  // namespace clew::data
