@@ -19,7 +19,7 @@ ROOMS = {
     "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann"]),
-    "train": (["nn", "ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
+    "train": (["data", "nn", "ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "classify": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
     "detect": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
     "segment": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),

@@ -295,8 +295,7 @@ Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const ma
       key{config.seed},
       agent(agent_options(config), split(key, kKeyWeights)),
       flat(nn::flatten(*agent)),
-      optimizer({.kind = config.train.optimizer == "adam" ? train::OptimizerKind::kAdam
-                                                          : train::OptimizerKind::kRmsprop,
+      optimizer({.kind = train::parse_optimizer(config.train.optimizer),
                  .decay = config.train.decay,
                  .eps = config.train.eps,
                  .momentum = config.train.momentum},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSProp and Adam over one flat tensor. State is plain tensors with names, so that a checkpoint
-// holds all of it.
+// SGD, RMSProp, Adam and AdamW over one flat tensor. State is plain tensors with names, so that a
+// checkpoint holds all of it. How the learning rate moves is in schedule.h.
 #pragma once
 
 #include <torch/types.h>
@@ -13,23 +13,31 @@
 namespace clew::train {
 
 enum class OptimizerKind : std::uint8_t {
+  kSgd,      // m <- momentum m + g; w <- w - lr m
   kRmsprop,  // s <- decay s + (1 - decay) g^2; m <- momentum m + g / sqrt(s / (1 - decay^t) + eps);
              // w <- w - lr m. Mnih et al. 2016, eq. S2-S3 (eps stands under the root), with Adam's
              // correction of s: without it the first steps are ten times too long.
   kAdam,     // Kingma and Ba 2014, algorithm 1; beta 1 = momentum, beta 2 = decay
+  kAdamW,    // the same, weights shrunk apart from the gradient: Loshchilov and Hutter 2017
 };
+/// "sgd", "rmsprop", "adam", "adamw"; clew::UsageError for other names.
+OptimizerKind parse_optimizer(const std::string& name);
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kRmsprop;
   double decay = 0.99, eps = 0.1, momentum = 0;
+  double weight_decay = 0;  // added to g as weight_decay w; AdamW: w <- w - lr weight_decay w
+  // For every parameter [P], or undefined for 1 everywhere:
+  torch::Tensor lr_factors = {};     // times the learning rate
+  torch::Tensor decay_factors = {};  // times weight_decay
 };
 
 class Optimizer {
  public:
   /// `like` [P]: the parameters; only its shape, dtype and device are used.
-  Optimizer(const OptimizerOptions& options, const torch::Tensor& like);
+  Optimizer(OptimizerOptions options, const torch::Tensor& like);
 
-  /// values [P] are changed in place. gradients [P] are read only.
+  /// values [P] are changed in place. gradients [P] may be: weight decay is added to them.
   void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr);
 
   std::int64_t steps() const { return steps_; }

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "clew/core/error.h"
+
 namespace clew::train {
 namespace {
 
@@ -36,6 +38,79 @@ TEST(Adam, EqualsLibTorchs) {
     reference.step();
     optimizer.step(ours, gradient, 0.05);
     EXPECT_TRUE(torch::allclose(ours, theirs, 1e-12, 1e-13)) << step;
+  }
+}
+
+TEST(Sgd, EqualsLibTorchs) {
+  auto ours = torch::linspace(-1, 1, 5, kDouble), theirs = ours.clone().set_requires_grad(true);
+  Optimizer optimizer({.kind = OptimizerKind::kSgd, .momentum = 0.9, .weight_decay = 0.1}, ours);
+  torch::optim::SGD reference({theirs},
+                              torch::optim::SGDOptions(0.05).momentum(0.9).weight_decay(0.1));
+  for (int step = 0; step < 5; ++step) {
+    const auto gradient = torch::sin(torch::arange(5, kDouble) + step);
+    theirs.mutable_grad() = gradient.clone();
+    reference.step();
+    optimizer.step(ours, gradient, 0.05);
+    EXPECT_TRUE(torch::allclose(ours, theirs, 1e-12, 1e-13)) << step;
+  }
+  EXPECT_EQ(optimizer.state().size(), 1U);
+}
+
+TEST(AdamW, EqualsLibTorchs) {
+  auto ours = torch::linspace(-1, 1, 5, kDouble), theirs = ours.clone().set_requires_grad(true);
+  Optimizer optimizer({.kind = OptimizerKind::kAdamW,
+                       .decay = 0.95,
+                       .eps = 1e-3,
+                       .momentum = 0.8,
+                       .weight_decay = 0.1},
+                      ours);
+  torch::optim::AdamW reference(
+      {theirs}, torch::optim::AdamWOptions(0.05).betas({0.8, 0.95}).eps(1e-3).weight_decay(0.1));
+  for (int step = 0; step < 5; ++step) {
+    const auto gradient = torch::sin(torch::arange(5, kDouble) + step);
+    theirs.mutable_grad() = gradient.clone();
+    reference.step();
+    optimizer.step(ours, gradient, 0.05);
+    EXPECT_TRUE(torch::allclose(ours, theirs, 1e-12, 1e-13)) << step;
+  }
+}
+
+TEST(Optimizer, FactorsAreForEachParameter) {
+  for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kRmsprop, OptimizerKind::kAdam,
+                          OptimizerKind::kAdamW}) {
+    const auto plain = torch::ones({3}, kDouble), with = torch::ones({3}, kDouble);
+    OptimizerOptions options{.kind = kind, .decay = 0.9, .eps = 1e-3, .weight_decay = 0.5};
+    Optimizer first(options, plain);
+    options.lr_factors = torch::tensor({1.0, 0.1, 0.0}, kDouble);
+    options.decay_factors = torch::tensor({1.0, 1.0, 1.0}, kDouble);
+    Optimizer second(options, with);
+    first.step(plain, torch::ones({3}, kDouble), 0.1);
+    second.step(with, torch::ones({3}, kDouble), 0.1);
+    const double moved = 1 - plain[0].item<double>();
+    EXPECT_GT(moved, 0.01);
+    EXPECT_NEAR(1 - with[0].item<double>(), moved, 1e-14);
+    EXPECT_NEAR(1 - with[1].item<double>(), 0.1 * moved, 1e-2 * moved);  // AdamW shrinks first
+    EXPECT_EQ(with[2].item<double>(), 1);
+  }
+  // Without decay on the second weight only its gradient moves it.
+  const auto values = torch::ones({2}, kDouble);
+  Optimizer optimizer({.kind = OptimizerKind::kSgd,
+                       .weight_decay = 0.5,
+                       .decay_factors = torch::tensor({1.0, 0.0}, kDouble)},
+                      values);
+  optimizer.step(values, torch::zeros({2}, kDouble), 0.1);
+  EXPECT_DOUBLE_EQ(values[0].item<double>(), 0.95);
+  EXPECT_DOUBLE_EQ(values[1].item<double>(), 1);
+}
+
+TEST(ParseOptimizer, SaysWhatIsWrong) {
+  EXPECT_EQ(parse_optimizer("adamw"), OptimizerKind::kAdamW);
+  try {
+    parse_optimizer("adm");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_STREQ(error.what(),
+                 "optimizer must be sgd, rmsprop, adam or adamw, got 'adm'; did you mean 'adam'?");
   }
 }
 

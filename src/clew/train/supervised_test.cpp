@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/train/supervised.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <functional>
+
+#include "clew/core/error.h"
+
+namespace clew::train {
+namespace {
+
+/// Points in the plane; the class says whether x y > 0. Noise comes from the key.
+class Quadrants : public data::Dataset {
+ public:
+  explicit Quadrants(std::int64_t size) : size_(size) {}
+  std::int64_t size() const override { return size_; }
+  data::Sample get(std::int64_t index, const Key& key) const override {
+    Stream place(split(Key{7}, static_cast<std::uint64_t>(index))), noise(key);
+    const float x = place.uniform() * 2 - 1, y = place.uniform() * 2 - 1;
+    return {torch::tensor({x + 0.01F * noise.uniform(), y + 0.01F * noise.uniform()}),
+            torch::tensor(std::int64_t{x * y > 0})};
+  }
+
+ private:
+  std::int64_t size_;
+};
+
+struct NetworkImpl : torch::nn::Module {
+  NetworkImpl()
+      : first(register_module("first", torch::nn::Linear(2, 16))),
+        norm(register_module("norm", torch::nn::BatchNorm1d(16))),
+        last(register_module("last", torch::nn::Linear(16, 2))) {}
+  torch::Tensor forward(const torch::Tensor& x) { return last(torch::relu(norm(first(x)))); }
+  torch::nn::Linear first;
+  torch::nn::BatchNorm1d norm;
+  torch::nn::Linear last;
+};
+
+class QuadrantTask : public Task {
+ public:
+  std::shared_ptr<torch::nn::Module> make_network() const override {
+    return std::make_shared<NetworkImpl>();
+  }
+  Loss loss(torch::nn::Module& network, const data::Batch& batch) const override {
+    const auto logits = dynamic_cast<NetworkImpl&>(network).forward(batch.inputs);
+    const auto value = torch::nn::functional::cross_entropy(logits, batch.targets) * factor;
+    const auto wrong = logits.argmax(1).ne(batch.targets).to(torch::kFloat32).mean();
+    return {value, {{"loss", value.item<double>()}, {"error", wrong.item<double>()}}};
+  }
+  const data::Dataset& train_set() const override { return train; }
+  const data::Dataset& test_set() const override { return test; }
+  std::vector<ParameterGroup> groups(const torch::nn::Module&) const override { return parts; }
+
+  Quadrants train{200}, test{75};
+  std::vector<ParameterGroup> parts;
+  double factor = 1;
+};
+
+SupervisedOptions options() {
+  SupervisedOptions made;
+  made.steps = 60;
+  made.batch = 16;
+  made.lr = 0.02;
+  made.eval_steps = 20;
+  made.log_steps = 10;
+  made.ema = 0.9;
+  return made;
+}
+
+double metric(const std::vector<Metric>& metrics, const std::string& name) {
+  for (const auto& one : metrics)
+    if (one.name == name) return one.value.value_or(std::nan(""));
+  ADD_FAILURE() << "no metric " << name;
+  return std::nan("");
+}
+
+void expect_error(const std::function<void()>& call, const std::string& text) {
+  try {
+    call();
+    FAIL() << "no error; wanted: " << text;
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), text);
+  }
+}
+
+TEST(Supervised, LearnsAndMeasures) {
+  const QuadrantTask task;
+  Supervised learner(task, options(), Key{1});
+  const double before = metric(learner.evaluate(), "error");
+  int best = 0;
+  while (!learner.is_finished()) {
+    learner.update();
+    best += learner.is_best();
+  }
+  EXPECT_EQ(learner.steps(), 60);
+  EXPECT_GE(best, 1);
+  const auto metrics = learner.take_metrics();
+  EXPECT_LT(metric(metrics, "test_error"), 0.5 * before);
+  EXPECT_LT(metric(metrics, "test_error"), 0.15);
+  EXPECT_EQ(metric(metrics, "test_error"), metric(learner.evaluate(), "error"));
+  EXPECT_DOUBLE_EQ(metric(metrics, "epoch"), 5);  // 60 batches, 12 an epoch
+  EXPECT_TRUE(std::isnan(metric(learner.take_metrics(), "test_error")));
+}
+
+TEST(Supervised, SameBytesForAnyNumberOfLoaders) {
+  const QuadrantTask task;
+  std::vector<std::byte> first;
+  for (const int loaders : {1, 0, 3}) {
+    auto with = options();
+    with.loaders = loaders;
+    Supervised learner(task, with, Key{1});
+    while (!learner.is_finished()) learner.update();
+    if (first.empty()) first = learner.checkpoint();
+    EXPECT_EQ(learner.checkpoint(), first) << loaders;
+  }
+  Supervised other(task, options(), Key{2});
+  while (!other.is_finished()) other.update();
+  EXPECT_NE(other.checkpoint(), first);
+}
+
+TEST(Supervised, ResumedEqualsNeverStopped) {
+  const QuadrantTask task;
+  for (const char* optimizer : {"sgd", "rmsprop", "adam", "adamw"}) {
+    auto with = options();
+    with.optimizer = optimizer;
+    with.weight_decay = 0.01;
+    Supervised whole(task, with, Key{1});
+    for (int i = 0; i < 60; ++i) whole.update();
+    std::vector<std::byte> bytes;
+    for (const int part : {7, 14, 30, 9}) {  // the second ends right after an evaluation
+      Supervised piece(task, with, Key{1});
+      if (!bytes.empty()) piece.restore(bytes, "checkpoint");
+      for (int i = 0; i < part; ++i) piece.update();
+      bytes = piece.checkpoint();
+      EXPECT_EQ(piece.checkpoint({{"config", "x"}}).size() > bytes.size(), true);
+    }
+    EXPECT_EQ(bytes, whole.checkpoint()) << optimizer;
+  }
+}
+
+TEST(Supervised, WorkersShareOneGradient) {
+  QuadrantTask task;
+  task.parts = {{.prefix = "norm", .lr_factor = 0}};
+  auto one = options(), three = options();
+  one.workers = 1;
+  three.workers = 3;
+  for (auto* each : {&one, &three}) {
+    each->optimizer = "sgd";
+    each->momentum = 0;
+  }
+  const auto weights = [&](const SupervisedOptions& with) {
+    Supervised learner(task, with, Key{3});
+    learner.update();
+    NetworkImpl network;
+    load_network(network, learner.checkpoint(), "checkpoint");
+    EXPECT_FALSE(network.is_training());
+    return network.last->bias.detach().clone();
+  };
+  // Batch normalisation sees a slice instead of the batch, so only the signs of the steps agree.
+  const auto first = weights(one), third = weights(three);
+  EXPECT_LT((first - third).norm().item<double>(), 0.3 * first.norm().item<double>());
+}
+
+TEST(Supervised, GroupsLearnAtTheirOwnRate) {
+  QuadrantTask task;
+  task.parts = {{.prefix = "first.", .lr_factor = 0},
+                {.prefix = "norm", .lr_factor = 0.5},
+                {.prefix = "norm.bias", .lr_factor = 0}};
+  auto with = options();
+  with.ema = 0;
+  Supervised learner(task, with, Key{1});
+  NetworkImpl before, after;
+  load_network(before, learner.checkpoint(), "checkpoint");
+  for (int i = 0; i < 5; ++i) learner.update();
+  load_network(after, learner.checkpoint(), "checkpoint");
+  EXPECT_TRUE(before.first->weight.equal(after.first->weight));
+  EXPECT_TRUE(before.norm->bias.equal(after.norm->bias));
+  EXPECT_FALSE(before.norm->weight.equal(after.norm->weight));
+  EXPECT_FALSE(before.norm->running_mean.equal(after.norm->running_mean));
+  EXPECT_FALSE(before.last->weight.equal(after.last->weight));
+}
+
+TEST(Supervised, StopsEarly) {
+  QuadrantTask task;
+  task.factor = 0;  // a loss that never improves
+  auto with = options();
+  with.patience = 2;
+  with.eval_steps = 5;
+  with.steps = 1000;
+  Supervised learner(task, with, Key{1});
+  while (!learner.is_finished()) learner.update();
+  EXPECT_EQ(learner.steps(), 15);  // the first is the best, the next two are not better
+}
+
+TEST(Supervised, ALossThatIsNotANumberKeepsTheWeights) {
+  QuadrantTask task;
+  Supervised learner(task, options(), Key{1});
+  learner.update();
+  const auto before = learner.checkpoint();
+  task.factor = std::nan("");
+  expect_error([&] { learner.update(); }, "training stopped at step 1: the loss is nan");
+  NetworkImpl kept, spoilt;
+  load_network(kept, before, "checkpoint");
+  load_network(spoilt, learner.checkpoint(), "checkpoint");
+  EXPECT_TRUE(kept.last->weight.equal(spoilt.last->weight));
+}
+
+TEST(Supervised, SaysWhatIsWrong) {
+  const QuadrantTask task;
+  auto with = options();
+  with.workers = 17;
+  expect_error([&] { Supervised(task, with, Key{1}); },
+               "train.batch must be at least train.workers (17), got 16");
+  Supervised learner(task, options(), Key{1});
+  EXPECT_THROW(learner.restore({}, "empty"), Error);
+  auto bytes = learner.checkpoint();
+  bytes.resize(bytes.size() / 2);
+  EXPECT_THROW(learner.restore(bytes, "half"), Error);
+}
+
+}  // namespace
+}  // namespace clew::train
