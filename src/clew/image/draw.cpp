@@ -1,11 +1,156 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/image/draw.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <initializer_list>
+#include <opencv2/imgproc.hpp>
 
 #include "clew/core/error.h"
+#include "clew/image/mat.h"
+#include "clew/image/transform.h"
 
 namespace clew::image {
+namespace {
+
+constexpr float kFarthest = 1e6F;
+constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
+
+cv::Scalar scalar(Colour colour) {
+  return {static_cast<double>(colour.r), static_cast<double>(colour.g),
+          static_cast<double>(colour.b)};
+}
+
+void check_drawing(const Image& picture, std::initializer_list<float> numbers, Pen pen,
+                   const char* where) {
+  check(picture, where);
+  for (const float number : numbers) {
+    CLEW_CHECK(std::abs(number) <= kFarthest, "a point to draw must lie within ", kFarthest,
+               " pixels, got ", number, " (", where, ")");
+  }
+  CLEW_CHECK(pen.width >= 1 && pen.width <= 255, "a pen must be 1..255 pixels wide, got ",
+             pen.width, " (", where, ")");
+}
+
+void check_style(const TextStyle& style) {
+  CLEW_CHECK(style.height >= 5 && style.height <= 1000, "text must be 5..1000 pixels high, got ",
+             style.height);
+}
+
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code >= 0x80 && code < 0xc0) continue;  // the rest of a UTF-8 letter
+    out.push_back(code >= 0x20 && code < 0x7f ? c : '?');
+  }
+  return out;
+}
+
+int pen_of(const TextStyle& style) { return std::max(1, style.height / 10); }
+double scale_of(const TextStyle& style) {
+  return cv::getFontScaleFromHeight(kFont, style.height, pen_of(style));
+}
+
+/// The picture as it stands in its place: shrunk to fit, else grown by a whole factor.
+Image fitted(const Image& picture, int width, int height, int scale) {
+  Image out = to_rgb(picture);
+  const double shrink = std::min(
+      {1., static_cast<double>(width) / out.width, static_cast<double>(height) / out.height});
+  const auto side = [shrink](int pixels) { return std::max(1, static_cast<int>(pixels * shrink)); };
+  out = resize(out, side(out.width), side(out.height));
+  return resize(out, out.width * scale, out.height * scale, Interpolation::kNearest);
+}
+
+void paste(const Image& picture, Image& onto, int x, int y) {
+  view(picture).copyTo(view(onto)(cv::Rect(x, y, picture.width, picture.height)));
+}
+
+}  // namespace
+
+void draw_line(Image& picture, float x0, float y0, float x1, float y1, Pen pen) {
+  check_drawing(picture, {x0, y0, x1, y1}, pen, "draw_line");
+  constexpr int kShift = 4;  // OpenCV's points in sixteenths of a pixel
+  const auto fixed = [](float v) { return static_cast<int>(std::lround(v * (1 << kShift))); };
+  cv::Mat to = view(picture);
+  cv::line(to, {fixed(x0), fixed(y0)}, {fixed(x1), fixed(y1)}, scalar(pen.colour), pen.width,
+           cv::LINE_AA, kShift);
+}
+
+void draw_rectangle(Image& picture, float x0, float y0, float x1, float y1, Pen pen) {
+  check_drawing(picture, {x0, y0, x1, y1}, pen, "draw_rectangle");
+  const auto whole = [](float v) { return static_cast<int>(std::lround(v)); };
+  cv::Mat to = view(picture);
+  cv::rectangle(to, cv::Point(whole(x0), whole(y0)), cv::Point(whole(x1), whole(y1)),
+                scalar(pen.colour), pen.width, cv::LINE_8);
+}
+
+void fill_rectangle(Image& picture, int x0, int y0, int x1, int y1, Colour colour) {
+  check(picture, "fill_rectangle");
+  x0 = std::clamp(x0, 0, picture.width), x1 = std::clamp(x1, x0, picture.width);
+  y0 = std::clamp(y0, 0, picture.height), y1 = std::clamp(y1, y0, picture.height);
+  if (x0 == x1 || y0 == y1) return;
+  view(picture)(cv::Rect(x0, y0, x1 - x0, y1 - y0)).setTo(scalar(colour));
+}
+
+TextSize text_size(const std::string& text, TextStyle style) {
+  check_style(style);
+  int below = 0;
+  const cv::Size size =
+      cv::getTextSize(printable(text), kFont, scale_of(style), pen_of(style), &below);
+  below += pen_of(style);
+  return {.width = size.width, .height = size.height + below, .below = below};
+}
+
+void draw_text(Image& picture, const std::string& text, int x, int y, TextStyle style) {
+  check_drawing(picture, {static_cast<float>(x), static_cast<float>(y)}, {}, "draw_text");
+  const TextSize size = text_size(text, style);
+  cv::Mat to = view(picture);
+  cv::putText(to, printable(text), {x, y + size.height - size.below}, kFont, scale_of(style),
+              scalar(style.colour), pen_of(style), cv::LINE_AA);
+}
+
+Image grid(std::span<const Tile> tiles, GridLayout layout) {
+  CLEW_CHECK(!tiles.empty(), "a grid needs at least one picture");
+  CLEW_CHECK(layout.columns >= 1 && layout.width >= 0 && layout.height >= 0 && layout.scale >= 1 &&
+                 layout.scale <= 64 && layout.gap >= 0 && layout.label_height >= 0,
+             "a grid needs at least one column, a scale in 1..64 and no negative sizes, got ",
+             layout.columns, " columns, scale ", layout.scale, ", tiles of ", layout.width, "x",
+             layout.height, ", gap ", layout.gap, ", labels of ", layout.label_height);
+  int width = layout.width, height = layout.height;
+  bool has_labels = false;
+  for (const Tile& tile : tiles) {
+    check(tile.picture, "grid");
+    if (layout.width == 0) width = std::max(width, tile.picture.width);
+    if (layout.height == 0) height = std::max(height, tile.picture.height);
+    has_labels = has_labels || !tile.label.empty();
+  }
+  has_labels = has_labels && layout.label_height > 0;
+  const TextStyle style{.height = std::max(layout.label_height, 5)};
+  const int label = has_labels ? text_size("", style).height + 3 : 0;
+  const auto count = static_cast<int>(tiles.size());
+  const int columns = std::min(layout.columns, count), rows = (count + columns - 1) / columns;
+  const std::int64_t step_x = std::int64_t{width} * layout.scale + layout.gap;
+  const std::int64_t step_y = std::int64_t{height} * layout.scale + label + layout.gap;
+  const std::int64_t all_x = columns * step_x + layout.gap, all_y = rows * step_y + layout.gap;
+  CLEW_CHECK(all_x <= 65535 && all_y <= 65535,
+             "a grid must be at most 65535 pixels wide and high, got ", all_x, "x", all_y);
+  Image out = blank(static_cast<int>(all_x), static_cast<int>(all_y), 3, layout.background);
+  for (int i = 0; i < count; ++i) {
+    const Tile& tile = tiles[static_cast<std::size_t>(i)];
+    const Image picture = fitted(tile.picture, width, height, layout.scale);
+    const int x = layout.gap + i % columns * static_cast<int>(step_x);
+    const int y = layout.gap + i / columns * static_cast<int>(step_y);
+    paste(picture, out, x + (width * layout.scale - picture.width) / 2,
+          y + (height * layout.scale - picture.height) / 2);
+    if (!has_labels || tile.label.empty()) continue;
+    Image strip = blank(width * layout.scale, label, 3, layout.background);
+    draw_text(strip, tile.label, 0, 2, {.colour = tile.colour, .height = style.height});
+    paste(strip, out, x, y + height * layout.scale);
+  }
+  return out;
+}
 
 Image contact_sheet(std::span<const std::uint8_t> frames, SheetLayout layout) {
   CLEW_CHECK(layout.width >= 1 && layout.height >= 1 && layout.columns >= 1,

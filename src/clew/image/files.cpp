@@ -10,11 +10,11 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/image/pgm.h"
 
 namespace clew::image {
 namespace {
 
-constexpr int kMaxSide = 65535;  // what a JPEG can hold
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
 constexpr std::int64_t kMaxPixels = std::int64_t{1}
                                     << 28;  // 800 MB of RGB: more is a damaged header
@@ -59,18 +59,8 @@ std::string ending(const std::filesystem::path& path) {
 }  // namespace
 
 std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options) {
-  CLEW_CHECK(picture.width >= 1 && picture.width <= kMaxSide && picture.height >= 1 &&
-                 picture.height <= kMaxSide,
-             "an image must be 1..", kMaxSide, " pixels wide and high, got ", picture.width, "x",
-             picture.height, " (encode)");
-  CLEW_CHECK(picture.channels == 1 || picture.channels == 3,
-             "an image must have 1 or 3 channels, got ", picture.channels, " (encode)");
-  const std::size_t wanted = std::size_t{1} * static_cast<std::size_t>(picture.width) *
-                             static_cast<std::size_t>(picture.height) *
-                             static_cast<std::size_t>(picture.channels);
-  CLEW_CHECK(picture.pixels.size() == wanted, "an image of ", picture.width, "x", picture.height,
-             "x", picture.channels, " must have ", wanted, " bytes, got ", picture.pixels.size(),
-             " (encode)");
+  check(picture, "encode");
+  if (options.format == Format::kPgm) return format_pgm(picture);
   CLEW_CHECK(options.quality >= 1 && options.quality <= 100, "JPEG quality must be in 1..100, got ",
              options.quality, " (encode)");
   // OpenCV wants a mutable pointer but only reads.
@@ -97,8 +87,9 @@ std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options) {
 }
 
 Image decode(std::span<const std::uint8_t> file, const std::string& name) {
+  if (is_pgm(file)) return to_rgb(parse_pgm(file, name));
   const bool is_png = starts_with(file, kPng);
-  CLEW_CHECK(is_png || starts_with(file, kJpeg), name, ": must be a PNG or JPEG file, got ",
+  CLEW_CHECK(is_png || starts_with(file, kJpeg), name, ": must be a PNG, JPEG or PGM file, got ",
              file.empty() ? "an empty file" : "something else");
   CLEW_CHECK(is_png ? png_is_whole(file) : jpeg_is_whole(file), name, ": the image is cut short (",
              file.size(), " bytes)");
@@ -126,9 +117,11 @@ Image decode(std::span<const std::uint8_t> file, const std::string& name) {
 
 void write(const std::filesystem::path& path, const Image& picture) {
   const std::string kind = ending(path);
-  CLEW_CHECK(kind == ".png" || kind == ".jpg" || kind == ".jpeg", path.string(),
-             ": an image file must end in .png, .jpg or .jpeg");
-  const auto bytes = encode(picture, {.format = kind == ".png" ? Format::kPng : Format::kJpeg});
+  CLEW_CHECK(kind == ".png" || kind == ".jpg" || kind == ".jpeg" || kind == ".pgm", path.string(),
+             ": an image file must end in .png, .jpg, .jpeg or .pgm");
+  const auto bytes = encode(picture, {.format = kind == ".png"   ? Format::kPng
+                                                : kind == ".pgm" ? Format::kPgm
+                                                                 : Format::kJpeg});
   write_file_atomic(path, std::as_bytes(std::span(bytes)));
 }
 

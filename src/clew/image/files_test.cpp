@@ -92,9 +92,10 @@ TEST_F(ImageFiles, WritesAndReadsByEnding) {
   EXPECT_EQ(read(folder / "a.PNG").pixels, picture.pixels);
   EXPECT_EQ(read(folder / "b.jpg").width, 6);
   EXPECT_FALSE(fs::exists(folder / "a.PNG.part"));
-  EXPECT_NE(
-      error_of([&] { write(folder / "a.gif", picture); }).find("must end in .png, .jpg or .jpeg"),
-      std::string::npos);
+  EXPECT_NE(error_of([&] {
+              write(folder / "a.gif", picture);
+            }).find("must end in .png, .jpg, .jpeg or .pgm"),
+            std::string::npos);
 }
 
 TEST_F(ImageFiles, OneSentencePerError) {
@@ -111,10 +112,10 @@ TEST_F(ImageFiles, OneSentencePerError) {
   EXPECT_EQ(error_of([] { (void)encode(gradient(2, 2), {.format = Format::kJpeg, .quality = 0}); }),
             "JPEG quality must be in 1..100, got 0 (encode)");
   EXPECT_EQ(error_of([] { (void)decode({}, "x.png"); }),
-            "x.png: must be a PNG or JPEG file, got an empty file");
+            "x.png: must be a PNG, JPEG or PGM file, got an empty file");
   const std::vector<std::uint8_t> text = {'h', 'e', 'l', 'l', 'o'};
   EXPECT_EQ(error_of([&] { (void)decode(text, "x.png"); }),
-            "x.png: must be a PNG or JPEG file, got something else");
+            "x.png: must be a PNG, JPEG or PGM file, got something else");
   EXPECT_EQ(error_of([&] { (void)read(folder / "none.png"); }),
             "cannot read '" + (folder / "none.png").string() + "': No such file or directory");
   EXPECT_EQ(error_of([&] { (void)read(folder); }),

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures as OpenCV sees them. Private to the room: installed headers do not need OpenCV.
+#pragma once
+
+#include <opencv2/core.hpp>
+#include <type_traits>
+
+#include "clew/image/image.h"
+
+namespace clew::image {
+
+template <class T>
+int mat_type(int channels) {
+  return CV_MAKETYPE((std::is_same_v<T, float> ? CV_32F : CV_8U), channels);
+}
+
+/// The picture's own pixels, not a copy.
+template <class T>
+cv::Mat view(BasicImage<T>& picture) {
+  return {picture.height, picture.width, mat_type<T>(picture.channels), picture.pixels.data()};
+}
+/// The same to read from; OpenCV has no const pictures.
+template <class T>
+cv::Mat view(const BasicImage<T>& picture) {
+  return view(const_cast<BasicImage<T>&>(picture));
+}
+
+/// A picture whose pixels are not set yet.
+template <class T>
+BasicImage<T> same_kind(const BasicImage<T>& picture, int width, int height) {
+  BasicImage<T> out{.width = width, .height = height, .channels = picture.channels, .pixels = {}};
+  out.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
+                    static_cast<std::size_t>(picture.channels));
+  return out;
+}
+
+}  // namespace clew::image

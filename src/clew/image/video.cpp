@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/image/video.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <opencv2/core/utils/logger.hpp>
+#include <opencv2/imgproc.hpp>
+#include <opencv2/videoio.hpp>
+#include <string>
+#include <system_error>
+
+#include "clew/core/error.h"
+#include "clew/image/mat.h"
+
+namespace clew::image {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// OpenCV reports a file it cannot open on stderr; the library says it in an exception instead.
+class Silence {
+ public:
+  Silence() : before_(cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT)) {}
+  ~Silence() { cv::utils::logging::setLogLevel(before_); }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  cv::utils::logging::LogLevel before_;
+};
+
+/// `size` bytes at `at`; fewer where the file ends.
+std::string peek(std::ifstream& file, std::uint64_t at, std::size_t size) {
+  std::string bytes(size, '\0');
+  file.clear();
+  file.seekg(static_cast<std::streamoff>(at));
+  file.read(bytes.data(), static_cast<std::streamsize>(size));
+  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
+  return bytes;
+}
+
+std::uint64_t number(const std::string& bytes, bool is_big_endian) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::size_t at = is_big_endian ? i : bytes.size() - 1 - i;
+    value = value << 8 | static_cast<unsigned char>(bytes[at]);
+  }
+  return value;
+}
+
+/// OpenCV and FFmpeg print what they think of files that end early or are something else, past
+/// every log level: such files are refused before they see them.
+void check_container(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code code;
+  const std::uint64_t size = fs::file_size(path, code);
+  CLEW_CHECK(file && !code, "cannot read '", path.string(), "'");
+  const std::string head = peek(file, 0, 12);
+  bool is_whole = true;
+  if (head.starts_with("RIFF") && head.ends_with("AVI ")) {
+    is_whole = 8 + number(head.substr(4, 4), false) <= size;
+  } else if (head.size() == 12 && head.substr(4, 4) == "ftyp") {
+    bool has_moov = false;
+    std::uint64_t at = 0;
+    while (at + 8 <= size) {
+      const std::string box = peek(file, at, 16);
+      std::uint64_t length = number(box.substr(0, 4), true);
+      if (length == 1) length = number(box.substr(8), true);
+      if (length == 0) length = size - at;  // as far as the file goes
+      has_moov = has_moov || box.substr(4, 4) == "moov";
+      if (length < 8 || length > size - at) break;
+      at += length;
+    }
+    is_whole = at == size && has_moov;
+  } else {
+    CLEW_CHECK(head.starts_with("\x1a\x45\xdf\xa3"), path.string(),
+               ": must be an AVI, MP4 or WebM file");
+  }
+  CLEW_CHECK(is_whole, path.string(), ": the video is cut short (", size, " bytes)");
+}
+
+/// The code of the encoder for an ending, and who has it.
+struct Codec {
+  const char* ending;
+  const char* code;
+  int backend;
+};
+constexpr Codec kCodecs[] = {
+    {".avi", "MJPG", cv::CAP_OPENCV_MJPEG},
+    {".mp4", "avc1", cv::CAP_FFMPEG},
+    {".mp4", "mp4v", cv::CAP_FFMPEG},
+};
+
+}  // namespace
+
+struct VideoReader::Impl {
+  cv::VideoCapture capture;
+  cv::Mat bgr;
+};
+
+VideoReader::VideoReader(const fs::path& path) : impl_(std::make_unique<Impl>()), path_(path) {
+  std::error_code code;
+  CLEW_CHECK(fs::is_regular_file(path, code), "cannot read '", path.string(),
+             "': ", code ? code.message() : "it is no file");
+  check_container(path);
+  const Silence silence;
+  bool is_open = false;
+  try {
+    // Motion JPEG by OpenCV's own code is there in every build.
+    is_open = impl_->capture.open(path.string(), cv::CAP_FFMPEG) ||
+              impl_->capture.open(path.string(), cv::CAP_OPENCV_MJPEG);
+  } catch (const cv::Exception&) {  // the error below
+  }
+  CLEW_CHECK(is_open, path.string(), ": is no video that this OpenCV can read");
+  const auto property = [this](int what) {
+    const double value = impl_->capture.get(what);
+    return std::isfinite(value) && value > 0 ? value : 0;
+  };
+  info_ = {.width = static_cast<int>(property(cv::CAP_PROP_FRAME_WIDTH)),
+           .height = static_cast<int>(property(cv::CAP_PROP_FRAME_HEIGHT)),
+           .fps = property(cv::CAP_PROP_FPS),
+           .frames = static_cast<std::int64_t>(property(cv::CAP_PROP_FRAME_COUNT))};
+  CLEW_CHECK(info_.width >= 1 && info_.height >= 1, path.string(), ": the video has no pictures");
+}
+VideoReader::~VideoReader() = default;
+
+std::optional<Image> VideoReader::next() {
+  const Silence silence;
+  try {
+    if (!impl_->capture.read(impl_->bgr) || impl_->bgr.empty()) return std::nullopt;
+  } catch (const cv::Exception& error) {
+    throw Error(concat(path_.string(), ": a frame is damaged: ", error.err));
+  }
+  CLEW_CHECK(impl_->bgr.type() == CV_8UC3, path_.string(),
+             ": frames must be 8-bit colour, got OpenCV's type ", impl_->bgr.type());
+  Image frame = same_kind(Image{}, impl_->bgr.cols, impl_->bgr.rows);
+  cv::Mat rgb = view(frame);
+  cv::cvtColor(impl_->bgr, rgb, cv::COLOR_BGR2RGB);
+  return frame;
+}
+
+struct VideoWriter::Impl {
+  cv::VideoWriter writer;
+  cv::Mat bgr;
+};
+
+VideoWriter::VideoWriter(const fs::path& path, int width, int height, double fps)
+    : impl_(std::make_unique<Impl>()), path_(path), width_(width), height_(height) {
+  const std::string ending = path.extension().string();
+  CLEW_CHECK(ending == ".avi" || ending == ".mp4", path.string(),
+             ": a video file must end in .avi or .mp4");
+  CLEW_CHECK(width >= 2 && width <= 8192 && height >= 2 && height <= 8192 && width % 2 == 0 &&
+                 height % 2 == 0,
+             "a video's sides must be even and in 2..8192 pixels, got ", width, "x", height);
+  CLEW_CHECK(fps >= 1 && fps <= 240, "a video must have 1..240 frames a second, got ", fps);
+  part_ = path;
+  part_ += ".part" + ending;
+  const Silence silence;
+  bool is_open = false;
+  for (const auto& [of, c, backend] : kCodecs) {
+    if (ending != of || is_open) continue;
+    try {
+      is_open = impl_->writer.open(part_.string(), backend,
+                                   cv::VideoWriter::fourcc(c[0], c[1], c[2], c[3]), fps,
+                                   {width, height}, true);
+    } catch (const cv::Exception&) {  // the next one, or the error below
+    }
+  }
+  if (!is_open) {
+    std::error_code ignored;
+    fs::remove(part_, ignored);
+    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    CLEW_CHECK(fs::is_directory(folder, ignored), "cannot write '", path.string(),
+               "': there is no folder '", folder.string(), "'");
+    throw Error(concat("cannot write '", path.string(), "': this OpenCV has no encoder for ",
+                       ending, ", or the folder is not writable; .avi needs no encoder"));
+  }
+}
+
+VideoWriter::~VideoWriter() {
+  if (!impl_) return;
+  impl_.reset();
+  std::error_code ignored;
+  fs::remove(part_, ignored);
+}
+
+void VideoWriter::write(const Image& frame) {
+  CLEW_CHECK(impl_, path_.string(), ": the video is closed");
+  check(frame, "VideoWriter");
+  CLEW_CHECK(frame.width == width_ && frame.height == height_, path_.string(), ": frames must be ",
+             width_, "x", height_, ", got ", frame.width, "x", frame.height);
+  cv::cvtColor(view(frame), impl_->bgr,
+               frame.channels == 3 ? cv::COLOR_RGB2BGR : cv::COLOR_GRAY2BGR);
+  const Silence silence;
+  try {
+    impl_->writer.write(impl_->bgr);
+  } catch (const cv::Exception& error) {
+    throw Error(concat("cannot write '", path_.string(), "': ", error.err));
+  }
+  ++frames_;
+}
+
+void VideoWriter::close() {
+  CLEW_CHECK(impl_, path_.string(), ": the video is closed");
+  CLEW_CHECK(frames_ >= 1, path_.string(), ": a video needs at least one frame");
+  impl_.reset();
+  std::error_code code;
+  fs::rename(part_, path_, code);
+  CLEW_CHECK(!code, "cannot write '", path_.string(), "': ", code.message());
+}
+
+}  // namespace clew::image
