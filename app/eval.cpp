@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew eval: plays a trained agent, a random and a shortest-path player, and prints the paper's
-// numbers.
+// clew eval: how good the trained network of a run is, by the measures of its system.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
 
+#include "clew/core/error.h"
 #include "command.h"
-#include "navigate.h"
+#include "systems.h"
 
 namespace clew::app {
 
 void define_eval(CLI::App& command) {
-  struct Arguments {
-    std::string run;
-    navigate::EvalOptions options;
-    bool is_json = false;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  auto& options = arguments->options;
-  command.add_option("RUN", arguments->run, "a run folder")->required();
-  command.add_option("--episodes", options.episodes, "episodes for each player")
+  auto request = std::make_shared<EvalRequest>();
+  command.add_option("RUN", request->run, "a run folder")->required();
+  command.add_option("--episodes", request->episodes, "navigate: episodes for each player")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
-  command.add_option("--seed", options.seed, "of the mazes and choices")->capture_default_str();
-  command.add_option("--threads", options.threads, "worker threads")
+  command.add_option("--seed", request->seed, "navigate: of the mazes and choices")
+      ->capture_default_str();
+  command.add_option("--threads", request->threads, "navigate: worker threads")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  command.add_option("--traces", options.trace_episodes, "episodes recorded for the report")
+  command.add_option("--traces", request->traces, "navigate: episodes recorded for the report")
       ->capture_default_str()
       ->check(CLI::Range(0, 100));
-  command.add_flag("--json", arguments->is_json, "print JSON");
-  command.callback([arguments] {
-    const auto evaluation = evaluate_run(arguments->run, arguments->options);
-    std::cout << (arguments->is_json ? navigate::evaluation_json(evaluation)
-                                     : evaluation_table(evaluation));
+  command.add_flag("--json", request->is_json, "print JSON");
+  command.callback([request, &command] {
+    const auto& system = system_of_run(request->run);
+    for (const char* option : {"--episodes", "--seed", "--threads", "--traces"}) {
+      const auto& known = system.eval_options;
+      if (command.count(option) > 0 && std::find(known.begin(), known.end(), option) == known.end())
+        throw UsageError(concat(option, " means nothing for ", request->run.string(),
+                                ", which is a run of ", system.name));
+    }
+    std::cout << system.eval(*request);
   });
 }
 

@@ -101,4 +101,28 @@ std::string evaluation_table(const navigate::Evaluation& evaluation) {
   return text;
 }
 
+System navigate_system() {
+  return {.name = "navigate",
+          .settings = [] { return help_text(navigate::NavigateConfig{}); },
+          .create_run =
+              [](const std::filesystem::path& root, const Recipe& recipe) {
+                navigate::NavigateConfig config;
+                load(config, recipe.tree);
+                navigate::check_config(config);
+                return navigate::create_run(root, recipe.name, config, about_this_program());
+              },
+          .train = train_navigate,
+          .eval =
+              [](const EvalRequest& request) {
+                const auto evaluation =
+                    evaluate_run(request.run, {.episodes = request.episodes,
+                                               .seed = request.seed,
+                                               .threads = request.threads,
+                                               .trace_episodes = request.traces});
+                return request.is_json ? navigate::evaluation_json(evaluation)
+                                       : evaluation_table(evaluation);
+              },
+          .eval_options = {"--episodes", "--seed", "--threads", "--traces"}};
+}
+
 }  // namespace clew::app

@@ -8,6 +8,7 @@
 
 #include "clew/navigate/evaluate.h"
 #include "clew/navigate/run.h"
+#include "systems.h"
 
 namespace clew::app {
 
@@ -18,5 +19,7 @@ navigate::Evaluation evaluate_run(const std::filesystem::path& run,
                                   const navigate::EvalOptions& options);
 /// The players as a table for people.
 std::string evaluation_table(const navigate::Evaluation& evaluation);
+
+System navigate_system();
 
 }  // namespace clew::app

@@ -10,9 +10,8 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "command.h"
-#include "navigate.h"
 #include "recipes.h"
-#include "training.h"
+#include "systems.h"
 
 namespace clew::app {
 namespace {
@@ -26,10 +25,7 @@ struct Arguments {
 std::filesystem::path start_run(const Arguments& arguments) {
   auto recipe = find_recipe(arguments.config.empty() ? arguments.what : arguments.config);
   for (const auto& item : arguments.overrides) apply_override(recipe.tree, item);
-  navigate::NavigateConfig config;
-  load(config, recipe.tree);
-  navigate::check_config(config);
-  return navigate::create_run(arguments.runs, recipe.name, config, about_this_program());
+  return system_of(recipe.tree).create_run(arguments.runs, recipe);
 }
 
 void train(const Arguments& arguments) {
@@ -48,7 +44,7 @@ void train(const Arguments& arguments) {
   }
   const std::filesystem::path run =
       arguments.is_resumed ? std::filesystem::path(arguments.what) : start_run(arguments);
-  const auto end = train_navigate(run, arguments.is_resumed);
+  const auto end = system_of_run(run).train(run, arguments.is_resumed);
   std::cout << run.string() << '\n';
   if (end == train::RunEnd::kStopped) {
     std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
@@ -69,7 +65,9 @@ void define_train(CLI::App& command) {
                    "go on with a run folder from its newest checkpoint");
   std::string footer = "Recipes:\n";
   for (const auto& name : recipe_names()) footer += "  " + name + "\n";
-  command.footer(footer + "\nSettings:\n" + help_text(navigate::NavigateConfig{}));
+  for (const auto& system : systems())
+    footer += concat("\nSettings of ", system.name, ":\n", system.settings());
+  command.footer(footer);
   command.callback([arguments] {
     // With --config there is no recipe, so the first word is a setting.
     if (!arguments->config.empty() && arguments->what.find('=') != std::string::npos) {

@@ -24,7 +24,7 @@ ROOMS = {
     "detect": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
     "segment": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
     "video": (["train", "data", "nn", "ops", "image", "core"], ["torch", "opencv2"]),
-    "warp": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
+    "warp": (["train", "data", "nn", "ops", "image", "core"], ["torch", "nlohmann"]),
     "embed": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
     "navigate": (["train", "nn", "ops", "image", "maze", "core"], ["torch", "nlohmann"]),
     "report": (["image", "core"], ["nlohmann"]),

@@ -18,7 +18,6 @@ struct DigitsConfig {
   std::string dir = "";
   std::string kind = "plain";
   std::int64_t train_limit = 0, test_limit = 0;
-  int workers = 1;
 
   void fields(Fields& v) {
     v("source", source,
@@ -32,7 +31,6 @@ struct DigitsConfig {
       {.min = 0, .help = "use only the first so many digits to learn from; 0: all"});
     v("test_limit", test_limit,
       {.min = 0, .help = "use only the first so many digits to test with; 0: all"});
-    v("workers", workers, {.min = 0, .max = 256, .help = "threads that prepare batches"});
   }
 };
 

@@ -68,9 +68,8 @@ TEST(DigitsConfig, MnistThatIsNotThereIsAnError) {
 
 TEST(DigitsConfig, ComesFromARecipe) {
   DigitsConfig config;
-  load(config, parse_toml("kind = 'rts'\ndir = 'x'\nworkers = 2\n", "recipe"));
+  load(config, parse_toml("kind = 'rts'\ndir = 'x'\n", "recipe"));
   EXPECT_EQ(config.kind, "rts");
-  EXPECT_EQ(config.workers, 2);
   EXPECT_THROW(load(config, parse_toml("kind = 'upside_down'\n", "recipe")), UsageError);
 }
 

@@ -72,6 +72,7 @@ struct TrainOptions {
 };
 
 struct NavigateConfig {
+  std::string system = "navigate";
   std::string level = "static_small";
   std::string agent = "nav+d1+d2+l";
   std::uint64_t seed = 1;
@@ -81,6 +82,7 @@ struct NavigateConfig {
   TrainOptions train;
 
   void fields(Fields& v) {
+    v("system", system, {.choices = {"navigate"}, .help = "the room this recipe is for"});
     v("level", level, {.help = "a built-in level (`clew levels`) or a level file"});
     v("agent", agent, {.help = "ff, lstm or nav, then any of +d1 +d2 +l"});
     v("seed", seed, {.help = "of everything random in the run"});

@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -134,6 +135,19 @@ void SupervisedOptions::fields(Fields& v) {
 
 std::vector<ParameterGroup> Task::groups(const torch::nn::Module& /*network*/) const { return {}; }
 
+void check_training(const Task& task, const SupervisedOptions& options) {
+  if (options.batch < options.workers) {
+    throw UsageError(concat("train.batch must be at least train.workers (", options.workers,
+                            "), got ", options.batch));
+  }
+  if (options.batch > task.train_set().size()) {
+    throw UsageError(concat("train.batch must be at most the number of examples (",
+                            task.train_set().size(), "), got ", options.batch));
+  }
+  (void)parse_optimizer(options.optimizer);
+  (void)parse_schedule(options.schedule);
+}
+
 struct Supervised::Impl {
   Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key);
 
@@ -174,6 +188,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                .step_every = options.step_every,
                .step_factor = options.step_factor},
       workers([&] {
+        check_training(task, options);
         at::set_num_threads(1);
         std::vector<Worker> made;
         made.push_back(make_worker(nullptr));
@@ -191,10 +206,6 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                              .is_shuffled = false,
                              .key = split(key, kKeyTest),
                              .workers = options.loaders}) {
-  if (options.batch < options.workers) {
-    throw UsageError(concat("train.batch must be at least train.workers (", options.workers,
-                            "), got ", options.batch));
-  }
   if (options.ema > 0) ema = workers[0].flat.values.clone();
 }
 
@@ -295,7 +306,11 @@ void Supervised::update() {
     self.grad_norm_sum += norm;
     self.grad_norm_count += 1;
     self.optimizer.step(flat.values, flat.gradients, self.schedule.at(self.steps));
-    if (self.ema.defined()) self.ema.lerp_(flat.values, 1 - self.options.ema);
+    if (self.ema.defined()) {
+      // A short memory at first, so that the average does not hold on to the untrained weights.
+      const auto made = static_cast<double>(self.steps);
+      self.ema.lerp_(flat.values, 1 - std::min(self.options.ema, (1 + made) / (10 + made)));
+    }
   } catch (const Error& error) {
     throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
   }

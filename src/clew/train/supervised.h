@@ -73,6 +73,10 @@ class Task {
   virtual std::string goal() const { return "loss"; }
 };
 
+/// Refuses what would fail only after a run folder was made: a batch that is smaller than the number
+/// of workers or larger than the set. UsageError.
+void check_training(const Task& task, const SupervisedOptions& options);
+
 class Supervised : public Learner {
  public:
   /// `task` must outlive this. Bad options: UsageError.

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "systems.h"
+
+#include "clew/core/error.h"
+#include "clew/train/run_folder.h"
+#include "navigate.h"
+#include "warp.h"
+
+namespace clew::app {
+
+const std::vector<System>& systems() {
+  static const std::vector<System> table{navigate_system(), warp_system()};
+  return table;
+}
+
+const System& system_of(const ConfigTree& tree) {
+  const auto* entry = tree.find("system");
+  if (entry == nullptr) return systems()[0];
+  const auto* name =
+      entry->values.size() == 1 ? std::get_if<std::string>(&entry->values[0]) : nullptr;
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& system : systems()) {
+    if (name != nullptr && system.name == *name) return system;
+    names.emplace_back(system.name);
+    list += (list.empty() ? "" : ", ") + names.back();
+  }
+  throw UsageError(concat(entry->where(), ": system must be one of ", list, ", got ", entry->text,
+                          did_you_mean(name == nullptr ? "" : *name, names)));
+}
+
+const System& system_of_run(const std::filesystem::path& run) {
+  return system_of(parse_toml(train::read_run_config(run), (run / "config.toml").string()));
+}
+
+}  // namespace clew::app

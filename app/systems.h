@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of systems: what train and eval ask of each. A recipe or a run says which one it is by its key `system`.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clew/core/config.h"
+#include "clew/train/loop.h"
+#include "recipes.h"
+
+namespace clew::app {
+
+/// What `clew eval` was told; absent things are as their system has them.
+struct EvalRequest {
+  std::filesystem::path run;
+  int episodes = 100, traces = 3, threads = 2;
+  std::uint64_t seed = 1'000'003;
+  bool is_json = false;
+};
+
+struct System {
+  std::string_view name;
+  std::string (*settings)();  // the table of keys, for help
+  /// Checks the recipe and makes its run folder under `root`.
+  std::filesystem::path (*create_run)(const std::filesystem::path& root, const Recipe& recipe);
+  train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed);  // with the live line
+  /// Evaluates, writes RUN/eval.json and what the report shows, and returns what is printed.
+  std::string (*eval)(const EvalRequest& request);
+  std::vector<std::string> eval_options;  // of `clew eval`, those that mean something here
+};
+
+const std::vector<System>& systems();
+/// The system that a recipe or a run's config names; the navigator where it names none. Another name: UsageError.
+const System& system_of(const ConfigTree& tree);
+const System& system_of_run(const std::filesystem::path& run);
+
+}  // namespace clew::app

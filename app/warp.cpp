@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "warp.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "clew/core/error.h"
+#include "clew/core/memory.h"
+#include "clew/warp/digit_task.h"
+#include "clew/warp/evaluate.h"
+#include "training.h"
+
+namespace clew::app {
+namespace {
+
+std::string losses_text(const train::MetricsLine& line) {
+  const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
+  char text[120];
+  std::snprintf(text, sizeof text, "  epoch %.1f  loss %.3f  error %.2f %%", get("epoch"),
+                get("loss"), 100 * get("error"));
+  std::string shown = text;
+  if (!std::isnan(get("test_error"))) {
+    std::snprintf(text, sizeof text, "  test error %.2f %%", 100 * get("test_error"));
+    shown += text;
+  }
+  return shown;
+}
+
+std::filesystem::path create(const std::filesystem::path& root, const Recipe& recipe) {
+  warp::WarpConfig config;
+  load(config, recipe.tree);
+  // Refuse what would fail only after the folder was made.
+  const warp::DigitTask task(config);
+  (void)task.make_network();
+  train::check_training(task, config.train);
+  return warp::create_run(root, recipe.name, config, about_this_program());
+}
+
+train::RunEnd train(const std::filesystem::path& run, bool is_resumed) {
+  keep_freed_memory();
+  TrainingLine line(warp::read_run(run).train.steps, losses_text);
+  return warp::train_run(run, is_resumed, line.callbacks());
+}
+
+std::string eval(const EvalRequest& request) {
+  keep_freed_memory();
+  ProgressLine line;
+  int tenth = 0;
+  const auto evaluation = warp::evaluate(request.run, [&](double share) {
+    const int now = static_cast<int>(share * 10);
+    line.show(concat("evaluating: ", static_cast<int>(share * 100), " %"), now != tenth);
+    tenth = now;
+  });
+  line.end();
+  warp::write_evaluation(request.run, evaluation);
+  if (request.is_json) return warp::evaluation_json(evaluation);
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "%s digits (%s), %lld of the test set: error %.2f %%, loss %.4f\n",
+                evaluation.kind.c_str(), evaluation.source.c_str(),
+                static_cast<long long>(evaluation.classes.examples), 100 * evaluation.classes.error,
+                evaluation.classes.loss);
+  return text;
+}
+
+std::string settings() { return help_text(warp::WarpConfig{}); }
+
+}  // namespace
+
+System warp_system() {
+  return {.name = "warp",
+          .settings = settings,
+          .create_run = create,
+          .train = train,
+          .eval = eval,
+          .eval_options = {}};
+}
+
+}  // namespace clew::app

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything a training of digit readers with spatial transformers can be told: the keys of
+// recipes/warp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "clew/core/config.h"
+#include "clew/data/digits_config.h"
+#include "clew/train/supervised.h"
+
+namespace clew::warp {
+
+struct NetworkConfig {
+  std::string body = "cnn";
+  std::string transform = "affine";
+  int transformers = 1;
+  std::string localiser = "conv";
+  int warp_size = 0, pool = 1;
+  std::int64_t parameters = 200'000;
+  double localiser_lr = 1;
+
+  void fields(Fields& v) {
+    v("body", body,
+      {.choices = {"fcn", "cnn"}, .help = "fcn: two hidden layers; cnn: conv 9x9, conv 7x7"});
+    v("transform", transform,
+      {.choices = {"none", "affine", "attention", "translation", "projective", "tps"},
+       .help = "what the spatial transformers do; none: there are none"});
+    v("transformers", transformers,
+      {.min = 1, .max = 8, .help = "side by side, each looking at the whole input"});
+    v("localiser", localiser,
+      {.choices = {"fc", "conv"}, .help = "fc: three layers of 32; conv: two conv 5x5 of 20"});
+    v("warp_size", warp_size,
+      {.min = 0, .max = 1024, .help = "side of what a transformer gives, pixels; 0: the input's"});
+    v("pool", pool, {.min = 1, .max = 8, .help = "average pooling behind the transformers"});
+    v("parameters", parameters,
+      {.min = 1000,
+       .max = 1'000'000'000,
+       .help = "of the whole network; the body is as wide as comes nearest"});
+    v("localiser_lr", localiser_lr,
+      {.min = 0, .max = 100, .help = "learning rate of the localisers, times train.lr"});
+  }
+};
+
+struct WarpConfig {
+  std::string system = "warp";
+  std::uint64_t seed = 1;
+  data::DigitsConfig data;
+  NetworkConfig network;
+  train::SupervisedOptions train;
+
+  void fields(Fields& v) {
+    v("system", system, {.choices = {"warp"}, .help = "the room this recipe is for"});
+    v("seed", seed, {.help = "of everything random in the run"});
+    v.group("data", data);
+    v.group("network", network);
+    v.group("train", train);
+  }
+};
+
+}  // namespace clew::warp

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/warp/digit_network.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "clew/core/error.h"
+
+namespace clew::warp {
+namespace {
+
+namespace nn = torch::nn;
+
+constexpr std::int64_t kConv1 = 9, kConv2 = 7;  // sides of the body's kernels
+constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserConv = 5;
+
+/// The side behind an unpadded convolution and 2x2 pooling.
+std::int64_t after(std::int64_t side, std::int64_t kernel) { return (side - kernel + 1) / 2; }
+
+/// The body's parameters at a width, by the shapes of its layers.
+std::int64_t body_parameters(bool is_cnn, std::int64_t width, std::int64_t channels,
+                             std::int64_t side, std::int64_t classes) {
+  if (!is_cnn) {
+    const std::int64_t inputs = channels * side * side;
+    return (inputs + 1) * width + (width + 1) * width + (width + 1) * classes;
+  }
+  const std::int64_t last = after(after(side, kConv1), kConv2);
+  return (channels * kConv1 * kConv1 + 1) * width + (width * kConv2 * kConv2 + 1) * width +
+         (width * last * last + 1) * classes;
+}
+
+nn::Sequential make_body(bool is_cnn, std::int64_t width, std::int64_t channels, std::int64_t side,
+                         std::int64_t classes) {
+  if (!is_cnn) {
+    return nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, width), nn::ReLU(),
+                          nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
+  }
+  const std::int64_t last = after(after(side, kConv1), kConv2);
+  return nn::Sequential(nn::Conv2d(channels, width, kConv1), nn::ReLU(), nn::MaxPool2d(2),
+                        nn::Conv2d(width, width, kConv2), nn::ReLU(), nn::MaxPool2d(2),
+                        nn::Flatten(), nn::Linear(width * last * last, classes));
+}
+
+struct Localiser {
+  nn::Sequential net;
+  std::int64_t features = 0;
+};
+
+Localiser make_localiser(const std::string& kind, std::int64_t channels, std::int64_t side) {
+  const std::int64_t w = kLocaliserWidth, f = kLocaliserFilters, k = kLocaliserConv;
+  if (kind == "fc") {
+    return {nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, w), nn::ReLU(),
+                           nn::Linear(w, w), nn::ReLU(), nn::Linear(w, w), nn::ReLU()),
+            w};
+  }
+  // On the input at half its size: conv, pooling, conv, and a fully connected layer.
+  const std::int64_t last = after(side / 2, k) - k + 1;
+  if (last < 1) {
+    throw UsageError(
+        concat("network.localiser = conv needs images of at least 28 pixels, got ", side));
+  }
+  return {nn::Sequential(nn::AvgPool2d(2), nn::Conv2d(channels, f, k), nn::ReLU(), nn::MaxPool2d(2),
+                         nn::Conv2d(f, f, k), nn::ReLU(), nn::Flatten(),
+                         nn::Linear(f * last * last, f), nn::ReLU()),
+          f};
+}
+
+}  // namespace
+
+std::int64_t parameter_total(const nn::Module& module) {
+  std::int64_t total = 0;
+  for (const auto& parameter : module.parameters()) total += parameter.numel();
+  return total;
+}
+
+DigitNetworkImpl::DigitNetworkImpl(const NetworkConfig& config, const DigitShape& shape)
+    : config_(config) {
+  std::int64_t channels = shape.channels, side = shape.side;
+  if (config.transform != "none") {
+    const std::int64_t size = config.warp_size > 0 ? config.warp_size : side;
+    for (int i = 0; i < config.transformers; ++i) {
+      auto localiser = make_localiser(config.localiser, channels, side);
+      transformers_.push_back(register_module(
+          concat("transformer", i),
+          SpatialTransformer(localiser.net, SpatialTransformerOptions{
+                                                .transform = parse_transform(config.transform),
+                                                .features = localiser.features,
+                                                .output_size = {size, size}})));
+    }
+    channels *= config.transformers;
+    side = size;
+  }
+  if (!transformers_.empty()) side /= config.pool;
+  const bool is_cnn = config.body == "cnn";
+  if (is_cnn ? after(after(side, kConv1), kConv2) < 1 : side < 1) {
+    throw UsageError(concat("the body (", config.body, ") needs images of at least ",
+                            is_cnn ? 24 : 1, " pixels behind the pooling, got ", side));
+  }
+  const std::int64_t wanted = config.parameters - parameter_total(*this);
+  const auto count = [&](std::int64_t width) {
+    return body_parameters(is_cnn, width, channels, side, shape.classes);
+  };
+  std::int64_t width = 1;
+  while (count(width + 1) <= wanted) ++width;
+  if (std::abs(count(width + 1) - wanted) < std::abs(count(width) - wanted)) ++width;
+  const auto most = static_cast<double>(config.parameters) * 1.05;
+  if (static_cast<double>(config.parameters - wanted + count(width)) > most) {
+    throw UsageError(concat("network.parameters = ", config.parameters,
+                            " is too few for this network: it has ",
+                            config.parameters - wanted + count(1), " at its narrowest"));
+  }
+  width_ = width;
+  body_ = register_module("body", make_body(is_cnn, width, channels, side, shape.classes));
+}
+
+torch::Tensor DigitNetworkImpl::warp(const torch::Tensor& images) {
+  if (transformers_.empty()) return images;
+  std::vector<torch::Tensor> warped;
+  for (auto& transformer : transformers_) warped.push_back(transformer->forward(images));
+  const auto seen = warped.size() == 1 ? warped[0] : torch::cat(warped, 1);
+  return config_.pool > 1 ? torch::avg_pool2d(seen, config_.pool) : seen;
+}
+
+torch::Tensor DigitNetworkImpl::forward(const torch::Tensor& images) {
+  return body_->forward(warp(images));
+}
+
+}  // namespace clew::warp

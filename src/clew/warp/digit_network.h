@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The networks of the paper's experiments with digits (arXiv 1506.02025, appendix A): a fully
+// connected or a convolutional classifier, with no, one or several spatial transformers before it.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "clew/warp/config.h"
+#include "clew/warp/spatial_transformer.h"
+
+namespace clew::warp {
+
+struct DigitShape {
+  std::int64_t channels = 1, side = 42, classes = 10;
+};
+
+/// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer sees all
+/// channels and warps all of them; what they give is put side by side as channels, average-pooled,
+/// and classified.
+struct DigitNetworkImpl : torch::nn::Module {
+  /// The width of the body is the one whose number of parameters comes nearest to
+  /// config.parameters; UsageError where even a width of 1 has over 5 % more, or the images are too
+  /// small for the layers.
+  DigitNetworkImpl(const NetworkConfig& config, const DigitShape& shape);
+
+  torch::Tensor forward(const torch::Tensor& images);
+  /// images -> what the body sees [B,C*transformers,s,s].
+  torch::Tensor warp(const torch::Tensor& images);
+
+  const std::vector<SpatialTransformer>& transformers() const { return transformers_; }
+  std::int64_t width() const { return width_; }
+
+ private:
+  NetworkConfig config_;
+  std::int64_t width_ = 0;
+  std::vector<SpatialTransformer> transformers_;
+  torch::nn::Sequential body_;
+};
+TORCH_MODULE(DigitNetwork);
+
+std::int64_t parameter_total(const torch::nn::Module& module);
+
+}  // namespace clew::warp

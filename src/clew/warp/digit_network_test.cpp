@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/warp/digit_network.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <functional>
+
+#include "clew/core/error.h"
+
+namespace clew::warp {
+namespace {
+
+void expect_error(const std::function<void()>& call, const std::string& text) {
+  try {
+    call();
+    FAIL() << "no error; wanted: " << text;
+  } catch (const UsageError& error) {
+    EXPECT_EQ(std::string(error.what()), text);
+  }
+}
+
+TEST(DigitNetwork, HasAsManyParametersAsAskedFor) {
+  for (const std::string body : {"fcn", "cnn"}) {
+    for (const std::string transform : {"none", "affine", "projective", "tps"}) {
+      for (const std::string localiser : {"fc", "conv"}) {
+        for (const int side : {42, 60}) {
+          NetworkConfig config{.body = body, .transform = transform, .localiser = localiser};
+          DigitNetwork network(config, DigitShape{.side = side});
+          const auto total = static_cast<double>(parameter_total(*network));
+          EXPECT_NEAR(total / 200'000, 1, 0.05) << body << transform << localiser << side;
+        }
+      }
+    }
+  }
+}
+
+TEST(DigitNetwork, ShapesAndGradients) {
+  torch::manual_seed(1);
+  for (const std::string body : {"fcn", "cnn"}) {
+    for (const int transformers : {1, 2}) {
+      NetworkConfig config{.body = body,
+                           .transform = "tps",
+                           .transformers = transformers,
+                           .warp_size = 56,
+                           .pool = 2,
+                           .parameters = 400'000};
+      DigitNetwork network(config, DigitShape{.channels = 2, .side = 42, .classes = 19});
+      EXPECT_EQ(network->transformers().size(), static_cast<std::size_t>(transformers));
+      const auto images = torch::rand({3, 2, 42, 42});
+      EXPECT_EQ(network->warp(images).sizes(), torch::IntArrayRef({3, 2 * transformers, 28, 28}));
+      const auto logits = network->forward(images);
+      EXPECT_EQ(logits.sizes(), torch::IntArrayRef({3, 19}));
+      logits.square().sum().backward();
+      EXPECT_EQ(localiser_prefixes(*network).size(), static_cast<std::size_t>(transformers));
+      int learning = 0;  // of each transformer only the last layer, whose weights are zero at first
+      for (const auto& item : network->named_parameters()) {
+        if (item.key().find("localiser.last") == std::string::npos) continue;
+        EXPECT_GT(item.value().grad().abs().sum().item<double>(), 0) << item.key();
+        ++learning;
+      }
+      EXPECT_EQ(learning, 2 * transformers);
+    }
+  }
+}
+
+TEST(DigitNetwork, AtFirstATransformerChangesNothing) {
+  NetworkConfig config{.transform = "projective"};
+  DigitNetwork network(config, DigitShape{});
+  const auto images = torch::rand({2, 1, 42, 42});
+  EXPECT_TRUE(network->warp(images).equal(images));
+}
+
+TEST(DigitNetwork, WithoutATransformer) {
+  NetworkConfig config{.transform = "none", .transformers = 2, .warp_size = 20, .pool = 2};
+  DigitNetwork network(config, DigitShape{});
+  EXPECT_TRUE(network->transformers().empty());
+  const auto images = torch::rand({2, 1, 42, 42});
+  EXPECT_TRUE(network->warp(images).equal(images));
+}
+
+TEST(DigitNetwork, SaysWhatIsWrong) {
+  expect_error([] { DigitNetwork(NetworkConfig{.pool = 2}, DigitShape{}); },
+               "the body (cnn) needs images of at least 24 pixels behind the pooling, got 21");
+  expect_error([] { DigitNetwork(NetworkConfig{}, DigitShape{.side = 27}); },
+               "network.localiser = conv needs images of at least 28 pixels, got 27");
+  expect_error(
+      [] {
+        DigitNetwork(NetworkConfig{.transform = "none", .parameters = 1000},
+                     DigitShape{.side = 60});
+      },
+      "network.parameters = 1000 is too few for this network: it has 1142 at its narrowest");
+}
+
+}  // namespace
+}  // namespace clew::warp

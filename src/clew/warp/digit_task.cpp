@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/warp/digit_task.h"
+
+#include <torch/torch.h>
+
+#include "clew/core/error.h"
+#include "clew/train/classification.h"
+#include "clew/train/run_folder.h"
+
+namespace clew::warp {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kKeyTraining = 0, kKeyTrainDigits = 1, kKeyTestDigits = 2;
+
+}  // namespace
+
+DigitTask::DigitTask(const WarpConfig& config)
+    : config_(config),
+      train_(data::make_digits(config.data, data::Split::kTrain,
+                               split(Key{config.seed}, kKeyTrainDigits))),
+      test_(data::make_digits(config.data, data::Split::kTest,
+                              split(Key{config.seed}, kKeyTestDigits))) {
+  const auto first = train_->get(0, Key{0}).input;
+  shape_ = {.channels = first.size(0),
+            .side = first.size(1),
+            .classes = static_cast<std::int64_t>(train_->class_names().size())};
+}
+
+std::shared_ptr<torch::nn::Module> DigitTask::make_network() const {
+  return DigitNetwork(config_.network, shape_).ptr();
+}
+
+train::Loss DigitTask::loss(torch::nn::Module& network, const data::Batch& batch) const {
+  auto& digits = dynamic_cast<DigitNetworkImpl&>(network);
+  return train::classification_loss(digits.forward(batch.inputs), batch.targets);
+}
+
+std::vector<train::ParameterGroup> DigitTask::groups(const torch::nn::Module& network) const {
+  std::vector<train::ParameterGroup> groups;
+  if (config_.network.localiser_lr == 1) return groups;
+  for (const auto& prefix : localiser_prefixes(network))
+    groups.push_back({.prefix = prefix, .lr_factor = config_.network.localiser_lr});
+  return groups;
+}
+
+fs::path create_run(const fs::path& root, const std::string& recipe, const WarpConfig& config,
+                    const std::string& about) {
+  WarpConfig written = config;
+  written.data.source = data::digits_source(config.data);
+  if (!written.data.dir.empty()) written.data.dir = fs::absolute(written.data.dir).string();
+  const auto run = train::create_run_folder(root, recipe);
+  train::write_run_config(run, about, dump_toml(written));
+  return run;
+}
+
+WarpConfig read_run(const fs::path& run) {
+  WarpConfig config;
+  load(config, parse_toml(train::read_run_config(run), (run / "config.toml").string()));
+  return config;
+}
+
+train::RunEnd train_run(const fs::path& run, bool is_resumed,
+                        const train::RunCallbacks& callbacks) {
+  const WarpConfig config = read_run(run);
+  const DigitTask task(config);
+  train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining));
+  return train::train_run(run, learner,
+                          {.steps = config.train.steps,
+                           .log_steps = config.train.log_steps,
+                           .checkpoint_seconds = config.train.checkpoint_seconds},
+                          is_resumed, callbacks);
+}
+
+DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const DigitShape& shape) {
+  const auto checkpoint = train::best_checkpoint(run);
+  DigitNetwork network(config.network, shape);
+  train::load_network(*network, std::as_bytes(std::span(checkpoint.bytes)),
+                      checkpoint.path.string());
+  return network;
+}
+
+}  // namespace clew::warp

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading distorted digits as a task for train/supervised.h, and its run folder.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "clew/data/dataset.h"
+#include "clew/train/loop.h"
+#include "clew/train/supervised.h"
+#include "clew/warp/config.h"
+#include "clew/warp/digit_network.h"
+
+namespace clew::warp {
+
+class DigitTask : public train::Task {
+ public:
+  /// Loads the digits; what they or the network cannot be: clew::Error or UsageError.
+  explicit DigitTask(const WarpConfig& config);
+
+  std::shared_ptr<torch::nn::Module> make_network() const override;
+  train::Loss loss(torch::nn::Module& network, const data::Batch& batch) const override;
+  const data::Dataset& train_set() const override { return *train_; }
+  const data::Dataset& test_set() const override { return *test_; }
+  std::vector<train::ParameterGroup> groups(const torch::nn::Module& network) const override;
+  std::string goal() const override { return "error"; }
+
+  const DigitShape& shape() const { return shape_; }
+
+ private:
+  WarpConfig config_;
+  std::unique_ptr<data::Dataset> train_, test_;
+  DigitShape shape_;
+};
+
+/// Makes root/recipe/<UTC time>/ with config.toml in it and returns its path. The config holds
+/// where the digits really came from, so that the run is repeatable.
+std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
+                                 const WarpConfig& config, const std::string& about);
+/// The config of a run folder; clew::Error when it is not one.
+WarpConfig read_run(const std::filesystem::path& run);
+/// Trains the run's network; train::train_run says how.
+train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
+                        const train::RunCallbacks& callbacks);
+/// The network of a run with its best weights, in evaluation mode.
+DigitNetwork load_best(const std::filesystem::path& run, const WarpConfig& config,
+                       const DigitShape& shape);
+
+}  // namespace clew::warp

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spatial transformers from recipe to evaluation, on drawn digits: train, stop, resume, eval, and what is refused."""
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from harness import PROGRAM, SOURCE, CliTest, main
+
+TIMEOUT = 240
+SMALL = {"data.source": "procedural", "data.train_limit": 256, "data.test_limit": 100, "network.parameters": 60000,
+         "train.steps": 12, "train.batch": 32, "train.eval_steps": 5, "train.log_steps": 4,
+         "train.checkpoint_seconds": 0}
+
+
+def settings(**changes):
+    return [f"{key}={value}" for key, value in {**SMALL, **changes}.items()]
+
+
+def newest(run):
+    return sorted((run / "checkpoints").glob("step_*.safetensors"))[-1]
+
+
+class WarpCase(CliTest):
+    def train(self, *words):
+        return self.folder / self.out("train", *words, timeout=TIMEOUT).rstrip("\n")
+
+
+class Recipes(WarpCase):
+    def test_every_recipe_trains(self):
+        for path in sorted((SOURCE / "recipes/warp").glob("*.toml")):
+            with self.subTest(path.stem):
+                more = {} if path.stem != "addition" else {"network.parameters": 200000}
+                run = self.train(f"warp/{path.stem}", *settings(**more, **{"train.steps": 2}))
+                self.assertEqual(newest(run).name, "step_000000000002.safetensors")
+
+
+class Runs(WarpCase):
+    def test_from_recipe_to_evaluation(self):
+        run = self.train("warp/rts", *settings())
+        self.assertTrue((run / "checkpoints/best.safetensors").exists())
+        told = self.json("eval", run, "--json")
+        self.assertEqual(told["examples"], 100)
+        self.assertEqual(sum(told["confusion"]), 100)
+        wrong = sum(n for i, n in enumerate(told["confusion"]) if i // 10 != i % 10)
+        self.assertAlmostEqual(told["error"], wrong / 100)
+        self.assertLessEqual(len(told["mistakes"]), wrong)
+        self.assertEqual(told["source"], "procedural")
+        self.assertRegex(self.out("eval", run), r"^rts digits \(procedural\), 100 of the test set: error \d+\.\d\d %")
+        again = self.train("--config", run / "config.toml")
+        self.assertEqual(newest(run).read_bytes(), newest(again).read_bytes())
+
+    def test_a_line_for_people(self):
+        result = self.clew("train", "warp/rts", *settings(), timeout=TIMEOUT)
+        lines = result.err.splitlines()
+        self.assertEqual(len(lines), 5, result)  # started, three lines of metrics, finished
+        self.assertRegex(lines[2], r"^8 of 12 steps  \S+/s  left .*epoch 1\.0  loss \d.*  test error \d+\.\d\d %$")
+
+    def test_killed_at_any_moment_equals_never_stopped(self):
+        words = settings(**{"train.steps": 60, "train.ema": 0.9})
+        whole = self.train("warp/rts", *words)
+        process = subprocess.Popen([PROGRAM, "train", "warp/rts", *words, "--runs", "killed"], cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        moments = random.Random(1)
+        kills = 0
+        while True:
+            try:
+                process.communicate(timeout=moments.uniform(0.3, 0.9))
+                self.assertEqual(process.returncode, 0)
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                kills += 1
+                runs = list((self.folder / "killed").glob("warp/rts/*/config.toml"))
+                if not runs:  # killed before there was a run
+                    process = subprocess.Popen([PROGRAM, "train", "warp/rts", *words, "--runs", "killed"],
+                                               cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                else:
+                    process = subprocess.Popen([PROGRAM, "train", runs[0].parent, "--resume"], cwd=self.folder,
+                                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertLess(kills, 200)
+        self.assertGreaterEqual(kills, 2)
+        run = next((self.folder / "killed").glob("warp/rts/*/config.toml")).parent
+        self.assertEqual(newest(run).read_bytes(), newest(whole).read_bytes())
+        self.assertEqual((run / "checkpoints/best.safetensors").read_bytes(),
+                         (whole / "checkpoints/best.safetensors").read_bytes())
+
+
+class BadInput(WarpCase):
+    def refuses(self, *words, error, code=2):
+        self.fails("train", *words, code=code, error=error)
+        self.assertFalse((self.folder / "runs").exists())
+
+    def test_settings(self):
+        self.refuses("warp/rts", "network.transfrom=tps", error="did you mean 'network.transform'?")
+        self.refuses("warp/rts", "network.transform=tsp", error="did you mean 'tps'?")
+        self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, warp, got wrap; did you mean 'warp'?")
+        self.refuses("warp/rts", *settings(**{"network.parameters": 2000}), error="network.parameters = 2000 is too few")
+        self.refuses("warp/r", *settings(**{"network.warp_size": 20}), error="needs images of at least 24 pixels")
+        self.refuses("warp/rts", *settings(**{"train.batch": 1}), error="train.batch must be at least train.workers")
+        self.refuses("warp/rts", "data.source=mnist", "data.dir=nowhere", error="nowhere", code=1)
+
+    def test_options_of_another_system(self):
+        run = self.train("warp/rts", *settings(**{"train.steps": 1}))
+        self.fails("eval", run, "--episodes", 3, code=2, error="--episodes means nothing for")
+
+    def test_a_damaged_best_checkpoint(self):
+        run = self.train("warp/rts", *settings())
+        best = run / "checkpoints/best.safetensors"
+        best.write_bytes(best.read_bytes()[:-100])
+        self.fails("eval", run, code=1, error="best.safetensors")
+
+
+if __name__ == "__main__":
+    main()
