@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/nn/export/onnx.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+
+namespace clew::nn {
+namespace {
+
+// Options of layers are c10::variant in LibTorch 1.13 and std::variant in 2.x: get, get_if and
+// holds_alternative are found by their argument.
+
+using Shape = std::vector<std::int64_t>;
+
+template <std::size_t N>
+Shape list(const torch::ExpandingArray<N>& values) {
+  return {values->begin(), values->end()};
+}
+
+/// A parameter or buffer of a layer; its names in the file are those of state_dict.
+OnnxValue keep(OnnxGraph& graph, const torch::Tensor& tensor, const char* name) {
+  return graph.constant(tensor, name);
+}
+
+std::optional<OnnxValue> keep_if_defined(OnnxGraph& graph, const torch::Tensor& tensor,
+                                         const char* name) {
+  return tensor.defined() ? std::optional(keep(graph, tensor, name)) : std::nullopt;
+}
+
+const OnnxValue* pointer(const std::optional<OnnxValue>& value) {
+  return value ? &*value : nullptr;
+}
+
+/// One layer type: nothing when the module is none.
+using Converter = std::optional<OnnxValue> (*)(OnnxGraph&, const torch::nn::Module&,
+                                               const OnnxValue&);
+
+template <class Layer, OnnxValue (*kConvert)(OnnxGraph&, const Layer&, const OnnxValue&)>
+std::optional<OnnxValue> try_layer(OnnxGraph& graph, const torch::nn::Module& module,
+                                   const OnnxValue& x) {
+  const auto* layer = dynamic_cast<const Layer*>(&module);
+  return layer != nullptr ? std::optional(kConvert(graph, *layer, x)) : std::nullopt;
+}
+
+// Layers with weights.
+
+template <std::size_t N, class Layer>
+OnnxValue convolution(OnnxGraph& graph, const Layer& layer, const OnnxValue& x) {
+  const auto& options = layer.options;
+  CLEW_CHECK(holds_alternative<torch::enumtype::kZeros>(options.padding_mode()), layer.name(),
+             ": only padding by zeros can be exported to ONNX");
+  OnnxWindow window = {list(options.kernel_size()), list(options.stride()), Shape(N, 0),
+                       list(options.dilation())};
+  if (const auto* padding = get_if<torch::ExpandingArray<N>>(&options.padding())) {
+    window.padding = list(*padding);
+  } else if (holds_alternative<torch::enumtype::kSame>(options.padding())) {
+    for (std::size_t i = 0; i < N; ++i) {
+      const auto total = window.dilation[i] * (window.kernel[i] - 1);
+      CLEW_CHECK(total % 2 == 0, layer.name(),
+                 ": padding 'same' of an even window is uneven, which ", "is not exported to ONNX");
+      window.padding[i] = total / 2;
+    }
+  }
+  const auto bias = keep_if_defined(graph, layer.bias, "bias");
+  return graph.conv(x, keep(graph, layer.weight, "weight"), pointer(bias), window,
+                    options.groups());
+}
+
+template <std::size_t N, class Layer>
+OnnxValue transposed_convolution(OnnxGraph& graph, const Layer& layer, const OnnxValue& x) {
+  const auto& options = layer.options;
+  const auto extra = list(options.output_padding());
+  CLEW_CHECK(std::ranges::all_of(extra, [](auto side) { return side == 0; }), layer.name(),
+             ": output_padding cannot be exported to ONNX");
+  const auto bias = keep_if_defined(graph, layer.bias, "bias");
+  return graph.conv_transpose(
+      x, keep(graph, layer.weight, "weight"), pointer(bias),
+      {list(options.kernel_size()), list(options.stride()),
+       list(get<torch::ExpandingArray<N>>(options.padding())), list(options.dilation())},
+      options.groups());
+}
+
+OnnxValue linear(OnnxGraph& graph, const torch::nn::LinearImpl& layer, const OnnxValue& x) {
+  const auto bias = keep_if_defined(graph, layer.bias, "bias");
+  if (x.shape.size() == 2) return graph.gemm(x, keep(graph, layer.weight, "weight"), pointer(bias));
+  const auto product = graph.matmul(x, keep(graph, layer.weight.t(), "weight_transposed"));
+  return bias ? graph.add(product, *bias) : product;
+}
+
+template <class Layer>
+OnnxValue batch_norm(OnnxGraph& graph, const Layer& layer, const OnnxValue& x) {
+  CLEW_CHECK(layer.running_mean.defined(), layer.name(),
+             ": batch normalisation without running statistics cannot be exported to ONNX");
+  const bool is_affine = layer.weight.defined();
+  const auto scale = is_affine ? layer.weight : torch::ones_like(layer.running_mean);
+  const auto shift = is_affine ? layer.bias : torch::zeros_like(layer.running_mean);
+  return graph.batch_normalization(x,
+                                   {keep(graph, scale, "weight"), keep(graph, shift, "bias"),
+                                    keep(graph, layer.running_mean, "running_mean"),
+                                    keep(graph, layer.running_var, "running_var")},
+                                   layer.options.eps());
+}
+
+// Layers without.
+
+/// The window rounded down gives the same sides as rounded up, or the layer is refused: runtimes
+/// do not agree on what is in a last window that hangs over.
+void check_rounding(const torch::nn::Module& layer, const OnnxValue& x, const OnnxWindow& window,
+                    bool rounds_up) {
+  if (!rounds_up) return;
+  for (std::size_t i = 0; i < window.kernel.size() && i + 2 < x.shape.size(); ++i) {
+    const auto reach = window.dilation[i] * (window.kernel[i] - 1) + 1;
+    CLEW_CHECK((x.shape[i + 2] + 2 * window.padding[i] - reach) % window.stride[i] == 0,
+               layer.name(), ": ceil_mode matters for sides of ", x.shape[i + 2],
+               ", and cannot be exported to ONNX");
+  }
+}
+
+template <std::size_t N, class Layer>
+OnnxValue max_pool(OnnxGraph& graph, const Layer& layer, const OnnxValue& x) {
+  const auto& options = layer.options;
+  const OnnxWindow window = {list(options.kernel_size()), list(options.stride()),
+                             list(options.padding()), list(options.dilation())};
+  check_rounding(layer, x, window, options.ceil_mode());
+  return graph.max_pool(x, window);
+}
+
+OnnxValue average_pool(OnnxGraph& graph, const torch::nn::AvgPool2dImpl& layer,
+                       const OnnxValue& x) {
+  const auto& options = layer.options;
+  CLEW_CHECK(!options.divisor_override(), layer.name(),
+             ": divisor_override cannot be exported to ONNX");
+  const OnnxWindow window = {
+      list(options.kernel_size()), list(options.stride()), list(options.padding()), {1, 1}};
+  check_rounding(layer, x, window, options.ceil_mode());
+  return graph.average_pool(x, window, options.count_include_pad());
+}
+
+OnnxValue adaptive_pool(OnnxGraph& graph, const torch::nn::AdaptiveAvgPool2dImpl& layer,
+                        const OnnxValue& x) {
+  CLEW_CHECK(x.shape.size() == 4, layer.name(), " takes [B,C,H,W] to be exported to ONNX");
+  OnnxWindow window = {{}, {}, {0, 0}, {1, 1}};
+  const auto& sides = *layer.options.output_size();
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto from = x.shape[i + 2], to = sides[i].value_or(from);
+    CLEW_CHECK(to > 0 && from % to == 0, layer.name(), ": ", from, " into ", to,
+               " parts of different sizes cannot be exported to ONNX");
+    window.kernel.push_back(from / to);
+    window.stride.push_back(from / to);
+  }
+  return graph.average_pool(x, window);
+}
+
+OnnxValue flatten(OnnxGraph& graph, const torch::nn::FlattenImpl& layer, const OnnxValue& x) {
+  const auto rank = static_cast<std::int64_t>(x.shape.size());
+  const auto begin = layer.options.start_dim(), end = layer.options.end_dim();
+  const auto first = begin < 0 ? begin + rank : begin, last = end < 0 ? end + rank : end;
+  CLEW_CHECK(first >= 0 && first <= last && last < rank, layer.name(), ": sides ", begin, " to ",
+             end, " are not among ", rank);
+  if (first == 1 && last == rank - 1) return graph.flatten(x);
+  Shape shape(x.shape.begin(), x.shape.begin() + first);
+  std::int64_t product = 1;
+  for (auto i = first; i <= last; ++i) product *= x.shape[static_cast<std::size_t>(i)];
+  shape.push_back(product);
+  shape.insert(shape.end(), x.shape.begin() + last + 1, x.shape.end());
+  return graph.reshape(x, shape);
+}
+
+OnnxValue upsample(OnnxGraph& graph, const torch::nn::UpsampleImpl& layer, const OnnxValue& x) {
+  const auto& options = layer.options;
+  const bool is_bilinear = holds_alternative<torch::enumtype::kBilinear>(options.mode());
+  CLEW_CHECK(is_bilinear || holds_alternative<torch::enumtype::kNearest>(options.mode()),
+             layer.name(), ": only nearest and bilinear can be exported to ONNX");
+  CLEW_CHECK(!is_bilinear || !options.align_corners().value_or(false), layer.name(),
+             ": align_corners cannot be exported to ONNX");
+  CLEW_CHECK(options.scale_factor(), layer.name(), " needs a scale_factor to be exported to ONNX");
+  const auto& factors = *options.scale_factor();
+  const auto factor = static_cast<std::int64_t>(factors.at(0));
+  for (const auto value : factors)
+    CLEW_CHECK(value == static_cast<double>(factor), layer.name(),
+               ": only one whole scale_factor can be exported to ONNX");
+  return graph.resize(x, factor, is_bilinear);
+}
+
+OnnxValue leaky_relu(OnnxGraph& graph, const torch::nn::LeakyReLUImpl& layer, const OnnxValue& x) {
+  return graph.leaky_relu(x, layer.options.negative_slope());
+}
+
+OnnxValue elu(OnnxGraph& graph, const torch::nn::ELUImpl& layer, const OnnxValue& x) {
+  return graph.elu(x, layer.options.alpha());
+}
+
+OnnxValue softmax(OnnxGraph& graph, const torch::nn::SoftmaxImpl& layer, const OnnxValue& x) {
+  return graph.softmax(x, layer.options.dim());
+}
+
+OnnxValue log_softmax(OnnxGraph& graph, const torch::nn::LogSoftmaxImpl& layer,
+                      const OnnxValue& x) {
+  return graph.log_softmax(x, layer.options.dim());
+}
+
+template <class Layer>
+OnnxValue relu6(OnnxGraph& graph, const Layer&, const OnnxValue& x) {
+  return graph.clip(x, 0, 6);
+}
+
+template <class Layer, OnnxValue (OnnxGraph::*kMethod)(const OnnxValue&)>
+OnnxValue plain(OnnxGraph& graph, const Layer&, const OnnxValue& x) {
+  return (graph.*kMethod)(x);
+}
+
+/// Does nothing at inference.
+template <class Layer>
+OnnxValue pass(OnnxGraph&, const Layer&, const OnnxValue& x) {
+  return x;
+}
+
+#define CLEW_LAYER(Layer, ...) try_layer<torch::nn::Layer, __VA_ARGS__>
+constexpr Converter kLayers[] = {
+    CLEW_LAYER(Conv1dImpl, convolution<1, torch::nn::Conv1dImpl>),
+    CLEW_LAYER(Conv2dImpl, convolution<2, torch::nn::Conv2dImpl>),
+    CLEW_LAYER(Conv3dImpl, convolution<3, torch::nn::Conv3dImpl>),
+    CLEW_LAYER(ConvTranspose2dImpl, transposed_convolution<2, torch::nn::ConvTranspose2dImpl>),
+    CLEW_LAYER(LinearImpl, linear),
+    CLEW_LAYER(BatchNorm1dImpl, batch_norm<torch::nn::BatchNorm1dImpl>),
+    CLEW_LAYER(BatchNorm2dImpl, batch_norm<torch::nn::BatchNorm2dImpl>),
+    CLEW_LAYER(MaxPool2dImpl, max_pool<2, torch::nn::MaxPool2dImpl>),
+    CLEW_LAYER(MaxPool3dImpl, max_pool<3, torch::nn::MaxPool3dImpl>),
+    CLEW_LAYER(AvgPool2dImpl, average_pool),
+    CLEW_LAYER(AdaptiveAvgPool2dImpl, adaptive_pool),
+    CLEW_LAYER(FlattenImpl, flatten),
+    CLEW_LAYER(UpsampleImpl, upsample),
+    CLEW_LAYER(ReLUImpl, plain<torch::nn::ReLUImpl, &OnnxGraph::relu>),
+    CLEW_LAYER(SigmoidImpl, plain<torch::nn::SigmoidImpl, &OnnxGraph::sigmoid>),
+    CLEW_LAYER(TanhImpl, plain<torch::nn::TanhImpl, &OnnxGraph::tanh>),
+    CLEW_LAYER(ReLU6Impl, relu6<torch::nn::ReLU6Impl>),
+    CLEW_LAYER(LeakyReLUImpl, leaky_relu),
+    CLEW_LAYER(ELUImpl, elu),
+    CLEW_LAYER(SoftmaxImpl, softmax),
+    CLEW_LAYER(LogSoftmaxImpl, log_softmax),
+    CLEW_LAYER(DropoutImpl, pass<torch::nn::DropoutImpl>),
+    CLEW_LAYER(Dropout2dImpl, pass<torch::nn::Dropout2dImpl>),
+    CLEW_LAYER(IdentityImpl, pass<torch::nn::IdentityImpl>),
+};
+#undef CLEW_LAYER
+
+}  // namespace
+
+std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& module,
+                                   const std::vector<OnnxValue>& inputs) {
+  if (const auto* own = dynamic_cast<const OnnxConvertible*>(&module))
+    return own->to_onnx(graph, inputs);
+  if (dynamic_cast<const torch::nn::SequentialImpl*>(&module) != nullptr) {
+    auto values = inputs;
+    for (const auto& child : module.named_children()) {
+      graph.begin_scope(child.key());
+      values = add_to_onnx(graph, *child.value(), values);
+      graph.end_scope();
+    }
+    return values;
+  }
+  CLEW_CHECK(inputs.size() == 1, module.name(), ": a layer takes one value, got ", inputs.size());
+  for (const auto convert : kLayers)
+    if (auto result = convert(graph, module, inputs[0])) return {*std::move(result)};
+  throw Error(concat("cannot export to ONNX: module '", module.name(),
+                     "' has no writer; it must implement clew::nn::OnnxConvertible"));
+}
+
+OnnxValue onnx_child(OnnxGraph& graph, const std::string& name, const torch::nn::Module& module,
+                     const OnnxValue& input) {
+  graph.begin_scope(name);
+  auto values = add_to_onnx(graph, module, {input});
+  graph.end_scope();
+  CLEW_CHECK(values.size() == 1, "'", name, "' must give one value, got ", values.size());
+  return values[0];
+}
+
+std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options) {
+  OnnxGraph graph(options.name, options.description);
+  std::vector<OnnxValue> inputs;
+  for (const auto& edge : options.inputs)
+    inputs.push_back(graph.input(edge.name, edge.dtype, edge.shape, edge.note));
+  const auto outputs = add_to_onnx(graph, module, inputs);
+  CLEW_CHECK(outputs.size() == options.outputs.size(), "the network gives ", outputs.size(),
+             " values, but ", options.outputs.size(), " ONNX outputs are named");
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    graph.output(options.outputs[i].name, outputs[i], options.outputs[i].note);
+  for (const auto& [key, value] : options.metadata) graph.metadata(key, value);
+  return graph.finish();
+}
+
+void export_onnx(const torch::nn::Module& module, const std::filesystem::path& path,
+                 const OnnxOptions& options) {
+  CLEW_CHECK(path.extension() == ".onnx", "cannot write '", path.string(),
+             "': an ONNX file ends in .onnx");
+  write_file_atomic(path, to_onnx(module, options));
+}
+
+}  // namespace clew::nn

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Modules as ONNX files. LibTorch's own layers and Sequential are known; a network of ours writes
+// itself, by OnnxConvertible. What is written is inference: dropout is left out, batch
+// normalisation uses its running statistics, whatever mode the module is in.
+//
+// Outputs are what forward gives (raw scores unless the network says otherwise): decoding stays in
+// one place, outside the file.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "clew/nn/export/onnx_graph.h"
+
+namespace clew::nn {
+
+/// Implemented, beside torch::nn::Module, by networks whose forward is more than a Sequential.
+class OnnxConvertible {
+ public:
+  virtual ~OnnxConvertible() = default;
+  /// Adds what forward does and gives its results, in the order of forward's. Parameters go in by
+  /// graph.constant(weight, "weight"); children by onnx_child.
+  virtual std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
+                                         const std::vector<OnnxValue>& inputs) const = 0;
+};
+
+/// Adds a module: OnnxConvertible, Sequential or a layer of LibTorch. Any other module, and a layer
+/// with an option ONNX has not: clew::Error naming it.
+std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& module,
+                                   const std::vector<OnnxValue>& inputs);
+/// The same for one value in and out, with names that begin with "NAME.".
+OnnxValue onnx_child(OnnxGraph& graph, const std::string& name, const torch::nn::Module& module,
+                     const OnnxValue& input);
+
+struct OnnxEdge {
+  std::string name;
+  std::vector<std::int64_t> shape = {};       // inputs only; -1: the batch
+  std::string note = {};                      // "[B,3,84,84] f32 in [0,1], RGB"
+  torch::ScalarType dtype = torch::kFloat32;  // inputs only
+};
+
+struct OnnxOptions {
+  std::string name = "network";
+  std::string description = {};
+  std::vector<OnnxEdge> inputs = {}, outputs = {};
+  std::map<std::string, std::string> metadata = {};  // class names and the like
+};
+
+/// The file's bytes; the same module and options give the same bytes.
+std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options);
+/// Writes it in one step to a path that ends in ".onnx". Blocks.
+void export_onnx(const torch::nn::Module& module, const std::filesystem::path& path,
+                 const OnnxOptions& options);
+
+}  // namespace clew::nn

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python side of onnx_parity_test.cpp: ONNX's own checker, then ONNX Runtime on inputs from a safetensors file.
+
+check_onnx.py MODEL.onnx INPUTS.safetensors OUTPUTS.safetensors
+"""
+import json
+import struct
+import sys
+
+import numpy
+import onnx
+import onnxruntime
+
+TYPES = {"F32": numpy.float32, "F64": numpy.float64, "I64": numpy.int64}
+
+
+def read(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {name: numpy.frombuffer(data[slice(*entry["data_offsets"])], TYPES[entry["dtype"]]).reshape(entry["shape"])
+            for name, entry in header.items()}
+
+
+def write(path, arrays):
+    header, data = {}, b""
+    for name, array in arrays.items():
+        dtype = next(key for key, value in TYPES.items() if value == array.dtype)
+        raw = numpy.ascontiguousarray(array).tobytes()
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def main(model, inputs, outputs):
+    onnx.checker.check_model(onnx.load(model), full_check=True)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    results = session.run(names, read(inputs))
+    for value, result in zip(session.get_outputs(), results):
+        wanted = [side for side in value.shape]
+        assert len(wanted) == result.ndim, (value.name, wanted, result.shape)
+        for side, got in zip(wanted, result.shape):
+            assert side == "batch" or side == got, (value.name, wanted, result.shape)
+    write(outputs, dict(zip(names, results)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
