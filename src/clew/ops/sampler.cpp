@@ -4,6 +4,7 @@
 #include "clew/ops/sampler.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TracerMode.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -158,6 +159,9 @@ struct SampleNode : torch::autograd::Node {
   std::string name() const override { return "clew::Sample"; }
 };
 
+/// A recording (TorchScript) knows LibTorch's operators only.
+bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
+
 std::string shape_of(const Tensor& t) {
   return t.defined() ? concat(t.sizes(), " ", t.scalar_type(), " on ", t.device())
                      : "an undefined tensor";
@@ -223,7 +227,7 @@ Tensor grid_sample(const Tensor& input, const Tensor& grid, const SampleOptions&
              "grid must be [", input.size(0), ",h,w,2] with h and w at least 1, got ",
              shape_of(grid), " (grid_sample)");
   check_places(grid, "grid", input, where);
-  if (!input.device().is_cpu())
+  if (!input.device().is_cpu() || is_tracing())
     return torch::grid_sampler(input, grid, static_cast<int>(options.kernel),
                                static_cast<int>(options.border), options.align_corners);
   return sample(input, grid, {false, {grid.size(1), grid.size(2)}, options});
@@ -242,6 +246,14 @@ Tensor affine_sample(const Tensor& input, const Tensor& theta, ImageSize size,
   if (!input.device().is_cpu()) {
     const Tensor grid = torch::affine_grid_generator(
         theta, {input.size(0), input.size(1), size.height, size.width}, options.align_corners);
+    return grid_sample(input, grid, options);
+  }
+  if (is_tracing()) {
+    // Without the batch size, which a trace would keep as a number.
+    const Tensor places = identity_grid(size, options.align_corners, theta.options()).view({-1, 2});
+    const Tensor base = torch::cat({places, torch::ones_like(places).slice(1, 0, 1)}, 1);
+    const Tensor grid =
+        torch::matmul(base, theta.transpose(1, 2)).view({-1, size.height, size.width, 2});
     return grid_sample(input, grid, options);
   }
   return sample(input, theta, {true, size, options});

@@ -47,7 +47,7 @@ Tensor column(const Tensor& parameters, std::int64_t i) { return parameters.sele
 // [B,3,3] of any kind but thin plates.
 Tensor square_matrix(TransformKind kind, const Tensor& p) {
   if (kind == TransformKind::kProjective)
-    return torch::cat({p, torch::ones({p.size(0), 1}, p.options())}, 1).view({-1, 3, 3});
+    return torch::cat({p, torch::ones_like(p.slice(1, 0, 1))}, 1).view({-1, 3, 3});
   const Tensor last = torch::tensor({0.0, 0.0, 1.0}, p.options()).expand({p.size(0), 1, 3});
   return torch::cat({affine_matrix(kind, p), last}, 1);
 }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/nn/export/torchscript.h"
+
+#include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+#include <exception>
+#include <sstream>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+
+namespace clew::nn {
+namespace {
+
+using torch::Tensor;
+using Tensors = std::vector<Tensor>;
+
+/// Evaluation mode until the end of the scope; every part then is in the mode it was in.
+class Evaluating {
+ public:
+  explicit Evaluating(torch::nn::Module& module) {
+    remember(module);
+    module.eval();
+  }
+  ~Evaluating() {
+    for (const auto& [part, is_training] : modes_) part->train(is_training);
+  }
+  Evaluating(const Evaluating&) = delete;
+  Evaluating& operator=(const Evaluating&) = delete;
+
+ private:
+  // The parent comes first: its train() reaches its children, which are set right after it.
+  void remember(torch::nn::Module& module) {
+    modes_.emplace_back(&module, module.is_training());
+    for (const auto& child : module.children()) remember(*child);
+  }
+  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
+};
+
+/// The line of LibTorch's many that says what was wrong: the first of an operator's error, the last
+/// of the interpreter's.
+std::string reason(const std::exception& error) {
+  if (const auto* from_operator = dynamic_cast<const c10::Error*>(&error)) {
+    const std::string what = from_operator->what_without_backtrace();
+    return what.substr(0, what.find('\n'));
+  }
+  std::string what = error.what();
+  what.erase(what.find_last_not_of('\n') + 1);
+  return what.substr(what.rfind('\n') + 1);
+}
+
+/// The tree of modules with the same tensors, as TorchScript keeps it.
+torch::jit::Module mirror(const torch::nn::Module& module, const std::string& type_name,
+                          const std::shared_ptr<torch::jit::CompilationUnit>& unit) {
+  torch::jit::Module result(c10::QualifiedName("__torch__.clew." + type_name), unit);
+  result.register_attribute("training", c10::BoolType::get(), false);
+  for (const auto& item : module.named_parameters(/*recurse=*/false))
+    if (item.value().defined())
+      result.register_parameter(item.key(), item.value(), /*is_buffer=*/false);
+  for (const auto& item : module.named_buffers(/*recurse=*/false))
+    if (item.value().defined())
+      result.register_parameter(item.key(), item.value(), /*is_buffer=*/true);
+  for (const auto& item : module.named_children())
+    result.register_module(item.key(), mirror(*item.value(), type_name + "_" + item.key(), unit));
+  return result;
+}
+
+std::string record(const torch::nn::Module& module, const ForwardFunction& forward,
+                   const TorchScriptOptions& options) {
+  auto unit = std::make_shared<torch::jit::CompilationUnit>();
+  auto script = mirror(module, "Network", unit);
+  std::vector<std::string> names = options.input_names;
+  for (std::size_t i = names.size(); i < options.examples.size(); ++i)
+    names.push_back(concat("input_", i));
+  torch::jit::Stack inputs(options.examples.begin(), options.examples.end());
+  const auto run = [&](torch::jit::Stack stack) {
+    const torch::jit::tracer::NoWarn quiet;
+    Tensors tensors;
+    for (const auto& value : stack) tensors.push_back(value.toTensor());
+    const auto results = forward(tensors);
+    CLEW_CHECK(!results.empty(), "a network must give at least one result to be traced");
+    if (results.size() == 1) return torch::jit::Stack{results[0]};
+    return torch::jit::Stack{
+        c10::ivalue::Tuple::create(std::vector<c10::IValue>(results.begin(), results.end()))};
+  };
+  const auto traced = torch::jit::tracer::trace(
+      inputs, run, [](const torch::autograd::Variable&) { return ""; }, /*strict=*/true,
+      /*force_outplace=*/false, &script, names);
+  auto* function = unit->create_function(c10::QualifiedName(*script.type()->name(), "forward"),
+                                         traced.first->graph);
+  script.type()->addMethod(function);
+  std::ostringstream file;
+  script.save(file);
+  return file.str();
+}
+
+/// Other numbers of the same shape: mirrored, and real ones shrunk.
+Tensors others(const Tensors& examples) {
+  Tensors result;
+  for (const auto& example : examples) {
+    std::vector<std::int64_t> sides(static_cast<std::size_t>(example.dim()));
+    for (std::size_t i = 0; i < sides.size(); ++i) sides[i] = static_cast<std::int64_t>(i);
+    const auto mirrored = example.flip(sides);
+    result.push_back(example.is_floating_point() ? mirrored * 0.9 : mirrored);
+  }
+  return result;
+}
+
+Tensors joined(const Tensors& a, const Tensors& b) {
+  Tensors result;
+  for (std::size_t i = 0; i < a.size(); ++i) result.push_back(torch::cat({a[i], b[i]}));
+  return result;
+}
+
+void compare(torch::jit::Module& script, const ForwardFunction& forward, const Tensors& inputs,
+             const TorchScriptOptions& options, const char* hint) {
+  const auto wanted = forward(inputs);
+  const auto value = script.forward({inputs.begin(), inputs.end()});
+  Tensors got;
+  if (value.isTensor()) {
+    got = {value.toTensor()};
+  } else {
+    for (const auto& item : value.toTupleRef().elements()) got.push_back(item.toTensor());
+  }
+  CLEW_CHECK(got.size() == wanted.size(), "the traced network gives ", got.size(),
+             " results, wanted ", wanted.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    CLEW_CHECK(got[i].sizes() == wanted[i].sizes(), "result ", i, " of the traced network is ",
+               got[i].sizes(), ", wanted ", wanted[i].sizes(), "; ", hint);
+    const auto difference = got[i].numel() == 0
+                                ? 0.0
+                                : (got[i].to(torch::kFloat64) - wanted[i].to(torch::kFloat64))
+                                      .abs()
+                                      .max()
+                                      .item<double>();
+    CLEW_CHECK(torch::allclose(got[i].to(torch::kFloat64), wanted[i].to(torch::kFloat64),
+                               options.tolerance, options.tolerance, /*equal_nan=*/true),
+               "result ", i, " of the traced network differs by ", difference,
+               " from the network's; ", hint);
+  }
+}
+
+void check(const std::string& bytes, const ForwardFunction& forward,
+           const TorchScriptOptions& options) {
+  std::istringstream file(bytes);
+  auto script = torch::jit::load(file);
+  const auto changed = others(options.examples);
+  compare(script, forward, changed, options,
+          "tracing does not see a kernel that is no operator of LibTorch, nor a choice made by "
+          "looking at values");
+  if (!options.is_batch_free) return;
+  const auto larger = joined(options.examples, changed);
+  const char* const hint = "forward reads the batch size as a number, which tracing fixes";
+  try {
+    compare(script, forward, larger, options, hint);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(concat("the traced network fails for a batch of ", larger[0].size(0),
+                       " where the example had ", options.examples[0].size(0), "; ", hint, ": ",
+                       reason(error)));
+  }
+}
+
+}  // namespace
+
+void export_torchscript(torch::nn::Module& module, const ForwardFunction& forward,
+                        const std::filesystem::path& path, const TorchScriptOptions& options) {
+  CLEW_CHECK(path.extension() == ".pt", "cannot write '", path.string(),
+             "': a TorchScript file ends in .pt");
+  CLEW_CHECK(!options.examples.empty(), "tracing needs an example of each input");
+  CLEW_CHECK(options.input_names.empty() || options.input_names.size() == options.examples.size(),
+             "tracing got ", options.examples.size(), " examples and ", options.input_names.size(),
+             " names");
+  for (const auto& example : options.examples)
+    CLEW_CHECK(example.defined() && example.dim() > 0, "an example must be a tensor of a batch");
+  const torch::NoGradGuard no_grad;
+  const Evaluating evaluating(module);
+  std::string bytes;
+  try {
+    bytes = record(module, forward, options);
+    check(bytes, forward, options);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(concat("the network cannot be traced: ", reason(error)));
+  }
+  write_file_atomic(path, bytes);
+}
+
+}  // namespace clew::nn
