@@ -330,6 +330,8 @@ void Supervised::update() {
   self.evaluations_since_best = self.is_best ? 0 : self.evaluations_since_best + 1;
 }
 
+torch::nn::Module& Supervised::network() { return *impl_->workers[0].network; }
+
 std::vector<Metric> Supervised::evaluate() {
   auto& self = *impl_;
   const auto& values = self.workers[0].flat.values;

@@ -99,6 +99,10 @@ class Supervised : public Learner {
       const std::map<std::string, std::string>& about = {}) const override;
   void restore(std::span<const std::byte> bytes, const std::string& name) override;
 
+  /// The network as it is now, without averaging; in training or evaluation mode, as the last call
+  /// left it. For looking, not for changing.
+  torch::nn::Module& network();
+
   /// Means of the task's metrics over its whole test set, with the averaged weights where there are
   /// any. Blocks.
   std::vector<Metric> evaluate();

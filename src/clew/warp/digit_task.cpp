@@ -3,15 +3,24 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
 #include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/image/files.h"
 #include "clew/train/classification.h"
 #include "clew/train/run_folder.h"
+#include "clew/warp/pictures.h"
 
 namespace clew::warp {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kPictures = "pictures";
+constexpr std::int64_t kPictureDigits = 18;
 constexpr std::uint64_t kKeyTraining = 0, kKeyTrainDigits = 1, kKeyTestDigits = 2;
 
 }  // namespace
@@ -61,16 +70,38 @@ WarpConfig read_run(const fs::path& run) {
   return config;
 }
 
+fs::path warp_picture(const fs::path& run, std::int64_t steps) {
+  auto digits = std::to_string(steps);
+  if (digits.size() < 12) digits.insert(0, 12 - digits.size(), '0');
+  return run / kPictures / ("warps_" + digits + ".png");
+}
+
 train::RunEnd train_run(const fs::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks) {
   const WarpConfig config = read_run(run);
   const DigitTask task(config);
   train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining));
+  auto& network = dynamic_cast<DigitNetworkImpl&>(learner.network());
+  std::vector<std::int64_t> shown(
+      static_cast<std::size_t>(std::min<std::int64_t>(kPictureDigits, task.test_set().size())));
+  std::iota(shown.begin(), shown.end(), 0);
+  const auto draw = [&](std::int64_t steps) {
+    image::write(warp_picture(run, steps), draw_warps(network, task.test_set(), shown));
+  };
+  auto drawing = callbacks;
+  if (!network.transformers().empty()) {
+    make_folders(run / kPictures);
+    if (!is_resumed) draw(0);
+    drawing.on_log = [&](const train::Progress& progress) {
+      if (progress.line.get("test_error")) draw(progress.steps);
+      if (callbacks.on_log) callbacks.on_log(progress);
+    };
+  }
   return train::train_run(run, learner,
                           {.steps = config.train.steps,
                            .log_steps = config.train.log_steps,
                            .checkpoint_seconds = config.train.checkpoint_seconds},
-                          is_resumed, callbacks);
+                          is_resumed, drawing);
 }
 
 DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const DigitShape& shape) {

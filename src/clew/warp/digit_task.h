@@ -40,7 +40,10 @@ std::filesystem::path create_run(const std::filesystem::path& root, const std::s
                                  const WarpConfig& config, const std::string& about);
 /// The config of a run folder; clew::Error when it is not one.
 WarpConfig read_run(const std::filesystem::path& run);
-/// Trains the run's network; train::train_run says how.
+/// The picture of what the transformers do after `steps` steps.
+std::filesystem::path warp_picture(const std::filesystem::path& run, std::int64_t steps);
+/// Trains the run's network; train::train_run says how. At the start and wherever it is evaluated,
+/// a picture of the first digits of the test set is made.
 train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks);
 /// The network of a run with its best weights, in evaluation mode.

@@ -21,7 +21,8 @@ struct Evaluation {
 Evaluation evaluate(const std::filesystem::path& run,
                     const std::function<void(double)>& on_progress = {});
 std::string evaluation_json(const Evaluation& evaluation);
-/// RUN/eval.json.
+/// RUN/eval.json; RUN/gallery.json and RUN/pictures/ for the report: the transformers over the
+/// training (also as a video, warps.avi) and the worst mistakes.
 void write_evaluation(const std::filesystem::path& run, const Evaluation& evaluation);
 
 }  // namespace clew::warp

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// What spatial transformers do, to be looked at: inputs with the sampling grid drawn on them, beside
+// what comes out; and the examples that were read wrong.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "clew/data/dataset.h"
+#include "clew/image/image.h"
+#include "clew/train/classification.h"
+#include "clew/warp/digit_network.h"
+
+namespace clew::warp {
+
+/// Image [1 or 2,S,S] f32 in [0,1] -> RGB u8, each pixel `scale` pixels wide. One channel is grey; of
+/// two, the first is blue and the second orange.
+image::Image digit_picture(const torch::Tensor& image, int scale);
+
+/// For the examples of `set` with these numbers, twelve tiles a row: the input with the border and
+/// some lines of each transformer's grid, what each transformer gives, and what was read. The
+/// network is left in evaluation mode.
+image::Image draw_warps(DigitNetworkImpl& network, const data::Dataset& set,
+                        std::span<const std::int64_t> indices);
+
+/// The examples of `mistakes`, each with what it is, what it was taken for and how surely. At least one.
+image::Image draw_mistakes(const data::Dataset& set, std::span<const train::Mistake> mistakes,
+                           const std::vector<std::string>& classes);
+
+}  // namespace clew::warp
