@@ -10,7 +10,7 @@ from harness import PROGRAM, SOURCE, CliTest, main
 
 TIMEOUT = 240
 SMALL = {"data.source": "procedural", "data.train_limit": 256, "data.test_limit": 100, "network.parameters": 60000,
-         "train.steps": 12, "train.batch": 32, "train.eval_steps": 5, "train.log_steps": 4,
+         "train.steps": 12, "train.batch": 32, "train.eval_steps": 5, "train.log_steps": 1,
          "train.checkpoint_seconds": 0}
 
 
@@ -48,14 +48,18 @@ class Runs(WarpCase):
         self.assertLessEqual(len(told["mistakes"]), wrong)
         self.assertEqual(told["source"], "procedural")
         self.assertRegex(self.out("eval", run), r"^rts digits \(procedural\), 100 of the test set: error \d+\.\d\d %")
+        self.assertEqual(self.out("report", run).rstrip("\n"), str(run / "report.html"))
+        page = (run / "report.html").read_text()
+        self.assertEqual(page.count("<img src=\"data:image/png;base64,"), 5)  # steps 0, 5, 10, 12 and the mistakes
+        self.assertGreater((run / "pictures/warps.avi").stat().st_size, 1000)
         again = self.train("--config", run / "config.toml")
         self.assertEqual(newest(run).read_bytes(), newest(again).read_bytes())
 
     def test_a_line_for_people(self):
         result = self.clew("train", "warp/rts", *settings(), timeout=TIMEOUT)
         lines = result.err.splitlines()
-        self.assertEqual(len(lines), 5, result)  # started, three lines of metrics, finished
-        self.assertRegex(lines[2], r"^8 of 12 steps  \S+/s  left .*epoch 1\.0  loss \d.*  test error \d+\.\d\d %$")
+        self.assertEqual(len(lines), 14, result)  # started, twelve lines of metrics, finished
+        self.assertRegex(lines[10], r"^10 of 12 steps  \S+/s  left .*epoch 1\.2  loss \d.*  test error \d+\.\d\d %$")
 
     def test_killed_at_any_moment_equals_never_stopped(self):
         words = settings(**{"train.steps": 60, "train.ema": 0.9})

@@ -3,6 +3,7 @@
 const runs = JSON.parse(document.getElementById('data').textContent).runs;
 const byId = (id) => document.getElementById(id);
 const runColour = (i) => `var(--c${(i % 8) + 1})`;
+const kSteps = runs.some((run) => run.navigator) ? 'agent steps' : 'steps';
 const kDashes = [null, '6 4', '2 4'];
 const plots = [];
 
@@ -29,7 +30,7 @@ function addCurves(parent, spec) {
   if (series.length === 0) return;
   // Runs are told apart by colour, once for all plots; a plot of several columns says which dash is which.
   const legend = runs.length === 1 ? null : shown.length < 2 ? [] : shown.map((c, k) => ({name: c.name, colour: 'var(--muted)', dash: kDashes[k]}));
-  plots.push(new Plot(parent, {xLabel: minutes ? 'minutes of training' : 'agent steps', x0: 0, ...spec, series, legend}));
+  plots.push(new Plot(parent, {xLabel: minutes ? 'minutes of training' : kSteps, x0: 0, ...spec, series, legend}));
 }
 
 function buildRunLegend() {
@@ -61,14 +62,18 @@ function buildCurves() {
   const score = {title: 'Score', unit: 'reward per episode', height: 300, references: references(), include: [0], columns: [{key: 'score', name: 'agent', weighted: true}]};
   addCurves(byId('score-plots'), score);
   addCurves(byId('score-plots'), {...score, title: 'Score over time', against: 'minutes'});
+  const error = {title: 'Error', unit: 'share of examples', height: 300, format: (v) => `${figure(100 * v)} %`, include: [0], columns: [{key: 'test_error', name: 'test set', colour: 1}, {key: 'error', name: 'training', colour: 7}]};
+  addCurves(byId('score-plots'), error);
+  addCurves(byId('score-plots'), {...error, title: 'Error over time', against: 'minutes'});
   const others = byId('other-plots');
+  addCurves(others, {title: 'Loss', unit: 'nats', include: [0], columns: [{key: 'test_loss', name: 'test set', colour: 1}, {key: 'loss', name: 'training', colour: 7}]});
   addCurves(others, {title: 'Goals', unit: 'per episode', include: [0], columns: [{key: 'goals', name: 'goals', weighted: true, colour: 6}]});
   const share = {format: percent, low: 0, high: 1};
   addCurves(others, {title: 'Depth predicted right', unit: 'share of cells', ...share, references: [{name: 'guessing', y: 1 / 8}],
     columns: [{key: 'depth1_accuracy', name: 'from what it sees (d1)', colour: 1}, {key: 'depth2_accuracy', name: 'from memory (d2)', colour: 3}]});
   addCurves(others, {title: 'Loop closure predicted right', unit: 'share of steps', ...share, columns: [{key: 'loop_accuracy', name: 'loop', colour: 4}]});
   addCurves(others, {title: 'Entropy of the policy', unit: 'nats', include: [0], columns: [{key: 'entropy', name: 'entropy', colour: 5}]});
-  addCurves(others, {title: 'Speed', unit: 'agent steps a second', include: [0], columns: [{key: 'steps_per_second', name: 'speed', colour: 7}]});
+  addCurves(others, {title: 'Speed', unit: `${kSteps} a second`, include: [0], columns: [{key: 'steps_per_second', name: 'speed', colour: 7}]});
   const rest = byId('more-plots');
   addCurves(rest, {title: 'Policy loss', columns: [{key: 'loss_policy', name: 'policy', colour: 1}]});
   addCurves(rest, {title: 'Value loss', include: [0], columns: [{key: 'loss_value', name: 'value', colour: 2}]});
@@ -298,5 +303,31 @@ function buildTheatre() {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 }
 
+// Pictures of several moments: a slider and a button that plays them.
+function buildPictures() {
+  for (const figure of document.querySelectorAll('.pictures')) {
+    const slider = figure.querySelector('input');
+    if (!slider) continue;
+    const images = [...figure.querySelectorAll('img')], button = figure.querySelector('button'), label = figure.querySelector('output');
+    let timer = null;
+    const show = (index) => {
+      images.forEach((image, i) => { image.hidden = i !== index; });
+      slider.value = index;
+      label.textContent = images[index].dataset.label;
+    };
+    const stop = () => { clearInterval(timer); timer = null; button.textContent = '▶'; button.setAttribute('aria-label', 'play'); };
+    slider.addEventListener('input', () => { stop(); show(Number(slider.value)); });
+    button.addEventListener('click', () => {
+      if (timer !== null) { stop(); return; }
+      let index = Number(slider.value) === images.length - 1 ? 0 : Number(slider.value);
+      show(index);
+      button.textContent = '❚❚';
+      button.setAttribute('aria-label', 'pause');
+      timer = setInterval(() => { index += 1; show(index); if (index === images.length - 1) stop(); }, 400);
+    });
+  }
+}
+
 buildCurves();
+buildPictures();
 buildTheatre();

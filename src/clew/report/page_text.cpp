@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/report/class_text.h"
 
 namespace clew::report {
 namespace {
@@ -97,6 +98,7 @@ std::string level_of(const RunData& run) {
 }
 
 std::string name_of(const RunData& run) {
+  if (!run.is_navigator()) return run.name;
   const std::string level = level_of(run), agent = setting(run.config, "agent");
   if (level.empty()) return run.name;
   return agent.empty() ? level : concat(agent, " on ", level);
@@ -114,6 +116,7 @@ std::optional<double> number(const Player* player, const std::string& name) {
 
 // How the agent did, in a sentence or two; nothing before there is an evaluation.
 std::string verdict(const RunData& run) {
+  if (!run.is_navigator()) return class_verdict(run);
   const Player* agent = player(run, "agent");
   if (agent == nullptr) return {};
   std::string text = concat("Over ", run.evaluation->episodes, " test episodes it scores <b>",
@@ -153,12 +156,44 @@ std::string tile(const std::string& value, const std::string& label) {
 }
 
 std::string how_to_evaluate(const RunData& run) {
+  if (!run.is_navigator())
+    return concat("<p class=\"missing\">Not evaluated yet: <code>clew eval ",
+                  escape(run.folder.string()),
+                  "</code> tries its best weights on the test set.</p>\n");
   return concat("<p class=\"missing\">Not evaluated yet: <code>clew eval ",
                 escape(run.folder.string()),
                 "</code> compares the agent with a random and a shortest-path player.</p>\n");
 }
 
+std::string class_headline(const RunData& run) {
+  const auto steps = last(run, "step"), epochs = last(run, "epoch"), seconds = last(run, "seconds"),
+             error = last(run, "test_error");
+  std::string text = "<p class=\"lead\">";
+  if (steps) {
+    text += concat("The network learned from examples for <b>", count(*steps), "</b> steps");
+    if (epochs) text += concat(" (", figure(*epochs), " times through them)");
+    if (seconds) text += concat(" in <b>", duration(*seconds), "</b>");
+    text += ". ";
+  } else {
+    text += "Training has not written a line yet. ";
+  }
+  text += verdict(run) + "</p>\n";
+  std::string tiles;
+  if (run.classes) {
+    tiles += tile(fixed(100 * run.classes->error, 2) + " %", "errors on the test set");
+    if (run.classes->parameters > 0)
+      tiles += tile(short_count(run.classes->parameters), "parameters");
+  } else if (error) {
+    tiles += tile(fixed(100 * *error, 2) + " %", "errors on the test set, last time");
+  }
+  if (seconds) tiles += tile(short_duration(*seconds), "of training");
+  if (steps && seconds && *seconds > 0)
+    tiles += tile(short_count(*steps / *seconds), "steps a second");
+  return text + (tiles.empty() ? "" : concat("<div class=\"tiles\">\n", tiles, "</div>\n"));
+}
+
 std::string single_headline(const RunData& run) {
+  if (!run.is_navigator()) return class_headline(run);
   const std::string level = level_of(run);
   const auto steps = last(run, "step"), frames = last(run, "frames"),
              seconds = last(run, "seconds");
@@ -286,7 +321,7 @@ std::string headline(std::span<const RunData> runs) {
     text += concat("<li><span class=\"swatch run-", ++number, "\"></span><b>", escape(name_of(run)),
                    "</b> <span class=\"unit\">", escape(run.name), "</span><br>");
     if (steps)
-      text += concat(count(*steps), " agent steps",
+      text += concat(count(*steps), run.is_navigator() ? " agent steps" : " steps",
                      seconds ? concat(" in ", duration(*seconds)) : "", ". ");
     text += concat(verdict(run), "</li>\n");
   }
@@ -311,7 +346,9 @@ std::string evaluation_table(std::span<const RunData> runs) {
   }
   std::string rows;
   for (const RunData& run : runs) {
-    if (run.evaluation) {
+    if (run.classes) {
+      text += confusion_table(run);
+    } else if (run.evaluation) {
       rows += players_rows(run, columns, best, runs.size() > 1);
     } else {
       text += how_to_evaluate(run);
@@ -355,7 +392,7 @@ std::string missing(std::span<const RunData> runs, std::string_view part) {
     if (part == "metrics" && run.metrics.empty())
       text += concat("<p class=\"missing\">", who, "No learning curve yet: <code>clew train ",
                      folder, " --resume</code> writes one while it trains.</p>\n");
-    if (part == "trace" && !run.has_trace())
+    if (part == "trace" && !run.has_trace() && run.is_navigator())
       text += concat("<p class=\"missing\">", who, "No episode recorded yet: <code>clew eval ",
                      folder, "</code> plays some and keeps what the agent saw.</p>\n");
     if (part == "trace")

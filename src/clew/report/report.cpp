@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/report/report.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/report/class_text.h"
 #include "clew/report/page_files.h"
 #include "clew/report/page_text.h"
 #include "clew/report/run_data.h"
@@ -32,7 +34,10 @@ std::string page_data(std::span<const RunData> runs) {
     if (run.evaluation)
       for (const Player& player : run.evaluation->players)
         players.push_back({{"name", player.name}, {"score", player.score_mean}});
-    const Json head = {{"name", run.name}, {"metrics", columns}, {"players", players}};
+    const Json head = {{"name", run.name},
+                       {"navigator", run.is_navigator()},
+                       {"metrics", columns},
+                       {"players", players}};
     std::string text = head.dump(-1, ' ', true, Json::error_handler_t::replace);
     text.back() = ',';
     json += (json.back() == '[' ? "" : ",") + text + "\"trace\":" + run.trace + "}";
@@ -48,6 +53,11 @@ std::string page_data(std::span<const RunData> runs) {
     }
   }
   return safe;
+}
+
+bool has_navigator(std::span<const RunData> runs) {
+  return std::any_of(runs.begin(), runs.end(),
+                     [](const RunData& run) { return run.is_navigator(); });
 }
 
 // Replaces each {{name}} of the template once; what is put in is not looked at again.
@@ -77,6 +87,8 @@ void write_html(std::span<const std::filesystem::path> folders, const std::files
   write_file_atomic(out, fill(kPageHtml, {{"title", escape(title(runs))},
                                           {"headline", headline(runs)},
                                           {"missing_metrics", missing(runs, "metrics")},
+                                          {"gallery", gallery_section(runs)},
+                                          {"paths_hidden", has_navigator(runs) ? "" : " hidden"},
                                           {"missing_trace", missing(runs, "trace")},
                                           {"evaluation", evaluation_table(runs)},
                                           {"configs", configs(runs)},

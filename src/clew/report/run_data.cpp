@@ -208,6 +208,7 @@ Picture read_picture(const std::filesystem::path& path) {
 }
 
 constexpr int kTileColumns = 20;
+constexpr std::size_t kMostClasses = 1000, kMostGalleryPictures = 24;
 
 struct TraceReader {
   std::filesystem::path folder;
@@ -318,7 +319,62 @@ void read_trace(const std::filesystem::path& path, RunData& run, Budget& budget)
   if (!trace["episodes"].empty()) run.trace = trace.dump();
 }
 
+Classes read_classes(const Value& root) {
+  Classes classes;
+  for (const Value& name : root.at("classes").items()) classes.names.push_back(name.string());
+  const std::size_t count = classes.names.size();
+  if (count == 0 || count > kMostClasses)
+    root.at("classes").fail(concat("a list of 1..", kMostClasses, " names"));
+  classes.examples = root.at("examples").number({0, 1e12});
+  classes.error = root.at("error").number({0, 1});
+  classes.loss = root.maybe_number("loss").value_or(0);
+  classes.parameters = root.maybe_number("parameters", {0, 1e15}).value_or(0);
+  classes.confusion = root.at("confusion").numbers(count * count, {0, 1e12});
+  for (double& n : classes.confusion)
+    if (std::isnan(n)) n = 0;
+  return classes;
+}
+
+bool is_inside(const std::string& path) {
+  const std::filesystem::path parts(path);
+  return !path.empty() && parts.is_relative() &&
+         std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part == ".."; });
+}
+
+void read_gallery(const std::filesystem::path& path, RunData& run, Budget& budget) {
+  const JsonFile file = parse_json(path.string(), read_file(path, kLongestFile));
+  std::size_t left_out = 0;
+  for (const Value& value : Value(file).at("items").items()) {
+    GalleryItem item{.title = value.at("title").string(), .caption = value.maybe_string("caption")};
+    const auto files = value.at("files").items();
+    const auto labels = value.at("labels").items(files.size());
+    // Evenly spread ones where there are too many, with the first and the last.
+    const std::size_t shown = std::min(files.size(), kMostGalleryPictures);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const std::size_t at = shown < 2 ? 0 : i * (files.size() - 1) / (shown - 1);
+      const auto name = files[at].string(is_inside, "a path inside the run folder");
+      const Picture picture = read_picture(run.folder / name);
+      const auto bytes = static_cast<std::int64_t>(picture.uri.size());
+      if (bytes > budget.picture_bytes) {
+        ++left_out;
+        continue;
+      }
+      budget.picture_bytes -= bytes;
+      item.pictures.emplace_back(labels[at].string(), picture.uri);
+    }
+    if (!item.pictures.empty()) run.gallery.push_back(std::move(item));
+  }
+  if (left_out > 0)
+    run.notes.push_back(
+        concat(left_out, " pictures are left out: with them the page would be too large."));
+}
+
 }  // namespace
+
+bool RunData::is_navigator() const {
+  const std::string system = setting(config, "system");
+  return system.empty() || system == "navigate";
+}
 
 const Player* Evaluation::player(const std::string& name) const {
   const auto found =
@@ -342,8 +398,17 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
     run.metrics = read_metrics(folder / "metrics.jsonl");
     thin_out(run.metrics);
   }
-  if (std::filesystem::exists(folder / "eval.json"))
-    run.evaluation = read_evaluation(folder / "eval.json");
+  if (std::filesystem::exists(folder / "eval.json")) {
+    const std::string name = (folder / "eval.json").string();
+    if (run.is_navigator()) {
+      run.evaluation = read_evaluation(name);
+    } else {
+      const JsonFile file = parse_json(name, read_file(name, kLongestFile));
+      run.classes = read_classes(Value(file));
+    }
+  }
+  if (std::filesystem::exists(folder / "gallery.json"))
+    read_gallery(folder / "gallery.json", run, budget);
   if (std::filesystem::exists(folder / "trace.json"))
     read_trace(folder / "trace.json", run, budget);
   return run;

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace clew::report {
@@ -27,6 +28,20 @@ struct Evaluation {
   const Player* player(const std::string& name) const;
 };
 
+/// The evaluation of a network that sorts examples into classes.
+struct Classes {
+  std::vector<std::string> names;
+  double examples = 0, error = 0, loss = 0;  // error: share of the examples
+  double parameters = 0;                     // 0: not said
+  std::vector<double> confusion;  // [C,C], row: what it is, column: what it was taken for
+};
+
+/// Pictures that belong together, such as one of each moment of a training.
+struct GalleryItem {
+  std::string title, caption;
+  std::vector<std::pair<std::string, std::string>> pictures;  // label, data URI; at least one
+};
+
 struct RunData {
   std::filesystem::path folder;
   std::string name;    // how the page calls the run
@@ -35,11 +50,14 @@ struct RunData {
   // there is no line.
   std::map<std::string, std::vector<double>> metrics;
   std::optional<Evaluation> evaluation;
+  std::optional<Classes> classes;
+  std::vector<GalleryItem> gallery;
   std::string trace = "null";  // JSON ready for the page
   std::string trace_level;
   std::vector<std::string> notes;  // what was left out, in whole sentences
 
   bool has_trace() const { return trace != "null"; }
+  bool is_navigator() const;  // episodes in a maze, not examples of a data set
 };
 
 /// How much of a page the pictures of all runs together may take.

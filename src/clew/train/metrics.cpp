@@ -104,8 +104,10 @@ bool write_all(int file, std::string_view text) {
 }  // namespace
 
 std::optional<double> MetricsLine::get(std::string_view name) const {
-  for (const Metric& metric : metrics)
-    if (metric.name == name) return metric.value;
+  for (const auto& metric : metrics) {
+    if (metric.name == name)
+      return metric.value && std::isfinite(*metric.value) ? metric.value : std::nullopt;
+  }
   return std::nullopt;
 }
 

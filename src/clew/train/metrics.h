@@ -26,7 +26,7 @@ struct MetricsLine {
   std::int64_t step = 0;        // agent steps
   std::vector<Metric> metrics;  // in the order of the file, without "step"
 
-  /// The number called `name`; nothing when it is absent or null.
+  /// The number called `name`; nothing when it is absent or not finite.
   [[nodiscard]] std::optional<double> get(std::string_view name) const;
 };
 
