@@ -253,6 +253,7 @@ class Unpickler {
   void step(unsigned char opcode);
   void push_name(std::string_view module, std::string_view attribute);
   void call();
+  void push_dict(const PickleValue& arguments);
   void push_storage();
   void push_tensor(const PickleValue& arguments, bool has_dtype);
   void push_long(std::uint64_t size);
@@ -266,6 +267,7 @@ class Unpickler {
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;  // sizes of the stack
   std::unordered_map<std::uint64_t, Index> memo_;
+  std::size_t copied_ = 0;
   Index none_ = kNoValue, true_ = kNoValue, false_ = kNoValue;
 };
 
@@ -295,9 +297,7 @@ void Unpickler::call() {
           kind_name(arguments.kind));
   switch (kNames[static_cast<std::size_t>(function.integer)].what) {
     case Name::kDict:
-      require(arguments.items.empty(), "'", function.text, "' must be called without arguments");
-      push({.kind = Kind::kDict});
-      return;
+      return push_dict(arguments);
     case Name::kSize:
       argument(arguments, 0, Kind::kTuple, "the size");
       stack_.push_back(arguments.items[0]);
@@ -320,6 +320,25 @@ void Unpickler::call() {
     case Name::kDtype:
       require(false, "'", function.text, "' is called");
   }
+}
+
+/// OrderedDict(), or OrderedDict([[key, value], ...]) as Python 2 wrote it.
+void Unpickler::push_dict(const PickleValue& arguments) {
+  PickleValue dict = {.kind = Kind::kDict};
+  if (!arguments.items.empty()) {
+    require(arguments.items.size() == 1, "a dict is made with ", arguments.items.size(),
+            " arguments");
+    for (const auto index : argument(arguments, 0, Kind::kList, "a dict's items").items) {
+      const auto& pair = value(index);
+      require((pair.kind == Kind::kList || pair.kind == Kind::kTuple) && pair.items.size() == 2,
+              "a dict's item must be a key and a value, got ", kind_name(pair.kind));
+      dict.items.insert(dict.items.end(), pair.items.begin(), pair.items.end());
+    }
+    // One list may be named again and again.
+    copied_ += dict.items.size();
+    require(copied_ <= kMaxValues, "the pickle copies more than ", kMaxValues, " values");
+  }
+  push(std::move(dict));
 }
 
 /// ('storage', type, key, location, elements[, view]) as a persistent id.

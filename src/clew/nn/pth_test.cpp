@@ -174,6 +174,17 @@ TEST(Pth, HandMadeTensorIsRead) {
   EXPECT_EQ(file.storages.at(0).size(), 16U);
 }
 
+// Python 2 wrote OrderedDict([['w', tensor]]), and texts as bytes.
+TEST(Pth, DictsOfPython2AreRead) {
+  const auto bytes = around("\x80\2ccollections\nOrderedDict\n](](U\1w" +
+                            tensor(0, whole(4), whole(1)) + "e](U\1xK\5ee\x85R.");
+  const auto file = parse_pth(bytes_of(bytes), "hand");
+  ASSERT_EQ(file.tensors.size(), 1U);
+  EXPECT_EQ(file.tensors[0].name, "w");
+  ASSERT_EQ(file.values.size(), 1U);
+  EXPECT_EQ(file.values[0].name, "x");
+}
+
 TEST(Pth, SaysWhatIsWrong) {
   const std::string deep(200, ']');
   const struct {
@@ -206,6 +217,9 @@ TEST(Pth, SaysWhatIsWrong) {
       {"\x80\2(.", "the pickle takes from an empty stack"},
       {"\x80\2t.", "the pickle takes to a mark that is not there"},
       {"\x80\2h\5.", "the pickle repeats a value that it never gave"},
+      {"\x80\2ccollections\nOrderedDict\n]]Naa\x85R.",
+       "a dict's item must be a key and a value, got a list"},
+      {"\x80\2ccollections\nOrderedDict\nNN\x86R.", "a dict is made with 2 arguments"},
       {"\x80\2}Na.", "the pickle adds items to a dict"},
       {"\x80\2}(Nu.", "a dict has a key without a value"},
       {"\x80\2]}b.", "the pickle sets attributes of a list"},
