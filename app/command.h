@@ -24,6 +24,7 @@ void add_commands(CLI::App& parent, std::span<const Command> commands);
 
 void define_bench(CLI::App& command);
 void define_completion(CLI::App& command);
+void define_data(CLI::App& command);
 void define_demo(CLI::App& command);
 void define_eval(CLI::App& command);
 void define_help(CLI::App& command);

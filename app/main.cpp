@@ -11,6 +11,7 @@ constexpr clew::app::Command kCommands[] = {
     {"eval", "play a trained agent beside the random and the shortest-path player",
      clew::app::define_eval},
     {"report", "make one HTML page of a run, or of several", clew::app::define_report},
+    {"data", "list, download, make, check and show data sets", clew::app::define_data},
     {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},
     {"levels", "list the mazes, or draw one from above", clew::app::define_levels},
     {"info", "version, processor, threads, LibTorch, BLAS, and advice on them",

@@ -45,13 +45,17 @@ std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Spli
                          .is_fixed = true});
 }
 
-std::unique_ptr<Dataset> make_digits(const DigitsConfig& config, Split part, Key key) {
-  auto digits = make_plain_digits(config, part, key);
+std::unique_ptr<Dataset> make_kind(const std::string& kind, std::shared_ptr<const Digits> digits,
+                                   Split part, Key key) {
   const DrawOptions options = {.key = split(key, 2), .is_fixed = part == Split::kTest};
-  if (config.kind == "plain") return std::make_unique<PlainDigits>(std::move(digits));
-  if (config.kind == "addition")
+  if (kind == "plain") return std::make_unique<PlainDigits>(std::move(digits));
+  if (kind == "addition")
     return std::make_unique<AddedDigits>(std::move(digits), distortion_of("rts"), options);
-  return std::make_unique<DistortedDigits>(std::move(digits), distortion_of(config.kind), options);
+  return std::make_unique<DistortedDigits>(std::move(digits), distortion_of(kind), options);
+}
+
+std::unique_ptr<Dataset> make_digits(const DigitsConfig& config, Split part, Key key) {
+  return make_kind(config.kind, make_plain_digits(config, part, key), part, key);
 }
 
 }  // namespace clew::data

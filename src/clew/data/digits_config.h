@@ -41,6 +41,10 @@ std::string digits_source(const DigitsConfig& config);
 /// drawn from `key`, or fewer by the limits. No MNIST where it is asked for: clew::Error.
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split split, Key key);
 
+/// `digits` as `kind`, one of DigitsConfig's, shows them; what is random in an example as below.
+std::unique_ptr<Dataset> make_kind(const std::string& kind, std::shared_ptr<const Digits> digits,
+                                   Split split, Key key);
+
 /// The data set that `config` describes. What is random in an example of the train split comes from
 /// get's key, of the test split from `key`, so that it is the same in every epoch.
 std::unique_ptr<Dataset> make_digits(const DigitsConfig& config, Split split, Key key);

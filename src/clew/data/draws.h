@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "clew/core/key.h"
 #include "clew/core/turns.h"
@@ -20,6 +22,13 @@ inline float normal(Stream& stream) {
   float sum = -6;
   for (int i = 0; i < 12; ++i) sum += stream.uniform();
   return sum;
+}
+
+/// Every order of at most 2^32 - 1 items equally likely (Fisher and Yates).
+template <class T>
+void shuffle(std::vector<T>& items, Stream stream) {
+  for (std::size_t i = items.size(); i > 1; --i)
+    std::swap(items[i - 1], items[stream.below(static_cast<std::uint32_t>(i))]);
 }
 
 /// Cosine (x) and sine (y) of an angle in turns, |turns| < 1000.

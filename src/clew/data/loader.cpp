@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "clew/core/error.h"
+#include "clew/data/draws.h"
 
 namespace clew::data {
 namespace {
@@ -127,10 +128,7 @@ Loader::Order Loader::order_of(std::int64_t epoch) {
   auto order = std::make_shared<std::vector<std::int64_t>>(static_cast<std::size_t>(size_));
   std::iota(order->begin(), order->end(), 0);
   // An index no example has, so that no example shares the order's key.
-  Stream stream(split(options_.key, static_cast<std::uint64_t>(epoch), UINT64_MAX));
-  for (std::size_t i = order->size() - 1; i > 0; --i) {
-    std::swap((*order)[i], (*order)[stream.below(static_cast<std::uint32_t>(i + 1))]);
-  }
+  shuffle(*order, Stream(split(options_.key, static_cast<std::uint64_t>(epoch), UINT64_MAX)));
   if (orders_.size() >= 2) {
     const bool is_ahead = epoch > orders_.begin()->first;
     orders_.erase(is_ahead ? orders_.begin() : std::prev(orders_.end()));

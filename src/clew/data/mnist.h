@@ -14,6 +14,9 @@ namespace clew::data {
 /// True when `folder` holds the four files of MNIST, each plain or with .gz:
 /// {train,t10k}-{images-idx3,labels-idx1}-ubyte.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
+/// One of the four, plain or with .gz; an empty path where there is neither.
+[[nodiscard]] std::filesystem::path mnist_file(const std::filesystem::path& folder, Split split,
+                                               bool is_images);
 
 /// One split of MNIST, in memory as bytes. Keys are not used.
 class Mnist : public Digits {
@@ -33,8 +36,11 @@ class Mnist : public Digits {
   std::vector<std::uint8_t> pixels_, labels_;
 };
 
-/// Writes digits 0..count-1 of `digits` as the two files of `split`, inside gzip when `is_gzip`.
-void write_mnist(const std::filesystem::path& folder, Split split, const Digits& digits,
-                 bool is_gzip);
+/// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: inputs [1,H,W]
+/// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, targets must be classes in 0..255.
+/// Example i is drawn from split(key, 0, i), as in a loader's first epoch. Digits come back the
+/// same.
+void write_mnist(const std::filesystem::path& folder, Split split, const Dataset& dataset,
+                 bool is_gzip, const Key& key = {});
 
 }  // namespace clew::data

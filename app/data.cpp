@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// clew data: which data sets there are; brings, makes, checks and shows them.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "bench/bench.h"
+#include "clew/core/error.h"
+#include "clew/data/catalogue.h"
+#include "clew/data/check.h"
+#include "clew/data/download.h"
+#include "clew/data/sheet.h"
+#include "clew/image/files.h"
+#include "command.h"
+#include "progress.h"
+#include "settings.h"
+
+namespace clew::app {
+namespace {
+
+void define_list(CLI::App& command) {
+  auto is_json = std::make_shared<bool>(false);
+  command.add_flag("--json", *is_json, "print it as JSON");
+  command.callback([is_json] {
+    bench::Json sets = bench::Json::array(), rows = bench::Json::array();
+    for (const auto& set : data::known_sets()) {
+      sets.push_back({{"name", set.name},
+                      {"size", set.size},
+                      {"what", set.what},
+                      {"licence", set.licence},
+                      {"origin", set.origin},
+                      {"get", set.get}});
+      rows.push_back({{"set", set.name},
+                      {"size", set.size},
+                      {"what", set.what},
+                      {"licence", set.licence},
+                      {"from", set.origin}});
+    }
+    std::cout << (*is_json ? sets.dump(2) + '\n' : bench::table_text(rows));
+  });
+}
+
+void define_get(CLI::App& command) {
+  struct Arguments {
+    std::string set, folder, from;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command
+      .add_option("SET", arguments->set,
+                  "a set of `clew data list`, or a .toml file that describes one")
+      ->required();
+  command.add_option("--data", arguments->folder, "where its files go")->required();
+  command.add_option("--from", arguments->from,
+                     "take them from this address instead of the set's own");
+  command.callback([arguments] {
+    auto set = data::find_remote_set(arguments->set);
+    if (!arguments->from.empty()) set.mirrors = {arguments->from};
+    ProgressLine line;
+    const InterruptWatch watch;
+    std::string ended;
+    data::download(set, arguments->folder,
+                   [&](const std::string& file, std::int64_t done, std::int64_t total) {
+                     const bool is_end = done == total && ended != file;
+                     if (is_end) ended = file;
+                     line.show(concat(file, ": ", done / 1024, " of ", total / 1024, " KiB"),
+                               is_end);
+                     return !watch.was_interrupted();
+                   });
+    line.end();
+    std::cout << arguments->folder << '\n';
+  });
+}
+
+struct MakeSettings {
+  std::int64_t train = 60'000, test = 10'000, seed = 1;
+  void fields(Fields& v) {
+    v("train", train, {.min = 1, .max = 1'000'000, .help = "examples to learn from"});
+    v("test", test, {.min = 1, .max = 1'000'000, .help = "examples to test with"});
+    v("seed", seed, {.min = 0, .help = "of everything random in them"});
+  }
+};
+
+void define_make(CLI::App& command) {
+  struct Arguments {
+    std::string set, folder;
+    bool is_gzip = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command
+      .add_option("SET", arguments->set,
+                  "digits, r, rts, p, e, tc or addition, all of drawn digits")
+      ->required();
+  command.add_option("--data", arguments->folder, "where the four files go, named as MNIST's")
+      ->required();
+  command.add_flag("--gzip", arguments->is_gzip, "write .gz files");
+  const auto settings = add_settings<MakeSettings>(command);
+  command.callback([arguments, settings] {
+    const auto chosen = settings();
+    data::make_files(arguments->set, arguments->folder,
+                     {.train = chosen.train,
+                      .test = chosen.test,
+                      .key = {static_cast<std::uint64_t>(chosen.seed)},
+                      .is_gzip = arguments->is_gzip});
+    std::cout << arguments->folder << '\n';
+  });
+}
+
+bench::Json json_of(const data::CheckReport& report) {
+  bench::Json splits = bench::Json::array(), findings = bench::Json::array();
+  for (const auto& one : report.splits)
+    splits.push_back({{"name", one.name}, {"examples", one.examples}});
+  for (const auto& one : report.findings)
+    findings.push_back({{"kind", one.kind}, {"where", one.where}, {"text", one.text}});
+  return {{"format", report.format},
+          {"classes", report.classes},
+          {"splits", splits},
+          {"findings", findings}};
+}
+
+void define_check(CLI::App& command) {
+  struct Arguments {
+    std::string folder;
+    bool is_json = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command
+      .add_option("DIR", arguments->folder,
+                  "files as MNIST's, or pictures in DIR/CLASS/ or DIR/{train,val}/CLASS/")
+      ->required();
+  command.add_flag("--json", arguments->is_json,
+                   "print all findings as JSON, also when there are many");
+  command.callback([arguments] {
+    ProgressLine line;
+    const auto threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const auto report = data::check_data(arguments->folder, threads,
+                                         [&line](std::int64_t done, std::int64_t total) {
+                                           line.show(concat(done, " of ", total, " files"), false);
+                                         });
+    line.end();
+    if (arguments->is_json) {
+      std::cout << json_of(report).dump(2) << '\n';
+    } else {
+      constexpr std::size_t kMost = 20;
+      for (const auto& one : report.splits)
+        std::cout << one.name << ": " << one.examples << " examples\n";
+      std::cout << report.classes << " classes\n";
+      for (std::size_t i = 0; i < report.findings.size() && i < kMost; ++i) {
+        const auto& one = report.findings[i];
+        std::cout << one.kind << ": " << one.where << ": " << one.text << '\n';
+      }
+      if (report.findings.size() > kMost)
+        std::cout << "and " << report.findings.size() - kMost << " more; --json lists all\n";
+    }
+    std::cout.flush();
+    if (!report.findings.empty())
+      throw Error(concat(arguments->folder, ": ", report.findings.size(),
+                         report.findings.size() == 1 ? " thing is" : " things are", " wrong"));
+    if (!arguments->is_json) std::cout << "nothing wrong found\n";
+  });
+}
+
+struct ShowSettings {
+  std::string split = "train";
+  std::int64_t first = 0, count = 50, seed = 1;
+  bool mixed = true;
+  int columns = 10, scale = 2, digit = 3;
+  void fields(Fields& v) {
+    v("split", split, {.choices = {"train", "test"}, .help = "which part of the set"});
+    v("mixed", mixed, {.help = "from all over the set, false: in its order"});
+    v("first", first, {.min = 0, .help = "example to begin with, or in the mixed order"});
+    v("count", count, {.min = 1, .max = 10'000, .help = "examples"});
+    v("columns", columns, {.min = 1, .max = 1000, .help = "examples in a row"});
+    v("scale", scale, {.min = 1, .max = 16, .help = "whole factor by which pictures grow"});
+    v("seed", seed, {.min = 0, .help = "of everything random in them"});
+    v("digit", digit, {.min = 0, .max = 9, .help = "the class that t84 and tc84 show"});
+  }
+};
+
+void define_show(CLI::App& command) {
+  struct Arguments {
+    std::string set, folder, png;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command
+      .add_option("SET", arguments->set,
+                  "a set of `clew data list`, or a folder of pictures by class")
+      ->required();
+  command.add_option("--data", arguments->folder,
+                     "folder of MNIST; without it, or where it is not there, digits are drawn");
+  command.add_option("--png", arguments->png, "the picture to write")->required();
+  const auto settings = add_settings<ShowSettings>(command);
+  command.callback([arguments, settings] {
+    if (!arguments->png.ends_with(".png")) {
+      throw UsageError(
+          concat("--png must name a file that ends in .png, got '", arguments->png, "'"));
+    }
+    const auto chosen = settings();
+    const Key key{static_cast<std::uint64_t>(chosen.seed)};
+    const auto set =
+        data::open_set(arguments->set,
+                       {.mnist = arguments->folder,
+                        .split = chosen.split == "train" ? data::Split::kTrain : data::Split::kTest,
+                        .key = key,
+                        .digit = chosen.digit});
+    image::write(arguments->png, data::sample_sheet(*set, {.first = chosen.first,
+                                                           .count = chosen.count,
+                                                           .is_mixed = chosen.mixed,
+                                                           .columns = chosen.columns,
+                                                           .scale = chosen.scale,
+                                                           .key = key}));
+    std::cout << arguments->png << '\n';
+  });
+}
+
+constexpr Command kDataCommands[] = {
+    {"list", "name the data sets, their size, terms and origin", define_list},
+    {"get", "download the original files of a set; goes on where it was broken off", define_get},
+    {"make", "draw digits, or distorted ones, into files as MNIST's", define_make},
+    {"check", "find unreadable files, other shapes, missing labels, examples in both splits",
+     define_check},
+    {"show", "write a picture of some examples with their labels", define_show},
+};
+
+}  // namespace
+
+void define_data(CLI::App& command) { add_commands(command, kDataCommands); }
+
+}  // namespace clew::app

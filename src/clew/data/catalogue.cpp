@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/catalogue.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "clew/core/config.h"
+#include "clew/core/error.h"
+#include "clew/data/digits_config.h"
+#include "clew/data/distorted_digits.h"
+#include "clew/data/download.h"
+#include "clew/data/folders.h"
+#include "clew/data/mnist.h"
+
+namespace clew::data {
+namespace {
+
+/// The sets of digits that DigitsConfig calls its kinds, here "digits" for "plain".
+constexpr const char* kKinds[] = {"digits", "r", "rts", "p", "e", "tc", "addition"};
+
+bool is_kind(const std::string& name) {
+  return std::find(std::begin(kKinds), std::end(kKinds), name) != std::end(kKinds);
+}
+std::string kind_of(const std::string& name) { return name == "digits" ? "plain" : name; }
+
+std::vector<SetInfo> list_sets() {
+  std::vector<SetInfo> sets;
+  for (const auto& one : remote_sets()) {
+    std::int64_t bytes = 0;
+    for (const auto& file : one.files) bytes += file.bytes;
+    sets.push_back({one.name, concat(bytes / 1024, " KiB"), one.what, one.licence, one.origin,
+                    concat("clew data get ", one.name, " --data DIR")});
+  }
+  sets.push_back({"digits", "60000+10000",
+                  "digits drawn from strokes in the manner of MNIST, 28x28", "Apache-2.0",
+                  "this program", "made when asked for; make writes files"});
+  const auto add = [&sets](const char* name, const char* size, const char* what) {
+    sets.push_back({name, size, what, "as its digits: MNIST's, or Apache-2.0 for drawn ones",
+                    "M. Jaderberg et al. 2015, arXiv:1506.02025, appendix A",
+                    "made when asked for"});
+  };
+  constexpr const char* kAsDigits = "as its digits";
+  add("r", kAsDigits, "digits turned by up to 90 degrees, 42x42");
+  add("rts", kAsDigits, "digits turned by up to 45 degrees, scaled by 0.7 to 1.2, placed, 42x42");
+  add("p", kAsDigits, "digits scaled by 0.75 to 1, corners moved by 5 pixels, 42x42");
+  add("e", kAsDigits, "digits scaled by 0.75 to 1, bent by 1.5 pixels at 16 points, 42x42");
+  add("tc", kAsDigits, "digits placed among six 6x6 pieces of others, 60x60");
+  add("addition", kAsDigits, "two digits of rts and their sum, 2x42x42");
+  add("t84", "100", "digits of one class to be found, 84x84");
+  add("tc84", "100", "digits of one class to be found among 16 pieces of others, 84x84");
+  return sets;
+}
+
+}  // namespace
+
+const std::vector<SetInfo>& known_sets() {
+  static const std::vector<SetInfo> kSets = list_sets();
+  return kSets;
+}
+
+std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& options) {
+  DigitsConfig config{.dir = options.mnist.string()};
+  if (name == "mnist") {
+    if (config.dir.empty()) throw UsageError("mnist needs the folder of its four files");
+    config.source = "mnist";
+  } else if (is_kind(name)) {
+    config.kind = kind_of(name);
+  } else if (name == "t84" || name == "tc84") {
+    return std::make_unique<LocatedDigits>(
+        make_plain_digits(config, options.split, options.key),
+        LocatedOptions{.digit = options.digit,
+                       .patches = name == "t84" ? 0 : 16,
+                       .draw = {.key = split(options.key, 2), .is_fixed = true}});
+  } else {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(name, ignored)) {
+      if (has_mnist(name)) return std::make_unique<Mnist>(name, options.split);
+      return std::make_unique<ImageFolder>(name, options.split);
+    }
+    std::vector<std::string> names;
+    for (const auto& one : known_sets()) names.push_back(one.name);
+    throw UsageError(concat("no data set or folder '", name, "'; `clew data list` names the sets",
+                            did_you_mean(name, names)));
+  }
+  return make_digits(config, options.split, options.key);
+}
+
+void make_files(const std::string& name, const std::filesystem::path& folder,
+                const MakeOptions& options) {
+  if (!is_kind(name)) {
+    const std::vector<std::string> names(std::begin(kKinds), std::end(kKinds));
+    throw UsageError(concat("only digits, r, rts, p, e, tc and addition can be made, got '", name,
+                            "'", did_you_mean(name, names)));
+  }
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    for (const bool is_images : {true, false}) {
+      const auto found = mnist_file(folder, part, is_images);
+      CLEW_CHECK(found.empty(), "'", folder.string(), "' already holds ",
+                 found.filename().string());
+    }
+  }
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    const bool is_train = part == Split::kTrain;
+    const auto digits = std::make_shared<const DrawnDigits>(
+        DrawnDigitsOptions{.size = is_train ? options.train : options.test,
+                           .key = split(options.key, is_train ? 0 : 1)});
+    write_mnist(folder, part, *make_kind(kind_of(name), digits, part, options.key), options.is_gzip,
+                split(options.key, 3));
+  }
+}
+
+}  // namespace clew::data

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data sets by their names: what there is, one of them ready to use, and drawn ones as files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/data/dataset.h"
+
+namespace clew::data {
+
+struct SetInfo {
+  std::string name;
+  std::string size;     // in words: bytes to download, or examples
+  std::string what;     // one line
+  std::string licence;  // its terms
+  std::string origin;   // a page or a paper
+  std::string get;      // how it comes to be here
+};
+
+/// Every set that open_set knows.
+[[nodiscard]] const std::vector<SetInfo>& known_sets();
+
+struct OpenOptions {
+  std::filesystem::path mnist;  // folder of MNIST; empty, or where it is not there: drawn digits
+  Split split = Split::kTrain;
+  Key key = {};   // of everything random in the set
+  int digit = 3;  // the class that t84 and tc84 show
+};
+
+/// A set by its name, or a folder of digits or pictures. Neither: UsageError naming the nearest.
+[[nodiscard]] std::unique_ptr<Dataset> open_set(const std::string& name_or_folder,
+                                                const OpenOptions& options = {});
+
+struct MakeOptions {
+  std::int64_t train = 60'000, test = 10'000;  // examples
+  Key key = {};
+  bool is_gzip = false;
+};
+
+/// Writes drawn digits, or a distorted set of them, as four files of MNIST's form. A folder that
+/// holds such files already: clew::Error; an unknown set: UsageError.
+void make_files(const std::string& name, const std::filesystem::path& folder,
+                const MakeOptions& options = {});
+
+}  // namespace clew::data

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/catalogue.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <set>
+
+#include "clew/core/error.h"
+#include "clew/data/mnist.h"
+
+namespace clew::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Catalogue : testing::Test {
+  fs::path folder = fs::temp_directory_path() / "clew_catalogue";
+  Catalogue() { fs::remove_all(folder); }
+  ~Catalogue() override { fs::remove_all(folder); }
+};
+
+std::string error_of(auto&& call) {
+  try {
+    call();
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_F(Catalogue, EveryKnownSetOpens) {
+  make_files("digits", folder, {.train = 30, .test = 20});
+  std::set<std::string> names;
+  for (const auto& info : known_sets()) {
+    EXPECT_FALSE(info.what.empty() || info.licence.empty() || info.origin.empty() ||
+                 info.get.empty() || info.size.empty());
+    EXPECT_TRUE(names.insert(info.name).second);
+    const auto set = open_set(info.name, {.mnist = folder, .split = Split::kTest, .digit = 7});
+    const bool is_located = info.name == "t84" || info.name == "tc84";
+    EXPECT_EQ(set->size(), is_located ? 2 : 20) << info.name;
+    EXPECT_EQ(set->get(0, {}).target.dim(), is_located ? 1 : 0) << info.name;
+  }
+  EXPECT_EQ(open_set(folder.string())->size(), 30);
+  EXPECT_EQ(open_set("digits")->size(), 60'000);
+}
+
+TEST_F(Catalogue, MadeDigitsAreThoseOfAProceduralRun) {
+  make_files("digits", folder, {.train = 30, .test = 20, .key = {4}});
+  const Mnist files(folder, Split::kTest);
+  const auto drawn = open_set("digits", {.split = Split::kTest, .key = {4}});
+  for (std::int64_t i = 0; i < 20; ++i)
+    EXPECT_TRUE(files.get(i, {}).input.equal(drawn->get(i, {}).input)) << i;
+}
+
+TEST_F(Catalogue, OneSentencePerError) {
+  EXPECT_EQ(error_of([] { (void)open_set("adition"); }),
+            "no data set or folder 'adition'; `clew data list` names the sets; did you mean "
+            "'addition'?");
+  EXPECT_EQ(error_of([] { (void)open_set("mnist"); }), "mnist needs the folder of its four files");
+  EXPECT_EQ(error_of([this] { make_files("t84", folder); }),
+            "only digits, r, rts, p, e, tc and addition can be made, got 't84'");
+  EXPECT_FALSE(fs::exists(folder));
+  make_files("rts", folder, {.train = 1, .test = 1, .is_gzip = true});
+  try {
+    make_files("digits", folder);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "'" + folder.string() + "' already holds train-images-idx3-ubyte.gz");
+  }
+}
+
+}  // namespace
+}  // namespace clew::data

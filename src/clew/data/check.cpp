@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/check.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <unordered_map>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/core/pool.h"
+#include "clew/data/folders.h"
+#include "clew/data/idx.h"
+#include "clew/data/mnist.h"
+#include "clew/image/files.h"
+
+namespace clew::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::uint64_t hash_of(std::span<const std::uint8_t> bytes, std::uint64_t seed = 0) {
+  return hash64(std::as_bytes(bytes), seed);
+}
+
+/// What an error says, without the path it begins with.
+std::string without(const std::string& text, const fs::path& path) {
+  const std::string head = path.string() + ": ";
+  return text.starts_with(head) ? text.substr(head.size()) : text;
+}
+
+/// The files of one split in MNIST's form, as far as they can be read.
+struct IdxSplit {
+  std::string name;
+  std::optional<IdxArray> images, labels;
+};
+
+std::optional<IdxArray> read_part(const fs::path& path, std::size_t sides, CheckReport& report) {
+  const auto found = [&](const char* kind, const std::string& text) {
+    report.findings.push_back({kind, path.filename().string(), text});
+  };
+  IdxArray array;
+  try {
+    array = read_idx(path);
+  } catch (const Error& error) {
+    found("unreadable", without(error.what(), path));
+    return std::nullopt;
+  }
+  if (array.type != IdxType::kU8 || array.shape.size() != sides) {
+    found("shape", concat("must be bytes with ", sides, " sides, got type ",
+                          static_cast<int>(array.type), " with ", array.shape.size()));
+    return std::nullopt;
+  }
+  return array;
+}
+
+void check_labels(const IdxSplit& split, CheckReport& report) {
+  const std::string where = split.name + " labels";
+  std::vector<std::int64_t> counts(10, 0);
+  std::int64_t wrong = 0, first = -1;
+  const auto& labels = split.labels->data;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] <= 9) {
+      ++counts[labels[i]];
+    } else if (wrong++ == 0) {
+      first = static_cast<std::int64_t>(i);
+    }
+  }
+  if (wrong > 0) {
+    report.findings.push_back({"label", where,
+                               concat(wrong, " labels are above 9, the first at place ", first,
+                                      " is ", int{labels[static_cast<std::size_t>(first)]})});
+  }
+  for (int digit = 0; digit < 10; ++digit) {
+    if (counts[static_cast<std::size_t>(digit)] == 0)
+      report.findings.push_back({"gap", where, concat("no example of ", digit)});
+  }
+}
+
+CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
+  CheckReport report{.format = "idx", .splits = {}, .classes = 10, .findings = {}};
+  std::unordered_map<std::uint64_t, std::int64_t> train;  // hash of a picture -> its place
+  std::vector<std::int64_t> shape;
+  std::int64_t done = 0;
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    IdxSplit split{.name = part == Split::kTrain ? "train" : "test", .images = {}, .labels = {}};
+    for (const bool is_images : {true, false}) {
+      const fs::path path = mnist_file(folder, part, is_images);
+      if (path.empty()) {
+        report.findings.push_back(
+            {"unreadable", split.name,
+             concat("there is no file of ", is_images ? "images" : "labels")});
+      } else if (is_images) {
+        split.images = read_part(path, 3, report);
+      } else {
+        split.labels = read_part(path, 1, report);
+      }
+      if (progress) progress(++done, 4);
+    }
+    if (split.labels) check_labels(split, report);
+    report.splits.push_back({split.name, split.images ? split.images->shape[0] : 0});
+    if (!split.images) continue;
+    const IdxArray& images = *split.images;
+    if (split.labels && split.labels->shape[0] != images.shape[0]) {
+      report.findings.push_back(
+          {"shape", split.name,
+           concat(images.shape[0], " images, ", split.labels->shape[0], " labels")});
+    }
+    const std::vector<std::int64_t> sides(images.shape.begin() + 1, images.shape.end());
+    if (shape.empty()) shape = sides;
+    if (sides != shape || sides[0] == 0 || sides[1] == 0) {
+      report.findings.push_back({"shape", split.name,
+                                 concat("images are ", sides[1], "x", sides[0], ", wanted ",
+                                        shape[1], "x", shape[0], " and not empty")});
+      continue;
+    }
+    const auto area = static_cast<std::size_t>(sides[0] * sides[1]);
+    for (std::int64_t i = 0; i < images.shape[0]; ++i) {
+      const auto hash =
+          hash_of(std::span(images.data).subspan(static_cast<std::size_t>(i) * area, area));
+      if (part == Split::kTrain) {
+        train.emplace(hash, i);
+      } else if (const auto twin = train.find(hash); twin != train.end()) {
+        report.findings.push_back(
+            {"duplicate", concat("test ", i), concat("is the same as train ", twin->second)});
+      }
+    }
+  }
+  return report;
+}
+
+/// One picture of a folder, and what its file came to.
+struct Picture {
+  fs::path path;
+  std::string split, name;  // of the class
+  int width = 0, height = 0;
+  std::uint64_t hash = 0;
+  std::string error;
+};
+
+void read_pictures(std::vector<Picture>& pictures, int threads, const CheckProgress& progress) {
+  ThreadPool pool(threads);
+  std::atomic<std::int64_t> done = 0;
+  const auto total = static_cast<std::int64_t>(pictures.size());
+  pool.run([&](int worker) {
+    const Share share = share_of(total, worker, pool.threads());
+    for (std::int64_t i = share.begin; i < share.end; ++i) {
+      Picture& picture = pictures[static_cast<std::size_t>(i)];
+      try {
+        const image::Image read = image::read(picture.path);
+        picture.width = read.width, picture.height = read.height;
+        picture.hash = hash_of(read.pixels, static_cast<std::uint64_t>(read.width));
+      } catch (const Error& error) {
+        picture.error = without(error.what(), picture.path);
+      }
+      ++done;
+      if (progress && worker == 0) progress(done, total);
+    }
+  });
+  if (progress) progress(total, total);
+}
+
+/// The size most pictures have.
+std::pair<int, int> usual_size(const std::vector<Picture>& pictures) {
+  std::map<std::pair<int, int>, std::int64_t> counts;
+  for (const auto& picture : pictures)
+    if (picture.error.empty()) ++counts[{picture.width, picture.height}];
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == counts.end() ? std::pair{0, 0} : most->first;
+}
+
+CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgress& progress) {
+  CheckReport report{.format = "images", .splits = {}, .classes = 0, .findings = {}};
+  std::vector<std::pair<std::string, fs::path>> splits;
+  if (has_split_folders(folder)) {
+    for (const Split part : {Split::kTrain, Split::kTest}) {
+      const fs::path path = split_folder(folder, part);
+      splits.emplace_back(path.filename().string(), path);
+    }
+  } else {
+    splits.emplace_back("all", folder);
+  }
+  std::vector<Picture> pictures;
+  std::map<std::string, std::map<std::string, std::size_t>> classes;  // class -> split -> pictures
+  for (const auto& [split, path] : splits) {
+    std::int64_t count = 0;
+    for (const auto& one : list_classes(path)) {
+      classes[one.name][split] = one.files.size();
+      count += static_cast<std::int64_t>(one.files.size());
+      for (const auto& file : one.files)
+        pictures.push_back({.path = file, .split = split, .name = one.name, .error = {}});
+    }
+    report.splits.push_back({split, count});
+  }
+  CLEW_CHECK(!pictures.empty() || !classes.empty(), "'", folder.string(),
+             "' holds neither files of MNIST's form nor pictures in FOLDER/CLASS/");
+  report.classes = static_cast<std::int64_t>(classes.size());
+  for (const auto& [name, counts] : classes) {
+    for (const auto& [split, path] : splits) {
+      const auto count = counts.find(split);
+      if (count == counts.end() || count->second == 0)
+        report.findings.push_back(
+            {"gap", name, splits.size() == 1 ? "no picture" : "no picture in " + split});
+    }
+  }
+  read_pictures(pictures, threads, progress);
+  const auto [width, height] = usual_size(pictures);
+  std::unordered_map<std::uint64_t, const Picture*> seen;
+  for (const auto& picture : pictures) {
+    const std::string where = picture.path.lexically_relative(folder).generic_string();
+    if (!picture.error.empty()) {
+      report.findings.push_back({"unreadable", where, picture.error});
+      continue;
+    }
+    if (picture.width != width || picture.height != height) {
+      report.findings.push_back({"shape", where,
+                                 concat("is ", picture.width, "x", picture.height,
+                                        ", most pictures are ", width, "x", height)});
+    }
+    const auto [twin, is_new] = seen.emplace(picture.hash, &picture);
+    if (is_new) continue;
+    const Picture& other = *twin->second;
+    // The same picture twice in one class of one split only weighs more.
+    if (other.split == picture.split && other.name == picture.name) continue;
+    report.findings.push_back(
+        {"duplicate", where,
+         "is the same as " + other.path.lexically_relative(folder).generic_string()});
+  }
+  return report;
+}
+
+}  // namespace
+
+CheckReport check_data(const fs::path& folder, int threads, const CheckProgress& progress) {
+  std::error_code code;
+  CLEW_CHECK(fs::is_directory(folder, code), "cannot check '", folder.string(),
+             "': ", code ? code.message() : "it is no folder");
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    for (const bool is_images : {true, false}) {
+      if (!mnist_file(folder, part, is_images).empty()) return check_idx(folder, progress);
+    }
+  }
+  return check_pictures(folder, threads, progress);
+}
+
+}  // namespace clew::data

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks through a data set's folder for what would spoil a training: files that cannot be read,
+// other shapes, missing labels, examples that are in both splits.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace clew::data {
+
+/// One thing that is wrong. kinds: "unreadable", "shape", "label", "gap" (a class without
+/// examples), "duplicate".
+struct Finding {
+  std::string kind;
+  std::string where;  // a file below the folder, or an example: "train 17"
+  std::string text;
+};
+
+struct SplitCount {
+  std::string name;  // "train", "test", "val"; "all" where there is one
+  std::int64_t examples = 0;
+};
+
+struct CheckReport {
+  std::string format;  // "idx" or "images"
+  std::vector<SplitCount> splits;
+  std::int64_t classes = 0;
+  std::vector<Finding> findings;
+};
+
+/// How much is done, of how much.
+using CheckProgress = std::function<void(std::int64_t done, std::int64_t total)>;
+
+/// Reads everything in `folder`: the files of MNIST's form where it has any, else pictures by
+/// class. The same report for any number of threads. A folder that is neither: clew::Error. Blocks.
+[[nodiscard]] CheckReport check_data(const std::filesystem::path& folder, int threads = 1,
+                                     const CheckProgress& progress = {});
+
+}  // namespace clew::data

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/check.h"
+
+#include <gtest/gtest.h>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/data/idx.h"
+#include "clew/data/mnist.h"
+#include "clew/image/files.h"
+
+namespace clew::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+struct CheckData : testing::Test {
+  fs::path folder = fs::temp_directory_path() / "clew_check_data";
+  CheckData() {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+  }
+  ~CheckData() override { fs::remove_all(folder); }
+
+  std::vector<std::string> findings(int threads = 1) const {
+    std::vector<std::string> lines;
+    for (const auto& one : check_data(folder, threads).findings)
+      lines.push_back(one.kind + ": " + one.where + ": " + one.text);
+    return lines;
+  }
+  using Lines = std::vector<std::string>;
+
+  void digits() const {
+    write_mnist(folder, Split::kTrain, DrawnDigits({.size = 20, .key = {1}}), true);
+    write_mnist(folder, Split::kTest, DrawnDigits({.size = 10, .key = {2}}), false);
+  }
+  void picture(const std::string& name, std::uint8_t grey, int width = 4) const {
+    fs::create_directories((folder / name).parent_path());
+    image::write(folder / name, image::blank(width, 3, 3, {grey, 9, 9}));
+  }
+};
+
+TEST_F(CheckData, GoodDigits) {
+  digits();
+  const auto report = check_data(folder);
+  EXPECT_EQ(report.format, "idx");
+  EXPECT_EQ(report.classes, 10);
+  ASSERT_EQ(report.splits.size(), 2U);
+  EXPECT_EQ(report.splits[0].examples, 20);
+  EXPECT_EQ(report.splits[1].name, "test");
+  EXPECT_TRUE(report.findings.empty());
+}
+
+TEST_F(CheckData, WhatCanBeWrongWithDigits) {
+  digits();
+  const auto test_images = folder / "t10k-images-idx3-ubyte",
+             test_labels = folder / "t10k-labels-idx1-ubyte";
+  auto images = read_idx(test_images);
+  const auto train = read_idx(folder / "train-images-idx3-ubyte.gz");
+  std::copy_n(train.data.begin() + 7 * 784, 784, images.data.begin() + 3 * 784);
+  write_idx(test_images, images);
+  write_idx(test_labels,
+            {.type = IdxType::kU8, .shape = {11}, .data = {0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12}});
+  EXPECT_EQ(findings(),
+            (Lines{"label: test labels: 2 labels are above 9, the first at place 9 is 11",
+                   "gap: test labels: no example of 9", "shape: test: 10 images, 11 labels",
+                   "duplicate: test 3: is the same as train 7"}));
+  write_file_atomic(test_labels, std::string_view("\0\0\x08\x01\0\0\0\x05xx", 10));
+  write_idx(test_images, {.type = IdxType::kU8, .shape = {1, 2, 3}, .data = Bytes(6)});
+  EXPECT_EQ(findings(), (Lines{"unreadable: t10k-labels-idx1-ubyte: the header claims 5 bytes of "
+                               "numbers, the file has 2",
+                               "shape: test: images are 3x2, wanted 28x28 and not empty"}));
+  fs::remove(test_labels);
+  write_idx(test_images, {.type = IdxType::kI16, .shape = {2}, .data = Bytes(4)});
+  EXPECT_EQ(findings(),
+            (Lines{"shape: t10k-images-idx3-ubyte: must be bytes with 3 sides, got type 11 with 1",
+                   "unreadable: test: there is no file of labels"}));
+}
+
+TEST_F(CheckData, GoodPictures) {
+  picture("train/a/1.png", 1);
+  picture("train/a/same.png", 1);  // twice in one class and split only weighs more
+  picture("train/b/1.png", 2);
+  picture("val/a/1.png", 3);
+  picture("val/b/1.png", 4);
+  const auto report = check_data(folder);
+  EXPECT_EQ(report.format, "images");
+  EXPECT_EQ(report.classes, 2);
+  EXPECT_EQ(report.splits[0].examples, 3);
+  EXPECT_EQ(report.splits[1].name, "val");
+  EXPECT_TRUE(report.findings.empty());
+}
+
+TEST_F(CheckData, WhatCanBeWrongWithPictures) {
+  picture("train/a/1.png", 1);
+  picture("train/a/2.png", 2);
+  picture("train/a/wide.png", 3, 6);
+  picture("train/b/1.png", 2);
+  picture("val/a/1.png", 1);
+  picture("val/c/1.png", 9);
+  fs::create_directories(folder / "train/d");
+  write_file_atomic(folder / "val/a/cut.png", std::string_view("\x89PNG\r\n\x1a\n"));
+  write_file_atomic(folder / "val/a/text.jpg", std::string_view("text"));
+  const Lines wanted = {
+      "gap: b: no picture in val",
+      "gap: c: no picture in train",
+      "gap: d: no picture in train",
+      "gap: d: no picture in val",
+      "shape: train/a/wide.png: is 6x3, most pictures are 4x3",
+      "duplicate: train/b/1.png: is the same as train/a/2.png",
+      "duplicate: val/a/1.png: is the same as train/a/1.png",
+      "unreadable: val/a/cut.png: the image is cut short (8 bytes)",
+      "unreadable: val/a/text.jpg: must be a PNG, JPEG or PGM file, got something else"};
+  for (const int threads : {1, 4}) EXPECT_EQ(findings(threads), wanted);
+}
+
+TEST_F(CheckData, OneFolderOfPictures) {
+  picture("a/1.png", 1);
+  picture("b/1.png", 1);
+  EXPECT_EQ(findings(), (Lines{"duplicate: b/1.png: is the same as a/1.png"}));
+}
+
+TEST_F(CheckData, AFolderThatIsNeither) {
+  EXPECT_THROW((void)check_data(folder), Error);
+  EXPECT_THROW((void)check_data(folder / "none"), Error);
+}
+
+}  // namespace
+}  // namespace clew::data

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures in folders by class, the form in which most image sets come: FOLDER/CLASS/picture.png,
+// or FOLDER/train/CLASS/..., FOLDER/val/CLASS/....
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "clew/data/dataset.h"
+#include "clew/image/image.h"
+
+namespace clew::data {
+
+/// One class: every folder that holds pictures is one, named by its path below the root.
+struct ClassFolder {
+  std::string name;                          // "Latin/character01", '/' on every system
+  std::vector<std::filesystem::path> files;  // .png .jpg .jpeg .pgm, sorted; may be empty
+};
+
+/// The classes under `root`, sorted by name; files that are no pictures and hidden ones are passed
+/// over. A folder with neither pictures nor folders is a class without pictures. Pictures directly
+/// in `root`, a missing folder: clew::Error. Reads no picture.
+[[nodiscard]] std::vector<ClassFolder> list_classes(const std::filesystem::path& root);
+
+/// Where the pictures of a split lie: `folder`/train and `folder`/val or `folder`/test where there
+/// are such folders, else `folder` itself for both. Throws where only one of the two is there.
+[[nodiscard]] std::filesystem::path split_folder(const std::filesystem::path& folder, Split split);
+/// True where the splits are folders of their own.
+[[nodiscard]] bool has_split_folders(const std::filesystem::path& folder);
+
+struct FolderOptions {
+  int width = 0, height = 0;  // what pictures are brought to, pixels; 0: as they are
+  int channels = 3;           // 3 = RGB, 1 = grey
+  // Without folders for the splits: the share of pictures to test with. Which ones, their paths
+  // below the folder decide, so that adding pictures moves none from one split to the other.
+  double test_share = 0.2;
+};
+
+/// input [C,H,W] f32 in [0,1], target 0-d i64: the class's place in the sorted list. Pictures are
+/// read when they are asked for. Keys are not used.
+class ImageFolder : public Dataset {
+ public:
+  /// A class without pictures, a test class that is not learnt, no picture at all: clew::Error.
+  ImageFolder(const std::filesystem::path& folder, Split split, FolderOptions options = {});
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
+  Sample get(std::int64_t index, const Key& key) const override;
+  std::vector<std::string> class_names() const override { return names_; }
+
+  /// Picture `index` as it is in the file, RGB.
+  image::Image picture(std::int64_t index) const;
+  int label(std::int64_t index) const;
+  const std::filesystem::path& path(std::int64_t index) const;
+
+ private:
+  struct File {
+    std::filesystem::path path;
+    int label = 0;
+  };
+  FolderOptions options_;
+  std::vector<File> files_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace clew::data

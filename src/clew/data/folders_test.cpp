@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/folders.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/data/loader.h"
+#include "clew/image/files.h"
+
+namespace clew::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Folders : testing::Test {
+  fs::path folder = fs::temp_directory_path() / "clew_folders";
+  Folders() {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+  }
+  ~Folders() override { fs::remove_all(folder); }
+
+  void picture(const std::string& name, image::Colour colour = {10, 20, 30}, int width = 4,
+               int height = 3) const {
+    fs::create_directories((folder / name).parent_path());
+    const int channels = name.ends_with(".pgm") ? 1 : 3;
+    image::write(folder / name, image::blank(width, height, channels, colour));
+  }
+  std::string error(FolderOptions options = {}, Split part = Split::kTrain) const {
+    try {
+      (void)ImageFolder(folder, part, options);
+    } catch (const Error& error) {
+      std::string text = error.what();
+      for (auto at = text.find(folder.string()); at != std::string::npos;
+           at = text.find(folder.string()))
+        text.replace(at, folder.string().size(), "F");
+      return text;
+    }
+    return "no error";
+  }
+};
+
+TEST_F(Folders, ClassesAreFoldersInOrder) {
+  picture("dog/b.png", {255, 0, 51});
+  picture("dog/a.PGM.pgm", {7});
+  picture("cat/x.jpg");
+  picture("birds/owl/1.png");
+  fs::create_directories(folder / "birds/owl/.hidden");
+  write_file_atomic(folder / "dog/notes.txt", std::string_view("no picture"));
+  write_file_atomic(folder / "README", std::string_view("no picture"));
+  const auto classes = list_classes(folder);
+  ASSERT_EQ(classes.size(), 3U);
+  EXPECT_EQ(classes[0].name, "birds/owl");
+  EXPECT_EQ(classes[1].name, "cat");
+  EXPECT_EQ(classes[2].name, "dog");
+  ASSERT_EQ(classes[2].files.size(), 2U);
+  EXPECT_EQ(classes[2].files[0].filename(), "a.PGM.pgm");
+
+  const ImageFolder set(folder, Split::kTrain, {.test_share = 1e-9});
+  EXPECT_EQ(set.class_names(), (std::vector<std::string>{"birds/owl", "cat", "dog"}));
+  ASSERT_EQ(set.size(), 4);
+  EXPECT_EQ(set.label(3), 2);
+  EXPECT_EQ(set.path(3), folder / "dog/b.png");
+  const Sample sample = set.get(3, {});
+  EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{3, 3, 4}));
+  EXPECT_EQ(sample.input[0].min().item<float>(), 1);
+  EXPECT_EQ(sample.input[1].max().item<float>(), 0);
+  EXPECT_FLOAT_EQ(sample.input[2][2][3].item<float>(), .2F);
+  EXPECT_EQ(sample.target.item<std::int64_t>(), 2);
+  EXPECT_EQ(set.picture(3).pixels[2], 51);
+  EXPECT_THROW((void)set.get(4, {}), Error);
+}
+
+TEST_F(Folders, PicturesAreBroughtToOneSizeAndToGrey) {
+  picture("a/1.png", {100, 100, 100}, 8, 8);
+  picture("a/2.png", {200, 200, 200}, 5, 9);
+  const ImageFolder set(folder, Split::kTrain,
+                        {.width = 6, .height = 4, .channels = 1, .test_share = 1e-9});
+  Loader loader(set, {.batch_size = 2, .is_shuffled = false});
+  const Batch batch = loader.next();
+  EXPECT_EQ(batch.inputs.sizes(), (torch::IntArrayRef{2, 1, 4, 6}));
+  EXPECT_FLOAT_EQ(batch.inputs[1].mean().item<float>(), 200 / 255.F);
+  // Pictures of mixed sizes cannot lie in one batch.
+  const ImageFolder mixed(folder, Split::kTrain, {.test_share = 1e-9});
+  Loader failing(mixed, {.batch_size = 2, .is_shuffled = false});
+  try {
+    (void)failing.next();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "inputs of a batch must have one shape, got [3, 8, 8] and, at place 1, [3, 9, 5]; "
+                 "resize them, or override collate");
+  }
+}
+
+TEST_F(Folders, SplitsAreFoldersWhereThereAreSome) {
+  picture("train/a/1.png");
+  picture("train/b/1.png");
+  picture("val/b/2.png");
+  const ImageFolder train(folder, Split::kTrain), test(folder, Split::kTest);
+  EXPECT_EQ(train.size(), 2);
+  EXPECT_EQ(test.size(), 1);
+  EXPECT_EQ(test.label(0), 1);
+  EXPECT_EQ(test.class_names(), train.class_names());
+}
+
+TEST_F(Folders, OneFolderIsSplitByNames) {
+  for (int i = 0; i < 60; ++i) picture("a/" + std::to_string(i) + ".pgm");
+  const auto paths = [this](Split part) {
+    const ImageFolder set(folder, part, {.test_share = .3});
+    std::vector<fs::path> all;
+    for (std::int64_t i = 0; i < set.size(); ++i) all.push_back(set.path(i));
+    return all;
+  };
+  const auto train = paths(Split::kTrain), test = paths(Split::kTest);
+  EXPECT_EQ(train.size() + test.size(), 60U);
+  EXPECT_NEAR(static_cast<double>(test.size()), 18, 11);  // three standard deviations
+  // One more picture moves none of the others.
+  picture("a/new.pgm");
+  auto later = paths(Split::kTest);
+  std::erase(later, folder / "a/new.pgm");
+  EXPECT_EQ(later, test);
+}
+
+TEST_F(Folders, OneSentencePerError) {
+  EXPECT_EQ(error(), "'F' must hold pictures in FOLDER/CLASS/");
+  picture("a/1.png");
+  fs::create_directories(folder / "empty");
+  EXPECT_EQ(error(), "class 'empty' of 'F' has no pictures");
+  fs::remove(folder / "empty");
+  picture("loose.png");
+  EXPECT_EQ(error(), "'F/loose.png' belongs to no class: pictures must lie in FOLDER/CLASS/");
+  fs::remove(folder / "loose.png");
+  EXPECT_EQ(error({.width = 5}),
+            "pictures can be brought to 1..65535 pixels both ways, or 0 and 0 for as they are, got "
+            "5x0");
+  EXPECT_EQ(error({.channels = 2}), "pictures can have 1 or 3 channels, got 2");
+  EXPECT_EQ(error({.test_share = 1}),
+            "the share of pictures to test with must lie between 0 and 1, got 1");
+  picture("train/a/1.png");
+  EXPECT_EQ(error(), "'F' has a folder train and must have val or test beside it");
+  picture("test/b/1.png");
+  EXPECT_EQ(error({}, Split::kTest), "class 'b' of 'F/test' is not in 'F/train'");
+  write_file_atomic(folder / "train/a/1.png", std::string_view("no picture"));
+  try {
+    (void)ImageFolder(folder, Split::kTrain).get(0, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("train/a/1.png: must be a PNG, JPEG or PGM file"),
+              std::string::npos);
+  }
+  EXPECT_THROW((void)list_classes(folder / "none"), Error);
+}
+
+}  // namespace
+}  // namespace clew::data

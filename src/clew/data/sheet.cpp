@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/sheet.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "clew/core/error.h"
+#include "clew/data/draws.h"
+#include "clew/image/draw.h"
+
+namespace clew::data {
+
+image::Image picture_of(const torch::Tensor& input) {
+  CLEW_CHECK(input.defined() && input.dim() == 3 && input.size(0) >= 1 && input.size(0) <= 3 &&
+                 input.scalar_type() == torch::kFloat32,
+             "an example to show must be [1|2|3,H,W] f32, got ",
+             input.defined() ? concat(input.sizes(), " ", input.scalar_type()) : "nothing");
+  const auto tensor = input.contiguous();
+  const auto height = static_cast<int>(tensor.size(1)), width = static_cast<int>(tensor.size(2));
+  const float* data = tensor.data_ptr<float>();
+  if (tensor.size(0) != 2) {
+    const auto channels = static_cast<int>(tensor.size(0));
+    return image::to_bytes(
+        image::from_planes({data, data + tensor.numel()}, width, height, channels));
+  }
+  image::FloatImage both{.width = 2 * width, .height = height, .channels = 1, .pixels = {}};
+  for (int y = 0; y < height; ++y) {
+    for (int plane = 0; plane < 2; ++plane) {
+      const float* row = data + (plane * height + y) * width;
+      both.pixels.insert(both.pixels.end(), row, row + width);
+    }
+  }
+  return image::to_bytes(both);
+}
+
+image::Image sample_sheet(const Dataset& dataset, SheetOptions options) {
+  CLEW_CHECK(options.first >= 0 && options.first < dataset.size() && options.count >= 1,
+             "a sheet needs examples in 0..", dataset.size() - 1, ", got ", options.count, " from ",
+             options.first);
+  const auto names = dataset.class_names();
+  std::vector<image::Tile> tiles;
+  const std::int64_t end = std::min(dataset.size(), options.first + options.count);
+  std::vector<std::int64_t> order(static_cast<std::size_t>(dataset.size()));
+  std::iota(order.begin(), order.end(), 0);
+  if (options.is_mixed) shuffle(order, Stream(split(options.key, 0, UINT64_MAX)));
+  for (std::int64_t at = options.first; at < end; ++at) {
+    const std::int64_t i = order[static_cast<std::size_t>(at)];
+    const Sample sample = dataset.get(i, split(options.key, 0, static_cast<std::uint64_t>(i)));
+    image::Tile tile{.picture = picture_of(sample.input)};
+    if (sample.target.dim() == 0 && sample.target.scalar_type() == torch::kInt64) {
+      const auto number = sample.target.item<std::int64_t>();
+      const bool has_name = number >= 0 && number < static_cast<std::int64_t>(names.size());
+      tile.label = has_name ? names[static_cast<std::size_t>(number)] : std::to_string(number);
+    } else if (sample.target.dim() == 1 && sample.target.size(0) == 4 &&
+               sample.target.scalar_type() == torch::kFloat32) {
+      tile.picture = image::to_rgb(tile.picture);
+      const float* box = sample.target.data_ptr<float>();
+      // Edges, so the last pixel inside is one less.
+      image::draw_rectangle(tile.picture, box[0], box[1], box[2] - 1, box[3] - 1,
+                            {.colour = {255, 160, 0}});
+    }
+    tiles.push_back(std::move(tile));
+  }
+  return image::grid(tiles, {.columns = options.columns, .scale = options.scale});
+}
+
+}  // namespace clew::data

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""clew data: lists, downloads from a server of this test, makes, checks and shows data sets."""
+import gzip
+import hashlib
+import http.server
+import struct
+import threading
+import zlib
+
+from harness import CliTest, main
+
+
+class Server:
+    """Serves `files` {name: bytes} on this machine. `cut`: {name: how many bytes to send before breaking off}, for as
+    many requests as `cuts` says; `ranges`: whether it can begin in the middle. `asked` lists (name, Range header)."""
+
+    def __init__(self, files, cut=None, cuts=0, ranges=True):
+        self.files, self.cut, self.cuts, self.ranges, self.asked = files, cut or {}, cuts, ranges, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                name, wanted = self.path.rsplit("/", 1)[-1], self.headers.get("Range")
+                outer.asked.append((name, wanted))
+                body = outer.files.get(name)
+                if body is None:
+                    self.send_error(404)
+                    return
+                begin = int(wanted.split("=")[1].split("-")[0]) if wanted and outer.ranges else 0
+                if begin >= len(body):
+                    self.send_error(416)
+                    return
+                self.send_response(206 if begin else 200)
+                if begin:
+                    self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
+                self.send_header("Content-Length", str(len(body) - begin))
+                self.end_headers()
+                end = len(body)
+                if name in outer.cut and outer.cuts > 0:
+                    outer.cuts -= 1
+                    end = begin + outer.cut[name]
+                self.wfile.write(body[begin:end])
+                self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}/sets"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class DataTest(CliTest):
+    def serve(self, *words, **options):
+        server = Server(*words, **options)
+        self.addCleanup(server.close)
+        return server
+
+    def describe(self, address, files, **changes):
+        """Writes set.toml for {name: bytes}."""
+        sums = changes.get("sha256") or [hashlib.sha256(body).hexdigest() for body in files.values()]
+        sizes = changes.get("bytes") or [len(body) for body in files.values()]
+        mirrors = changes.get("mirrors") or [address]
+        (self.folder / "set.toml").write_text(
+            f"name = 'test'\nmirrors = {mirrors}\nfiles = {list(files)}\nsha256 = {sums}\nbytes = {sizes}\n")
+
+    def get(self, *words, **options):
+        return self.clew("data", "get", "set.toml", "--data", "here", *words, **options)
+
+    def here(self):
+        return sorted(path.name for path in (self.folder / "here").iterdir())
+
+
+BIG = bytes(i * i % 251 for i in range(300_000))
+FILES = {"a.bin": BIG, "b.bin": b"small"}
+
+
+class Get(DataTest):
+    def test_brings_every_file_once(self):
+        server = self.serve(FILES)
+        self.describe(server.address, FILES)
+        result = self.get()
+        self.assertEqual((result.code, result.out), (0, "here\n"), result)
+        self.assertEqual(result.err, "a.bin: 292 of 292 KiB\nb.bin: 0 of 0 KiB\n")
+        self.assertEqual(self.here(), ["a.bin", "b.bin"])
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+        self.assertEqual(server.asked, [("a.bin", None), ("b.bin", None)])
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual(len(server.asked), 2, "what is there is not asked for again")
+
+    def test_from_another_address(self):
+        server = self.serve(FILES)
+        self.describe("http://127.0.0.1:1/", FILES)
+        self.assertEqual(self.get("--from", server.address).code, 0)
+
+    def test_goes_on_where_the_connection_broke(self):
+        server = self.serve(FILES, cut={"a.bin": 100_000}, cuts=1)
+        self.describe(server.address, FILES)
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual(server.asked[:2], [("a.bin", None), ("a.bin", "bytes=100000-")])
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+
+    def test_goes_on_where_an_earlier_run_ended(self):
+        broken = self.serve(FILES, cut={"a.bin": 0}, cuts=100)
+        (self.folder / "here").mkdir()
+        (self.folder / "here/a.bin.part").write_bytes(BIG[:123_456])
+        self.describe(broken.address, FILES)
+        result = self.get()
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("123456 of 300000 bytes are kept, the same command goes on", result.err)
+        self.assertEqual(self.here(), ["a.bin.part"])
+        server = self.serve(FILES)
+        self.assertEqual(self.get("--from", server.address).code, 0)
+        self.assertEqual(server.asked[0], ("a.bin", "bytes=123456-"))
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+        self.assertEqual(self.here(), ["a.bin", "b.bin"])
+
+    def test_a_server_without_ranges_begins_again(self):
+        server = self.serve(FILES, cut={"a.bin": 100_000}, cuts=1, ranges=False)
+        self.describe(server.address, FILES)
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+
+    def test_half_of_another_version_is_thrown_away(self):
+        server = self.serve(FILES)
+        (self.folder / "here").mkdir()
+        (self.folder / "here/a.bin.part").write_bytes(b"x" * 1000)
+        self.describe(server.address, FILES)
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual([wanted for name, wanted in server.asked if name == "a.bin"], ["bytes=1000-", None])
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+
+    def test_a_wrong_checksum_leaves_nothing(self):
+        server = self.serve(FILES)
+        self.describe(server.address, FILES, sha256=["0" * 64, hashlib.sha256(b"small").hexdigest()])
+        result = self.get()
+        self.assertEqual((result.code, result.out), (1, ""), result)
+        self.assertIn(f"its SHA-256 is {hashlib.sha256(BIG).hexdigest()}, wanted {'0' * 64}", result.err)
+        self.assertEqual(self.here(), [])
+
+    def test_the_next_mirror_is_tried(self):
+        empty, server = self.serve({}), self.serve(FILES)
+        self.describe("", FILES, mirrors=[empty.address, server.address])
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual(len(empty.asked), 2)
+
+    def test_other_sizes_and_missing_files(self):
+        server = self.serve({"a.bin": BIG})
+        self.describe(server.address, {"a.bin": BIG}, bytes=[1000])
+        self.assertIn("sends more than the 1000 bytes that a.bin has", self.get().err)
+        self.describe(server.address, {"a.bin": BIG}, bytes=[400_000])
+        self.assertIn("it has 300000 bytes, wanted 400000", self.get().err)
+        self.describe(server.address, {"c.bin": BIG})
+        self.fails("data", "get", "set.toml", "--data", "new", code=1, error="404")
+        self.assertEqual(list((self.folder / "new").iterdir()), [])
+
+    def test_nobody_there(self):
+        self.describe("http://127.0.0.1:1", FILES)
+        self.fails("data", "get", "set.toml", "--data", "here", code=1, error="cannot download a.bin: http://127.0.0.1:1/a.bin: ")
+
+    def test_a_file_that_is_there_is_left_alone(self):
+        (self.folder / "here").mkdir()
+        (self.folder / "here/a.bin").write_bytes(b"mine")
+        self.describe("http://127.0.0.1:1", FILES)
+        self.fails("data", "get", "set.toml", "--data", "here", code=1, error="delete it to download it again")
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), b"mine")
+
+    def test_wrong_words(self):
+        self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
+        self.fails("data", "get", "mnist", code=2, error="--data")
+        self.describe("http://x", {"../a": b"a"})
+        self.fails("data", "get", "set.toml", "--data", "x", code=2, error="file names must be letters")
+        self.assertFalse((self.folder / "x").exists())
+
+
+def idx(path):
+    body = path.read_bytes()
+    if path.suffix == ".gz":
+        body = gzip.decompress(body)
+    sides = struct.unpack(f">{body[3]}I", body[4:4 + 4 * body[3]])
+    return sides, body[4 + 4 * body[3]:]
+
+
+class Make(DataTest):
+    def test_digits_as_files_of_mnist(self):
+        self.assertEqual(self.out("data", "make", "digits", "--data", "d", "train=50", "test=20"), "d\n")
+        sides, pixels = idx(self.folder / "d/train-images-idx3-ubyte")
+        self.assertEqual(sides, (50, 28, 28))
+        self.assertEqual(len(pixels), 50 * 784)
+        sides, labels = idx(self.folder / "d/t10k-labels-idx1-ubyte")
+        self.assertEqual((sides, list(labels)), ((20,), [i % 10 for i in range(20)]))
+        self.out("data", "make", "digits", "--data", "e", "train=50", "test=20", "--gzip")
+        self.assertEqual(idx(self.folder / "e/train-images-idx3-ubyte.gz")[1], pixels)
+        self.out("data", "make", "digits", "--data", "f", "train=50", "test=20", "seed=2")
+        self.assertNotEqual(idx(self.folder / "f/train-images-idx3-ubyte")[1], pixels)
+
+    def test_distorted_digits(self):
+        for kind, sides in {"rts": (12, 42, 42), "tc": (12, 60, 60), "addition": (12, 2, 42, 42)}.items():
+            self.out("data", "make", kind, "--data", kind, "train=12", "test=10")
+            self.assertEqual(idx(self.folder / kind / "train-images-idx3-ubyte")[0], sides)
+        self.assertLessEqual(max(idx(self.folder / "addition/train-labels-idx1-ubyte")[1]), 18)
+
+    def test_wrong_words(self):
+        self.fails("data", "make", "letters", "--data", "d", code=2, error="letters")
+        self.fails("data", "make", "digits", "--data", "d", "train=0", code=2, error="train must be in 1..1000000, got 0")
+        self.out("data", "make", "digits", "--data", "d", "train=10", "test=10")
+        self.fails("data", "make", "digits", "--data", "d", code=1, error="'d' already holds train-images-idx3-ubyte")
+
+
+def png(path, grey, width=3, height=2):
+    """Writes a PNG without this repository's code."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    rows = b"".join(b"\0" + bytes([grey] * width) for _ in range(height))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+class Check(DataTest):
+    def test_good_sets(self):
+        self.out("data", "make", "digits", "--data", "d", "train=30", "test=20")
+        self.assertEqual(self.out("data", "check", "d"),
+                         "train: 30 examples\ntest: 20 examples\n10 classes\nnothing wrong found\n")
+        for i, name in enumerate(("train/a/1", "train/b/1", "val/a/1", "val/b/1")):
+            png(self.folder / f"p/{name}.png", i)
+        self.assertEqual(self.json("data", "check", "p", "--json"), {
+            "format": "images", "classes": 2, "findings": [],
+            "splits": [{"name": "train", "examples": 2}, {"name": "val", "examples": 2}]})
+
+    def test_bad_sets(self):
+        png(self.folder / "p/train/a/1.png", 1)
+        png(self.folder / "p/train/a/2.png", 2, width=9)
+        png(self.folder / "p/train/b/1.png", 3)
+        png(self.folder / "p/val/a/1.png", 1)
+        (self.folder / "p/val/a/2.png").write_bytes(b"no picture")
+        result = self.clew("data", "check", "p")
+        self.assertEqual(result.code, 1, result)
+        self.assertEqual(result.err, "error: p: 4 things are wrong\n")
+        self.assertEqual(result.out.splitlines()[3:], [
+            "gap: b: no picture in val",
+            "shape: train/a/2.png: is 9x2, most pictures are 3x2",
+            "duplicate: val/a/1.png: is the same as train/a/1.png",
+            "unreadable: val/a/2.png: must be a PNG, JPEG or PGM file, got something else"])
+        self.fails("data", "check", "none", code=1, error="cannot check 'none': No such file or directory")
+        (self.folder / "empty").mkdir()
+        self.fails("data", "check", "empty", code=1, error="holds neither files of MNIST's form nor pictures")
+
+
+class Show(DataTest):
+    def size(self, name):
+        head = (self.folder / name).read_bytes()[:24]
+        self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+        return struct.unpack(">II", head[16:])
+
+    def test_every_listed_set(self):
+        names = [one["name"] for one in self.json("data", "list", "--json")]
+        self.assertIn("mnist", names)
+        self.out("data", "make", "digits", "--data", "d", "train=30", "test=20")
+        for name in names:
+            with self.subTest(name):
+                self.assertEqual(self.out("data", "show", name, "--data", "d", "--png", "x.png", "count=6", "columns=3",
+                                          "scale=1", "split=test" if name != "t84" else "split=train"), "x.png\n")
+                side = {"mnist": 28, "digits": 28, "tc": 60, "addition": 84, "t84": 84, "tc84": 84}.get(name, 42)
+                columns = 2 if name == "tc84" else 3  # two of the twenty test digits are a 3
+                self.assertEqual(self.size("x.png")[0], columns * (side + 4) + 4)
+
+    def test_pictures_and_drawn_digits(self):
+        for i in range(8):
+            png(self.folder / f"pictures/{'ab'[i % 2]}/{i}.png", 30 * i, width=20, height=10)
+        self.out("data", "show", "pictures", "--png", "x.png", "count=4", "columns=2", "scale=3", "mixed=false")
+        self.assertEqual(self.size("x.png")[0], 2 * (60 + 4) + 4)
+        self.out("data", "show", "digits", "--png", "y.png")
+        first = (self.folder / "y.png").read_bytes()
+        self.out("data", "show", "digits", "--png", "y.png")
+        self.assertEqual((self.folder / "y.png").read_bytes(), first)
+        self.out("data", "show", "digits", "--png", "y.png", "mixed=false")
+        self.assertNotEqual((self.folder / "y.png").read_bytes(), first)
+
+    def test_wrong_words(self):
+        self.fails("data", "show", "digit", "--png", "x.png", code=2, error="did you mean 'digits'?")
+        self.fails("data", "show", "digits", "--png", "x.jpg", code=2, error="--png must name a file that ends in .png")
+        self.fails("data", "show", "mnist", "--png", "x.png", code=2, error="mnist needs the folder of its four files")
+        self.fails("data", "show", "mnist", "--data", "none", "--png", "x.png", code=1, error="must hold train-labels")
+        self.fails("data", "show", "digits", "--png", "x.png", "first=60000", code=1, error="got 50 from 60000")
+
+
+class List(DataTest):
+    def test_names_terms_and_origins(self):
+        for one in self.json("data", "list", "--json"):
+            self.assertTrue(all(one[key] for key in ("name", "what", "licence", "origin")), one)
+        lines = self.out("data", "list").splitlines()
+        self.assertEqual(len(lines), 1 + len(self.json("data", "list", "--json")))
+        self.assertTrue(lines[1].startswith("mnist"))
+
+
+if __name__ == "__main__":
+    main()
