@@ -18,7 +18,7 @@ ROOMS = {
     "image": (["core"], ["opencv2"]),
     "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
-    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann"]),
+    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "curl", "zlib.h"]),
     "train": (["data", "nn", "ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "classify": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
     "detect": (["train", "data", "nn", "ops", "image", "core"], ["torch"]),
@@ -32,9 +32,9 @@ ROOMS = {
 # Rooms of the target clew_maze, which must build and link without LibTorch and OpenCV.
 WITHOUT_TORCH = ["core", "maze"]
 # Headers of these libraries may stand only in .cpp files: an installed header must not ask its user for them.
-PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog"}
+PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "zlib.h"}
 KNOWN = {"torch", "ATen", "c10", "opencv2", "toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark",
-         "CLI", "spdlog", "dnnl.hpp", "oneapi"}
+         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "zlib.h"}
 TORCH = {"torch", "ATen", "c10"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
