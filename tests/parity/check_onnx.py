@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python side of onnx_parity_test.cpp: ONNX's own checker, then ONNX Runtime on inputs from a safetensors file.
 
-check_onnx.py MODEL.onnx INPUTS.safetensors OUTPUTS.safetensors
+check_onnx.py NAME...: reads NAME.onnx and NAME.in.safetensors, writes NAME.out.safetensors
 """
 import json
 import struct
@@ -49,4 +49,5 @@ def main(model, inputs, outputs):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for name in sys.argv[1:]:
+        main(name + ".onnx", name + ".in.safetensors", name + ".out.safetensors")

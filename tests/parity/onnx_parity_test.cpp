@@ -7,8 +7,11 @@
 #include <cstring>
 #include <opencv2/dnn.hpp>
 
+#include "clew/core/error.h"
 #include "clew/nn/export/onnx.h"
 #include "clew/nn/weights.h"
+#include "clew/warp/digit_network.h"
+#include "clew/warp/spatial_transformer.h"
 #include "tests/parity/python.h"
 
 namespace clew::parity {
@@ -147,20 +150,35 @@ struct OnnxRuntime : testing::Test {
       GTEST_SKIP() << "no Python with onnxruntime and onnx: `pip install --target DIR onnxruntime "
                       "onnx` and set CLEW_ONNXRUNTIME=DIR";
   }
-  nn::NamedTensors run(const torch::nn::Module& module, const nn::OnnxOptions& options,
-                       const nn::NamedTensors& inputs) {
-    nn::export_onnx(module, folder / "m.onnx", options);
-    nn::write_tensors(folder / "in.safetensors", inputs);
-    run_python(*python, "check_onnx.py",
-               {folder / "m.onnx", folder / "in.safetensors", folder / "out.safetensors"});
-    return nn::read_tensors(folder / "out.safetensors");
+  /// Files a model and its inputs; they are run together, because a Python takes a second to start.
+  void add(const torch::nn::Module& module, const nn::OnnxOptions& options,
+           const nn::NamedTensors& inputs) {
+    const auto name = (folder / std::to_string(names.size())).string();
+    nn::export_onnx(module, name + ".onnx", options);
+    nn::write_tensors(name + ".in.safetensors", inputs);
+    names.push_back(name);
   }
-  torch::Tensor run(const torch::nn::Module& module, const torch::Tensor& input) {
+  /// With one input and output, a batch of any size, and what the outputs must be.
+  template <class Holder>
+  void add(Holder module, const torch::Tensor& input, const std::string& what) {
     auto shape = input.sizes().vec();
     shape[0] = -1;
-    return run(module, {.inputs = {{"x", shape}}, .outputs = {{"y"}}}, {{"x", input}}).at(0).second;
+    add(*module, {.inputs = {{"x", shape}}, .outputs = {{"y"}}}, {{"x", input}});
+    wanted.emplace_back(what, module->forward(input));
+  }
+  nn::NamedTensors results(std::size_t index) const {
+    return nn::read_tensors(names.at(index) + ".out.safetensors");
+  }
+  void run() { run_python(*python, "check_onnx.py", names); }
+  void run_and_compare() {
+    run();
+    if (HasFailure()) return;
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      EXPECT_LT(distance(results(i).at(0).second, wanted[i].second), kTolerance) << wanted[i].first;
   }
 
+  std::vector<std::string> names;
+  nn::NamedTensors wanted;
   std::optional<std::string> python;
   TestFolder folder;
 };
@@ -170,7 +188,8 @@ TEST_F(OnnxRuntime, ConvolutionalNetwork) {
   auto module = convolutional();
   const auto images = torch::randn({3, 3, 16, 12});
   settle(module, images);
-  EXPECT_LT(distance(run(*module, images), module->forward(images)), kTolerance);
+  add(module, images, "module");
+  run_and_compare();
 }
 
 TEST_F(OnnxRuntime, FullyConnectedNetwork) {
@@ -178,7 +197,8 @@ TEST_F(OnnxRuntime, FullyConnectedNetwork) {
   auto module = fully_connected();
   const auto images = torch::randn({3, 2, 6, 6});
   settle(module, images);
-  EXPECT_LT(distance(run(*module, images), module->forward(images)), kTolerance);
+  add(module, images, "module");
+  run_and_compare();
 }
 
 TEST_F(OnnxRuntime, LayersOnOtherRanks) {
@@ -186,14 +206,14 @@ TEST_F(OnnxRuntime, LayersOnOtherRanks) {
   torch::manual_seed(7);
   Sequential rows(Linear(4, 3), Flatten(FlattenOptions().start_dim(2)), Conv1d(5, 2, 3));
   const auto x = torch::randn({3, 5, 4, 4});
-  EXPECT_LT(distance(run(*rows, x), rows->forward(x)), kTolerance);
+  add(rows, x, "rows");
   Sequential volumes(Conv3d(Conv3dOptions(2, 3, 3).padding(1)), MaxPool3d(2), ReLU6(), Flatten());
   const auto v = torch::randn({2, 2, 4, 6, 4});
-  EXPECT_LT(distance(run(*volumes, v), volumes->forward(v)), kTolerance);
+  add(volumes, v, "volumes");
   Sequential padded(AvgPool2d(AvgPool2dOptions(3).stride(2).padding(1)),
                     AvgPool2d(AvgPool2dOptions(2).stride(1).padding(1).count_include_pad(false)));
   const auto odd = torch::randn({2, 3, 7, 9});
-  EXPECT_LT(distance(run(*padded, odd), padded->forward(odd)), kTolerance);
+  add(padded, odd, "padded");
   Sequential larger(
       Upsample(UpsampleOptions()
                    .scale_factor(std::vector<double>{3, 3})
@@ -201,7 +221,8 @@ TEST_F(OnnxRuntime, LayersOnOtherRanks) {
                    .align_corners(false)),
       Upsample(UpsampleOptions().scale_factor(std::vector<double>{2, 2}).mode(torch::kNearest)));
   const auto image = torch::randn({2, 3, 4, 5});
-  EXPECT_LT(distance(run(*larger, image), larger->forward(image)), kTolerance);
+  add(larger, image, "larger");
+  run_and_compare();
 }
 
 TEST_F(OnnxRuntime, SpatialTransformerOfEveryKind) {
@@ -211,11 +232,47 @@ TEST_F(OnnxRuntime, SpatialTransformerOfEveryKind) {
     for (const char* border : {"zeros", "border", "reflection"}) {
       for (const bool align_corners : {false, true}) {
         auto module = std::make_shared<Transformer>(nn::OnnxSampling{mode, border, align_corners});
-        EXPECT_LT(distance(run(*module, images), module->forward(images)), kTolerance)
-            << mode << " " << border << " " << align_corners;
+        add(module, images, clew::concat(mode, " ", border, " ", align_corners));
       }
     }
   }
+  run_and_compare();
+}
+
+/// Moves every parameter a little, so that transformers do not stand still.
+void stir(torch::nn::Module& module, double by) {
+  const torch::NoGradGuard no_grad;
+  for (auto& parameter : module.parameters()) parameter.add_(torch::randn_like(parameter) * by);
+  module.eval();
+}
+
+TEST_F(OnnxRuntime, OurSpatialTransformers) {
+  torch::manual_seed(10);
+  const auto images = torch::rand({3, 2, 9, 8});
+  for (const auto& name : warp::transform_names()) {
+    torch::nn::Sequential localiser(torch::nn::Conv2d(2, 4, 3), torch::nn::ReLU());
+    warp::SpatialTransformerOptions options = {.transform = warp::parse_transform(name),
+                                               .features = 4 * 7 * 6};
+    if (name != "affine") options.output_size = {5, 7};
+    options.sample.align_corners = name == "tps";
+    warp::SpatialTransformer module(localiser, options);
+    stir(*module, 0.02);
+    add(module, images, name);
+  }
+  run_and_compare();
+}
+
+TEST_F(OnnxRuntime, OurDigitNetworks) {
+  torch::manual_seed(11);
+  const auto images = torch::rand({3, 2, 42, 42});
+  for (const char* body : {"fcn", "cnn"}) {
+    const warp::NetworkConfig config = {
+        .body = body, .transformers = 2, .pool = body == std::string("cnn") ? 1 : 2};
+    warp::DigitNetwork module(config, warp::DigitShape{.channels = 2, .classes = 19});
+    stir(*module, 0.005);
+    add(module, images, body);
+  }
+  run_and_compare();
 }
 
 TEST_F(OnnxRuntime, OperatorsWithoutALayer) {
@@ -225,11 +282,13 @@ TEST_F(OnnxRuntime, OperatorsWithoutALayer) {
                                    .inputs = {{"x", {-1, 2, 4, 5}}, {"y", {-1, 2, 4, 5}}},
                                    .outputs = {{"first"}, {"second"}},
                                    .metadata = {{"classes", "a b"}}};
-  const auto got = run(Operators(), options, {{"x", x}, {"y", y}});
-  const auto wanted = Operators::compute(x, y);
-  EXPECT_LT(distance(got.at(0).second, wanted[0]), kTolerance);
+  add(Operators(), options, {{"x", x}, {"y", y}});
+  run();
+  const auto got = results(0);
+  const auto computed = Operators::compute(x, y);
+  EXPECT_LT(distance(got.at(0).second, computed[0]), kTolerance);
   EXPECT_EQ(got.at(1).second.scalar_type(), torch::kInt64);
-  EXPECT_LT(distance(got.at(1).second, wanted[1]), kTolerance);
+  EXPECT_LT(distance(got.at(1).second, computed[1]), kTolerance);
 }
 
 }  // namespace

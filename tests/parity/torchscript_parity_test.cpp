@@ -6,6 +6,7 @@
 
 #include "clew/nn/export/torchscript.h"
 #include "clew/nn/weights.h"
+#include "clew/warp/digit_network.h"
 #include "clew/warp/spatial_transformer.h"
 #include "tests/parity/python.h"
 
@@ -71,6 +72,12 @@ TEST_F(TorchScriptParity, SpatialTransformers) {
       parameter.add_(torch::randn_like(parameter) * 0.01);
     EXPECT_LT(difference_in_python(module, torch::randn({2, 2, 9, 8}), *python), 1e-5) << name;
   }
+}
+
+TEST_F(TorchScriptParity, DigitNetwork) {
+  warp::DigitNetwork module(warp::NetworkConfig{.transform = "tps", .transformers = 2, .pool = 1},
+                            warp::DigitShape{});
+  EXPECT_LT(difference_in_python(module, torch::rand({2, 1, 42, 42}), *python), 1e-5);
 }
 
 }  // namespace

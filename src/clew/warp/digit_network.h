@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "clew/nn/export/onnx.h"
 #include "clew/warp/config.h"
 #include "clew/warp/spatial_transformer.h"
 
@@ -23,7 +24,7 @@ struct DigitShape {
 /// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer sees all
 /// channels and warps all of them; what they give is put side by side as channels, average-pooled,
 /// and classified.
-struct DigitNetworkImpl : torch::nn::Module {
+struct DigitNetworkImpl : torch::nn::Module, nn::OnnxConvertible {
   /// The width of the body is the one whose number of parameters comes nearest to
   /// config.parameters; UsageError where even a width of 1 has over 5 % more, or the images are too
   /// small for the layers.
@@ -32,6 +33,9 @@ struct DigitNetworkImpl : torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& images);
   /// images -> what the body sees [B,C*transformers,s,s].
   torch::Tensor warp(const torch::Tensor& images);
+
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override;
 
   const std::vector<SpatialTransformer>& transformers() const { return transformers_; }
   std::int64_t width() const { return width_; }

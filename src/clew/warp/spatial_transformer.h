@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/nn/export/onnx.h"
 #include "clew/ops/sampler.h"
 #include "clew/warp/transform.h"
 
@@ -27,7 +28,7 @@ struct SpatialTransformerOptions {
   std::vector<double> initial = {};  // parameters before training; empty: the identity
 };
 
-struct SpatialTransformerImpl : torch::nn::Module {
+struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
   /// `localiser` is any module holder whose forward maps images [B,C,H,W] to a tensor of `features`
   /// numbers for each, in any shape [B,...]. After it comes a linear layer with zero weights and the
   /// bias `initial`: at first every image is transformed alike, by the identity bit for bit.
@@ -52,6 +53,10 @@ struct SpatialTransformerImpl : torch::nn::Module {
   const torch::Tensor& last_parameters() const { return last_parameters_; }
   /// The places [B,h,w,2] the last warp read, without a graph; undefined before the first.
   torch::Tensor last_grid() const;
+
+  /// forward, for images of a known size; the localisation network must be one ONNX can hold.
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override;
 
   const SpatialTransformerOptions& options() const { return options_; }
 

@@ -15,7 +15,6 @@ using torch::Tensor;
 using torch::indexing::Slice;
 
 constexpr std::int64_t kSide = 4, kControls = kSide * kSide;
-constexpr double kHorizon = 1e-3;
 
 struct Row {
   const char* name;

@@ -41,8 +41,11 @@ bool is_affine(TransformKind kind);
 /// Parameters [B,P] of such a transform -> [B,2,3], as ops::affine_sample takes it.
 torch::Tensor affine_matrix(TransformKind kind, const torch::Tensor& parameters);
 
+/// The least denominator of a projective point.
+constexpr double kHorizon = 1e-3;
+
 /// Parameters [B,P], points [N,2] of the output, the same for all -> [B,N,2] of the input. Projective
-/// points on or behind the horizon (denominator under 0.001) go far away, not to the other side.
+/// points on or behind the horizon (denominator under kHorizon) go far away, not to the other side.
 torch::Tensor transform_points(TransformKind kind, const torch::Tensor& parameters,
                                const torch::Tensor& points);
 

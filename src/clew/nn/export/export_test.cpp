@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/nn/export/export.h"
+
+#include <gtest/gtest.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+
+#include "clew/core/error.h"
+#include "clew/nn/weights.h"
+
+namespace clew::nn {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Export, EveryFormatByItsEnding) {
+  const auto folder = fs::temp_directory_path() / "clew_export_test";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  torch::nn::Sequential module(torch::nn::Linear(3, 2), torch::nn::Softmax(1));
+  const ForwardFunction forward = [&](const std::vector<torch::Tensor>& x) {
+    return std::vector<torch::Tensor>{module->forward(x.at(0))};
+  };
+  const OnnxOptions options = {.inputs = {{"features", {-1, 3}}}, .outputs = {{"shares"}}};
+  for (const auto& format : export_formats())
+    export_network(*module, forward, folder / ("network" + format.ending), options);
+  const auto x = torch::randn({5, 3});
+  for (const char* name : {"network.safetensors", "network.pth"}) {
+    torch::nn::Sequential other(torch::nn::Linear(3, 2), torch::nn::Softmax(1));
+    load_weights(*other, folder / name);
+    EXPECT_TRUE(torch::equal(other->forward(x), module->forward(x))) << name;
+  }
+  auto script = torch::jit::load((folder / "network.pt").string());
+  EXPECT_TRUE(torch::allclose(script.forward({x}).toTensor(), module->forward(x)));
+  EXPECT_GT(fs::file_size(folder / "network.onnx"), 100U);
+  try {
+    export_network(*module, forward, folder / "network.bin", options);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()),
+              "cannot export to '" + (folder / "network.bin").string() +
+                  "': wanted a file that ends in .safetensors, .pth, .pt, .onnx");
+  }
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace clew::nn
