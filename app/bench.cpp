@@ -78,6 +78,11 @@ void define_ops(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::ops_rows(settings()); });
 }
 
+void define_warp(CLI::App& command) {
+  const auto settings = add_settings<bench::WarpOptions>(command);
+  print_rows_of(command, [settings] { return bench::warp_rows(settings()); });
+}
+
 constexpr Command kBenches[] = {
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},
@@ -85,6 +90,7 @@ constexpr Command kBenches[] = {
     {"ops", "the navigator's tensor functions, and LibTorch's beside them", define_ops},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
     {"render", "one frame: every image, sizes, instruction sets", define_render},
+    {"warp", "the sampler of spatial transformers, and LibTorch's beside it", define_warp},
 };
 
 }  // namespace

@@ -93,4 +93,17 @@ struct OpsOptions {
 /// in its CPU time.
 Json ops_rows(const OpsOptions& options);
 
+struct WarpOptions {
+  double seconds = 0.3;
+  int threads = 2;
+  void fields(Fields& v) {
+    v("seconds", seconds, {.above = 0, .max = 60, .help = "of ours, for each row"});
+    v("threads", threads, {.min = 1, .max = 64, .help = "rows for one thread up to this many"});
+  }
+};
+/// Rows {"shape", "places": "affine" | "stored grid", "threads", "ms": median, "torch_ms",
+/// "speedup", "best_ms", "copy_ms": what copying at this machine's rate would take for the bytes
+/// that must be moved}: sampling forward and backward, gradients to images and places.
+Json warp_rows(const WarpOptions& options);
+
 }  // namespace clew::bench

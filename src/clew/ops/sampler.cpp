@@ -8,10 +8,13 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/ops/sampler_fast.h"
 #include "clew/ops/sampler_rows.h"
 #include "clew/ops/tape.h"
 
@@ -28,77 +31,124 @@ std::int64_t grain(std::int64_t numbers_each) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, numbers_each));
 }
 
-template <class T, class Kernel>
+// Calls rows of images, [begin, end) of each, in the order of flat row numbers.
+template <class F>
+void each_image(std::int64_t begin, std::int64_t end, std::int64_t height, const F& call) {
+  for (std::int64_t r = begin; r < end;) {
+    const std::int64_t b = r / height, last = std::min(end, (b + 1) * height);
+    call(b, r - b * height, last - b * height);
+    r = last;
+  }
+}
+
+template <class Rows, class T>
 void run_forward(const SampleJob<T>& job) {
   at::parallel_for(0, job.batch * job.out_h, grain(job.channels * job.out_w),
-                   [&](std::int64_t begin, std::int64_t end) {
-                     SampleRows<T, Kernel> rows(job);
-                     for (std::int64_t r = begin; r < end; ++r)
-                       rows.forward(r / job.out_h, r % job.out_h);
+                   [&](std::int64_t first, std::int64_t last) {
+                     Rows rows(job);
+                     each_image(first, last, job.out_h,
+                                [&](auto b, auto begin, auto end) { rows.forward(b, begin, end); });
                    });
 }
 
 // A pixel's gradient is summed by one thread, row after row, and a row's places channel after
 // channel, so that the bits do not depend on how images, channels or rows are handed out.
-template <class T, class Kernel>
+template <class Rows, class T>
 void run_backward(const SampleJob<T>& job) {
   const bool has_input = job.d_input != nullptr, has_theta = job.d_theta != nullptr,
              has_places = has_theta || job.d_grid != nullptr;
-  const std::int64_t area = job.in_h * job.in_w;
+  const std::int64_t area = job.in_h * job.in_w, height = job.out_h, channels = job.channels;
   const auto clear = [&](std::int64_t plane, std::int64_t count) {
     if (has_input) std::fill_n(job.d_input + plane * area, count * area, T{0});
   };
   if (job.batch >= at::get_num_threads()) {
-    at::parallel_for(0, job.batch, 1, [&](std::int64_t begin, std::int64_t end) {
-      SampleRows<T, Kernel> rows(job);
-      std::vector<RowSums> sums(has_theta ? job.out_h : 0);
-      for (std::int64_t b = begin; b < end; ++b) {
-        clear(b * job.channels, job.channels);
-        for (std::int64_t i = 0; i < job.out_h; ++i)
-          rows.backward(b, i, 0, job.channels, has_input, has_places,
-                        has_theta ? &sums[i] : nullptr);
+    at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
+      Rows rows(job);
+      std::vector<RowSums> sums(has_theta ? height : 0);
+      for (std::int64_t b = first; b < last; ++b) {
+        clear(b * channels, channels);
+        rows.backward(b, 0, height,
+                      {0, channels, has_input, has_places, has_theta ? sums.data() : nullptr});
         if (has_theta) finish_theta(job, b, sums.data());
       }
     });
     return;
   }
   if (has_input) {
-    at::parallel_for(0, job.batch * job.channels, 1, [&](std::int64_t begin, std::int64_t end) {
-      SampleRows<T, Kernel> rows(job);
-      for (std::int64_t plane = begin; plane < end; ++plane) {
-        const std::int64_t b = plane / job.channels, c = plane % job.channels;
+    at::parallel_for(0, job.batch * channels, 1, [&](std::int64_t first, std::int64_t last) {
+      Rows rows(job);
+      for (std::int64_t plane = first; plane < last; ++plane) {
+        const std::int64_t c = plane % channels;
         clear(plane, 1);
-        for (std::int64_t i = 0; i < job.out_h; ++i)
-          rows.backward(b, i, c, c + 1, true, false, nullptr);
+        rows.backward(plane / channels, 0, height, {c, c + 1, true, false, nullptr});
       }
     });
   }
   if (has_places) {
-    std::vector<RowSums> sums(has_theta ? job.batch * job.out_h : 0);
-    at::parallel_for(0, job.batch * job.out_h, grain(job.channels * job.out_w),
-                     [&](std::int64_t begin, std::int64_t end) {
-                       SampleRows<T, Kernel> rows(job);
-                       for (std::int64_t r = begin; r < end; ++r)
-                         rows.backward(r / job.out_h, r % job.out_h, 0, job.channels, false, true,
-                                       has_theta ? &sums[r] : nullptr);
+    std::vector<RowSums> sums(has_theta ? job.batch * height : 0);
+    at::parallel_for(0, job.batch * height, grain(channels * job.out_w),
+                     [&](std::int64_t first, std::int64_t last) {
+                       Rows rows(job);
+                       each_image(first, last, height, [&](auto b, auto begin, auto end) {
+                         rows.backward(b, begin, end,
+                                       {0, channels, false, true,
+                                        has_theta ? &sums[b * height + begin] : nullptr});
+                       });
                      });
     for (std::int64_t b = 0; has_theta && b < job.batch; ++b)
-      finish_theta(job, b, &sums[b * job.out_h]);
+      finish_theta(job, b, &sums[b * height]);
   }
+}
+
+// The same by groups of channels: an image's gradient is one thread's by group, its places' by image.
+void run_groups(const SampleJob<float>& job, const SampleKernels& kernels, std::int64_t groups) {
+  const auto scratch = [&] {
+    return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(sample_scratch(job)));
+  };
+  const auto each_group = [&](auto kernel) {
+    at::parallel_for(0, job.batch * groups, 1, [&](std::int64_t first, std::int64_t last) {
+      const auto memory = scratch();
+      for (std::int64_t g = first; g < last; ++g) kernel(job, g / groups, g % groups, memory.get());
+    });
+  };
+  if (job.output != nullptr) return each_group(kernels.forward_group);
+  if (job.d_input != nullptr) each_group(kernels.image_group);
+  if (job.d_theta == nullptr && job.d_grid == nullptr) return;
+  at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
+    const auto memory = scratch();
+    std::vector<RowSums> sums(job.d_theta != nullptr ? job.out_h : 0);
+    for (std::int64_t b = first; b < last; ++b) {
+      for (std::int64_t g = 0; g < groups; ++g)
+        kernels.places_group(job, b, g, job.d_theta != nullptr ? sums.data() : nullptr,
+                             memory.get());
+      if (job.d_theta != nullptr) finish_theta(job, b, sums.data());
+    }
+  });
 }
 
 template <class T>
 void run(const SampleJob<T>& job) {
-  const auto with = [&]<class Kernel>(Kernel) {
-    job.output != nullptr ? run_forward<T, Kernel>(job) : run_backward<T, Kernel>(job);
+  if (job.batch == 0) return;
+  const auto with = [&]<class Rows>(const Rows*) {
+    job.output != nullptr ? run_forward<Rows>(job) : run_backward<Rows>(job);
+  };
+  if constexpr (std::is_same_v<T, float>) {
+    if (const SampleKernels* const kernels = sample_kernels(job)) {
+      const std::int64_t groups = sample_groups(job);
+      if (groups > 0) return run_groups(job, *kernels, groups);
+      return with(static_cast<FastSampleRows*>(nullptr));
+    }
+  }
+  const auto with_kernel = [&]<class Kernel>(Kernel) {
+    with(static_cast<SampleRows<T, Kernel>*>(nullptr));
   };
   switch (job.options.kernel) {
     case SampleKernel::kBilinear:
-      return with(BilinearKernel());
+      return with_kernel(BilinearKernel());
     case SampleKernel::kNearest:
-      return with(NearestKernel());
+      return with_kernel(NearestKernel());
     case SampleKernel::kBicubic:
-      return with(BicubicKernel());
+      return with_kernel(BicubicKernel());
   }
 }
 

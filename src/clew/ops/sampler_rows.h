@@ -99,6 +99,16 @@ void coordinates(const SampleJob<T>& job, std::int64_t b, std::int64_t i, T* px,
 struct RowSums {
   double x = 0, xu = 0, y = 0, yu = 0;
 };
+
+/// Which parts of the gradient of some rows are wanted: of channels [first, last) of the image, which
+/// is added to, and of the places, for which the channels must be all: `sums`, one a row, or, where it
+/// is null, d_grid.
+struct SampleParts {
+  std::int64_t first = 0, last = 0;
+  bool has_input = false, has_places = false;
+  RowSums* sums = nullptr;
+};
+
 template <class T>
 RowSums row_sums(const T* gx, const T* gy, std::int64_t n) {
   RowSums s;
@@ -207,7 +217,17 @@ class SampleRows {
         x_(job.out_w * kTaps),
         y_(job.out_w * kTaps) {}
 
-  void forward(std::int64_t b, std::int64_t i) {
+  /// Rows [begin, end) of image b.
+  void forward(std::int64_t b, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) forward_row(b, i);
+  }
+  void backward(std::int64_t b, std::int64_t begin, std::int64_t end, const SampleParts& parts) {
+    for (std::int64_t i = begin; i < end; ++i)
+      backward_row(b, i, parts, parts.sums == nullptr ? nullptr : parts.sums + (i - begin));
+  }
+
+ private:
+  void forward_row(std::int64_t b, std::int64_t i) {
     plan(b, i);
     for (std::int64_t c = 0; c < job_.channels; ++c) {
       const std::int64_t plane = b * job_.channels + c;
@@ -223,25 +243,22 @@ class SampleRows {
     }
   }
 
-  /// Adds row i's part to the gradient of channels [first, last) of image b, cleared before. With
-  /// `sums` or d_grid also the gradient of the places, for which the channels must be all.
-  void backward(std::int64_t b, std::int64_t i, std::int64_t first, std::int64_t last,
-                bool has_input, bool has_places, RowSums* sums) {
+  void backward_row(std::int64_t b, std::int64_t i, const SampleParts& parts, RowSums* sums) {
     plan(b, i);
     std::fill(gx_.begin(), gx_.end(), T{0});
     std::fill(gy_.begin(), gy_.end(), T{0});
-    for (std::int64_t c = first; c < last; ++c) {
+    for (std::int64_t c = parts.first; c < parts.last; ++c) {
       const std::int64_t plane = b * job_.channels + c, pixels = job_.in_h * job_.in_w;
       const T* const up = job_.upstream + (plane * job_.out_h + i) * job_.out_w;
       const T* const image = job_.input + plane * pixels;
       for (std::int64_t j = 0; j < job_.out_w; ++j) {
-        if (has_input) {
+        if (parts.has_input) {
           T* const to = job_.d_input + plane * pixels;
           each_pixel(j, [&](std::int64_t at, const Tap& x, const Tap& y) {
             to[at] += y.weight * x.weight * up[j];
           });
         }
-        if (has_places) {
+        if (parts.has_places) {
           T by_x = 0, by_y = 0;
           each_pixel(j, [&](std::int64_t at, const Tap& x, const Tap& y) {
             by_x += y.weight * x.slope * image[at];
@@ -252,11 +269,12 @@ class SampleRows {
         }
       }
     }
-    if (has_places && sums != nullptr) *sums = row_sums(gx_.data(), gy_.data(), job_.out_w);
-    if (has_places && job_.d_grid != nullptr) finish_grid_row(job_, b, i, gx_.data(), gy_.data());
+    if (sums != nullptr)
+      *sums = row_sums(gx_.data(), gy_.data(), job_.out_w);
+    else if (parts.has_places)
+      finish_grid_row(job_, b, i, gx_.data(), gy_.data());
   }
 
- private:
   static constexpr int kTaps = Kernel::kTaps;
   struct Tap {
     std::int64_t index;

@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bilinear sampler for f32, by Highway, in two layouts. At the border a pair of pixels is moved into
+// the image and its weights are rearranged, so that nothing is a special case afterwards.
+//   Up to two channels: a vector of output pixels at a time. The pairs (x, x+1) of two rows are read
+//   with one load of 64 bits each. The image's gradient is added with scalars, for neighbours write
+//   to the same places.
+//   More channels: four at a time, copied side by side into scratch memory, so that an access serves
+//   four numbers. One idea, but two layouts, forward and backward: hence the length.
+#include "clew/ops/sampler_fast.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "clew/ops/sampler_fast.cpp"
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 warns of its own AVX-512 intrinsics (PR 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+// clang-format off
+#include <hwy/foreach_target.h>  // must stand before the others
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace clew::ops::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2 || \
+    HWY_TARGET == HWY_NEON
+#undef CLEW_HAS_KERNELS
+#define CLEW_HAS_KERNELS 1
+
+using D = hn::CappedTag<float, 16>;
+using V = hn::Vec<D>;
+using I = hn::Rebind<std::int32_t, D>;
+using Wide = hn::Repartition<std::uint64_t, D>;  // half as many: pairs
+using Offsets = hn::Vec<hn::RebindToSigned<Wide>>;
+constexpr std::int64_t kLanes = HWY_MIN(16, HWY_MAX_BYTES / 4);
+
+V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
+
+/// One axis of a vector of pixels: reads pixels base and base + 1.
+struct Axis {
+  V weight[2], slope[2];
+  hn::Vec<I> base;
+};
+
+HWY_INLINE Axis plan_inside(V low, V part) {
+  const V one = set(1);
+  return {{hn::Sub(one, part), part}, {set(-1), one}, hn::ConvertTo(I(), low)};
+}
+
+/// Anywhere: the pair is moved into the image, and a weight goes to the pixel that its tap reads.
+HWY_INLINE Axis plan_anywhere(V p, std::int64_t n, const SampleOptions& options) {
+  const D d;
+  const V zero = hn::Zero(d), one = set(1), last = set(static_cast<double>(n - 1));
+  // Further away there is nothing but the border's continuation. A NaN stays one: near - near below.
+  const V far = set(1 << 22);
+  const V near = hn::IfThenElse(hn::Gt(hn::Abs(p), far), hn::CopySign(far, p), p);
+  const V high = hn::Ceil(near), low = hn::Sub(high, one);
+  const V part = hn::Sub(near, low), fault = hn::Sub(near, near);
+  const V weight[2] = {hn::Sub(one, part), part}, slope[2] = {set(-1), one};
+
+  V at[2] = {low, high};
+  if (options.border == SampleBorder::kBorder) {
+    for (V& t : at) t = hn::Min(hn::Max(t, zero), last);
+  } else if (options.border == SampleBorder::kReflection) {
+    const std::int64_t corners = options.align_corners ? 1 : 0;
+    const V period = set(static_cast<double>(2 * n - 2 * corners)),
+            top = set(static_cast<double>(2 * n - 1 - corners));
+    for (V& t : at) {
+      V m = hn::Sub(t, hn::Mul(period, hn::Floor(hn::Div(t, period))));
+      // The quotient may have been rounded to the next whole number.
+      m = hn::IfThenElse(hn::Lt(m, zero), hn::Add(m, period), m);
+      m = hn::IfThenElse(hn::Ge(m, period), hn::Sub(m, period), m);
+      t = hn::IfThenElse(hn::Gt(m, last), hn::Sub(top, m), m);
+    }
+  }
+  const V first = hn::Min(hn::Max(hn::Min(at[0], at[1]), zero), hn::Sub(last, one));
+  Axis axis;
+  for (int k = 0; k < 2; ++k) {
+    const V pixel = k == 0 ? first : hn::Add(first, one);
+    const auto from0 = hn::Eq(at[0], pixel), from1 = hn::Eq(at[1], pixel);
+    const auto sum = [&](const V* of) {
+      const V both = hn::Add(hn::IfThenElseZero(from0, of[0]), hn::IfThenElseZero(from1, of[1]));
+      return hn::Add(both, fault);
+    };
+    axis.weight[k] = sum(weight);
+    axis.slope[k] = sum(slope);
+  }
+  // Again as integers: what a NaN converts to must not leave the image.
+  const I di;
+  axis.base = hn::Min(hn::Max(hn::ConvertTo(di, first), hn::Zero(di)),
+                      hn::Set(di, static_cast<std::int32_t>(n - 2)));
+  return axis;
+}
+
+/// A vector of pixels: what they weigh and where their pairs start.
+struct Pixels {
+  V weight(int k) const { return hn::Mul(y.weight[k / 2], x.weight[k % 2]); }  // 00 01 10 11
+  Axis x, y;
+  hn::Vec<I> at;
+  // Of the vector, only lanes [first, last) have weights that are not all zero.
+  std::int64_t first = 0, last = 0;
+};
+
+/// Where an image reads, as coordinates() of sampler_rows.h.
+class Places {
+ public:
+  Places(const SampleJob<float>& job, std::int64_t b) : job_(job), b_(b) {
+    if (job.theta == nullptr) return;
+    const AffineAxis<float> x(job.theta + b * 6, job.in_w, job),
+        y(job.theta + b * 6 + 3, job.in_h, job);
+    std::copy_n(x.a, 3, x_);
+    std::copy_n(y.a, 3, y_);
+  }
+
+  void start_row(std::int64_t i) {
+    const bool corners = job_.options.align_corners;
+    if (job_.theta != nullptr) {
+      const float v = centred<float>(i, job_.out_h);
+      scale_x_ = x_[0], middle_x_ = x_[1] * v + x_[2];
+      scale_y_ = y_[0], middle_y_ = y_[1] * v + y_[2];
+    } else {
+      row_ = job_.grid + (b_ * job_.out_h + i) * job_.out_w * 2;
+      scale_x_ = place_scale<float>(job_.in_w, corners),
+      middle_x_ = centred<float>(job_.in_w - 1, job_.in_w);
+      scale_y_ = place_scale<float>(job_.in_h, corners),
+      middle_y_ = centred<float>(job_.in_h - 1, job_.in_h);
+    }
+  }
+
+  /// Output pixels j and on; those past the row have no weight.
+  HWY_INLINE Pixels get(std::int64_t j) const {
+    const D d;
+    const I di;
+    V px, py;
+    coordinates(j, px, py);
+    const V high_x = hn::Ceil(px), high_y = hn::Ceil(py), one = set(1);
+    const V low_x = hn::Sub(high_x, one), low_y = hn::Sub(high_y, one), zero = hn::Zero(d);
+    const auto is_inside = hn::And(
+        hn::And(hn::Ge(low_x, zero), hn::Le(high_x, set(static_cast<double>(job_.in_w - 1)))),
+        hn::And(hn::Ge(low_y, zero), hn::Le(high_y, set(static_cast<double>(job_.in_h - 1)))));
+    Pixels p;
+    p.last = HWY_MIN(kLanes, job_.out_w - j);
+    if (HWY_LIKELY(hn::AllTrue(d, is_inside))) {
+      p.x = plan_inside(low_x, hn::Sub(px, low_x));
+      p.y = plan_inside(low_y, hn::Sub(py, low_y));
+    } else {
+      p.x = plan_anywhere(px, job_.in_w, job_.options);
+      p.y = plan_anywhere(py, job_.in_h, job_.options);
+      // By equality, so that a NaN is not nothing.
+      const auto none_x = hn::And(hn::Eq(p.x.weight[0], zero), hn::Eq(p.x.weight[1], zero));
+      const auto none_y = hn::And(hn::Eq(p.y.weight[0], zero), hn::Eq(p.y.weight[1], zero));
+      std::uint8_t bytes[8] = {};
+      hn::StoreMaskBits(d, hn::Not(hn::Or(none_x, none_y)), bytes);
+      const std::uint32_t in_row = p.last == 32 ? ~0U : (1U << p.last) - 1;
+      const std::uint32_t bits = (bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8) & in_row;
+      p.first = bits == 0 ? 0 : std::countr_zero(bits);
+      p.last = 32 - std::countl_zero(bits);
+    }
+    p.at = hn::Add(hn::Mul(p.y.base, hn::Set(di, static_cast<std::int32_t>(job_.in_w))), p.x.base);
+    return p;
+  }
+
+ private:
+  HWY_INLINE void coordinates(std::int64_t j, V& px, V& py) const {
+    const D d;
+    const V scale_x = hn::Set(d, scale_x_), middle_x = hn::Set(d, middle_x_);
+    const V scale_y = hn::Set(d, scale_y_), middle_y = hn::Set(d, middle_y_);
+    if (row_ == nullptr) {
+      const V u = hn::Iota(d, centred<float>(j, job_.out_w));
+      px = hn::Add(hn::Mul(scale_x, u), middle_x);
+      py = hn::Add(hn::Mul(scale_y, u), middle_y);
+      return;
+    }
+    const float* from = row_ + 2 * j;
+    HWY_ALIGN float tail[2 * kLanes] = {};
+    if (j + kLanes > job_.out_w) {
+      std::copy_n(from, 2 * (job_.out_w - j), tail);
+      from = tail;
+    }
+    V gx, gy;
+    hn::LoadInterleaved2(d, from, gx, gy);
+    px = snapped(hn::Add(hn::Mul(gx, scale_x), middle_x), job_.in_w);
+    py = snapped(hn::Add(hn::Mul(gy, scale_y), middle_y), job_.in_h);
+  }
+  static HWY_INLINE V snapped(V p, std::int64_t n) {
+    const V whole = hn::Round(p);
+    const V limit = set(static_cast<double>(n) * std::numeric_limits<float>::epsilon());
+    return hn::IfThenElse(hn::Le(hn::Abs(hn::Sub(p, whole)), limit), whole, p);
+  }
+
+  const SampleJob<float>& job_;
+  std::int64_t b_;
+  const float* row_ = nullptr;
+  float x_[3] = {}, y_[3] = {};
+  float scale_x_ = 0, middle_x_ = 0, scale_y_ = 0, middle_y_ = 0;
+};
+
+HWY_INLINE hn::Mask<D> lanes_of_row(const SampleJob<float>& job, std::int64_t j) {
+  return hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, job.out_w - j)));
+}
+
+/// Sums over rows of the gradient by the places, or that of a stored grid.
+class PlaceGradients {
+ public:
+  PlaceGradients(const SampleJob<float>& job, std::int64_t b, std::int64_t i, bool adds)
+      : job_(job),
+        row_(job.d_grid == nullptr ? nullptr : job.d_grid + (b * job.out_h + i) * job.out_w * 2),
+        adds_(adds) {}
+  /// From what the four taps give together with the gradient of the result.
+  HWY_INLINE void add(std::int64_t j, const Pixels& p, const V* dots) {
+    const D d;
+    const auto mask = lanes_of_row(job_, j);
+    const V left = hn::MulAdd(p.y.weight[1], dots[2], hn::Mul(p.y.weight[0], dots[0])),
+            right = hn::MulAdd(p.y.weight[1], dots[3], hn::Mul(p.y.weight[0], dots[1])),
+            top = hn::MulAdd(p.x.weight[1], dots[1], hn::Mul(p.x.weight[0], dots[0])),
+            bottom = hn::MulAdd(p.x.weight[1], dots[3], hn::Mul(p.x.weight[0], dots[2]));
+    const V by_x =
+        hn::IfThenElseZero(mask, hn::MulAdd(p.x.slope[1], right, hn::Mul(p.x.slope[0], left)));
+    const V by_y =
+        hn::IfThenElseZero(mask, hn::MulAdd(p.y.slope[1], bottom, hn::Mul(p.y.slope[0], top)));
+    if (row_ != nullptr) return store(j, by_x, by_y);
+    const V u = hn::Iota(d, centred<float>(j, job_.out_w));
+    x_ = hn::Add(x_, by_x), xu_ = hn::MulAdd(by_x, u, xu_);
+    y_ = hn::Add(y_, by_y), yu_ = hn::MulAdd(by_y, u, yu_);
+  }
+  void nothing(std::int64_t j) {
+    if (row_ != nullptr) store(j, hn::Zero(D()), hn::Zero(D()));
+  }
+  RowSums sums() const {
+    const auto total = [](V v) { return static_cast<double>(hn::GetLane(hn::SumOfLanes(D(), v))); };
+    return {total(x_), total(xu_), total(y_), total(yu_)};
+  }
+
+ private:
+  HWY_INLINE void store(std::int64_t j, V by_x, V by_y) {
+    const D d;
+    const bool corners = job_.options.align_corners;
+    HWY_ALIGN float both[2 * kLanes];
+    hn::StoreInterleaved2(hn::Mul(by_x, hn::Set(d, place_scale<float>(job_.in_w, corners))),
+                          hn::Mul(by_y, hn::Set(d, place_scale<float>(job_.in_h, corners))), d,
+                          both);
+    float* const to = row_ + 2 * j;
+    const std::int64_t count = 2 * HWY_MIN(kLanes, job_.out_w - j);
+    for (std::int64_t k = 0; k < count; ++k) to[k] = adds_ ? to[k] + both[k] : both[k];
+  }
+  const SampleJob<float>& job_;
+  float* row_;
+  bool adds_;
+  V x_ = hn::Zero(D()), xu_ = x_, y_ = x_, yu_ = x_;
+};
+
+// ---- one channel at a time: pixels in vectors
+
+/// Byte offsets of pairs, the lower and the upper half of a vector.
+struct PairOffsets {
+  explicit PairOffsets(hn::Vec<I> at) {
+    const hn::RebindToSigned<Wide> wide;
+    const hn::Half<I> half;
+    low = hn::ShiftLeft<2>(hn::PromoteTo(wide, hn::LowerHalf(half, at)));
+    high = hn::ShiftLeft<2>(hn::PromoteTo(wide, hn::UpperHalf(half, at)));
+  }
+  /// The left and the right of each pair.
+  HWY_INLINE void read(const float* image, V& left, V& right) const {
+    const D d;
+    const auto* const base = reinterpret_cast<const std::uint64_t*>(image);
+    const V a = hn::BitCast(d, hn::GatherOffset(Wide(), base, low)),
+            b = hn::BitCast(d, hn::GatherOffset(Wide(), base, high));
+    left = hn::ConcatEven(d, b, a);
+    right = hn::ConcatOdd(d, b, a);
+  }
+  Offsets low, high;
+};
+
+void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, std::int64_t end) {
+  const D d;
+  const std::int64_t area = job.in_h * job.in_w, out_area = job.out_h * job.out_w;
+  const float* const images = job.input + b * job.channels * area;
+  Places places(job, b);
+  for (std::int64_t i = begin; i < end; ++i) {
+    places.start_row(i);
+    float* const out = job.output + b * job.channels * out_area + i * job.out_w;
+    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+      const Pixels p = places.get(j);
+      const auto mask = lanes_of_row(job, j);
+      if (p.last == 0) {
+        for (std::int64_t c = 0; c < job.channels; ++c)
+          hn::BlendedStore(hn::Zero(d), mask, d, out + c * out_area + j);
+        continue;
+      }
+      const PairOffsets pairs(p.at);
+      const V w00 = p.weight(0), w01 = p.weight(1), w10 = p.weight(2), w11 = p.weight(3);
+      for (std::int64_t c = 0; c < job.channels; ++c) {
+        const float* const image = images + c * area;
+        V v00, v01, v10, v11;
+        pairs.read(image, v00, v01);
+        pairs.read(image + job.in_w, v10, v11);
+        const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
+                bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
+        hn::BlendedStore(hn::Add(top, bottom), mask, d, out + c * out_area + j);
+      }
+    }
+  }
+}
+
+void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, std::int64_t end,
+              const SampleParts& parts) {
+  const D d;
+  const std::int64_t area = job.in_h * job.in_w, out_area = job.out_h * job.out_w, in_w = job.in_w;
+  const float* const images = job.input + b * job.channels * area;
+  float* const grads = parts.has_input ? job.d_input + b * job.channels * area : nullptr;
+  HWY_ALIGN float given[4][kLanes];
+  HWY_ALIGN std::int32_t at[kLanes];
+  Places places(job, b);
+  for (std::int64_t i = begin; i < end; ++i) {
+    places.start_row(i);
+    const float* const up_row = job.upstream + b * job.channels * out_area + i * job.out_w;
+    PlaceGradients by_places(job, b, i, false);
+    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+      const Pixels p = places.get(j);
+      if (p.last == 0) {
+        if (parts.has_places) by_places.nothing(j);
+        continue;
+      }
+      const auto mask = lanes_of_row(job, j);
+      const PairOffsets pairs(p.at);
+      hn::Store(p.at, I(), at);
+      V dots[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+      for (std::int64_t c = parts.first; c < parts.last; ++c) {
+        const V up = hn::MaskedLoad(mask, d, up_row + c * out_area + j);
+        if (parts.has_places) {
+          const float* const image = images + c * area;
+          V v[4];
+          pairs.read(image, v[0], v[1]);
+          pairs.read(image + in_w, v[2], v[3]);
+          for (int k = 0; k < 4; ++k) dots[k] = hn::MulAdd(up, v[k], dots[k]);
+        }
+        if (parts.has_input) {
+          for (int k = 0; k < 4; ++k) hn::Store(hn::Mul(up, p.weight(k)), d, given[k]);
+          float* const grad = grads + c * area;
+          for (std::int64_t k = p.first; k < p.last; ++k) {
+            // In this order GCC cannot make pairs of them: a pair would wait for the one before it,
+            // which overlaps it by half.
+            float* const to = grad + at[k];
+            to[0] += given[0][k];
+            to[in_w] += given[2][k];
+            to[1] += given[1][k];
+            to[in_w + 1] += given[3][k];
+          }
+        }
+      }
+      if (parts.has_places) by_places.add(j, p, dots);
+    }
+    if (parts.sums != nullptr) parts.sums[i - begin] = by_places.sums();
+  }
+}
+
+// ---- four channels at a time: the four numbers of a pixel side by side in scratch memory
+
+using D4 = hn::CappedTag<float, 4>;
+constexpr std::int64_t kGroup = 4;
+// Floats to fetch ahead of what is read once: the work on a block hides the next one from the core.
+constexpr std::int64_t kAhead = 128;
+
+/// Rows of the group's channels; a channel that is not there is read from zeros and never written.
+template <class T>
+struct Planes {
+  Planes(T* first, std::int64_t stride, std::int64_t channels) {
+    for (std::int64_t c = 0; c < kGroup; ++c)
+      plane[c] = c < channels ? first + c * stride : nullptr;
+  }
+  T* plane[kGroup];
+};
+
+HWY_INLINE V load_or_zero(const float* plane, hn::Mask<D> mask, std::int64_t at) {
+  if (plane != nullptr) hwy::Prefetch(plane + at + kAhead);
+  return plane == nullptr ? hn::Zero(D()) : hn::MaskedLoad(mask, D(), plane + at);
+}
+
+HWY_INLINE void interleave(const Planes<const float>& from, std::int64_t at, hn::Mask<D> mask,
+                           float* to) {
+  hn::StoreInterleaved4(
+      load_or_zero(from.plane[0], mask, at), load_or_zero(from.plane[1], mask, at),
+      load_or_zero(from.plane[2], mask, at), load_or_zero(from.plane[3], mask, at), D(), to);
+}
+
+HWY_INLINE void separate(const float* from, const Planes<float>& to, std::int64_t at,
+                         hn::Mask<D> mask) {
+  V v[kGroup];
+  hn::LoadInterleaved4(D(), from, v[0], v[1], v[2], v[3]);
+  for (int c = 0; c < kGroup; ++c)
+    if (to.plane[c] != nullptr) hn::BlendedStore(v[c], mask, D(), to.plane[c] + at);
+}
+
+/// The channels of group g of image b: how many, and where the first starts among images of `area`.
+struct Group {
+  Group(const SampleJob<float>& job, std::int64_t b, std::int64_t g)
+      : plane(b * job.channels + g * kGroup),
+        channels(HWY_MIN(kGroup, job.channels - g * kGroup)) {}
+  template <class T>
+  Planes<T> planes(T* all, std::int64_t area) const {
+    return {all + plane * area, area, channels};
+  }
+  std::int64_t plane, channels;
+};
+
+/// Where the pixels of a group start in scratch memory.
+HWY_INLINE void store_offsets(const Pixels& p, std::int32_t* at) {
+  hn::Store(hn::ShiftLeft<2>(p.at), I(), at);
+}
+/// One of them; GCC must not compute all in vectors and take them apart again.
+HWY_INLINE std::int64_t offset_of(const std::int32_t* at, std::int64_t k) {
+  std::int64_t offset = at[k];
+  asm("" : "+r"(offset));
+  return offset;
+}
+
+/// Floats of scratch memory for the image; behind it come rows of the output.
+std::int64_t image_scratch(const SampleJob<float>& job) {
+  return (job.in_h * job.in_w + kLanes) * kGroup;
+}
+
+void gather_image(const SampleJob<float>& job, const Group& group, float* scratch) {
+  const std::int64_t area = job.in_h * job.in_w;
+  const Planes<const float> images = group.planes(job.input, area);
+  for (std::int64_t at = 0; at < area; at += kLanes)
+    interleave(images, at, hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, area - at))),
+               scratch + at * kGroup);
+}
+
+void ForwardGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch) {
+  const D d;
+  const D4 d4;
+  const Group group(job, b, g);
+  const std::int64_t below = job.in_w * kGroup;
+  const Planes<float> outputs = group.planes(job.output, job.out_h * job.out_w);
+  gather_image(job, group, scratch);
+  float* const results = scratch + image_scratch(job);
+  HWY_ALIGN float weight[4][kLanes];
+  HWY_ALIGN std::int32_t at[kLanes];
+  Places places(job, b);
+  for (std::int64_t i = 0; i < job.out_h; ++i) {
+    places.start_row(i);
+    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+      const Pixels p = places.get(j);
+      store_offsets(p, at);
+      for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
+      float* const result = results + j * kGroup;
+      for (std::int64_t k = 0; k < kLanes; ++k) {
+        const float* const from = scratch + offset_of(at, k);
+        const auto top = hn::MulAdd(hn::Set(d4, weight[1][k]), hn::LoadU(d4, from + kGroup),
+                                    hn::Mul(hn::Set(d4, weight[0][k]), hn::LoadU(d4, from)));
+        const auto bottom =
+            hn::MulAdd(hn::Set(d4, weight[3][k]), hn::LoadU(d4, from + below + kGroup),
+                       hn::Mul(hn::Set(d4, weight[2][k]), hn::LoadU(d4, from + below)));
+        hn::StoreU(hn::Add(top, bottom), d4, result + k * kGroup);
+      }
+    }
+    // Not sooner: what was written in fours cannot be read in sixteens before it has left the core.
+    for (std::int64_t j = 0; j < job.out_w; j += kLanes)
+      separate(results + j * kGroup, outputs, i * job.out_w + j, lanes_of_row(job, j));
+  }
+}
+
+void ImageGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch) {
+  const D d;
+  const D4 d4;
+  const Group group(job, b, g);
+  const std::int64_t area = job.in_h * job.in_w, below = job.in_w * kGroup;
+  const Planes<const float> upstream = group.planes(job.upstream, job.out_h * job.out_w);
+  std::fill_n(scratch, area * kGroup, 0.0F);
+  HWY_ALIGN float weight[4][kLanes], up[kGroup * kLanes];
+  HWY_ALIGN std::int32_t at[kLanes];
+  Places places(job, b);
+  for (std::int64_t i = 0; i < job.out_h; ++i) {
+    places.start_row(i);
+    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+      const Pixels p = places.get(j);
+      if (p.last == 0) continue;
+      store_offsets(p, at);
+      for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
+      interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
+      for (std::int64_t k = p.first; k < p.last; ++k) {
+        float* const to = scratch + offset_of(at, k);
+        const auto given = hn::LoadU(d4, up + k * kGroup);
+        const auto add = [&](float* where, float w) {
+          hn::StoreU(hn::MulAdd(given, hn::Set(d4, w), hn::LoadU(d4, where)), d4, where);
+        };
+        add(to, weight[0][k]);
+        add(to + below, weight[2][k]);
+        add(to + kGroup, weight[1][k]);
+        add(to + below + kGroup, weight[3][k]);
+      }
+    }
+  }
+  const Planes<float> grads = group.planes(job.d_input, area);
+  for (std::int64_t from = 0; from < area; from += kLanes)
+    separate(scratch + from * kGroup, grads, from,
+             hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - from))));
+}
+
+void PlacesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, RowSums* sums,
+                 float* scratch) {
+  const D d;
+  const D4 d4;
+  const Group group(job, b, g);
+  const std::int64_t below = job.in_w * kGroup;
+  const Planes<const float> upstream = group.planes(job.upstream, job.out_h * job.out_w);
+  gather_image(job, group, scratch);
+  // Two blocks: one is added up after the next one was multiplied, for what was written in fours
+  // cannot be read in sixteens before it has left the core.
+  HWY_ALIGN float up[kGroup * kLanes], products[2][4][kGroup * kLanes];
+  HWY_ALIGN std::int32_t at[kLanes];
+  Places places(job, b);
+  for (std::int64_t i = 0; i < job.out_h; ++i) {
+    places.start_row(i);
+    PlaceGradients by_places(job, b, i, g > 0);
+    Pixels waiting;
+    std::int64_t waiting_j = -1;
+    int turn = 0;
+    const auto add_up = [&](int of) {
+      V dots[4];
+      for (int k = 0; k < 4; ++k) {
+        V v[kGroup];
+        hn::LoadInterleaved4(d, products[of][k], v[0], v[1], v[2], v[3]);
+        dots[k] = hn::Add(hn::Add(v[0], v[1]), hn::Add(v[2], v[3]));
+      }
+      by_places.add(waiting_j, waiting, dots);
+    };
+    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+      const Pixels p = places.get(j);
+      if (p.last == 0) {
+        if (g == 0) by_places.nothing(j);
+        continue;
+      }
+      store_offsets(p, at);
+      interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
+      for (std::int64_t k = 0; k < kLanes; ++k) {
+        const float* const from = scratch + offset_of(at, k);
+        const auto given = hn::LoadU(d4, up + k * kGroup);
+        const auto times = [&](const float* where, float* to) {
+          hn::StoreU(hn::Mul(given, hn::LoadU(d4, where)), d4, to + k * kGroup);
+        };
+        times(from, products[turn][0]);
+        times(from + kGroup, products[turn][1]);
+        times(from + below, products[turn][2]);
+        times(from + below + kGroup, products[turn][3]);
+      }
+      if (waiting_j >= 0) add_up(1 - turn);
+      waiting = p, waiting_j = j, turn = 1 - turn;
+    }
+    if (waiting_j >= 0) add_up(1 - turn);
+    if (sums != nullptr) {
+      const RowSums more = by_places.sums();
+      sums[i] = g == 0 ? more
+                       : RowSums{sums[i].x + more.x, sums[i].xu + more.xu, sums[i].y + more.y,
+                                 sums[i].yu + more.yu};
+    }
+  }
+}
+
+constexpr SampleKernels kTable = {Forward, Backward, ForwardGroup, ImageGroup, PlacesGroup};
+#else
+#undef CLEW_HAS_KERNELS
+#define CLEW_HAS_KERNELS 0
+#endif
+
+const SampleKernels* Table() {
+#if CLEW_HAS_KERNELS
+  return &kTable;
+#else
+  return nullptr;
+#endif
+}
+
+}  // namespace
+}  // namespace clew::ops::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace clew::ops {
+
+HWY_EXPORT(Table);
+
+const SampleKernels* sample_kernels(const SampleJob<float>& job) {
+  // Coordinates as whole f32 numbers, offsets as i32; a pair needs two pixels.
+  constexpr std::int64_t kLongest = 1 << 20, kArea = std::int64_t{1} << 29;
+  const bool is_served = job.options.kernel == SampleKernel::kBilinear && job.in_h >= 2 &&
+                         job.in_w >= 2 && job.in_h <= kLongest && job.in_w <= kLongest &&
+                         job.in_h * job.in_w < kArea;
+  return is_served ? HWY_DYNAMIC_DISPATCH(Table)() : nullptr;
+}
+
+std::int64_t sample_groups(const SampleJob<float>& job) {
+  // Scratch memory of 4 MiB a thread at most.
+  constexpr std::int64_t kArea = 1 << 18;
+  return job.channels > 2 && job.in_h * job.in_w <= kArea ? (job.channels + 3) / 4 : 0;
+}
+
+}  // namespace clew::ops
+#endif

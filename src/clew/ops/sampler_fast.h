@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bilinear sampler for f32, by vectors. The same results as sampler_rows.h up to rounding. Private
+// to the room.
+#pragma once
+
+#include <cstdint>
+
+#include "clew/ops/sampler_rows.h"
+
+namespace clew::ops {
+
+/// The kernels of one instruction set.
+struct SampleKernels {
+  // As the methods of SampleRows.
+  void (*forward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
+                  std::int64_t end);
+  void (*backward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
+                   std::int64_t end, const SampleParts& parts);
+  // Group g of four channels of image b; scratch [sample_scratch]. Backward by the image overwrites
+  // the group's d_input; by the places it overwrites for g = 0 and adds for the others, which must
+  // come in order: sums [h] or, where it is null, d_grid.
+  void (*forward_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
+                        float* scratch);
+  void (*image_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch);
+  void (*places_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, RowSums* sums,
+                       float* scratch);
+};
+
+/// The kernels for this CPU and call; null where SampleRows must do the work.
+const SampleKernels* sample_kernels(const SampleJob<float>& job);
+/// Groups of channels in an image; 0 where rows of single channels are faster or save memory.
+std::int64_t sample_groups(const SampleJob<float>& job);
+/// Floats of scratch memory: four channels of an image and of a row, room for whole vectors included.
+inline std::int64_t sample_scratch(const SampleJob<float>& job) {
+  return (job.in_h * job.in_w + job.out_w + 32) * 4;
+}
+
+class FastSampleRows {
+ public:
+  explicit FastSampleRows(const SampleJob<float>& job)
+      : job_(job), kernels_(*sample_kernels(job)) {}
+  void forward(std::int64_t b, std::int64_t begin, std::int64_t end) {
+    kernels_.forward(job_, b, begin, end);
+  }
+  void backward(std::int64_t b, std::int64_t begin, std::int64_t end, const SampleParts& parts) {
+    kernels_.backward(job_, b, begin, end, parts);
+  }
+
+ private:
+  const SampleJob<float>& job_;
+  const SampleKernels& kernels_;
+};
+
+}  // namespace clew::ops
