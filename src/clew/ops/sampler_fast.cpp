@@ -40,8 +40,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 using I = hn::Rebind<std::int32_t, D>;
-using Wide = hn::Repartition<std::uint64_t, D>;  // half as many: pairs
-using Offsets = hn::Vec<hn::RebindToSigned<Wide>>;
 constexpr std::int64_t kLanes = HWY_MIN(16, HWY_MAX_BYTES / 4);
 
 V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
@@ -261,30 +259,32 @@ class PlaceGradients {
 
 // ---- one channel at a time: pixels in vectors
 
-/// Byte offsets of pairs, the lower and the upper half of a vector.
-struct PairOffsets {
-  explicit PairOffsets(hn::Vec<I> at) {
-    const hn::RebindToSigned<Wide> wide;
-    const hn::Half<I> half;
-    low = hn::ShiftLeft<2>(hn::PromoteTo(wide, hn::LowerHalf(half, at)));
-    high = hn::ShiftLeft<2>(hn::PromoteTo(wide, hn::UpperHalf(half, at)));
+/// N pairs from where `at` says, in one vector. Single loads: a gather is no faster where it is done in
+/// microcode, and nothing else runs beside it.
+template <std::size_t N>
+HWY_INLINE auto load_pairs(const float* image, const std::int32_t* at) {
+  const hn::CappedTag<std::uint64_t, N> d;
+  if constexpr (N == 1) {
+    return hn::BitCast(d, hn::LoadU(hn::CappedTag<float, 2>(), image + at[0]));
+  } else {
+    return hn::Combine(d, load_pairs<N / 2>(image, at + N / 2), load_pairs<N / 2>(image, at));
   }
-  /// The left and the right of each pair.
-  HWY_INLINE void read(const float* image, V& left, V& right) const {
-    const D d;
-    const auto* const base = reinterpret_cast<const std::uint64_t*>(image);
-    const V a = hn::BitCast(d, hn::GatherOffset(Wide(), base, low)),
-            b = hn::BitCast(d, hn::GatherOffset(Wide(), base, high));
-    left = hn::ConcatEven(d, b, a);
-    right = hn::ConcatOdd(d, b, a);
-  }
-  Offsets low, high;
-};
+}
+
+/// The left and the right of the pairs of a vector of pixels.
+HWY_INLINE void read_pairs(const float* image, const std::int32_t* at, V& left, V& right) {
+  const D d;
+  const V a = hn::BitCast(d, load_pairs<kLanes / 2>(image, at)),
+          b = hn::BitCast(d, load_pairs<kLanes / 2>(image, at + kLanes / 2));
+  left = hn::ConcatEven(d, b, a);
+  right = hn::ConcatOdd(d, b, a);
+}
 
 void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, std::int64_t end) {
   const D d;
   const std::int64_t area = job.in_h * job.in_w, out_area = job.out_h * job.out_w;
   const float* const images = job.input + b * job.channels * area;
+  HWY_ALIGN std::int32_t at[kLanes];
   Places places(job, b);
   for (std::int64_t i = begin; i < end; ++i) {
     places.start_row(i);
@@ -297,13 +297,13 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
           hn::BlendedStore(hn::Zero(d), mask, d, out + c * out_area + j);
         continue;
       }
-      const PairOffsets pairs(p.at);
+      hn::Store(p.at, I(), at);
       const V w00 = p.weight(0), w01 = p.weight(1), w10 = p.weight(2), w11 = p.weight(3);
       for (std::int64_t c = 0; c < job.channels; ++c) {
         const float* const image = images + c * area;
         V v00, v01, v10, v11;
-        pairs.read(image, v00, v01);
-        pairs.read(image + job.in_w, v10, v11);
+        read_pairs(image, at, v00, v01);
+        read_pairs(image + job.in_w, at, v10, v11);
         const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
                 bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
         hn::BlendedStore(hn::Add(top, bottom), mask, d, out + c * out_area + j);
@@ -332,7 +332,6 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
         continue;
       }
       const auto mask = lanes_of_row(job, j);
-      const PairOffsets pairs(p.at);
       hn::Store(p.at, I(), at);
       V dots[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
       for (std::int64_t c = parts.first; c < parts.last; ++c) {
@@ -340,8 +339,8 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
         if (parts.has_places) {
           const float* const image = images + c * area;
           V v[4];
-          pairs.read(image, v[0], v[1]);
-          pairs.read(image + in_w, v[2], v[3]);
+          read_pairs(image, at, v[0], v[1]);
+          read_pairs(image + in_w, at, v[2], v[3]);
           for (int k = 0; k < 4; ++k) dots[k] = hn::MulAdd(up, v[k], dots[k]);
         }
         if (parts.has_input) {

@@ -2,12 +2,14 @@
 #include "clew/ops/sampler.h"
 
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 #include <torch/torch.h>
 
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -207,11 +209,65 @@ TEST_F(SamplerTest, PlacesFarAwayOrNotNumbers) {
   }
 }
 
+// Lets only these instruction sets be used; 0: all again.
+void use_targets(std::int64_t targets) {
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+// f32 on the fast paths against f64, which is the obvious version: every layout (one or two channels,
+// groups of four with and without a rest), both kinds of places, sizes that fill no vector, borders.
+TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
+  const auto check = [](const Tensor& input, const Tensor& places, const SampleOptions& o) {
+    const bool is_affine = places.dim() == 3;
+    const auto run = [&](torch::Dtype type) {
+      const Tensor x = input.to(type).detach().requires_grad_(),
+                   p = places.to(type).detach().requires_grad_();
+      const Tensor y = is_affine ? affine_sample(x, p, {19, 21}, o) : grid_sample(x, p, o);
+      // Neither smooth nor constant.
+      const Tensor up = torch::arange(y.numel(), type).view(y.sizes()).remainder(7) - 2.5;
+      auto all = torch::autograd::grad({y}, {x, p}, {up});
+      all.push_back(y.detach());
+      return all;
+    };
+    const auto got = run(torch::kFloat32), wanted = run(torch::kFloat64);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      // f32 rounds coordinates to 3e-6 pixels here and sums of some hundred numbers of about 1.
+      const double error = largest(got[i] - wanted[i]) / (1 + largest(wanted[i]));
+      EXPECT_LT(error, 2e-5) << name(o) << " " << input.sizes() << (is_affine ? " affine" : " grid")
+                             << " tensor " << i;
+    }
+  };
+  const std::vector<std::int64_t> sets = {0, HWY_AVX3 | HWY_AVX2 | HWY_STATIC_TARGET,
+                                          HWY_AVX2 | HWY_STATIC_TARGET, HWY_STATIC_TARGET};
+  for (const std::int64_t targets : sets) {
+    if (targets != 0) use_targets(targets & hwy::SupportedTargets());
+    for (const std::int64_t channels : {1, 2, 3, 4, 9}) {
+      for (const auto border : kBorders) {
+        for (const bool align_corners : {false, true}) {
+          const SampleOptions o{SampleKernel::kBilinear, border, align_corners};
+          const Tensor input = torch::randn({3, channels, 23, 18}),
+                       large = torch::randn({2, channels, 45, 44});
+          // Most of these are nowhere near a whole pixel, where f32 and f64 may take other sides.
+          check(input, thetas(3, torch::kFloat32), o);
+          check(large, thetas(2, torch::kFloat32), o);
+          check(input, torch::rand({3, 20, 17, 2}) * 4 - 2, o);
+          check(torch::randn({1, channels, 2, 2}), thetas(1, torch::kFloat32), o);
+          const Tensor grid = identity_grid({45, 44}, align_corners).expand({2, 45, 44, 2});
+          EXPECT_TRUE(torch::equal(grid_sample(large, grid, o), large)) << name(o);
+        }
+      }
+    }
+    use_targets(0);
+  }
+}
+
 TEST_F(SamplerTest, ThreadsDoNotChangeTheBits) {
   const int before = torch::get_num_threads();
-  for (const std::int64_t batch : {1, 2, 5}) {
+  for (const auto& [batch, channels] :
+       std::vector<std::pair<int, int>>{{1, 2}, {1, 7}, {2, 3}, {5, 1}}) {
     for (const auto& o : all_options()) {
-      const Tensor input = torch::randn({batch, 3, 40, 37}).requires_grad_();
+      const Tensor input = torch::randn({batch, channels, 40, 37}).requires_grad_();
       const Tensor theta = thetas(batch, torch::kFloat32).requires_grad_();
       const Tensor grid = (torch::rand({batch, 33, 64, 2}) * 3 - 1.5).requires_grad_();
       std::vector<std::vector<Tensor>> results;
