@@ -30,6 +30,8 @@ void define_eval(CLI::App& command);
 void define_help(CLI::App& command);
 void define_info(CLI::App& command);
 void define_levels(CLI::App& command);
+void define_export(CLI::App& command);
+void define_predict(CLI::App& command);
 void define_report(CLI::App& command);
 void define_train(CLI::App& command);
 

@@ -11,6 +11,7 @@
 #include "clew/core/memory.h"
 #include "clew/maze/level_text.h"
 #include "clew/navigate/trainer.h"
+#include "clew/nn/weights.h"
 #include "clew/train/run_folder.h"
 #include "progress.h"
 #include "training.h"
@@ -122,6 +123,17 @@ System navigate_system() {
                 return request.is_json ? navigate::evaluation_json(evaluation)
                                        : evaluation_table(evaluation);
               },
+          .export_run =
+              [](const std::filesystem::path& run, const std::string& /*format*/,
+                 const std::filesystem::path& out) {
+                const auto config = navigate::read_run(run);
+                const auto checkpoint = train::newest_checkpoint(run);
+                const auto agent = navigate::load_agent(
+                    config, std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
+                nn::save_weights(*agent, out);
+              },
+          .formats = {"safetensors", "pth"},
+          .predict = nullptr,
           .eval_options = {"--episodes", "--seed", "--threads", "--traces"}};
 }
 

@@ -23,6 +23,13 @@ struct EvalRequest {
   bool is_json = false;
 };
 
+/// What `clew predict` was told.
+struct PredictRequest {
+  std::filesystem::path run;
+  std::vector<std::filesystem::path> images;
+  bool is_json = false;
+};
+
 struct System {
   std::string_view name;
   std::string (*settings)();  // the table of keys, for help
@@ -31,6 +38,12 @@ struct System {
   train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed);  // with the live line
   /// Evaluates, writes RUN/eval.json and what the report shows, and returns what is printed.
   std::string (*eval)(const EvalRequest& request);
+  /// Writes the network with its best weights in one of `formats`.
+  void (*export_run)(const std::filesystem::path& run, const std::string& format,
+                     const std::filesystem::path& out);
+  std::vector<std::string> formats;  // "safetensors", "pth", "torchscript", "onnx"
+  /// Reads image files through the network and returns what is printed; null: this system reads none.
+  std::string (*predict)(const PredictRequest& request);
   std::vector<std::string> eval_options;  // of `clew eval`, those that mean something here
 };
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "clew/core/error.h"
 #include "clew/core/memory.h"
@@ -63,6 +64,33 @@ std::string eval(const EvalRequest& request) {
   return text;
 }
 
+void export_run(const std::filesystem::path& run, const std::string& format,
+                const std::filesystem::path& out) {
+  using warp::ExportFormat;
+  warp::export_network(run,
+                       format == "onnx"          ? ExportFormat::kOnnx
+                       : format == "torchscript" ? ExportFormat::kTorchScript
+                       : format == "pth"         ? ExportFormat::kPth
+                                                 : ExportFormat::kSafetensors,
+                       out);
+}
+
+std::string predict(const PredictRequest& request) {
+  const auto readings = warp::read_digits(request.run, request.images);
+  auto list = nlohmann::json::array();
+  std::string text;
+  for (const auto& reading : readings) {
+    char line[80];
+    std::snprintf(line, sizeof line, "%s  %.1f %%\n", reading.classes.at(reading.best).c_str(),
+                  100 * reading.probabilities.at(reading.best));
+    text += concat(reading.name, "  ", line);
+    list.push_back({{"image", reading.name},
+                    {"class", reading.classes.at(reading.best)},
+                    {"probabilities", reading.probabilities}});
+  }
+  return request.is_json ? list.dump(2) + "\n" : text;
+}
+
 std::string settings() { return help_text(warp::WarpConfig{}); }
 
 }  // namespace
@@ -73,6 +101,9 @@ System warp_system() {
           .create_run = create,
           .train = train,
           .eval = eval,
+          .export_run = export_run,
+          .formats = {"safetensors", "pth", "torchscript", "onnx"},
+          .predict = predict,
           .eval_options = {}};
 }
 

@@ -10,6 +10,9 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/image/files.h"
+#include "clew/nn/export/onnx.h"
+#include "clew/nn/export/torchscript.h"
+#include "clew/nn/weights.h"
 #include "clew/train/classification.h"
 #include "clew/train/run_folder.h"
 #include "clew/warp/pictures.h"
@@ -110,6 +113,39 @@ DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const Digi
   train::load_network(*network, std::as_bytes(std::span(checkpoint.bytes)),
                       checkpoint.path.string());
   return network;
+}
+
+void export_network(const fs::path& run, ExportFormat format, const fs::path& out) {
+  const WarpConfig config = read_run(run);
+  const DigitTask task(config);
+  auto network = load_best(run, config, task.shape());
+  const auto& shape = task.shape();
+  switch (format) {
+    case ExportFormat::kSafetensors:
+    case ExportFormat::kPth:
+      nn::save_weights(*network, out);
+      return;
+    case ExportFormat::kTorchScript:
+      nn::export_torchscript(
+          network, out,
+          {.examples = {torch::rand({2, shape.channels, shape.side, shape.side})},
+           .input_names = {"images"}});
+      return;
+    case ExportFormat::kOnnx: {
+      std::string classes;
+      for (const auto& name : task.test_set().class_names())
+        classes += (classes.empty() ? "" : ",") + name;
+      nn::export_onnx(
+          *network, out,
+          {.name = "digits",
+           .inputs = {{"images",
+                       {-1, shape.channels, shape.side, shape.side},
+                       concat("[B,", shape.channels, ",", shape.side, ",", shape.side,
+                              "] f32 in [0,1]")}},
+           .outputs = {{.name = "logits", .note = concat("[B,", shape.classes, "] f32 (raw)")}},
+           .metadata = {{"classes", classes}}});
+    }
+  }
 }
 
 }  // namespace clew::warp

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/warp/evaluate.h"
 
+#include <torch/torch.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
 #include <vector>
 
+#include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/image/files.h"
 #include "clew/image/transform.h"
@@ -27,6 +30,39 @@ Evaluation evaluate(const std::filesystem::path& run,
       train::classify_all([&](const torch::Tensor& images) { return network->forward(images); },
                           task.test_set(), {.on_progress = on_progress});
   return evaluation;
+}
+
+std::vector<Reading> read_digits(const std::filesystem::path& run,
+                                 const std::vector<std::filesystem::path>& images) {
+  const torch::NoGradGuard no_grad;
+  const auto config = read_run(run);
+  const DigitTask task(config);
+  const auto channels = static_cast<std::size_t>(task.shape().channels);
+  const int side = static_cast<int>(task.shape().side);
+  if (images.size() % channels != 0) {
+    throw UsageError(concat("this network reads images in groups of ", channels, ", got ",
+                            images.size(), " images"));
+  }
+  auto network = load_best(run, config, task.shape());
+  std::vector<Reading> readings;
+  for (std::size_t first = 0; first < images.size(); first += channels) {
+    Reading reading{.classes = task.test_set().class_names()};
+    auto input = torch::empty({1, task.shape().channels, side, side});
+    for (std::size_t c = 0; c < channels; ++c) {
+      const auto& path = images[first + c];
+      reading.name += (c == 0 ? "" : " + ") + path.string();
+      const auto grey =
+          image::to_float(image::resize(image::to_grey(image::read(path)), side, side));
+      std::copy(grey.pixels.begin(), grey.pixels.end(),
+                input[0][static_cast<std::int64_t>(c)].data_ptr<float>());
+    }
+    const auto shares = torch::softmax(network->forward(input)[0], 0).to(torch::kFloat64);
+    reading.probabilities.assign(shares.data_ptr<double>(),
+                                 shares.data_ptr<double>() + shares.numel());
+    reading.best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
+    readings.push_back(std::move(reading));
+  }
+  return readings;
 }
 
 std::string evaluation_json(const Evaluation& evaluation) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "clew/train/classification.h"
 #include "clew/warp/digit_task.h"
@@ -24,5 +25,18 @@ std::string evaluation_json(const Evaluation& evaluation);
 /// RUN/eval.json; RUN/gallery.json and RUN/pictures/ for the report: the transformers over the
 /// training (also as a video, warps.avi) and the worst mistakes.
 void write_evaluation(const std::filesystem::path& run, const Evaluation& evaluation);
+
+/// What a network read in one image.
+struct Reading {
+  std::string name;  // of the file, or of both: "a.png + b.png"
+  std::vector<std::string> classes;
+  std::vector<double> probabilities;  // [classes]
+  std::size_t best = 0;
+};
+/// Image files of white digits on black, brought to grey and to the network's size, through a run's
+/// best weights. A network with two channels (addition) takes them in pairs: an odd number is a
+/// UsageError.
+std::vector<Reading> read_digits(const std::filesystem::path& run,
+                                 const std::vector<std::filesystem::path>& images);
 
 }  // namespace clew::warp

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// clew export: the trained network of a run as a file that other programs open.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "clew/core/error.h"
+#include "command.h"
+#include "systems.h"
+
+namespace clew::app {
+namespace {
+
+std::string ending_of(const std::string& format) {
+  return format == "torchscript" ? ".pt" : "." + format;
+}
+
+}  // namespace
+
+void define_export(CLI::App& command) {
+  struct Arguments {
+    std::filesystem::path run, out;
+    std::string format = "safetensors";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("RUN", arguments->run, "a run folder")->required();
+  command.add_option("--format", arguments->format, "safetensors, pth, torchscript or onnx")
+      ->capture_default_str();
+  command.add_option("--out", arguments->out,
+                     "the file; default: network.ENDING in the run folder");
+  command.callback([arguments] {
+    const auto& system = system_of_run(arguments->run);
+    const auto& format = arguments->format;
+    if (std::find(system.formats.begin(), system.formats.end(), format) == system.formats.end()) {
+      std::string list;
+      for (const auto& known : system.formats) list += (list.empty() ? "" : ", ") + known;
+      throw UsageError(concat("--format must be one of ", list, " for a run of ", system.name,
+                              ", got '", format, "'", did_you_mean(format, system.formats)));
+    }
+    const auto out =
+        arguments->out.empty() ? arguments->run / ("network" + ending_of(format)) : arguments->out;
+    if (out.extension() != ending_of(format)) {
+      throw UsageError(concat("--out must end in ", ending_of(format), " for ", format, ", got '",
+                              out.string(), "'"));
+    }
+    system.export_run(arguments->run, format, out);
+    std::cout << out.string() << '\n';
+  });
+}
+
+}  // namespace clew::app
