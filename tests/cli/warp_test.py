@@ -92,6 +92,36 @@ class Runs(WarpCase):
                          (whole / "checkpoints/best.safetensors").read_bytes())
 
 
+class Export(WarpCase):
+    def test_every_format_and_what_it_reads(self):
+        run = self.train("warp/rts", *settings(**{"train.steps": 2}))
+        for form, ending in (("safetensors", "safetensors"), ("pth", "pth"), ("torchscript", "pt"), ("onnx", "onnx")):
+            file = self.folder / self.out("export", run, "--format", form).rstrip("\n")
+            self.assertEqual(file, run / f"network.{ending}")
+            self.assertGreater(file.stat().st_size, 4 * 55000)
+        self.fails("export", run, "--format", "onxx", code=2, error="did you mean 'onnx'?")
+        self.fails("export", run, "--format", "onnx", "--out", "x.pt", code=2, error="--out must end in .onnx")
+        self.fails("export", run, "--out", "missing/x.safetensors", code=1, error="missing/x.safetensors")
+
+        ink = bytes(255 if 10 <= x < 14 and 4 <= y < 24 else 0 for y in range(28) for x in range(28))
+        (self.folder / "one.pgm").write_bytes(b"P5 28 28 255\n" + ink)
+        told, = self.json("predict", run, "one.pgm", "--json")
+        self.assertEqual(told["image"], "one.pgm")
+        self.assertEqual(len(told["probabilities"]), 10)
+        self.assertAlmostEqual(sum(told["probabilities"]), 1, places=5)
+        self.assertEqual(told["class"], str(told["probabilities"].index(max(told["probabilities"]))))
+        self.assertRegex(self.out("predict", run, "one.pgm", "one.pgm"), r"^(one\.pgm  \d  \d+\.\d %\n){2}$")
+        self.fails("predict", run, "two.pgm", code=1, error="two.pgm")
+        (self.folder / "half.pgm").write_bytes(b"P5 28 28 255\n" + ink[:100])
+        self.fails("predict", run, "half.pgm", code=1, error="half.pgm")
+
+    def test_pairs_for_addition(self):
+        run = self.train("warp/addition", *settings(**{"network.parameters": 200000, "train.steps": 1}))
+        (self.folder / "one.pgm").write_bytes(b"P5 2 2 255\n" + bytes(4))
+        self.assertRegex(self.out("predict", run, "one.pgm", "one.pgm"), r"^one\.pgm \+ one\.pgm  \d+  \d+\.\d %\n$")
+        self.fails("predict", run, "one.pgm", code=2, error="this network reads images in groups of 2, got 1 images")
+
+
 class BadInput(WarpCase):
     def refuses(self, *words, error, code=2):
         self.fails("train", *words, code=code, error=error)
