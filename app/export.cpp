@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // clew export: the trained network of a run as a file that other programs open.
+#include "clew/nn/export/export.h"
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -15,7 +17,9 @@ namespace clew::app {
 namespace {
 
 std::string ending_of(const std::string& format) {
-  return format == "torchscript" ? ".pt" : "." + format;
+  for (const auto& known : nn::export_formats())
+    if (known.name == format) return known.ending;
+  return {};
 }
 
 }  // namespace
@@ -46,7 +50,7 @@ void define_export(CLI::App& command) {
       throw UsageError(concat("--out must end in ", ending_of(format), " for ", format, ", got '",
                               out.string(), "'"));
     }
-    system.export_run(arguments->run, format, out);
+    system.export_run(arguments->run, out);
     std::cout << out.string() << '\n';
   });
 }

@@ -124,8 +124,7 @@ System navigate_system() {
                                        : evaluation_table(evaluation);
               },
           .export_run =
-              [](const std::filesystem::path& run, const std::string& /*format*/,
-                 const std::filesystem::path& out) {
+              [](const std::filesystem::path& run, const std::filesystem::path& out) {
                 const auto config = navigate::read_run(run);
                 const auto checkpoint = train::newest_checkpoint(run);
                 const auto agent = navigate::load_agent(

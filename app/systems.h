@@ -38,10 +38,9 @@ struct System {
   train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed);  // with the live line
   /// Evaluates, writes RUN/eval.json and what the report shows, and returns what is printed.
   std::string (*eval)(const EvalRequest& request);
-  /// Writes the network with its best weights in one of `formats`.
-  void (*export_run)(const std::filesystem::path& run, const std::string& format,
-                     const std::filesystem::path& out);
-  std::vector<std::string> formats;  // "safetensors", "pth", "torchscript", "onnx"
+  /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
+  void (*export_run)(const std::filesystem::path& run, const std::filesystem::path& out);
+  std::vector<std::string> formats;  // names of nn::export_formats()
   /// Reads image files through the network and returns what is printed; null: this system reads none.
   std::string (*predict)(const PredictRequest& request);
   std::vector<std::string> eval_options;  // of `clew eval`, those that mean something here

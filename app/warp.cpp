@@ -64,17 +64,6 @@ std::string eval(const EvalRequest& request) {
   return text;
 }
 
-void export_run(const std::filesystem::path& run, const std::string& format,
-                const std::filesystem::path& out) {
-  using warp::ExportFormat;
-  warp::export_network(run,
-                       format == "onnx"          ? ExportFormat::kOnnx
-                       : format == "torchscript" ? ExportFormat::kTorchScript
-                       : format == "pth"         ? ExportFormat::kPth
-                                                 : ExportFormat::kSafetensors,
-                       out);
-}
-
 std::string predict(const PredictRequest& request) {
   const auto readings = warp::read_digits(request.run, request.images);
   auto list = nlohmann::json::array();
@@ -101,7 +90,7 @@ System warp_system() {
           .create_run = create,
           .train = train,
           .eval = eval,
-          .export_run = export_run,
+          .export_run = warp::export_network,
           .formats = {"safetensors", "pth", "torchscript", "onnx"},
           .predict = predict,
           .eval_options = {}};

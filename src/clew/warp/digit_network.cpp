@@ -11,7 +11,7 @@
 namespace clew::warp {
 namespace {
 
-namespace tnn = torch::nn;
+namespace nn = torch::nn;
 
 constexpr std::int64_t kConv1 = 9, kConv2 = 7;  // sides of the body's kernels
 constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserConv = 5;
@@ -31,28 +31,28 @@ std::int64_t body_parameters(bool is_cnn, std::int64_t width, std::int64_t chann
          (width * last * last + 1) * classes;
 }
 
-tnn::Sequential make_body(bool is_cnn, std::int64_t width, std::int64_t channels, std::int64_t side,
-                          std::int64_t classes) {
+nn::Sequential make_body(bool is_cnn, std::int64_t width, std::int64_t channels, std::int64_t side,
+                         std::int64_t classes) {
   if (!is_cnn) {
-    return tnn::Sequential(tnn::Flatten(), tnn::Linear(channels * side * side, width), tnn::ReLU(),
-                           tnn::Linear(width, width), tnn::ReLU(), tnn::Linear(width, classes));
+    return nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, width), nn::ReLU(),
+                          nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
-  return tnn::Sequential(tnn::Conv2d(channels, width, kConv1), tnn::ReLU(), tnn::MaxPool2d(2),
-                         tnn::Conv2d(width, width, kConv2), tnn::ReLU(), tnn::MaxPool2d(2),
-                         tnn::Flatten(), tnn::Linear(width * last * last, classes));
+  return nn::Sequential(nn::Conv2d(channels, width, kConv1), nn::ReLU(), nn::MaxPool2d(2),
+                        nn::Conv2d(width, width, kConv2), nn::ReLU(), nn::MaxPool2d(2),
+                        nn::Flatten(), nn::Linear(width * last * last, classes));
 }
 
 struct Localiser {
-  tnn::Sequential net;
+  nn::Sequential net;
   std::int64_t features = 0;
 };
 
 Localiser make_localiser(const std::string& kind, std::int64_t channels, std::int64_t side) {
   const std::int64_t w = kLocaliserWidth, f = kLocaliserFilters, k = kLocaliserConv;
   if (kind == "fc") {
-    return {tnn::Sequential(tnn::Flatten(), tnn::Linear(channels * side * side, w), tnn::ReLU(),
-                            tnn::Linear(w, w), tnn::ReLU(), tnn::Linear(w, w), tnn::ReLU()),
+    return {nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, w), nn::ReLU(),
+                           nn::Linear(w, w), nn::ReLU(), nn::Linear(w, w), nn::ReLU()),
             w};
   }
   // On the input at half its size: conv, pooling, conv, and a fully connected layer.
@@ -61,15 +61,15 @@ Localiser make_localiser(const std::string& kind, std::int64_t channels, std::in
     throw UsageError(
         concat("network.localiser = conv needs images of at least 28 pixels, got ", side));
   }
-  return {tnn::Sequential(tnn::AvgPool2d(2), tnn::Conv2d(channels, f, k), tnn::ReLU(),
-                          tnn::MaxPool2d(2), tnn::Conv2d(f, f, k), tnn::ReLU(), tnn::Flatten(),
-                          tnn::Linear(f * last * last, f), tnn::ReLU()),
+  return {nn::Sequential(nn::AvgPool2d(2), nn::Conv2d(channels, f, k), nn::ReLU(), nn::MaxPool2d(2),
+                         nn::Conv2d(f, f, k), nn::ReLU(), nn::Flatten(),
+                         nn::Linear(f * last * last, f), nn::ReLU()),
           f};
 }
 
 }  // namespace
 
-std::int64_t parameter_total(const tnn::Module& module) {
+std::int64_t parameter_total(const nn::Module& module) {
   std::int64_t total = 0;
   for (const auto& parameter : module.parameters()) total += parameter.numel();
   return total;
@@ -121,23 +121,6 @@ torch::Tensor DigitNetworkImpl::warp(const torch::Tensor& images) {
   for (auto& transformer : transformers_) warped.push_back(transformer->forward(images));
   const auto seen = warped.size() == 1 ? warped[0] : torch::cat(warped, 1);
   return config_.pool > 1 ? torch::avg_pool2d(seen, config_.pool) : seen;
-}
-
-std::vector<clew::nn::OnnxValue> DigitNetworkImpl::to_onnx(
-    clew::nn::OnnxGraph& graph, const std::vector<clew::nn::OnnxValue>& inputs) const {
-  auto seen = inputs.at(0);
-  if (!transformers_.empty()) {
-    std::vector<clew::nn::OnnxValue> warped;
-    for (std::size_t i = 0; i < transformers_.size(); ++i)
-      warped.push_back(
-          clew::nn::onnx_child(graph, concat("transformer", i), *transformers_[i], inputs.at(0)));
-    seen = warped.size() == 1 ? warped[0] : graph.concat(warped, 1);
-    const std::vector<std::int64_t> pool(2, config_.pool);
-    if (config_.pool > 1)
-      seen = graph.average_pool(
-          seen, {.kernel = pool, .stride = pool, .padding = {0, 0}, .dilation = {1, 1}});
-  }
-  return {clew::nn::onnx_child(graph, "body", *body_, seen)};
 }
 
 torch::Tensor DigitNetworkImpl::forward(const torch::Tensor& images) {

@@ -10,9 +10,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/image/files.h"
-#include "clew/nn/export/onnx.h"
-#include "clew/nn/export/torchscript.h"
-#include "clew/nn/weights.h"
+#include "clew/nn/export/export.h"
 #include "clew/train/classification.h"
 #include "clew/train/run_folder.h"
 #include "clew/warp/pictures.h"
@@ -115,37 +113,27 @@ DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const Digi
   return network;
 }
 
-void export_network(const fs::path& run, ExportFormat format, const fs::path& out) {
+void export_network(const fs::path& run, const fs::path& out) {
   const WarpConfig config = read_run(run);
   const DigitTask task(config);
   auto network = load_best(run, config, task.shape());
   const auto& shape = task.shape();
-  switch (format) {
-    case ExportFormat::kSafetensors:
-    case ExportFormat::kPth:
-      nn::save_weights(*network, out);
-      return;
-    case ExportFormat::kTorchScript:
-      nn::export_torchscript(
-          network, out,
-          {.examples = {torch::rand({2, shape.channels, shape.side, shape.side})},
-           .input_names = {"images"}});
-      return;
-    case ExportFormat::kOnnx: {
-      std::string classes;
-      for (const auto& name : task.test_set().class_names())
-        classes += (classes.empty() ? "" : ",") + name;
-      nn::export_onnx(
-          *network, out,
-          {.name = "digits",
-           .inputs = {{"images",
-                       {-1, shape.channels, shape.side, shape.side},
-                       concat("[B,", shape.channels, ",", shape.side, ",", shape.side,
-                              "] f32 in [0,1]")}},
-           .outputs = {{.name = "logits", .note = concat("[B,", shape.classes, "] f32 (raw)")}},
-           .metadata = {{"classes", classes}}});
-    }
-  }
+  std::string classes;
+  for (const auto& name : task.test_set().class_names())
+    classes += (classes.empty() ? "" : ",") + name;
+  nn::export_network(
+      *network,
+      [&network](const std::vector<torch::Tensor>& inputs) {
+        return std::vector<torch::Tensor>{network->forward(inputs.at(0))};
+      },
+      out,
+      {.name = "digits",
+       .inputs = {{"images",
+                   {-1, shape.channels, shape.side, shape.side},
+                   concat("[B,", shape.channels, ",", shape.side, ",", shape.side,
+                          "] f32 in [0,1]")}},
+       .outputs = {{.name = "logits", .note = concat("[B,", shape.classes, "] f32 (raw)")}},
+       .metadata = {{"classes", classes}}});
 }
 
 }  // namespace clew::warp

@@ -51,10 +51,8 @@ train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
 DigitNetwork load_best(const std::filesystem::path& run, const WarpConfig& config,
                        const DigitShape& shape);
 
-enum class ExportFormat : std::uint8_t { kSafetensors, kPth, kTorchScript, kOnnx };
-/// Writes a run's network with its best weights: images [B,C,S,S] f32 in [0,1] -> logits [B,classes]
-/// f32 (raw), with names "images" and "logits". safetensors and pth hold the weights alone.
-void export_network(const std::filesystem::path& run, ExportFormat format,
-                    const std::filesystem::path& out);
+/// Writes a run's network with its best weights in the format that `out` ends in
+/// (nn/export/export.h): images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw).
+void export_network(const std::filesystem::path& run, const std::filesystem::path& out);
 
 }  // namespace clew::warp

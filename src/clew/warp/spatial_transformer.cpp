@@ -27,7 +27,7 @@ SpatialTransformerImpl::SpatialTransformerImpl(
       "initial must have ", count, " numbers for '", transform_name(options_.transform), "', got ",
       options_.initial.size(), " (SpatialTransformer)");
   const auto whole = register_module("localiser", std::make_shared<torch::nn::Module>());
-  net_ = whole->register_module("net", std::move(localiser));
+  whole->register_module("net", std::move(localiser));
   last_ = whole->register_module("last", torch::nn::Linear(options_.features, count));
   const torch::NoGradGuard guard;
   last_->weight.zero_();
@@ -62,27 +62,6 @@ Tensor SpatialTransformerImpl::warp(const Tensor& images, const Tensor& paramete
     return ops::affine_sample(images, affine_matrix(options_.transform, parameters), warped_to_,
                               options_.sample);
   return ops::grid_sample(images, generator(warped_to_, images)(parameters), options_.sample);
-}
-
-std::vector<nn::OnnxValue> SpatialTransformerImpl::to_onnx(
-    nn::OnnxGraph& graph, const std::vector<nn::OnnxValue>& inputs) const {
-  const auto& images = inputs.at(0);
-  const auto features = graph.flatten(nn::onnx_child(graph, "localiser.net", *net_, images));
-  const auto parameters = nn::onnx_child(graph, "localiser.last", *last_, features);
-  ops::ImageSize size = options_.output_size;
-  if (size.height == 0) size = {images.shape.at(2), images.shape.at(3)};
-  const auto grid = GridGenerator(options_.transform, size, options_.sample.align_corners)
-                        .to_onnx(graph, parameters);
-  const auto kernel = options_.sample.kernel;
-  const auto border = options_.sample.border;
-  return {graph.grid_sample(images, grid,
-                            {.mode = kernel == ops::SampleKernel::kBilinear  ? "bilinear"
-                                     : kernel == ops::SampleKernel::kNearest ? "nearest"
-                                                                             : "bicubic",
-                             .border = border == ops::SampleBorder::kZeros    ? "zeros"
-                                       : border == ops::SampleBorder::kBorder ? "border"
-                                                                              : "reflection",
-                             .align_corners = options_.sample.align_corners})};
 }
 
 Tensor SpatialTransformerImpl::last_grid() const {

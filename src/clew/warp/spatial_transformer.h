@@ -49,10 +49,6 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
   /// images [B,C,H,W], parameters [B,P] -> [B,C,h,w]; the images may be others than those located.
   torch::Tensor warp(const torch::Tensor& images, const torch::Tensor& parameters);
 
-  /// For images of one size. The localisation network must be one that nn::add_to_onnx knows.
-  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
-                                     const std::vector<nn::OnnxValue>& inputs) const override;
-
   /// What the last locate gave, without its graph; undefined before the first.
   const torch::Tensor& last_parameters() const { return last_parameters_; }
   /// The places [B,h,w,2] the last warp read, without a graph; undefined before the first.
@@ -73,7 +69,6 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
 
   SpatialTransformerOptions options_;
   std::function<torch::Tensor(const torch::Tensor&)> forward_localiser_;
-  std::shared_ptr<torch::nn::Module> net_;  // the localisation network
   torch::nn::Linear last_{nullptr};
   torch::Tensor last_parameters_, warped_by_;
   ops::ImageSize warped_to_;

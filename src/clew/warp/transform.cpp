@@ -177,7 +177,6 @@ GridGenerator::GridGenerator(TransformKind kind, ops::ImageSize size, bool align
                              const torch::TensorOptions& tensor_options)
     : kind_(kind),
       size_(size),
-      align_corners_(align_corners),
       points_(ops::identity_grid(size, align_corners, tensor_options).view({-1, 2})) {
   if (kind == TransformKind::kThinPlate) basis_ = thin_plate_basis(points_);
 }
@@ -190,39 +189,6 @@ Tensor GridGenerator::operator()(const Tensor& parameters) const {
       " as the generator, got ", parameters.scalar_type(), " on ", parameters.device(),
       " (GridGenerator)");
   return moved(kind_, parameters, points_, basis_).view({-1, size_.height, size_.width, 2});
-}
-
-nn::OnnxValue GridGenerator::to_onnx(nn::OnnxGraph& graph, const nn::OnnxValue& parameters) const {
-  const std::vector<std::int64_t> shape{-1, size_.height, size_.width, 2};
-  const auto constant = [&](const Tensor& tensor, const char* name) {
-    return graph.constant(tensor.to(torch::kCPU, torch::kFloat32).contiguous(), name);
-  };
-  if (is_affine(kind_)) {
-    // The matrix is linear in the parameters: at zero, and what each adds.
-    const auto count = parameter_count(kind_);
-    const Tensor zero = affine_matrix(kind_, torch::zeros({1, count})).view({1, 6});
-    const Tensor slopes = affine_matrix(kind_, torch::eye(count)).view({count, 6}) - zero;
-    const auto matrix = graph.add(graph.matmul(parameters, constant(slopes, "slopes")),
-                                  constant(zero, "matrix_at_zero"));
-    return graph.affine_grid(graph.reshape(matrix, {-1, 2, 3}), size_.height, size_.width,
-                             align_corners_);
-  }
-  if (kind_ == TransformKind::kThinPlate) {
-    const auto offsets = graph.reshape(parameters, {-1, kControls, 2});
-    const auto moves = graph.matmul(constant(basis_.unsqueeze(0), "basis"), offsets);
-    return graph.reshape(graph.add(moves, constant(points_.unsqueeze(0), "points")), shape);
-  }
-  const auto first = graph.slice(parameters, 1, 0, 1);
-  const auto one = graph.add(graph.mul(first, constant(torch::zeros({1, 1}), "zero")),
-                             constant(torch::ones({1, 1}), "one"));
-  const auto matrix =
-      graph.transpose(graph.reshape(graph.concat({parameters, one}, 1), {-1, 3, 3}), {0, 2, 1});
-  const Tensor homogeneous =
-      torch::cat({points_, torch::ones_like(points_).slice(1, 0, 1)}, 1).unsqueeze(0);
-  const auto out = graph.matmul(constant(homogeneous, "points"), matrix);
-  const auto below =
-      graph.max(graph.slice(out, 2, 2, 3), constant(torch::full({1, 1, 1}, kHorizon), "horizon"));
-  return graph.reshape(graph.div(graph.slice(out, 2, 0, 2), below), shape);
 }
 
 Tensor invert(TransformKind kind, const Tensor& parameters) {

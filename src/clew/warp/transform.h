@@ -13,7 +13,6 @@
 #include <string>
 #include <vector>
 
-#include "clew/nn/export/onnx_graph.h"
 #include "clew/ops/sampler.h"
 
 namespace clew::warp {
@@ -58,13 +57,10 @@ class GridGenerator {
                 const torch::TensorOptions& tensor_options = {});
   /// Parameters [B,P] -> [B,height,width,2]. The identity gives ops::identity_grid bit for bit.
   torch::Tensor operator()(const torch::Tensor& parameters) const;
-  /// The same in an ONNX model.
-  nn::OnnxValue to_onnx(nn::OnnxGraph& graph, const nn::OnnxValue& parameters) const;
 
  private:
   TransformKind kind_;
   ops::ImageSize size_;
-  bool align_corners_;
   torch::Tensor points_;  // [h*w,2]
   torch::Tensor basis_;   // [h*w,16] of thin plates
 };
