@@ -60,6 +60,14 @@ class InstallTest(unittest.TestCase):
         scores = [float(line.split(": ")[1]) for line in out.splitlines()]
         self.assertGreater(scores[2], scores[1])
 
+    def test_weights_and_export(self):
+        if not HAS_TORCH:
+            return
+        lines = self.consumer("export_network").splitlines()
+        self.assertIn("2 of another shape (5.weight: wanted f32 [3,8], got f32 [10,8]", lines[0])
+        self.assertEqual(lines[1:], ["7 loaded, 2 skipped (5.weight, 5.bias)", "network.safetensors", "network.pt",
+                                     "network.onnx"])
+
     def test_unknown_component_is_refused(self):
         project = self.folder / "unknown"
         project.mkdir()
