@@ -57,16 +57,12 @@ template <class Rows, class T>
 void run_backward(const SampleJob<T>& job) {
   const bool has_input = job.d_input != nullptr, has_theta = job.d_theta != nullptr,
              has_places = has_theta || job.d_grid != nullptr;
-  const std::int64_t area = job.in_h * job.in_w, height = job.out_h, channels = job.channels;
-  const auto clear = [&](std::int64_t plane, std::int64_t count) {
-    if (has_input) std::fill_n(job.d_input + plane * area, count * area, T{0});
-  };
+  const std::int64_t height = job.out_h, channels = job.channels;
   if (job.batch >= at::get_num_threads()) {
     at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
       Rows rows(job);
       std::vector<RowSums> sums(has_theta ? height : 0);
       for (std::int64_t b = first; b < last; ++b) {
-        clear(b * channels, channels);
         rows.backward(b, 0, height,
                       {0, channels, has_input, has_places, has_theta ? sums.data() : nullptr});
         if (has_theta) finish_theta(job, b, sums.data());
@@ -79,7 +75,6 @@ void run_backward(const SampleJob<T>& job) {
       Rows rows(job);
       for (std::int64_t plane = first; plane < last; ++plane) {
         const std::int64_t c = plane % channels;
-        clear(plane, 1);
         rows.backward(plane / channels, 0, height, {c, c + 1, true, false, nullptr});
       }
     });

@@ -40,6 +40,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 using I = hn::Rebind<std::int32_t, D>;
+using D4 = hn::CappedTag<float, 4>;
 constexpr std::int64_t kLanes = HWY_MIN(16, HWY_MAX_BYTES / 4);
 
 V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
@@ -312,13 +313,44 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
   }
 }
 
+/// A channel's gradient as sums for each place where four taps start, [area,4], with one access a pixel;
+/// then every pixel takes its part of the four that cover it.
+struct Quads {
+  explicit Quads(const SampleJob<float>& job)
+      : area(job.in_h * job.in_w), pad(job.in_w + 1), plane(pad + area + kLanes) {}
+  std::int64_t size() const { return (area + kLanes) * 4; }
+
+  void gather(const float* quads, float* planes, float* grad) const {
+    const D d;
+    for (int k = 0; k < 4; ++k) std::fill_n(planes + k * plane, pad, 0.0F);
+    for (std::int64_t at = 0; at < area; at += kLanes) {
+      V v[4];
+      hn::LoadInterleaved4(d, quads + 4 * at, v[0], v[1], v[2], v[3]);
+      for (int k = 0; k < 4; ++k) hn::StoreU(v[k], d, planes + k * plane + pad + at);
+    }
+    // No four start in the last column or row, so that what is left of a row's first pixel is zero.
+    const std::int64_t before[4] = {0, 1, pad - 1, pad};
+    for (std::int64_t at = 0; at < area; at += kLanes) {
+      V v[4];
+      for (int k = 0; k < 4; ++k) v[k] = hn::LoadU(d, planes + k * plane + pad + at - before[k]);
+      hn::BlendedStore(hn::Add(hn::Add(v[0], v[1]), hn::Add(v[2], v[3])),
+                       hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - at))), d,
+                       grad + at);
+    }
+  }
+  std::int64_t area, pad, plane;
+};
+
 void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, std::int64_t end,
-              const SampleParts& parts) {
+              const SampleParts& parts, float* scratch) {
   const D d;
   const std::int64_t area = job.in_h * job.in_w, out_area = job.out_h * job.out_w, in_w = job.in_w;
   const float* const images = job.input + b * job.channels * area;
   float* const grads = parts.has_input ? job.d_input + b * job.channels * area : nullptr;
-  HWY_ALIGN float given[4][kLanes];
+  const Quads quads(job);
+  const bool has_quads = parts.has_input && scratch != nullptr;
+  if (has_quads) std::fill_n(scratch, (parts.last - parts.first) * quads.size(), 0.0F);
+  HWY_ALIGN float given[4][kLanes], fours[4 * kLanes];
   HWY_ALIGN std::int32_t at[kLanes];
   Places places(job, b);
   for (std::int64_t i = begin; i < end; ++i) {
@@ -343,7 +375,16 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
           read_pairs(image + in_w, at, v[2], v[3]);
           for (int k = 0; k < 4; ++k) dots[k] = hn::MulAdd(up, v[k], dots[k]);
         }
-        if (parts.has_input) {
+        if (has_quads) {
+          const D4 d4;
+          hn::StoreInterleaved4(hn::Mul(up, p.weight(0)), hn::Mul(up, p.weight(1)),
+                                hn::Mul(up, p.weight(2)), hn::Mul(up, p.weight(3)), d, fours);
+          float* const sums = scratch + (c - parts.first) * quads.size();
+          for (std::int64_t k = p.first; k < p.last; ++k) {
+            float* const to = sums + 4 * std::int64_t{at[k]};
+            hn::StoreU(hn::Add(hn::LoadU(d4, to), hn::Load(d4, fours + 4 * k)), d4, to);
+          }
+        } else if (parts.has_input) {
           for (int k = 0; k < 4; ++k) hn::Store(hn::Mul(up, p.weight(k)), d, given[k]);
           float* const grad = grads + c * area;
           for (std::int64_t k = p.first; k < p.last; ++k) {
@@ -361,11 +402,13 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
     }
     if (parts.sums != nullptr) parts.sums[i - begin] = by_places.sums();
   }
+  for (std::int64_t c = parts.first; has_quads && c < parts.last; ++c)
+    quads.gather(scratch + (c - parts.first) * quads.size(),
+                 scratch + (parts.last - parts.first) * quads.size(), grads + c * area);
 }
 
 // ---- four channels at a time: the four numbers of a pixel side by side in scratch memory
 
-using D4 = hn::CappedTag<float, 4>;
 constexpr std::int64_t kGroup = 4;
 // Floats to fetch ahead of what is read once: the work on a block hides the next one from the core.
 constexpr std::int64_t kAhead = 128;
@@ -597,6 +640,14 @@ const SampleKernels* sample_kernels(const SampleJob<float>& job) {
                          job.in_w >= 2 && job.in_h <= kLongest && job.in_w <= kLongest &&
                          job.in_h * job.in_w < kArea;
   return is_served ? HWY_DYNAMIC_DISPATCH(Table)() : nullptr;
+}
+
+std::int64_t sample_quads(const SampleJob<float>& job) {
+  // Where there are more pixels than places, making and taking apart the fours costs more than it saves.
+  constexpr std::int64_t kArea = 1 << 16;
+  const std::int64_t area = job.in_h * job.in_w;
+  if (area > kArea || area > 2 * job.out_h * job.out_w) return 0;
+  return job.channels * (area + 16) * 4 + (job.in_w + area + 17) * 4;
 }
 
 std::int64_t sample_groups(const SampleJob<float>& job) {

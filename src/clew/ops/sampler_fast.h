@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "clew/ops/sampler_rows.h"
 
@@ -11,11 +12,12 @@ namespace clew::ops {
 
 /// The kernels of one instruction set.
 struct SampleKernels {
-  // As the methods of SampleRows.
+  // As the methods of SampleRows, but backward adds to d_input; with scratch [sample_quads] it
+  // overwrites, and the rows must be all.
   void (*forward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                   std::int64_t end);
   void (*backward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
-                   std::int64_t end, const SampleParts& parts);
+                   std::int64_t end, const SampleParts& parts, float* scratch);
   // Group g of four channels of image b; scratch [sample_scratch]. Backward by the image overwrites
   // the group's d_input; by the places it overwrites for g = 0 and adds for the others, which must
   // come in order: sums [h] or, where it is null, d_grid.
@@ -35,20 +37,28 @@ inline std::int64_t sample_scratch(const SampleJob<float>& job) {
   return (job.in_h * job.in_w + job.out_w + 32) * 4;
 }
 
+/// Floats of scratch memory for the gradient of an image by rows of single channels; 0: better without.
+std::int64_t sample_quads(const SampleJob<float>& job);
+
 class FastSampleRows {
  public:
-  explicit FastSampleRows(const SampleJob<float>& job)
-      : job_(job), kernels_(*sample_kernels(job)) {}
+  explicit FastSampleRows(const SampleJob<float>& job) : job_(job), kernels_(*sample_kernels(job)) {
+    const std::int64_t quads = job.d_input == nullptr ? 0 : sample_quads(job);
+    if (quads > 0)
+      scratch_ = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(quads));
+  }
   void forward(std::int64_t b, std::int64_t begin, std::int64_t end) {
     kernels_.forward(job_, b, begin, end);
   }
   void backward(std::int64_t b, std::int64_t begin, std::int64_t end, const SampleParts& parts) {
-    kernels_.backward(job_, b, begin, end, parts);
+    if (scratch_ == nullptr) clear_image(job_, b, parts);
+    kernels_.backward(job_, b, begin, end, parts, scratch_.get());
   }
 
  private:
   const SampleJob<float>& job_;
   const SampleKernels& kernels_;
+  std::unique_ptr<float[]> scratch_;
 };
 
 }  // namespace clew::ops

@@ -3,6 +3,7 @@
 // input's own type, and the oracle of the fast one. Plain memory, no tensors; private to the room.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -100,14 +101,22 @@ struct RowSums {
   double x = 0, xu = 0, y = 0, yu = 0;
 };
 
-/// Which parts of the gradient of some rows are wanted: of channels [first, last) of the image, which
-/// is added to, and of the places, for which the channels must be all: `sums`, one a row, or, where it
+/// Which parts of the gradient of some rows are wanted: of channels [first, last) of the image, for
+/// which the rows must be all, and of the places, for which the channels must be all: `sums`, one a row, or, where it
 /// is null, d_grid.
 struct SampleParts {
   std::int64_t first = 0, last = 0;
   bool has_input = false, has_places = false;
   RowSums* sums = nullptr;
 };
+
+template <class T>
+void clear_image(const SampleJob<T>& job, std::int64_t b, const SampleParts& parts) {
+  const std::int64_t area = job.in_h * job.in_w;
+  if (parts.has_input)
+    std::fill_n(job.d_input + (b * job.channels + parts.first) * area,
+                (parts.last - parts.first) * area, T{0});
+}
 
 template <class T>
 RowSums row_sums(const T* gx, const T* gy, std::int64_t n) {
@@ -222,6 +231,7 @@ class SampleRows {
     for (std::int64_t i = begin; i < end; ++i) forward_row(b, i);
   }
   void backward(std::int64_t b, std::int64_t begin, std::int64_t end, const SampleParts& parts) {
+    clear_image(job_, b, parts);
     for (std::int64_t i = begin; i < end; ++i)
       backward_row(b, i, parts, parts.sums == nullptr ? nullptr : parts.sums + (i - begin));
   }
