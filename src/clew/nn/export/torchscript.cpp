@@ -39,22 +39,21 @@ class Evaluating {
   std::vector<std::pair<torch::nn::Module*, bool>> modes_;
 };
 
-/// The line of LibTorch's many that says what was wrong: the first of an operator's error, the last
-/// of the interpreter's.
+/// The line of LibTorch's many that says what was wrong: the interpreter's last, or the first.
 std::string reason(const std::exception& error) {
-  if (const auto* from_operator = dynamic_cast<const c10::Error*>(&error)) {
-    const std::string what = from_operator->what_without_backtrace();
-    return what.substr(0, what.find('\n'));
-  }
-  std::string what = error.what();
-  what.erase(what.find_last_not_of('\n') + 1);
-  return what.substr(what.rfind('\n') + 1);
+  const auto* from_operator = dynamic_cast<const c10::Error*>(&error);
+  std::string what =
+      from_operator != nullptr ? from_operator->what_without_backtrace() : error.what();
+  const auto at = what.rfind("\nRuntimeError: ");
+  if (at != std::string::npos) what.erase(0, at + 1);
+  return what.substr(0, what.find('\n'));
 }
 
-/// The tree of modules with the same tensors, as TorchScript keeps it.
-torch::jit::Module mirror(const torch::nn::Module& module, const std::string& type_name,
-                          const std::shared_ptr<torch::jit::CompilationUnit>& unit) {
-  torch::jit::Module result(c10::QualifiedName("__torch__.clew." + type_name), unit);
+/// The tree of modules with the same tensors, as TorchScript keeps it. Types are numbered: names of
+/// modules may hold what a name of a type may not.
+torch::jit::Module mirror(const torch::nn::Module& module,
+                          const std::shared_ptr<torch::jit::CompilationUnit>& unit, int& types) {
+  torch::jit::Module result(c10::QualifiedName(concat("__torch__.clew.Module", types++)), unit);
   result.register_attribute("training", c10::BoolType::get(), false);
   for (const auto& item : module.named_parameters(/*recurse=*/false))
     if (item.value().defined())
@@ -63,14 +62,15 @@ torch::jit::Module mirror(const torch::nn::Module& module, const std::string& ty
     if (item.value().defined())
       result.register_parameter(item.key(), item.value(), /*is_buffer=*/true);
   for (const auto& item : module.named_children())
-    result.register_module(item.key(), mirror(*item.value(), type_name + "_" + item.key(), unit));
+    result.register_module(item.key(), mirror(*item.value(), unit, types));
   return result;
 }
 
 std::string record(const torch::nn::Module& module, const ForwardFunction& forward,
                    const TorchScriptOptions& options) {
   auto unit = std::make_shared<torch::jit::CompilationUnit>();
-  auto script = mirror(module, "Network", unit);
+  int types = 0;
+  auto script = mirror(module, unit, types);
   std::vector<std::string> names = options.input_names;
   for (std::size_t i = names.size(); i < options.examples.size(); ++i)
     names.push_back(concat("input_", i));

@@ -56,6 +56,31 @@ TEST_F(TorchScript, RoundTripKeepsNamesAndResults) {
   EXPECT_EQ(script.get_method("forward").function().getSchema().arguments().at(1).name(), "image");
 }
 
+/// A child "a" with a child "b", a child "a_b", and names that are no identifiers.
+struct OddNames : torch::nn::Module {
+  OddNames() {
+    inner = register_module("a", torch::nn::Sequential());
+    inner->push_back("b", torch::nn::Linear(2, 2));
+    same = register_module("a_b", torch::nn::Linear(2, 2));
+    dashed = register_module("last-layer", torch::nn::Linear(2, 1));
+    constant = register_buffer("1", torch::ones({1}));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    return dashed->forward(same->forward(inner->forward(x))) + constant;
+  }
+  torch::nn::Sequential inner{nullptr};
+  torch::nn::Linear same{nullptr}, dashed{nullptr};
+  torch::Tensor constant;
+};
+
+TEST_F(TorchScript, NamesThatAreNoIdentifiers) {
+  const auto module = std::make_shared<OddNames>();
+  export_torchscript(module, path, {.examples = {torch::randn({2, 2})}});
+  auto script = torch::jit::load(path.string());
+  const auto x = torch::randn({3, 2});
+  EXPECT_TRUE(torch::allclose(script.forward({x}).toTensor(), module->forward(x)));
+}
+
 TEST_F(TorchScript, SeveralInputsAndResults) {
   torch::nn::Module module;
   const ForwardFunction forward = [](const std::vector<torch::Tensor>& x) {
@@ -91,10 +116,15 @@ TEST_F(TorchScript, WhatTracingCannotFollowIsRefused) {
   };
   EXPECT_NE(refusal(module, wrong, options).find("the network cannot be traced: "),
             std::string::npos);
+  // A word of Python's as a name: written by LibTorch, but not read back.
+  torch::nn::Module named;
+  named.register_buffer("class", torch::ones({1}));
+  const auto same = [](const std::vector<torch::Tensor>& x) { return x; };
+  EXPECT_EQ(refusal(named, same, options),
+            "the network cannot be traced: expected ident but found 'class' here:");
   const auto none = [](const std::vector<torch::Tensor>&) { return std::vector<torch::Tensor>(); };
   EXPECT_NE(refusal(module, none, options).find("must give at least one result"),
             std::string::npos);
-  const auto same = [](const std::vector<torch::Tensor>& x) { return x; };
   EXPECT_EQ(refusal(module, same, {}), "tracing needs an example of each input");
   EXPECT_EQ(refusal(module, same, {.examples = {torch::ones({1})}, .input_names = {"a", "b"}}),
             "tracing got 1 examples and 2 names");
