@@ -39,7 +39,7 @@ struct IdxSplit {
   std::optional<IdxArray> images, labels;
 };
 
-std::optional<IdxArray> read_part(const fs::path& path, std::size_t sides, CheckReport& report) {
+std::optional<IdxArray> read_part(const fs::path& path, bool is_images, CheckReport& report) {
   const auto found = [&](const char* kind, const std::string& text) {
     report.findings.push_back({kind, path.filename().string(), text});
   };
@@ -50,35 +50,54 @@ std::optional<IdxArray> read_part(const fs::path& path, std::size_t sides, Check
     found("unreadable", without(error.what(), path));
     return std::nullopt;
   }
-  if (array.type != IdxType::kU8 || array.shape.size() != sides) {
-    found("shape", concat("must be bytes with ", sides, " sides, got type ",
-                          static_cast<int>(array.type), " with ", array.shape.size()));
+  const std::size_t sides = array.shape.size();
+  const bool has_sides = is_images ? sides == 3 || sides == 4 : sides == 1;  // [N,H,W], [N,C,H,W]
+  if (array.type != IdxType::kU8 || !has_sides) {
+    found("shape", concat("must be bytes with ", is_images ? "3 or 4 sides" : "1 side",
+                          ", got type ", static_cast<int>(array.type), " with ", sides));
     return std::nullopt;
   }
   return array;
 }
 
-void check_labels(const IdxSplit& split, CheckReport& report) {
+/// Labels from 0 to classes - 1, each at least once.
+void check_labels(const IdxSplit& split, std::int64_t classes, CheckReport& report) {
   const std::string where = split.name + " labels";
-  std::vector<std::int64_t> counts(10, 0);
+  std::vector<std::int64_t> counts(256, 0);
   std::int64_t wrong = 0, first = -1;
   const auto& labels = split.labels->data;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] <= 9) {
-      ++counts[labels[i]];
-    } else if (wrong++ == 0) {
-      first = static_cast<std::int64_t>(i);
-    }
+    ++counts[labels[i]];
+    if (labels[i] >= classes && wrong++ == 0) first = static_cast<std::int64_t>(i);
   }
   if (wrong > 0) {
-    report.findings.push_back({"label", where,
-                               concat(wrong, " labels are above 9, the first at place ", first,
-                                      " is ", int{labels[static_cast<std::size_t>(first)]})});
+    report.findings.push_back(
+        {"label", where,
+         concat(wrong, " labels are above ", classes - 1, ", the first at place ", first, " is ",
+                int{labels[static_cast<std::size_t>(first)]})});
   }
-  for (int digit = 0; digit < 10; ++digit) {
-    if (counts[static_cast<std::size_t>(digit)] == 0)
-      report.findings.push_back({"gap", where, concat("no example of ", digit)});
+  for (std::int64_t label = 0; label < classes; ++label) {
+    if (counts[static_cast<std::size_t>(label)] == 0)
+      report.findings.push_back({"gap", where, concat("no example of ", label)});
   }
+}
+
+/// Ten where pictures are digits of MNIST's size, else as many as the labels to learn from reach.
+std::int64_t classes_of(const IdxSplit& train) {
+  const bool is_digits =
+      !train.images || (train.images->shape.size() == 3 && train.images->shape[1] == kDigitSide &&
+                        train.images->shape[2] == kDigitSide);
+  if (is_digits || !train.labels || train.labels->data.empty()) return 10;
+  return 1 + *std::max_element(train.labels->data.begin(), train.labels->data.end());
+}
+
+std::string sides_text(const std::vector<std::int64_t>& sides) {
+  std::string text;
+  for (const std::int64_t side : sides) {
+    if (!text.empty()) text.push_back('x');
+    text += std::to_string(side);
+  }
+  return text;
 }
 
 CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
@@ -95,13 +114,14 @@ CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
             {"unreadable", split.name,
              concat("there is no file of ", is_images ? "images" : "labels")});
       } else if (is_images) {
-        split.images = read_part(path, 3, report);
+        split.images = read_part(path, true, report);
       } else {
-        split.labels = read_part(path, 1, report);
+        split.labels = read_part(path, false, report);
       }
       if (progress) progress(++done, 4);
     }
-    if (split.labels) check_labels(split, report);
+    if (part == Split::kTrain) report.classes = classes_of(split);
+    if (split.labels) check_labels(split, report.classes, report);
     report.splits.push_back({split.name, split.images ? split.images->shape[0] : 0});
     if (!split.images) continue;
     const IdxArray& images = *split.images;
@@ -112,13 +132,14 @@ CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
     }
     const std::vector<std::int64_t> sides(images.shape.begin() + 1, images.shape.end());
     if (shape.empty()) shape = sides;
-    if (sides != shape || sides[0] == 0 || sides[1] == 0) {
+    std::size_t area = 1;
+    for (const std::int64_t side : sides) area *= static_cast<std::size_t>(side);
+    if (sides != shape || area == 0) {
       report.findings.push_back({"shape", split.name,
-                                 concat("images are ", sides[1], "x", sides[0], ", wanted ",
-                                        shape[1], "x", shape[0], " and not empty")});
+                                 concat("images are ", sides_text(sides), ", wanted ",
+                                        sides_text(shape), ", not empty")});
       continue;
     }
-    const auto area = static_cast<std::size_t>(sides[0] * sides[1]);
     for (std::int64_t i = 0; i < images.shape[0]; ++i) {
       const auto hash =
           hash_of(std::span(images.data).subspan(static_cast<std::size_t>(i) * area, area));

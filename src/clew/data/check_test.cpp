@@ -70,12 +70,34 @@ TEST_F(CheckData, WhatCanBeWrongWithDigits) {
   write_idx(test_images, {.type = IdxType::kU8, .shape = {1, 2, 3}, .data = Bytes(6)});
   EXPECT_EQ(findings(), (Lines{"unreadable: t10k-labels-idx1-ubyte: the header claims 5 bytes of "
                                "numbers, the file has 2",
-                               "shape: test: images are 3x2, wanted 28x28 and not empty"}));
+                               "shape: test: images are 2x3, wanted 28x28, not empty"}));
   fs::remove(test_labels);
   write_idx(test_images, {.type = IdxType::kI16, .shape = {2}, .data = Bytes(4)});
+  EXPECT_EQ(
+      findings(),
+      (Lines{"shape: t10k-images-idx3-ubyte: must be bytes with 3 or 4 sides, got type 11 with 1",
+             "unreadable: test: there is no file of labels"}));
+}
+
+TEST_F(CheckData, OtherSizesHaveAsManyClassesAsLabelsReach) {
+  const auto write = [this](Split part, Bytes labels) {
+    const auto count = static_cast<std::int64_t>(labels.size());
+    const bool is_train = part == Split::kTrain;
+    IdxArray images{.type = IdxType::kU8, .shape = {count, 2, 3, 3}, .data = {}};
+    for (std::int64_t i = 0; i < count * 18; ++i)
+      images.data.push_back(static_cast<std::uint8_t>(i * 7 + (is_train ? 0 : 100)));
+    write_idx(folder / (is_train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte"), images);
+    write_idx(folder / (is_train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte"),
+              {.type = IdxType::kU8, .shape = {count}, .data = labels});
+  };
+  write(Split::kTrain, {0, 1, 2, 3});
+  write(Split::kTest, {3, 2, 1, 0});
+  EXPECT_EQ(findings(), Lines{});
+  EXPECT_EQ(check_data(folder).classes, 4);
+  write(Split::kTest, {3, 2, 1, 4});
   EXPECT_EQ(findings(),
-            (Lines{"shape: t10k-images-idx3-ubyte: must be bytes with 3 sides, got type 11 with 1",
-                   "unreadable: test: there is no file of labels"}));
+            (Lines{"label: test labels: 1 labels are above 3, the first at place 3 is 4",
+                   "gap: test labels: no example of 0"}));
 }
 
 TEST_F(CheckData, GoodPictures) {
