@@ -4,8 +4,8 @@
 //   Up to two channels: a vector of output pixels at a time. The pairs (x, x+1) of two rows are read
 //   with one load of 64 bits each. The image's gradient is added with scalars, for neighbours write
 //   to the same places.
-//   More channels: four at a time, copied side by side into scratch memory, so that an access serves
-//   four numbers. One idea, but two layouts, forward and backward: hence the length.
+//   More channels: 4 or 16 at a time, copied side by side into scratch memory, so that an access serves
+//   as many numbers. One idea, but two layouts, forward and backward: hence the length.
 #include "clew/ops/sampler_fast.h"
 
 #include <algorithm>
@@ -407,18 +407,18 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
                  scratch + (parts.last - parts.first) * quads.size(), grads + c * area);
 }
 
-// ---- four channels at a time: the four numbers of a pixel side by side in scratch memory
+// ---- 4 or 16 channels at a time (kGroup): the numbers of a pixel side by side in scratch memory
 
-constexpr std::int64_t kGroup = 4;
 // Floats to fetch ahead of what is read once: the work on a block hides the next one from the core.
 constexpr std::int64_t kAhead = 128;
 
-/// Rows of the group's channels; a channel that is not there is read from zeros and never written.
-template <class T>
+/// The channels of a group; one that is not there is read as zeros and never written.
+template <class T, std::int64_t kGroup>
 struct Planes {
-  Planes(T* first, std::int64_t stride, std::int64_t channels) {
+  Planes(T* all, std::int64_t area, const SampleJob<float>& job, std::int64_t b,
+         std::int64_t first) {
     for (std::int64_t c = 0; c < kGroup; ++c)
-      plane[c] = c < channels ? first + c * stride : nullptr;
+      plane[c] = first + c < job.channels ? all + (b * job.channels + first + c) * area : nullptr;
   }
   T* plane[kGroup];
 };
@@ -428,186 +428,227 @@ HWY_INLINE V load_or_zero(const float* plane, hn::Mask<D> mask, std::int64_t at)
   return plane == nullptr ? hn::Zero(D()) : hn::MaskedLoad(mask, D(), plane + at);
 }
 
-HWY_INLINE void interleave(const Planes<const float>& from, std::int64_t at, hn::Mask<D> mask,
-                           float* to) {
-  hn::StoreInterleaved4(
-      load_or_zero(from.plane[0], mask, at), load_or_zero(from.plane[1], mask, at),
-      load_or_zero(from.plane[2], mask, at), load_or_zero(from.plane[3], mask, at), D(), to);
+template <std::int64_t kGroup>
+HWY_INLINE void interleave(const Planes<const float, kGroup>& from, std::int64_t at,
+                           hn::Mask<D> mask, float* to) {
+  const D4 d4;
+  HWY_ALIGN float part[4 * kLanes];
+  for (std::int64_t c = 0; c < kGroup; c += 4) {
+    const float* const* const plane = from.plane + c;
+    hn::StoreInterleaved4(load_or_zero(plane[0], mask, at), load_or_zero(plane[1], mask, at),
+                          load_or_zero(plane[2], mask, at), load_or_zero(plane[3], mask, at), D(),
+                          kGroup == 4 ? to : part);
+    for (std::int64_t k = 0; kGroup > 4 && k < kLanes; ++k)
+      hn::StoreU(hn::Load(d4, part + 4 * k), d4, to + k * kGroup + c);
+  }
 }
 
-HWY_INLINE void separate(const float* from, const Planes<float>& to, std::int64_t at,
+template <std::int64_t kGroup>
+HWY_INLINE void separate(const float* from, const Planes<float, kGroup>& to, std::int64_t at,
                          hn::Mask<D> mask) {
-  V v[kGroup];
-  hn::LoadInterleaved4(D(), from, v[0], v[1], v[2], v[3]);
-  for (int c = 0; c < kGroup; ++c)
-    if (to.plane[c] != nullptr) hn::BlendedStore(v[c], mask, D(), to.plane[c] + at);
-}
-
-/// The channels of group g of image b: how many, and where the first starts among images of `area`.
-struct Group {
-  Group(const SampleJob<float>& job, std::int64_t b, std::int64_t g)
-      : plane(b * job.channels + g * kGroup),
-        channels(HWY_MIN(kGroup, job.channels - g * kGroup)) {}
-  template <class T>
-  Planes<T> planes(T* all, std::int64_t area) const {
-    return {all + plane * area, area, channels};
-  }
-  std::int64_t plane, channels;
-};
-
-/// Where the pixels of a group start in scratch memory.
-HWY_INLINE void store_offsets(const Pixels& p, std::int32_t* at) {
-  hn::Store(hn::ShiftLeft<2>(p.at), I(), at);
-}
-/// One of them; GCC must not compute all in vectors and take them apart again.
-HWY_INLINE std::int64_t offset_of(const std::int32_t* at, std::int64_t k) {
-  std::int64_t offset = at[k];
-  asm("" : "+r"(offset));
-  return offset;
-}
-
-/// Floats of scratch memory for the image; behind it come rows of the output.
-std::int64_t image_scratch(const SampleJob<float>& job) {
-  return (job.in_h * job.in_w + kLanes) * kGroup;
-}
-
-void gather_image(const SampleJob<float>& job, const Group& group, float* scratch) {
-  const std::int64_t area = job.in_h * job.in_w;
-  const Planes<const float> images = group.planes(job.input, area);
-  for (std::int64_t at = 0; at < area; at += kLanes)
-    interleave(images, at, hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, area - at))),
-               scratch + at * kGroup);
-}
-
-void ForwardGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch) {
-  const D d;
   const D4 d4;
-  const Group group(job, b, g);
-  const std::int64_t below = job.in_w * kGroup;
-  const Planes<float> outputs = group.planes(job.output, job.out_h * job.out_w);
-  gather_image(job, group, scratch);
-  float* const results = scratch + image_scratch(job);
-  HWY_ALIGN float weight[4][kLanes];
-  HWY_ALIGN std::int32_t at[kLanes];
-  Places places(job, b);
-  for (std::int64_t i = 0; i < job.out_h; ++i) {
-    places.start_row(i);
-    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get(j);
-      store_offsets(p, at);
-      for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
-      float* const result = results + j * kGroup;
-      for (std::int64_t k = 0; k < kLanes; ++k) {
-        const float* const from = scratch + offset_of(at, k);
-        const auto top = hn::MulAdd(hn::Set(d4, weight[1][k]), hn::LoadU(d4, from + kGroup),
-                                    hn::Mul(hn::Set(d4, weight[0][k]), hn::LoadU(d4, from)));
-        const auto bottom =
-            hn::MulAdd(hn::Set(d4, weight[3][k]), hn::LoadU(d4, from + below + kGroup),
-                       hn::Mul(hn::Set(d4, weight[2][k]), hn::LoadU(d4, from + below)));
-        hn::StoreU(hn::Add(top, bottom), d4, result + k * kGroup);
-      }
-    }
-    // Not sooner: what was written in fours cannot be read in sixteens before it has left the core.
-    for (std::int64_t j = 0; j < job.out_w; j += kLanes)
-      separate(results + j * kGroup, outputs, i * job.out_w + j, lanes_of_row(job, j));
+  HWY_ALIGN float parts[kGroup * kLanes];
+  if (kGroup > 4) {
+    for (std::int64_t c = 0; c < kGroup; c += 4)
+      for (std::int64_t k = 0; k < kLanes; ++k)
+        hn::Store(hn::LoadU(d4, from + k * kGroup + c), d4, parts + c * kLanes + 4 * k);
+    from = parts;
+  }
+  for (std::int64_t c = 0; c < kGroup; c += 4) {
+    V v[4];
+    hn::LoadInterleaved4(D(), from + c * kLanes, v[0], v[1], v[2], v[3]);
+    for (std::int64_t k = 0; k < 4; ++k)
+      if (to.plane[c + k] != nullptr) hn::BlendedStore(v[k], mask, D(), to.plane[c + k] + at);
   }
 }
 
-void ImageGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch) {
-  const D d;
-  const D4 d4;
-  const Group group(job, b, g);
-  const std::int64_t area = job.in_h * job.in_w, below = job.in_w * kGroup;
-  const Planes<const float> upstream = group.planes(job.upstream, job.out_h * job.out_w);
-  std::fill_n(scratch, area * kGroup, 0.0F);
-  HWY_ALIGN float weight[4][kLanes], up[kGroup * kLanes];
-  HWY_ALIGN std::int32_t at[kLanes];
-  Places places(job, b);
-  for (std::int64_t i = 0; i < job.out_h; ++i) {
-    places.start_row(i);
-    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get(j);
-      if (p.last == 0) continue;
-      store_offsets(p, at);
-      for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
-      interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
-      for (std::int64_t k = p.first; k < p.last; ++k) {
-        float* const to = scratch + offset_of(at, k);
-        const auto given = hn::LoadU(d4, up + k * kGroup);
-        const auto add = [&](float* where, float w) {
-          hn::StoreU(hn::MulAdd(given, hn::Set(d4, w), hn::LoadU(d4, where)), d4, where);
-        };
-        add(to, weight[0][k]);
-        add(to + below, weight[2][k]);
-        add(to + kGroup, weight[1][k]);
-        add(to + below + kGroup, weight[3][k]);
+/// Lanes of a vector added up to four.
+template <std::int64_t kCount, class Vector>
+HWY_INLINE hn::Vec<D4> folded(Vector v) {
+  if constexpr (kCount == 4) {
+    return v;
+  } else {
+    const hn::CappedTag<float, kCount / 2> half;
+    return folded<kCount / 2>(hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+
+template <std::int64_t kGroup>
+struct Groups {
+  // A pixel is kGroup / kStep vectors.
+  using G = hn::CappedTag<float, kGroup>;
+  static constexpr std::int64_t kStep = HWY_MIN(kGroup, kLanes);
+
+  /// Where the pixels start in scratch memory.
+  static HWY_INLINE void store_offsets(const Pixels& p, std::int32_t* at) {
+    hn::Store(hn::ShiftLeft < kGroup == 4 ? 2 : 4 > (p.at), I(), at);
+  }
+  /// One of them; GCC must not compute all in vectors and take them apart again.
+  static HWY_INLINE std::int64_t offset_of(const std::int32_t* at, std::int64_t k) {
+    std::int64_t offset = at[k];
+    asm("" : "+r"(offset));
+    return offset;
+  }
+
+  static void gather_image(const SampleJob<float>& job, std::int64_t b, std::int64_t first,
+                           float* scratch) {
+    const std::int64_t area = job.in_h * job.in_w;
+    const Planes<const float, kGroup> images(job.input, area, job, b, first);
+    for (std::int64_t at = 0; at < area; at += kLanes)
+      interleave(images, at, hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, area - at))),
+                 scratch + at * kGroup);
+  }
+
+  static void forward(const SampleJob<float>& job, std::int64_t b, std::int64_t first,
+                      float* scratch) {
+    const D d;
+    const G g;
+    const std::int64_t area = job.in_h * job.in_w, below = job.in_w * kGroup;
+    const Planes<float, kGroup> outputs(job.output, job.out_h * job.out_w, job, b, first);
+    gather_image(job, b, first, scratch);
+    float* const results = scratch + (area + kLanes) * kGroup;
+    HWY_ALIGN float weight[4][kLanes];
+    HWY_ALIGN std::int32_t at[kLanes];
+    Places places(job, b);
+    for (std::int64_t i = 0; i < job.out_h; ++i) {
+      places.start_row(i);
+      for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+        const Pixels p = places.get(j);
+        store_offsets(p, at);
+        for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
+        for (std::int64_t k = 0; k < kLanes; ++k) {
+          const float* from = scratch + offset_of(at, k);
+          float* to = results + (j + k) * kGroup;
+          const auto w00 = hn::Set(g, weight[0][k]), w01 = hn::Set(g, weight[1][k]),
+                     w10 = hn::Set(g, weight[2][k]), w11 = hn::Set(g, weight[3][k]);
+          for (std::int64_t c = 0; c < kGroup; c += kStep, from += kStep, to += kStep) {
+            const auto top =
+                hn::MulAdd(w01, hn::LoadU(g, from + kGroup), hn::Mul(w00, hn::LoadU(g, from)));
+            const auto bottom = hn::MulAdd(w11, hn::LoadU(g, from + below + kGroup),
+                                           hn::Mul(w10, hn::LoadU(g, from + below)));
+            hn::StoreU(hn::Add(top, bottom), g, to);
+          }
+        }
       }
+      // Not sooner: what was written in fours cannot be read in sixteens before it has left the core.
+      for (std::int64_t j = 0; j < job.out_w; j += kLanes)
+        separate(results + j * kGroup, outputs, i * job.out_w + j, lanes_of_row(job, j));
     }
   }
-  const Planes<float> grads = group.planes(job.d_input, area);
-  for (std::int64_t from = 0; from < area; from += kLanes)
-    separate(scratch + from * kGroup, grads, from,
-             hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - from))));
-}
 
-void PlacesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, RowSums* sums,
-                 float* scratch) {
-  const D d;
-  const D4 d4;
-  const Group group(job, b, g);
-  const std::int64_t below = job.in_w * kGroup;
-  const Planes<const float> upstream = group.planes(job.upstream, job.out_h * job.out_w);
-  gather_image(job, group, scratch);
-  // Two blocks: one is added up after the next one was multiplied, for what was written in fours
-  // cannot be read in sixteens before it has left the core.
-  HWY_ALIGN float up[kGroup * kLanes], products[2][4][kGroup * kLanes];
-  HWY_ALIGN std::int32_t at[kLanes];
-  Places places(job, b);
-  for (std::int64_t i = 0; i < job.out_h; ++i) {
-    places.start_row(i);
-    PlaceGradients by_places(job, b, i, g > 0);
-    Pixels waiting;
-    std::int64_t waiting_j = -1;
-    int turn = 0;
-    const auto add_up = [&](int of) {
-      V dots[4];
-      for (int k = 0; k < 4; ++k) {
-        V v[kGroup];
-        hn::LoadInterleaved4(d, products[of][k], v[0], v[1], v[2], v[3]);
-        dots[k] = hn::Add(hn::Add(v[0], v[1]), hn::Add(v[2], v[3]));
+  static void image(const SampleJob<float>& job, std::int64_t b, std::int64_t first,
+                    float* scratch) {
+    const D d;
+    const G g;
+    const std::int64_t area = job.in_h * job.in_w, below = job.in_w * kGroup;
+    const Planes<const float, kGroup> upstream(job.upstream, job.out_h * job.out_w, job, b, first);
+    std::fill_n(scratch, area * kGroup, 0.0F);
+    HWY_ALIGN float weight[4][kLanes], up[kGroup * kLanes];
+    HWY_ALIGN std::int32_t at[kLanes];
+    Places places(job, b);
+    for (std::int64_t i = 0; i < job.out_h; ++i) {
+      places.start_row(i);
+      for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+        const Pixels p = places.get(j);
+        if (p.last == 0) continue;
+        store_offsets(p, at);
+        for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
+        interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
+        for (std::int64_t k = p.first; k < p.last; ++k) {
+          float* to = scratch + offset_of(at, k);
+          for (std::int64_t c = 0; c < kGroup; c += kStep, to += kStep) {
+            const auto given = hn::LoadU(g, up + k * kGroup + c);
+            const auto add = [&](float* where, float w) {
+              hn::StoreU(hn::MulAdd(given, hn::Set(g, w), hn::LoadU(g, where)), g, where);
+            };
+            add(to, weight[0][k]);
+            add(to + below, weight[2][k]);
+            add(to + kGroup, weight[1][k]);
+            add(to + below + kGroup, weight[3][k]);
+          }
+        }
       }
-      by_places.add(waiting_j, waiting, dots);
-    };
-    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get(j);
-      if (p.last == 0) {
-        if (g == 0) by_places.nothing(j);
-        continue;
-      }
-      store_offsets(p, at);
-      interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
-      for (std::int64_t k = 0; k < kLanes; ++k) {
-        const float* const from = scratch + offset_of(at, k);
-        const auto given = hn::LoadU(d4, up + k * kGroup);
-        const auto times = [&](const float* where, float* to) {
-          hn::StoreU(hn::Mul(given, hn::LoadU(d4, where)), d4, to + k * kGroup);
-        };
-        times(from, products[turn][0]);
-        times(from + kGroup, products[turn][1]);
-        times(from + below, products[turn][2]);
-        times(from + below + kGroup, products[turn][3]);
+    }
+    const Planes<float, kGroup> grads(job.d_input, area, job, b, first);
+    for (std::int64_t from = 0; from < area; from += kLanes)
+      separate(scratch + from * kGroup, grads, from,
+               hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - from))));
+  }
+
+  static void places(const SampleJob<float>& job, std::int64_t b, std::int64_t first, RowSums* sums,
+                     float* scratch) {
+    const D d;
+    const G g;
+    const std::int64_t below = job.in_w * kGroup;
+    const Planes<const float, kGroup> upstream(job.upstream, job.out_h * job.out_w, job, b, first);
+    gather_image(job, b, first, scratch);
+    // Two blocks: one is added up after the next one was multiplied, for what was written in fours
+    // cannot be read in sixteens before it has left the core.
+    HWY_ALIGN float up[kGroup * kLanes], products[2][4][4 * kLanes];
+    HWY_ALIGN std::int32_t at[kLanes];
+    Places from_places(job, b);
+    for (std::int64_t i = 0; i < job.out_h; ++i) {
+      from_places.start_row(i);
+      PlaceGradients by_places(job, b, i, first > 0);
+      Pixels waiting;
+      std::int64_t waiting_j = -1;
+      int turn = 0;
+      const auto add_up = [&](int of) {
+        V dots[4];
+        for (int k = 0; k < 4; ++k) {
+          V v[4];
+          hn::LoadInterleaved4(d, products[of][k], v[0], v[1], v[2], v[3]);
+          dots[k] = hn::Add(hn::Add(v[0], v[1]), hn::Add(v[2], v[3]));
+        }
+        by_places.add(waiting_j, waiting, dots);
+      };
+      for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
+        const Pixels p = from_places.get(j);
+        if (p.last == 0) {
+          if (first == 0) by_places.nothing(j);
+          continue;
+        }
+        store_offsets(p, at);
+        interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
+        for (std::int64_t k = 0; k < kLanes; ++k) {
+          const float* const from = scratch + offset_of(at, k);
+          const auto dot = [&](const float* where, float* to) {
+            auto sum = hn::Mul(hn::LoadU(g, up + k * kGroup), hn::LoadU(g, where));
+            for (std::int64_t c = kStep; c < kGroup; c += kStep)
+              sum = hn::MulAdd(hn::LoadU(g, up + k * kGroup + c), hn::LoadU(g, where + c), sum);
+            hn::StoreU(folded<kStep>(sum), D4(), to + 4 * k);
+          };
+          dot(from, products[turn][0]);
+          dot(from + kGroup, products[turn][1]);
+          dot(from + below, products[turn][2]);
+          dot(from + below + kGroup, products[turn][3]);
+        }
+        if (waiting_j >= 0) add_up(1 - turn);
+        waiting = p, waiting_j = j, turn = 1 - turn;
       }
       if (waiting_j >= 0) add_up(1 - turn);
-      waiting = p, waiting_j = j, turn = 1 - turn;
-    }
-    if (waiting_j >= 0) add_up(1 - turn);
-    if (sums != nullptr) {
-      const RowSums more = by_places.sums();
-      sums[i] = g == 0 ? more
-                       : RowSums{sums[i].x + more.x, sums[i].xu + more.xu, sums[i].y + more.y,
-                                 sums[i].yu + more.yu};
+      if (sums != nullptr) {
+        const RowSums more = by_places.sums();
+        sums[i] = first == 0 ? more
+                             : RowSums{sums[i].x + more.x, sums[i].xu + more.xu, sums[i].y + more.y,
+                                       sums[i].yu + more.yu};
+      }
     }
   }
+};
+
+void ForwardGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch) {
+  const SampleGroup group(job, g);
+  (group.is_wide ? Groups<16>::forward : Groups<4>::forward)(job, b, group.first, scratch);
+}
+void ImageGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch) {
+  const SampleGroup group(job, g);
+  (group.is_wide ? Groups<16>::image : Groups<4>::image)(job, b, group.first, scratch);
+}
+void PlacesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, RowSums* sums,
+                 float* scratch) {
+  const SampleGroup group(job, g);
+  (group.is_wide ? Groups<16>::places : Groups<4>::places)(job, b, group.first, sums, scratch);
 }
 
 constexpr SampleKernels kTable = {Forward, Backward, ForwardGroup, ImageGroup, PlacesGroup};
@@ -650,10 +691,22 @@ std::int64_t sample_quads(const SampleJob<float>& job) {
   return job.channels * (area + 16) * 4 + (job.in_w + area + 17) * 4;
 }
 
+std::int64_t wide_sample_groups(const SampleJob<float>& job) {
+  // The scratch memory of 16 channels should stay in the second-level cache.
+  constexpr std::int64_t kArea = 10000;
+  return job.in_h * job.in_w <= kArea ? job.channels / 16 : 0;
+}
+
 std::int64_t sample_groups(const SampleJob<float>& job) {
   // Scratch memory of 4 MiB a thread at most.
   constexpr std::int64_t kArea = 1 << 18;
-  return job.channels > 2 && job.in_h * job.in_w <= kArea ? (job.channels + 3) / 4 : 0;
+  if (job.channels <= 2 || job.in_h * job.in_w > kArea) return 0;
+  const std::int64_t wide = wide_sample_groups(job);
+  return wide + (job.channels - 16 * wide + 3) / 4;
+}
+
+std::int64_t sample_scratch(const SampleJob<float>& job) {
+  return (job.in_h * job.in_w + job.out_w + 32) * (wide_sample_groups(job) > 0 ? 16 : 4);
 }
 
 }  // namespace clew::ops

@@ -18,7 +18,7 @@ struct SampleKernels {
                   std::int64_t end);
   void (*backward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                    std::int64_t end, const SampleParts& parts, float* scratch);
-  // Group g of four channels of image b; scratch [sample_scratch]. Backward by the image overwrites
+  // Group g of channels of image b; scratch [sample_scratch]. Backward by the image overwrites
   // the group's d_input; by the places it overwrites for g = 0 and adds for the others, which must
   // come in order: sums [h] or, where it is null, d_grid.
   void (*forward_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
@@ -30,12 +30,22 @@ struct SampleKernels {
 
 /// The kernels for this CPU and call; null where SampleRows must do the work.
 const SampleKernels* sample_kernels(const SampleJob<float>& job);
-/// Groups of channels in an image; 0 where rows of single channels are faster or save memory.
+/// Groups of channels in an image, first those of 16, then those of 4; 0 where rows of single channels
+/// are faster or save memory.
 std::int64_t sample_groups(const SampleJob<float>& job);
-/// Floats of scratch memory: four channels of an image and of a row, room for whole vectors included.
-inline std::int64_t sample_scratch(const SampleJob<float>& job) {
-  return (job.in_h * job.in_w + job.out_w + 32) * 4;
-}
+std::int64_t wide_sample_groups(const SampleJob<float>& job);
+/// Floats of scratch memory for any group: an image and a row of the output.
+std::int64_t sample_scratch(const SampleJob<float>& job);
+
+struct SampleGroup {
+  SampleGroup(const SampleJob<float>& job, std::int64_t g) {
+    const std::int64_t wide = wide_sample_groups(job);
+    is_wide = g < wide;
+    first = is_wide ? 16 * g : 16 * wide + 4 * (g - wide);
+  }
+  bool is_wide;
+  std::int64_t first;  // channel
+};
 
 /// Floats of scratch memory for the gradient of an image by rows of single channels; 0: better without.
 std::int64_t sample_quads(const SampleJob<float>& job);

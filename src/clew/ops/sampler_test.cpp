@@ -216,7 +216,7 @@ void use_targets(std::int64_t targets) {
 }
 
 // f32 on the fast paths against f64, which is the obvious version: every layout (one or two channels,
-// groups of four with and without a rest), both kinds of places, sizes that fill no vector, borders.
+// groups of 4 and 16 with and without a rest), both kinds of places, sizes that fill no vector, borders.
 TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
   const auto check = [](const Tensor& input, const Tensor& places, const SampleOptions& o) {
     const bool is_affine = places.dim() == 3;
@@ -242,7 +242,7 @@ TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
                                           HWY_AVX2 | HWY_STATIC_TARGET, HWY_STATIC_TARGET};
   for (const std::int64_t targets : sets) {
     if (targets != 0) use_targets(targets & hwy::SupportedTargets());
-    for (const std::int64_t channels : {1, 2, 3, 4, 9}) {
+    for (const std::int64_t channels : {1, 2, 3, 4, 16, 37}) {
       for (const auto border : kBorders) {
         for (const bool align_corners : {false, true}) {
           const SampleOptions o{SampleKernel::kBilinear, border, align_corners};
