@@ -443,22 +443,27 @@ HWY_INLINE void interleave(const Planes<const float, kGroup>& from, std::int64_t
   }
 }
 
+/// From fours of channels, `stride` apart for the next four, to rows of the channels.
 template <std::int64_t kGroup>
-HWY_INLINE void separate(const float* from, const Planes<float, kGroup>& to, std::int64_t at,
-                         hn::Mask<D> mask) {
-  const D4 d4;
-  HWY_ALIGN float parts[kGroup * kLanes];
-  if (kGroup > 4) {
-    for (std::int64_t c = 0; c < kGroup; c += 4)
-      for (std::int64_t k = 0; k < kLanes; ++k)
-        hn::Store(hn::LoadU(d4, from + k * kGroup + c), d4, parts + c * kLanes + 4 * k);
-    from = parts;
-  }
-  for (std::int64_t c = 0; c < kGroup; c += 4) {
+HWY_INLINE void separate(const float* from, std::int64_t stride, const Planes<float, kGroup>& to,
+                         std::int64_t at, hn::Mask<D> mask) {
+  for (std::int64_t c = 0; c < kGroup; c += 4, from += stride) {
     V v[4];
-    hn::LoadInterleaved4(D(), from + c * kLanes, v[0], v[1], v[2], v[3]);
+    hn::LoadInterleaved4(D(), from, v[0], v[1], v[2], v[3]);
     for (std::int64_t k = 0; k < 4; ++k)
       if (to.plane[c + k] != nullptr) hn::BlendedStore(v[k], mask, D(), to.plane[c + k] + at);
+  }
+}
+
+/// A vector of channels to fours, `stride` apart.
+template <std::int64_t kCount, class Vector>
+HWY_INLINE void store_fours(Vector v, float* to, std::int64_t stride) {
+  if constexpr (kCount == 4) {
+    hn::StoreU(v, D4(), to);
+  } else {
+    const hn::CappedTag<float, kCount / 2> half;
+    store_fours<kCount / 2>(hn::LowerHalf(half, v), to, stride);
+    store_fours<kCount / 2>(hn::UpperHalf(half, v), to + kCount / 8 * stride, stride);
   }
 }
 
@@ -507,6 +512,7 @@ struct Groups {
     const Planes<float, kGroup> outputs(job.output, job.out_h * job.out_w, job, b, first);
     gather_image(job, b, first, scratch);
     float* const results = scratch + (area + kLanes) * kGroup;
+    const std::int64_t fours = (job.out_w + kLanes) * 4;
     HWY_ALIGN float weight[4][kLanes];
     HWY_ALIGN std::int32_t at[kLanes];
     Places places(job, b);
@@ -518,21 +524,21 @@ struct Groups {
         for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
         for (std::int64_t k = 0; k < kLanes; ++k) {
           const float* from = scratch + offset_of(at, k);
-          float* to = results + (j + k) * kGroup;
+          float* to = results + (j + k) * 4;
           const auto w00 = hn::Set(g, weight[0][k]), w01 = hn::Set(g, weight[1][k]),
                      w10 = hn::Set(g, weight[2][k]), w11 = hn::Set(g, weight[3][k]);
-          for (std::int64_t c = 0; c < kGroup; c += kStep, from += kStep, to += kStep) {
+          for (std::int64_t c = 0; c < kGroup; c += kStep, from += kStep, to += kStep / 4 * fours) {
             const auto top =
                 hn::MulAdd(w01, hn::LoadU(g, from + kGroup), hn::Mul(w00, hn::LoadU(g, from)));
             const auto bottom = hn::MulAdd(w11, hn::LoadU(g, from + below + kGroup),
                                            hn::Mul(w10, hn::LoadU(g, from + below)));
-            hn::StoreU(hn::Add(top, bottom), g, to);
+            store_fours<kStep>(hn::Add(top, bottom), to, fours);
           }
         }
       }
       // Not sooner: what was written in fours cannot be read in sixteens before it has left the core.
       for (std::int64_t j = 0; j < job.out_w; j += kLanes)
-        separate(results + j * kGroup, outputs, i * job.out_w + j, lanes_of_row(job, j));
+        separate(results + 4 * j, fours, outputs, i * job.out_w + j, lanes_of_row(job, j));
     }
   }
 
@@ -570,9 +576,19 @@ struct Groups {
       }
     }
     const Planes<float, kGroup> grads(job.d_input, area, job, b, first);
-    for (std::int64_t from = 0; from < area; from += kLanes)
-      separate(scratch + from * kGroup, grads, from,
-               hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - from))));
+    // A block behind, for the same reason.
+    HWY_ALIGN float parts[2][kGroup * kLanes];
+    for (std::int64_t from = 0; from < area + kLanes; from += kLanes) {
+      float* const part = parts[from / kLanes % 2];
+      for (std::int64_t k = 0; k < kLanes && from < area; ++k)
+        for (std::int64_t c = 0; c < kGroup; c += kStep)
+          store_fours<kStep>(hn::LoadU(g, scratch + (from + k) * kGroup + c),
+                             part + c * kLanes + 4 * k, 4 * kLanes);
+      const std::int64_t done = from - kLanes;
+      if (done >= 0)
+        separate(parts[done / kLanes % 2], 4 * kLanes, grads, done,
+                 hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - done))));
+    }
   }
 
   static void places(const SampleJob<float>& job, std::int64_t b, std::int64_t first, RowSums* sums,
