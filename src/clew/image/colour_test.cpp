@@ -63,6 +63,25 @@ TEST(Colour, JitterComesFromItsKeyAndStaysInItsRange) {
   EXPECT_NEAR(grey, 90, 30);  // four standard deviations of a coin of 0.3
 }
 
+TEST(Colour, FloatsAreAsBytesWithoutRounding) {
+  const FloatImage floats = to_float(kTwo);
+  const ColourJitter jitter = {.brightness = .3F, .contrast = .3F, .saturation = .3F, .hue = .2F};
+  const auto near = [](const FloatImage& a, const Image& b) {
+    const auto bytes = to_bytes(a).pixels;
+    for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_NEAR(bytes[i], b.pixels[i], 1) << i;
+  };
+  near(adjust_brightness(floats, 1.5F), adjust_brightness(kTwo, 1.5F));
+  near(adjust_contrast(floats, .5F), adjust_contrast(kTwo, .5F));
+  near(adjust_saturation(floats, .5F), adjust_saturation(kTwo, .5F));
+  near(adjust_hue(floats, .2F), adjust_hue(kTwo, .2F));
+  EXPECT_FLOAT_EQ(adjust_brightness(floats, 1.5F).pixels[1], 150 / 255.F);
+  EXPECT_EQ(adjust_brightness(floats, 9).pixels[0], 1);
+  // The same key draws the same numbers; bytes are rounded after each of up to four steps.
+  const auto a = to_bytes(jitter_colour(floats, jitter, {5})).pixels,
+             b = jitter_colour(kTwo, jitter, {5}).pixels;
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 4) << i;
+}
+
 TEST(Colour, GreyPicturesStayGrey) {
   const Image grey{.width = 2, .height = 1, .channels = 1, .pixels = {10, 30}};
   EXPECT_EQ(adjust_hue(grey, .3F).pixels, grey.pixels);
@@ -76,7 +95,7 @@ TEST(Colour, OneSentencePerError) {
   EXPECT_THROW((void)adjust_hue(kTwo, .6F), Error);
   EXPECT_THROW((void)jitter_colour(kTwo, {.hue = .6F}, {}), Error);
   EXPECT_THROW((void)jitter_colour(kTwo, {.contrast = -.1F}, {}), Error);
-  EXPECT_THROW((void)adjust_saturation({}, 1), Error);
+  EXPECT_THROW((void)adjust_saturation(Image{}, 1), Error);
 }
 
 }  // namespace
