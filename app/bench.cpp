@@ -34,6 +34,11 @@ void define_peak(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::peak_rows(settings()); });
 }
 
+void define_data_bench(CLI::App& command) {
+  const auto settings = add_settings<bench::DataOptions>(command);
+  print_rows_of(command, [settings] { return bench::data_rows(settings()); });
+}
+
 void define_levels(CLI::App& command) {
   const auto settings = add_settings<bench::LevelOptions>(command);
   print_rows_of(command, [settings] { return bench::level_rows(settings()); });
@@ -84,6 +89,7 @@ void define_warp(CLI::App& command) {
 }
 
 constexpr Command kBenches[] = {
+    {"data", "images a second out of the loader, plain and distorted digits", define_data_bench},
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},
     {"navigate", "acting and learning of the navigator, rendering included", define_navigate},

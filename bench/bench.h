@@ -106,4 +106,19 @@ struct WarpOptions {
 /// that must be moved}: sampling forward and backward, gradients to images and places.
 Json warp_rows(const WarpOptions& options);
 
+struct DataOptions {
+  double seconds = 0.2;
+  int workers = 2, batch = 128;
+  std::string dir;
+  void fields(Fields& v) {
+    v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"});
+    v("workers", workers, {.min = 0, .max = 64, .help = "rows for no worker up to this many"});
+    v("batch", batch, {.min = 1, .max = 65536, .help = "images to a batch"});
+    v("dir", dir, {.help = "folder of MNIST; empty: digits are drawn"});
+  }
+};
+/// Rows {"set": a kind of digits, "digits": "mnist" | "procedural", "workers", "batch",
+/// "images_per_second": median, "best_images_per_second"}: batches out of the loader.
+Json data_rows(const DataOptions& options);
+
 }  // namespace clew::bench

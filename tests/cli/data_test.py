@@ -298,5 +298,14 @@ class List(DataTest):
         self.assertTrue(lines[1].startswith("mnist"))
 
 
+class Bench(DataTest):
+    def test_a_row_for_every_kind_and_number_of_workers(self):
+        rows = self.json("bench", "data", "seconds=0.01", "workers=1", "batch=8", "--json")["rows"]
+        self.assertEqual([(row["set"], row["workers"]) for row in rows],
+                         [(kind, n) for kind in ("plain", "r", "rts", "p", "e", "tc", "addition") for n in (0, 1)])
+        self.assertTrue(all(row["images_per_second"] > 0 and row["digits"] == "procedural" for row in rows), rows)
+        self.fails("bench", "data", "workers=-1", code=2, error="workers must be in 0..64, got -1")
+
+
 if __name__ == "__main__":
     main()
