@@ -3,11 +3,14 @@
 import gzip
 import hashlib
 import http.server
+import signal
 import struct
+import subprocess
 import threading
+import time
 import zlib
 
-from harness import CliTest, main
+from harness import PROGRAM, CliTest, main
 
 
 class Server:
@@ -16,6 +19,7 @@ class Server:
 
     def __init__(self, files, cut=None, cuts=0, ranges=True):
         self.files, self.cut, self.cuts, self.ranges, self.asked = files, cut or {}, cuts, ranges, []
+        self.hold = None
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,6 +43,11 @@ class Server:
                 if name in outer.cut and outer.cuts > 0:
                     outer.cuts -= 1
                     end = begin + outer.cut[name]
+                if outer.hold:
+                    self.wfile.write(body[begin:len(body) // 2])
+                    self.wfile.flush()
+                    outer.hold.wait(60)
+                    return
                 self.wfile.write(body[begin:end])
                 self.close_connection = True
 
@@ -70,6 +79,12 @@ class DataTest(CliTest):
 
     def get(self, *words, **options):
         return self.clew("data", "get", "set.toml", "--data", "here", *words, **options)
+
+    def wait_until(self, is_true):
+        end = time.monotonic() + 30
+        while not is_true():
+            self.assertLess(time.monotonic(), end, "waited too long")
+            time.sleep(0.02)
 
     def here(self):
         return sorted(path.name for path in (self.folder / "here").iterdir())
@@ -157,6 +172,21 @@ class Get(DataTest):
         self.describe(server.address, {"c.bin": BIG})
         self.fails("data", "get", "set.toml", "--data", "new", code=1, error="404")
         self.assertEqual(list((self.folder / "new").iterdir()), [])
+
+    def test_ctrl_c_keeps_what_came(self):
+        server = self.serve(FILES)
+        server.hold = threading.Event()  # set at the end: the server sends half and waits
+        self.describe(server.address, FILES)
+        process = subprocess.Popen([PROGRAM, "data", "get", "set.toml", "--data", "here"], cwd=self.folder, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        part = self.folder / "here/a.bin.part"
+        self.wait_until(lambda: part.exists() and part.stat().st_size == len(BIG) // 2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        server.hold.set()
+        self.assertEqual((process.returncode, out), (1, ""), err)
+        self.assertEqual(err, "error: stopped with 150000 of 300000 bytes of a.bin; the same command goes on\n")
+        self.assertEqual(part.read_bytes(), BIG[:150_000])
 
     def test_nobody_there(self):
         self.describe("http://127.0.0.1:1", FILES)

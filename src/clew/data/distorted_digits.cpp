@@ -105,7 +105,7 @@ class DistortedDigits::Drawer {
                                            {centre.x + half, centre.y - half},
                                            {centre.x + half, centre.y + half},
                                            {centre.x - half, centre.y + half}}};
-    // A square that folds over itself shows no digit: draw again. One in a few hundred does.
+    // A square that folds over itself shows no digit: draw again. One in seventy does.
     for (int attempt = 0; attempt < 100; ++attempt) {
       auto corners = square;
       for (PointF& corner : corners) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <span>
 #include <system_error>
+#include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -19,6 +20,8 @@ namespace clew::data {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int kDeepest = 16;
 
 bool is_picture(const fs::path& path) {
   std::string ending = path.extension().string();
@@ -53,10 +56,12 @@ double share_of_path(const fs::path& file, const fs::path& root) {
 std::vector<ClassFolder> list_classes(const fs::path& root) {
   check_folder(root);
   std::map<std::string, ClassFolder> classes;
-  std::vector<fs::path> open = {root};
+  std::vector<std::pair<fs::path, int>> open = {{root, 0}};  // and how deep they lie
   while (!open.empty()) {
-    const fs::path folder = open.back();
+    const auto [folder, depth] = open.back();
     open.pop_back();
+    CLEW_CHECK(depth <= kDeepest, "'", folder.string(), "' lies more than ", kDeepest,
+               " folders deep; does a link lead back?");
     ClassFolder found{.name = folder.lexically_relative(root).generic_string(), .files = {}};
     bool has_folders = false;
     std::error_code code;
@@ -65,8 +70,8 @@ std::vector<ClassFolder> list_classes(const fs::path& root) {
       const fs::path path = entry->path();
       if (path.filename().string().starts_with(".")) continue;
       std::error_code ignored;
-      if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
-        open.push_back(path);
+      if (entry->is_directory(ignored)) {
+        open.emplace_back(path, depth + 1);
         has_folders = true;
       } else if (is_picture(path) && entry->is_regular_file(ignored)) {
         found.files.push_back(path);

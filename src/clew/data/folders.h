@@ -20,8 +20,8 @@ struct ClassFolder {
 };
 
 /// The classes under `root`, sorted by name; files that are no pictures and hidden ones are passed
-/// over. A folder with neither pictures nor folders is a class without pictures. Pictures directly
-/// in `root`, a missing folder: clew::Error. Reads no picture.
+/// over. A folder with neither pictures nor folders is a class without pictures. Links are
+/// followed. Pictures directly in `root`, a missing folder: clew::Error. Reads no picture.
 [[nodiscard]] std::vector<ClassFolder> list_classes(const std::filesystem::path& root);
 
 /// Where the pictures of a split lie: `folder`/train and `folder`/val or `folder`/test where there

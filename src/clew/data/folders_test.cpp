@@ -124,6 +124,23 @@ TEST_F(Folders, OneFolderIsSplitByNames) {
   EXPECT_EQ(later, test);
 }
 
+TEST_F(Folders, LinksAreFollowedButNotInCircles) {
+  picture("elsewhere/deep/1.png");
+  fs::create_directories(folder / "set");
+  fs::create_directory_symlink(folder / "elsewhere/deep", folder / "set/linked");
+  ASSERT_EQ(list_classes(folder / "set").size(), 1U);
+  EXPECT_EQ(list_classes(folder / "set")[0].name, "linked");
+  EXPECT_EQ(list_classes(folder / "set")[0].files.size(), 1U);
+  fs::create_directory_symlink(folder / "set", folder / "set/circle");
+  try {
+    (void)list_classes(folder / "set");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("lies more than 16 folders deep; does a link lead"),
+              std::string::npos);
+  }
+}
+
 TEST_F(Folders, OneSentencePerError) {
   EXPECT_EQ(error(), "'F' must hold pictures in FOLDER/CLASS/");
   picture("a/1.png");

@@ -24,8 +24,8 @@ struct FetchResult {
   std::string message;  // what the library says, for kBroken and kRefused
 };
 
-/// Bytes as they come, and how many the whole file will have, 0 when the server does not say.
-/// False: stop.
+/// Bytes as they come, none about once a second while nothing comes, and how many the whole file
+/// will have, 0 when it is not known. False: stop.
 using TakeBytes = std::function<bool(std::span<const std::uint8_t> bytes, std::int64_t total)>;
 
 /// True when this build can fetch at all.

@@ -33,6 +33,18 @@ std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* use
   return 0;
 }
 
+/// libcurl calls this about once a second, also while nothing comes.
+int on_tick(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  try {
+    if ((*transfer.take)({}, 0)) return 0;
+    transfer.is_stopped = true;
+  } catch (...) {
+    transfer.fault = std::current_exception();
+  }
+  return 1;
+}
+
 }  // namespace
 
 bool has_http() { return true; }
@@ -65,6 +77,9 @@ FetchResult fetch(const std::string& url, std::int64_t offset, const TakeBytes& 
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "clew");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_tick);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   if (offset > 0) {
     curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(offset));
   }
