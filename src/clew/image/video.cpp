@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/image/video.h"
 
-#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <opencv2/core/utils/logger.hpp>
@@ -11,6 +10,7 @@
 #include <system_error>
 
 #include "clew/core/error.h"
+#include "clew/image/container.h"
 #include "clew/image/mat.h"
 
 namespace clew::image {
@@ -30,54 +30,16 @@ class Silence {
   cv::utils::logging::LogLevel before_;
 };
 
-/// `size` bytes at `at`; fewer where the file ends.
-std::string peek(std::ifstream& file, std::uint64_t at, std::size_t size) {
-  std::string bytes(size, '\0');
-  file.clear();
-  file.seekg(static_cast<std::streamoff>(at));
-  file.read(bytes.data(), static_cast<std::streamsize>(size));
-  bytes.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return bytes;
-}
-
-std::uint64_t number(const std::string& bytes, bool is_big_endian) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::size_t at = is_big_endian ? i : bytes.size() - 1 - i;
-    value = value << 8 | static_cast<unsigned char>(bytes[at]);
-  }
-  return value;
-}
-
-/// OpenCV and FFmpeg print what they think of files that end early or are something else, past
-/// every log level: such files are refused before they see them.
+/// Refuses what OpenCV would print about.
 void check_container(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::error_code code;
   const std::uint64_t size = fs::file_size(path, code);
   CLEW_CHECK(file && !code, "cannot read '", path.string(), "'");
-  const std::string head = peek(file, 0, 12);
-  bool is_whole = true;
-  if (head.starts_with("RIFF") && head.ends_with("AVI ")) {
-    is_whole = 8 + number(head.substr(4, 4), false) <= size;
-  } else if (head.size() == 12 && head.substr(4, 4) == "ftyp") {
-    bool has_moov = false;
-    std::uint64_t at = 0;
-    while (at + 8 <= size) {
-      const std::string box = peek(file, at, 16);
-      std::uint64_t length = number(box.substr(0, 4), true);
-      if (length == 1) length = number(box.substr(8), true);
-      if (length == 0) length = size - at;  // as far as the file goes
-      has_moov = has_moov || box.substr(4, 4) == "moov";
-      if (length < 8 || length > size - at) break;
-      at += length;
-    }
-    is_whole = at == size && has_moov;
-  } else {
-    CLEW_CHECK(head.starts_with("\x1a\x45\xdf\xa3"), path.string(),
-               ": must be an AVI, MP4 or WebM file");
-  }
-  CLEW_CHECK(is_whole, path.string(), ": the video is cut short (", size, " bytes)");
+  const Container container = look_at_container(file, size);
+  CLEW_CHECK(container != Container::kUnknown, path.string(), ": must be an AVI, MP4 or WebM file");
+  CLEW_CHECK(container == Container::kWhole, path.string(), ": the video is cut short (", size,
+             " bytes)");
 }
 
 /// The code of the encoder for an ending, and who has it.
