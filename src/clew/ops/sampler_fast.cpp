@@ -444,14 +444,20 @@ HWY_INLINE void interleave(const Planes<const float, kGroup>& from, std::int64_t
 }
 
 /// From fours of channels, `stride` apart for the next four, to rows of the channels.
-template <std::int64_t kGroup>
+template <std::int64_t kGroup, bool kStreams = false>
 HWY_INLINE void separate(const float* from, std::int64_t stride, const Planes<float, kGroup>& to,
                          std::int64_t at, hn::Mask<D> mask) {
   for (std::int64_t c = 0; c < kGroup; c += 4, from += stride) {
     V v[4];
     hn::LoadInterleaved4(D(), from, v[0], v[1], v[2], v[3]);
-    for (std::int64_t k = 0; k < 4; ++k)
-      if (to.plane[c + k] != nullptr) hn::BlendedStore(v[k], mask, D(), to.plane[c + k] + at);
+    for (std::int64_t k = 0; k < 4; ++k) {
+      float* const plane = to.plane[c + k];
+      if (plane == nullptr) continue;
+      if constexpr (kStreams)
+        hn::Stream(v[k], D(), plane + at);
+      else
+        hn::BlendedStore(v[k], mask, D(), plane + at);
+    }
   }
 }
 
@@ -576,19 +582,32 @@ struct Groups {
       }
     }
     const Planes<float, kGroup> grads(job.d_input, area, job, b, first);
-    // A block behind, for the same reason.
-    HWY_ALIGN float parts[2][kGroup * kLanes];
-    for (std::int64_t from = 0; from < area + kLanes; from += kLanes) {
-      float* const part = parts[from / kLanes % 2];
-      for (std::int64_t k = 0; k < kLanes && from < area; ++k)
-        for (std::int64_t c = 0; c < kGroup; c += kStep)
-          store_fours<kStep>(hn::LoadU(g, scratch + (from + k) * kGroup + c),
-                             part + c * kLanes + 4 * k, 4 * kLanes);
-      const std::int64_t done = from - kLanes;
-      if (done >= 0)
-        separate(parts[done / kLanes % 2], 4 * kLanes, grads, done,
-                 hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - done))));
+    // What no cache can keep goes past them, so that it need not be read before it is written.
+    constexpr std::int64_t kCache = 1 << 23;  // floats
+    const bool streams = job.batch * job.channels * area > kCache && area % kLanes == 0 &&
+                         reinterpret_cast<std::uintptr_t>(job.d_input) % 64 == 0;
+    const auto write = [&](const float* fours, std::int64_t at) {
+      if (streams)
+        separate<kGroup, true>(fours, 4 * kLanes, grads, at, hn::FirstN(d, kLanes));
+      else
+        separate(fours, 4 * kLanes, grads, at,
+                 hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - at))));
+    };
+    if constexpr (kGroup == 4) {
+      for (std::int64_t at = 0; at < area; at += kLanes) write(scratch + at * 4, at);
+    } else {
+      // A block behind, for the same reason.
+      HWY_ALIGN float parts[2][kGroup * kLanes];
+      for (std::int64_t at = 0; at < area + kLanes; at += kLanes) {
+        float* const part = parts[at / kLanes % 2];
+        for (std::int64_t k = 0; k < kLanes && at < area; ++k)
+          for (std::int64_t c = 0; c < kGroup; c += kStep)
+            store_fours<kStep>(hn::LoadU(g, scratch + (at + k) * kGroup + c),
+                               part + c * kLanes + 4 * k, 4 * kLanes);
+        if (at > 0) write(parts[(at / kLanes + 1) % 2], at - kLanes);
+      }
     }
+    if (streams) hwy::FlushStream();
   }
 
   static void places(const SampleJob<float>& job, std::int64_t b, std::int64_t first, RowSums* sums,
