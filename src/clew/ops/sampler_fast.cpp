@@ -113,7 +113,12 @@ struct Pixels {
 /// Where an image reads, as coordinates() of sampler_rows.h.
 class Places {
  public:
-  Places(const SampleJob<float>& job, std::int64_t b) : job_(job), b_(b) {
+  Places(const SampleJob<float>& job, std::int64_t b)
+      : job_(job),
+        b_(b),
+        last_x_(static_cast<float>(job.in_w - 1)),
+        last_y_(static_cast<float>(job.in_h - 1)),
+        last_u_(centred<float>(job.out_w - 1, job.out_w)) {
     if (job.theta == nullptr) return;
     const AffineAxis<float> x(job.theta + b * 6, job.in_w, job),
         y(job.theta + b * 6 + 3, job.in_h, job);
@@ -136,7 +141,9 @@ class Places {
     }
   }
 
-  /// Output pixels j and on; those past the row have no weight.
+  /// Output pixels j and on; lanes past the row read what is harmless. kExact: first and last are
+  /// exact; else last is 0 where no lane has a weight.
+  template <bool kExact>
   HWY_INLINE Pixels get(std::int64_t j) const {
     const D d;
     const I di;
@@ -144,9 +151,9 @@ class Places {
     coordinates(j, px, py);
     const V high_x = hn::Ceil(px), high_y = hn::Ceil(py), one = set(1);
     const V low_x = hn::Sub(high_x, one), low_y = hn::Sub(high_y, one), zero = hn::Zero(d);
-    const auto is_inside = hn::And(
-        hn::And(hn::Ge(low_x, zero), hn::Le(high_x, set(static_cast<double>(job_.in_w - 1)))),
-        hn::And(hn::Ge(low_y, zero), hn::Le(high_y, set(static_cast<double>(job_.in_h - 1)))));
+    const auto is_inside =
+        hn::And(hn::And(hn::Ge(low_x, zero), hn::Le(high_x, hn::Set(d, last_x_))),
+                hn::And(hn::Ge(low_y, zero), hn::Le(high_y, hn::Set(d, last_y_))));
     Pixels p;
     p.last = HWY_MIN(kLanes, job_.out_w - j);
     if (HWY_LIKELY(hn::AllTrue(d, is_inside))) {
@@ -158,12 +165,17 @@ class Places {
       // By equality, so that a NaN is not nothing.
       const auto none_x = hn::And(hn::Eq(p.x.weight[0], zero), hn::Eq(p.x.weight[1], zero));
       const auto none_y = hn::And(hn::Eq(p.y.weight[0], zero), hn::Eq(p.y.weight[1], zero));
-      std::uint8_t bytes[8] = {};
-      hn::StoreMaskBits(d, hn::Not(hn::Or(none_x, none_y)), bytes);
-      const std::uint32_t in_row = p.last == 32 ? ~0U : (1U << p.last) - 1;
-      const std::uint32_t bits = (bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8) & in_row;
-      p.first = bits == 0 ? 0 : std::countr_zero(bits);
-      p.last = 32 - std::countl_zero(bits);
+      const auto is_nothing = hn::Or(none_x, none_y);
+      if constexpr (kExact) {
+        std::uint8_t bytes[8] = {};
+        hn::StoreMaskBits(d, hn::Not(is_nothing), bytes);
+        const std::uint32_t bits =
+            (bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8) & ((1U << p.last) - 1);
+        p.first = bits == 0 ? 0 : std::countr_zero(bits);
+        p.last = 32 - std::countl_zero(bits);
+      } else if (hn::AllTrue(d, is_nothing)) {
+        p.last = 0;
+      }
     }
     p.at = hn::Add(hn::Mul(p.y.base, hn::Set(di, static_cast<std::int32_t>(job_.in_w))), p.x.base);
     return p;
@@ -175,7 +187,8 @@ class Places {
     const V scale_x = hn::Set(d, scale_x_), middle_x = hn::Set(d, middle_x_);
     const V scale_y = hn::Set(d, scale_y_), middle_y = hn::Set(d, middle_y_);
     if (row_ == nullptr) {
-      const V u = hn::Iota(d, centred<float>(j, job_.out_w));
+      // Lanes past the row stay at its end, so as not to be outside where the row is not.
+      const V u = hn::Min(hn::Iota(d, centred<float>(j, job_.out_w)), hn::Set(d, last_u_));
       px = hn::Add(hn::Mul(scale_x, u), middle_x);
       py = hn::Add(hn::Mul(scale_y, u), middle_y);
       return;
@@ -199,6 +212,7 @@ class Places {
 
   const SampleJob<float>& job_;
   std::int64_t b_;
+  float last_x_, last_y_, last_u_;
   const float* row_ = nullptr;
   float x_[3] = {}, y_[3] = {};
   float scale_x_ = 0, middle_x_ = 0, scale_y_ = 0, middle_y_ = 0;
@@ -291,7 +305,7 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
     places.start_row(i);
     float* const out = job.output + b * job.channels * out_area + i * job.out_w;
     for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get(j);
+      const Pixels p = places.get<false>(j);
       const auto mask = lanes_of_row(job, j);
       if (p.last == 0) {
         for (std::int64_t c = 0; c < job.channels; ++c)
@@ -358,7 +372,7 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
     const float* const up_row = job.upstream + b * job.channels * out_area + i * job.out_w;
     PlaceGradients by_places(job, b, i, false);
     for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get(j);
+      const Pixels p = places.get<true>(j);
       if (p.last == 0) {
         if (parts.has_places) by_places.nothing(j);
         continue;
@@ -525,7 +539,7 @@ struct Groups {
     for (std::int64_t i = 0; i < job.out_h; ++i) {
       places.start_row(i);
       for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-        const Pixels p = places.get(j);
+        const Pixels p = places.get<false>(j);
         store_offsets(p, at);
         for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
         for (std::int64_t k = 0; k < kLanes; ++k) {
@@ -561,7 +575,7 @@ struct Groups {
     for (std::int64_t i = 0; i < job.out_h; ++i) {
       places.start_row(i);
       for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-        const Pixels p = places.get(j);
+        const Pixels p = places.get<true>(j);
         if (p.last == 0) continue;
         store_offsets(p, at);
         for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
@@ -638,7 +652,7 @@ struct Groups {
         by_places.add(waiting_j, waiting, dots);
       };
       for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-        const Pixels p = from_places.get(j);
+        const Pixels p = from_places.get<false>(j);
         if (p.last == 0) {
           if (first == 0) by_places.nothing(j);
           continue;
