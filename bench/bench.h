@@ -96,14 +96,19 @@ Json ops_rows(const OpsOptions& options);
 struct WarpOptions {
   double seconds = 0.3;
   int threads = 2;
+  std::string places = "affine";
+  bool has_large = true;
   void fields(Fields& v) {
     v("seconds", seconds, {.above = 0, .max = 60, .help = "of ours, for each row"});
     v("threads", threads, {.min = 1, .max = 64, .help = "rows for one thread up to this many"});
+    v("places", places,
+      {.choices = {"affine", "grid"}, .help = "from matrices, or from grids in memory"});
+    v("large", has_large, {.help = "also 256 images of 224x224: about 1 GiB"});
   }
 };
-/// Rows {"shape", "places": "affine" | "stored grid", "threads", "ms": median, "torch_ms",
-/// "speedup", "best_ms", "copy_ms": what copying at this machine's rate would take for the bytes
-/// that must be moved}: sampling forward and backward, gradients to images and places.
+/// Rows {"shape", "threads", "ms": median, "torch_ms", "speedup", "best_ms", "copy_ms": what copying at
+/// this machine's rate would take for the bytes that must be moved, "share_of_copy"}: sampling
+/// forward and backward, gradients to images and places.
 Json warp_rows(const WarpOptions& options);
 
 struct DataOptions {
