@@ -99,7 +99,8 @@ Json warp_rows(const WarpOptions& options) {
   Json rows = Json::array();
   for (int threads = 1; threads <= options.threads; ++threads) {
     double copied_a_second = 0;
-    for (const auto& peak : peak_rows({.threads = threads, .seconds = 0.2}))
+    for (const auto& peak :
+         peak_rows({.threads = threads, .seconds = std::min(0.2, options.seconds)}))
       if (peak["what"] == "copy") copied_a_second = peak["gbytes_per_second"].get<double>() * 1e9;
     torch::set_num_threads(threads);
     torch::manual_seed(1);
