@@ -38,6 +38,8 @@ void define_export(CLI::App& command) {
   command.callback([arguments] {
     const auto& system = system_of_run(arguments->run);
     const auto& format = arguments->format;
+    if (system.formats.empty())
+      throw UsageError(concat("a run of ", system.name, " has no network to export"));
     if (std::find(system.formats.begin(), system.formats.end(), format) == system.formats.end()) {
       std::string list;
       for (const auto& known : system.formats) list += (list.empty() ? "" : ", ") + known;

@@ -9,7 +9,7 @@
 namespace clew::app {
 
 const std::vector<System>& systems() {
-  static const std::vector<System> table{navigate_system(), warp_system()};
+  static const std::vector<System> table{navigate_system(), warp_system(), locate_system()};
   return table;
 }
 

@@ -9,6 +9,7 @@
 #include "clew/core/memory.h"
 #include "clew/warp/digit_task.h"
 #include "clew/warp/evaluate.h"
+#include "clew/warp/locate.h"
 #include "training.h"
 
 namespace clew::app {
@@ -82,7 +83,53 @@ std::string predict(const PredictRequest& request) {
 
 std::string settings() { return help_text(warp::WarpConfig{}); }
 
+std::string located_text(const train::MetricsLine& line) {
+  const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
+  char text[120];
+  std::snprintf(text, sizeof text, "  loss %.3f  found %.0f %%  overlap %.2f", get("loss"),
+                100 * (1 - get("error")), get("overlap"));
+  return text;
+}
+
+std::filesystem::path create_locate(const std::filesystem::path& root, const Recipe& recipe) {
+  warp::LocateConfig config;
+  load(config, recipe.tree);
+  return warp::create_run(root, recipe.name, config, about_this_program());
+}
+
+train::RunEnd train_locate(const std::filesystem::path& run, bool is_resumed) {
+  keep_freed_memory();
+  TrainingLine line(warp::read_locate_run(run).train.steps, located_text);
+  return warp::train_locate_run(run, is_resumed, line.callbacks());
+}
+
+std::string eval_locate(const EvalRequest& request) {
+  keep_freed_memory();
+  const auto evaluation = warp::evaluate_locate(request.run);
+  if (request.is_json) return warp::evaluation_json(evaluation);
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "the digit %d (%s) in %lld pictures with %d pieces of others: %.0f %% found, mean "
+                "overlap %.2f\n",
+                evaluation.digit, evaluation.source.c_str(),
+                static_cast<long long>(evaluation.pictures), evaluation.patches,
+                100 * evaluation.found, evaluation.overlap);
+  return text;
+}
+
 }  // namespace
+
+System locate_system() {
+  return {.name = "locate",
+          .settings = [] { return help_text(warp::LocateConfig{}); },
+          .create_run = create_locate,
+          .train = train_locate,
+          .eval = eval_locate,
+          .export_run = nullptr,
+          .formats = {},
+          .predict = nullptr,
+          .eval_options = {}};
+}
 
 System warp_system() {
   return {.name = "warp",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spatial transformers in the program: how their recipes are trained and evaluated.
+// Spatial transformers in the program: how their recipes, reading and locating digits, are trained and evaluated.
 #pragma once
 
 #include "systems.h"
@@ -7,5 +7,6 @@
 namespace clew::app {
 
 System warp_system();
+System locate_system();
 
 }  // namespace clew::app

@@ -127,4 +127,19 @@ torch::Tensor DigitNetworkImpl::forward(const torch::Tensor& images) {
   return body_->forward(warp(images));
 }
 
+std::vector<torch::Tensor> DigitNetworkImpl::activations(const torch::Tensor& seen) {
+  const bool is_cnn = config_.body == "cnn";
+  std::vector<torch::Tensor> kept;
+  torch::Tensor x = seen;
+  for (auto& layer : *body_) {
+    x = layer.forward(x);
+    const auto& module = *layer.ptr();
+    if (is_cnn ? module.as<torch::nn::MaxPool2d>() != nullptr
+               : module.as<torch::nn::ReLU>() != nullptr)
+      kept.push_back(x);
+  }
+  kept.push_back(x);
+  return kept;
+}
+
 }  // namespace clew::warp

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/warp/locate.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <array>
+#include <cmath>
+
+#include "clew/core/error.h"
+
+namespace clew::warp {
+namespace {
+
+TEST(BoxOverlap, ByHand) {
+  const auto boxes =
+      torch::tensor({{0.F, 0.F, 2.F, 2.F}, {0.F, 0.F, 1.F, 1.F}, {0.F, 0.F, 4.F, 4.F}});
+  const auto targets =
+      torch::tensor({{1.F, 0.F, 3.F, 2.F}, {2.F, 2.F, 3.F, 3.F}, {1.F, 1.F, 3.F, 3.F}});
+  const auto overlap = box_overlap(boxes, targets);
+  EXPECT_NEAR(overlap[0].item<double>(), 1.0 / 3, 1e-6);
+  EXPECT_EQ(overlap[1].item<double>(), 0);
+  EXPECT_NEAR(overlap[2].item<double>(), 0.25, 1e-6);
+}
+
+TEST(PairHinge, ByHand) {
+  // Distances between cuts: 1, 4, 1; to their pieces: 4, 1, 0.
+  const auto cuts = torch::tensor({{0.0}, {1.0}, {2.0}}, torch::kFloat64).requires_grad_();
+  const auto pieces = torch::tensor({{2.0}, {0.0}, {2.0}}, torch::kFloat64);
+  const auto loss = pair_hinge(cuts, pieces, 1);
+  // Rows: (1-4+1, 4-4+1), (1-1+1, 1-1+1), (4-0+1, 1-0+1), each not below 0.
+  EXPECT_NEAR(loss.item<double>(), (0 + 1 + 1 + 1 + 5 + 2) / 6.0, 1e-12);
+  loss.backward();
+  // By hand, in the active terms: pairs (0,2), (1,0), (1,2), (2,0), (2,1).
+  const double g0 = (2 * (0 - 2) - 2 * (0 - 2) + 2 * (0 - 1) + 2 * (0 - 2)) / 6.0;
+  EXPECT_NEAR(cuts.grad()[0][0].item<double>(), g0, 1e-12);
+  EXPECT_THROW(pair_hinge(torch::zeros({1, 3}), torch::zeros({1, 3}), 1), Error);
+}
+
+TEST(Locator, BoxesAreWhatIsCutOut) {
+  LocateConfig config;
+  config.scale = 28.0 / 84;
+  config.encoder_network.transform = "none";
+  torch::manual_seed(1);
+  Locator locator(config, 84);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& item : locator->named_parameters())
+      if (item.key() == "transformer.localiser.last.bias") {
+        item.value()[1] = 2 * (30 + 14) / 84.0 - 1;  // the square that begins at (30, 10)
+        item.value()[2] = 2 * (10 + 14) / 84.0 - 1;
+      }
+  }
+  const auto image = torch::rand({1, 1, 84, 84});
+  const auto cut = locator->cut(image);
+  EXPECT_LT((cut - image.narrow(2, 10, 28).narrow(3, 30, 28)).abs().max().item<double>(), 1e-4);
+  const auto box = locator->boxes();
+  for (int k = 0; k < 4; ++k)
+    EXPECT_NEAR(box[0][k].item<double>(), (std::array{30, 10, 58, 38})[static_cast<std::size_t>(k)],
+                1e-4);
+  // 10 x 10 and 2 x 2 places behind the pooling, and ten logits.
+  const auto digits = torch::rand({50, 1, 28, 28});
+  locator->measure(digits);
+  EXPECT_NEAR(locator->features(digits).square().sum(1).mean().item<double>(), 3, 1e-4);
+  const auto width = locator->encoder->width();
+  EXPECT_EQ(locator->features(cut).sizes(), torch::IntArrayRef({1, (100 + 4) * width + 10}));
+}
+
+TEST(LocateRun, WantsAnEncoder) {
+  try {
+    create_run("nowhere", "test", LocateConfig{}, "");
+    FAIL();
+  } catch (const UsageError& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        "encoder must be the run folder of a network that reads plain digits, got none; `clew "
+        "train warp/plain` makes one");
+  }
+}
+
+}  // namespace
+}  // namespace clew::warp
