@@ -107,14 +107,7 @@ std::string eval_locate(const EvalRequest& request) {
   keep_freed_memory();
   const auto evaluation = warp::evaluate_locate(request.run);
   if (request.is_json) return warp::evaluation_json(evaluation);
-  char text[200];
-  std::snprintf(text, sizeof text,
-                "the digit %d (%s) in %lld pictures with %d pieces of others: %.0f %% found, mean "
-                "overlap %.2f\n",
-                evaluation.digit, evaluation.source.c_str(),
-                static_cast<long long>(evaluation.pictures), evaluation.patches,
-                100 * evaluation.found, evaluation.overlap);
-  return text;
+  return warp::summary(evaluation) + "\n";
 }
 
 }  // namespace

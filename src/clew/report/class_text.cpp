@@ -20,7 +20,7 @@ std::string fixed(double value, int decimals) {
 }  // namespace
 
 std::string class_verdict(const RunData& run) {
-  if (!run.classes) return {};
+  if (!run.classes) return escape(run.summary);
   const auto& classes = *run.classes;
   const double wrong = std::round(classes.error * classes.examples);
   return concat("It gets <b>", fixed(100 * classes.error, 2),

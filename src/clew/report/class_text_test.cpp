@@ -91,6 +91,15 @@ TEST_F(ClassPage, BeforeTheEvaluation) {
   EXPECT_NE(text.find("30.00 %"), std::string::npos);  // the last measured while it trained
 }
 
+TEST_F(ClassPage, SaysWhatARoomSaysOfItself) {
+  write("eval.json", {{"summary", "58 % of <b>them</b> found."}});
+  const auto text = page();
+  EXPECT_NE(text.find("30 seconds</b>. 58 % of &lt;b&gt;them&lt;/b&gt; found.</p>"),
+            std::string::npos);
+  EXPECT_NE(text.find("<p>58 % of &lt;b&gt;them&lt;/b&gt; found.</p>"), std::string::npos);
+  EXPECT_EQ(text.find("Not evaluated"), std::string::npos);
+}
+
 TEST_F(ClassPage, CarriesItsPictures) {
   write("eval.json", evaluation());
   write("gallery.json", gallery());

@@ -156,6 +156,7 @@ std::string tile(const std::string& value, const std::string& label) {
 }
 
 std::string how_to_evaluate(const RunData& run) {
+  if (!run.summary.empty()) return concat("<p>", escape(run.summary), "</p>\n");
   if (!run.is_navigator())
     return concat("<p class=\"missing\">Not evaluated yet: <code>clew eval ",
                   escape(run.folder.string()),

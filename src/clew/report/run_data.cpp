@@ -404,7 +404,9 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
       run.evaluation = read_evaluation(name);
     } else {
       const JsonFile file = parse_json(name, read_file(name, kLongestFile));
-      run.classes = read_classes(Value(file));
+      const Value root(file);
+      if (root.find("classes")) run.classes = read_classes(root);
+      run.summary = root.maybe_string("summary");
     }
   }
   if (std::filesystem::exists(folder / "gallery.json"))

@@ -51,6 +51,7 @@ struct RunData {
   std::map<std::string, std::vector<double>> metrics;
   std::optional<Evaluation> evaluation;
   std::optional<Classes> classes;
+  std::string summary;  // how well it does, in a sentence of the room's own; plain text
   std::vector<GalleryItem> gallery;
   std::string trace = "null";  // JSON ready for the page
   std::string trace_level;

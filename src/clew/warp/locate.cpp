@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -278,6 +279,17 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
   return evaluation;
 }
 
+std::string summary(const LocateEvaluation& evaluation) {
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "The digit %d (%s) in %lld pictures with %d pieces of others: %.0f %% found, mean "
+                "overlap %.2f.",
+                evaluation.digit, evaluation.source.c_str(),
+                static_cast<long long>(evaluation.pictures), evaluation.patches,
+                100 * evaluation.found, evaluation.overlap);
+  return text;
+}
+
 std::string evaluation_json(const LocateEvaluation& evaluation) {
   const nlohmann::json root = {{"system", "locate"},
                                {"source", evaluation.source},
@@ -285,7 +297,8 @@ std::string evaluation_json(const LocateEvaluation& evaluation) {
                                {"patches", evaluation.patches},
                                {"pictures", evaluation.pictures},
                                {"found", evaluation.found},
-                               {"overlap", evaluation.overlap}};
+                               {"overlap", evaluation.overlap},
+                               {"summary", summary(evaluation)}};
   return root.dump(2) + "\n";
 }
 

@@ -144,6 +144,8 @@ struct LocateEvaluation {
 };
 /// Where the last weights of a run find the object; also makes its pictures for the report.
 LocateEvaluation evaluate_locate(const std::filesystem::path& run);
+/// The same in one sentence; found is an intersection over union above 0.5.
+std::string summary(const LocateEvaluation& evaluation);
 std::string evaluation_json(const LocateEvaluation& evaluation);
 
 }  // namespace clew::warp
