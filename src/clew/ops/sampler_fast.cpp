@@ -258,14 +258,16 @@ class PlaceGradients {
   HWY_INLINE void store(std::int64_t j, V by_x, V by_y) {
     const D d;
     const bool corners = job_.options.align_corners;
-    HWY_ALIGN float both[2 * kLanes];
-    hn::StoreInterleaved2(hn::Mul(by_x, hn::Set(d, place_scale<float>(job_.in_w, corners))),
-                          hn::Mul(by_y, hn::Set(d, place_scale<float>(job_.in_h, corners))), d,
-                          both);
+    by_x = hn::Mul(by_x, hn::Set(d, place_scale<float>(job_.in_w, corners)));
+    by_y = hn::Mul(by_y, hn::Set(d, place_scale<float>(job_.in_h, corners)));
     float* const to = row_ + 2 * j;
+    if (!adds_ && j + kLanes <= job_.out_w) return hn::StoreInterleaved2(by_x, by_y, d, to);
+    HWY_ALIGN float both[2 * kLanes];
+    hn::StoreInterleaved2(by_x, by_y, d, both);
     const std::int64_t count = 2 * HWY_MIN(kLanes, job_.out_w - j);
     for (std::int64_t k = 0; k < count; ++k) to[k] = adds_ ? to[k] + both[k] : both[k];
   }
+
   const SampleJob<float>& job_;
   float* row_;
   bool adds_;
