@@ -323,7 +323,11 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
         read_pairs(image + job.in_w, at, v10, v11);
         const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
                 bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
-        hn::BlendedStore(hn::Add(top, bottom), mask, d, out + c * out_area + j);
+        float* const to = out + c * out_area + j;
+        if (j + kLanes <= job.out_w)
+          hn::StoreU(hn::Add(top, bottom), d, to);
+        else
+          hn::BlendedStore(hn::Add(top, bottom), mask, d, to);
       }
     }
   }
