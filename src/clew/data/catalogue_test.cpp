@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <set>
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/data/mnist.h"
@@ -15,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Catalogue : testing::Test {
-  fs::path folder = fs::temp_directory_path() / "clew_catalogue";
+  fs::path folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_catalogue");
   Catalogue() { fs::remove_all(folder); }
   ~Catalogue() override { fs::remove_all(folder); }
 };

@@ -2,6 +2,9 @@
 #include "clew/data/check.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -16,7 +19,7 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
 struct CheckData : testing::Test {
-  fs::path folder = fs::temp_directory_path() / "clew_check_data";
+  fs::path folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_check_data");
   CheckData() {
     fs::remove_all(folder);
     fs::create_directories(folder);

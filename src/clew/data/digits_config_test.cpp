@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/data/mnist.h"
@@ -35,7 +37,8 @@ TEST(DigitsConfig, EveryKindMakesItsSet) {
 }
 
 TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
-  const fs::path folder = fs::temp_directory_path() / "clew_digits_config";
+  const fs::path folder =
+      fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_digits_config");
   fs::remove_all(folder);
   DigitsConfig config{.dir = folder.string()};
   EXPECT_EQ(digits_source({}), "procedural");

@@ -3,6 +3,9 @@
 #include "clew/data/download.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -15,7 +18,7 @@ namespace fs = std::filesystem;
 const char* const kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 struct Downloads : testing::Test {
-  fs::path folder = fs::temp_directory_path() / "clew_downloads";
+  fs::path folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_downloads");
   Downloads() {
     fs::remove_all(folder);
     fs::create_directories(folder);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -15,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Folders : testing::Test {
-  fs::path folder = fs::temp_directory_path() / "clew_folders";
+  fs::path folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_folders");
   Folders() {
     fs::remove_all(folder);
     fs::create_directories(folder);

@@ -2,11 +2,13 @@
 #include "clew/data/idx.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <bit>
 #include <cstring>
 #include <fstream>
+#include <string>
 
 #include "clew/core/error.h"
 
@@ -61,7 +63,8 @@ TEST(Idx, AnEmptySideIsAnEmptyArray) {
 }
 
 TEST(Idx, GzipAndPlainFilesComeBack) {
-  const fs::path folder = fs::temp_directory_path() / "clew_idx_files";
+  const fs::path folder =
+      fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_idx_files");
   fs::remove_all(folder);
   fs::create_directories(folder);
   IdxArray array{.type = IdxType::kU8, .shape = {300, 7000}, .data = Bytes(2'100'000)};

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -18,7 +20,7 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
 struct MnistFiles : testing::Test {
-  fs::path folder = fs::temp_directory_path() / "clew_mnist_files";
+  fs::path folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_mnist_files");
   MnistFiles() {
     fs::remove_all(folder);
     fs::create_directories(folder);

@@ -2,8 +2,10 @@
 #include "clew/image/video.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -14,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Videos : testing::Test {
-  fs::path folder = fs::temp_directory_path() / "clew_videos";
+  fs::path folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_videos");
   Videos() {
     fs::remove_all(folder);
     fs::create_directories(folder);

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <torch/script.h>
 #include <torch/torch.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/nn/weights.h"
@@ -14,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(Export, EveryFormatByItsEnding) {
-  const auto folder = fs::temp_directory_path() / "clew_export_test";
+  const auto folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_export_test");
   fs::remove_all(folder);
   fs::create_directories(folder);
   torch::nn::Sequential module(torch::nn::Linear(3, 2), torch::nn::Softmax(1));

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
+
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -47,7 +50,8 @@ TEST(Onnx, SequentialKeepsTheNamesOfItsState) {
 }
 
 TEST(Onnx, FileIsWrittenWhole) {
-  const auto path = fs::temp_directory_path() / "clew_onnx_test.onnx";
+  const auto path =
+      fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_onnx_test.onnx");
   const OnnxOptions options = {.inputs = {{"x", {-1, 2}}}, .outputs = {{"y"}}};
   torch::nn::Sequential module(torch::nn::Linear(2, 2), torch::nn::Softmax(1));
   export_onnx(*module, path, options);
