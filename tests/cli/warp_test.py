@@ -157,7 +157,7 @@ class BadInput(WarpCase):
     def test_settings(self):
         self.refuses("warp/rts", "network.transfrom=tps", error="did you mean 'network.transform'?")
         self.refuses("warp/rts", "network.transform=tsp", error="did you mean 'tps'?")
-        self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, warp, got wrap; did you mean 'warp'?")
+        self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, warp, locate, got wrap; did you mean 'warp'?")
         self.refuses("warp/rts", *settings(**{"network.parameters": 2000}), error="network.parameters = 2000 is too few")
         self.refuses("warp/r", *settings(**{"network.warp_size": 20}), error="needs images of at least 24 pixels")
         self.refuses("warp/rts", *settings(**{"train.batch": 1}), error="train.batch must be at least train.workers")
