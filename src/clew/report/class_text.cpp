@@ -3,21 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "clew/core/error.h"
 #include "clew/report/page_text.h"
 
 namespace clew::report {
-namespace {
-
-std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
-
-}  // namespace
 
 std::string class_verdict(const RunData& run) {
   if (!run.classes) return escape(run.summary);

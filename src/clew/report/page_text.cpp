@@ -12,7 +12,6 @@
 #include "clew/report/class_text.h"
 
 namespace clew::report {
-namespace {
 
 std::string fixed(double value, int decimals) {
   std::array<char, 64> text{};
@@ -22,6 +21,8 @@ std::string fixed(double value, int decimals) {
   return result.find_first_not_of("-0.") == std::string::npos && result[0] == '-' ? result.substr(1)
                                                                                   : result;
 }
+
+namespace {
 
 // Three digits that count: 0.123, 1.23, 12.3, 123, 1234.
 std::string figure(double value) {

@@ -14,6 +14,9 @@ namespace clew::report {
 /// `text` with &, <, >, " and ' as entities: safe between tags and inside quoted attributes.
 [[nodiscard]] std::string escape(std::string_view text);
 
+/// `value` with so many decimals, without a sign before zero.
+[[nodiscard]] std::string fixed(double value, int decimals);
+
 /// What the page is called: the level and agent of one run, or how many runs are compared.
 [[nodiscard]] std::string title(std::span<const RunData> runs);
 /// What was trained, for how long and how well, in sentences and a row of figures.

@@ -93,10 +93,14 @@ std::string config_without_head(std::string_view text) {
   return std::string(text);
 }
 
-void save_checkpoint(const fs::path& run, std::int64_t steps, std::span<const std::byte> bytes) {
+std::string step_digits(std::int64_t steps) {
   auto digits = std::to_string(steps);
   if (digits.size() < 12) digits.insert(0, 12 - digits.size(), '0');
-  write_file_atomic(run / "checkpoints" / ("step_" + digits + ".safetensors"), bytes);
+  return digits;
+}
+
+void save_checkpoint(const fs::path& run, std::int64_t steps, std::span<const std::byte> bytes) {
+  write_file_atomic(run / "checkpoints" / ("step_" + step_digits(steps) + ".safetensors"), bytes);
   auto files = checkpoint_files(run);
   for (std::size_t i = 0; i + kCheckpointsKept < files.size(); ++i) {
     std::error_code ignored;

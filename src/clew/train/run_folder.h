@@ -30,6 +30,9 @@ std::string read_run_config(const std::filesystem::path& run);
 /// The same without the comment lines at its head: what a checkpoint remembers.
 std::string config_without_head(std::string_view text);
 
+/// `steps` in twelve digits, so that names sort by step.
+std::string step_digits(std::int64_t steps);
+
 struct Checkpoint {
   std::filesystem::path path;
   std::string bytes;

@@ -41,6 +41,9 @@ struct SupervisedOptions {
   double checkpoint_seconds = 60;
 
   void fields(Fields& v);
+  LoopOptions loop() const {
+    return {.steps = steps, .log_steps = log_steps, .checkpoint_seconds = checkpoint_seconds};
+  }
 };
 
 /// Parameters whose names start with `prefix` learn at their own rate; the longest prefix counts.

@@ -72,9 +72,7 @@ WarpConfig read_run(const fs::path& run) {
 }
 
 fs::path warp_picture(const fs::path& run, std::int64_t steps) {
-  auto digits = std::to_string(steps);
-  if (digits.size() < 12) digits.insert(0, 12 - digits.size(), '0');
-  return run / kPictures / ("warps_" + digits + ".png");
+  return run / kPictures / ("warps_" + train::step_digits(steps) + ".png");
 }
 
 train::RunEnd train_run(const fs::path& run, bool is_resumed,
@@ -98,11 +96,7 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed,
       if (callbacks.on_log) callbacks.on_log(progress);
     };
   }
-  return train::train_run(run, learner,
-                          {.steps = config.train.steps,
-                           .log_steps = config.train.log_steps,
-                           .checkpoint_seconds = config.train.checkpoint_seconds},
-                          is_resumed, drawing);
+  return train::train_run(run, learner, config.train.loop(), is_resumed, drawing);
 }
 
 DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const DigitShape& shape) {

@@ -220,11 +220,7 @@ train::RunEnd train_locate_run(const fs::path& run, bool is_resumed,
   const auto config = read_locate_run(run);
   const LocateTask task(config);
   train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining));
-  return train::train_run(run, learner,
-                          {.steps = config.train.steps,
-                           .log_steps = config.train.log_steps,
-                           .checkpoint_seconds = config.train.checkpoint_seconds},
-                          is_resumed, callbacks);
+  return train::train_run(run, learner, config.train.loop(), is_resumed, callbacks);
 }
 
 LocateEvaluation evaluate_locate(const fs::path& run) {
