@@ -253,20 +253,13 @@ std::int32_t sample_action(const float* logits, int count, float uniform) {
   return count - 1;
 }
 
-ops::Precision parse_precision(const std::string& name) {
-  if (name == "fp32") return ops::Precision::kFp32;
-  if (name == "bf16") return ops::Precision::kBf16;
-  CLEW_CHECK(name == "auto", "precision must be auto, fp32 or bf16, got '", name, "'");
-  return ops::has_bf16() ? ops::Precision::kBf16 : ops::Precision::kFp32;
-}
-
 AgentOptions agent_options(const NavigateConfig& config) {
   return {.spec = parse_agent(config.agent),
           .height = config.size,
           .width = config.size,
           .lstm1 = config.lstm1,
           .lstm2 = config.lstm2,
-          .precision = parse_precision(config.train.precision)};
+          .precision = ops::parse_precision(config.train.precision)};
 }
 
 struct Trainer::Impl {

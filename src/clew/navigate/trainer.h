@@ -48,8 +48,6 @@ class Trainer : public train::Learner {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The precision a name in a recipe stands for: auto, fp32 or bf16.
-ops::Precision parse_precision(const std::string& name);
 AgentOptions agent_options(const NavigateConfig& config);
 
 /// Builds the agent of a run and loads its weights from a checkpoint's bytes.

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/ops/precision.h"
 
+#include "clew/core/error.h"
+
 namespace clew::ops {
+
+Precision parse_precision(const std::string& name) {
+  if (name == "fp32") return Precision::kFp32;
+  if (name == "bf16") return Precision::kBf16;
+  CLEW_CHECK(name == "auto", "precision must be auto, fp32 or bf16, got '", name, "'");
+  return has_bf16() ? Precision::kBf16 : Precision::kFp32;
+}
 
 bool has_bf16() {
 #if defined(__x86_64__)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace clew::ops {
 
@@ -11,6 +12,10 @@ enum class Precision : std::uint8_t {
   kBf16,  // operands of products rounded to bf16, where the CPU multiplies bf16; elsewhere the same
           // as kFp32
 };
+
+/// What a name in a recipe stands for: fp32, bf16, or auto, which is bf16 where the CPU has it.
+/// Another one: clew::Error.
+Precision parse_precision(const std::string& name);
 
 /// Whether this CPU has bf16 dot products (AVX-512 BF16).
 bool has_bf16();

@@ -14,7 +14,7 @@ Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targe
   CLEW_CHECK(logits.dim() == 2 && targets.dim() == 1 && targets.size(0) == logits.size(0),
              "logits must be [B,C] and targets [B], got ", logits.sizes(), " and ", targets.sizes(),
              " (classification_loss)");
-  const auto value = torch::cross_entropy_loss(logits, targets);
+  const auto value = torch::cross_entropy_loss(logits.to(torch::kFloat32), targets);
   const auto wrong = logits.detach().argmax(1).ne(targets).sum().item<double>();
   return {value,
           {{"loss", value.item<double>()},

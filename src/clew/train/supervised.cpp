@@ -14,6 +14,7 @@
 #include "clew/nn/flat.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"
+#include "clew/ops/autocast.h"
 #include "clew/train/optimizer.h"
 #include "clew/train/schedule.h"
 
@@ -106,6 +107,9 @@ void SupervisedOptions::fields(Fields& v) {
     {.min = 1, .max = 256, .help = "worker threads, each with its slice of a batch"});
   v("loaders", loaders,
     {.min = 0, .max = 256, .help = "threads that make batches ahead of time; 0: none"});
+  v("precision", precision,
+    {.choices = {"auto", "fp32", "bf16"},
+     .help = "operands of products while training; auto: bf16 where the CPU has it"});
   v("optimizer", optimizer,
     {.choices = {"sgd", "rmsprop", "adam", "adamw"}, .help = "how gradients become steps"});
   v("lr", lr, {.min = 0, .max = 100, .help = "learning rate after the warm-up"});
@@ -162,6 +166,7 @@ struct Supervised::Impl {
   const Task& task;
   SupervisedOptions options;
   Key key;
+  ops::Precision precision;
   Schedule schedule;
   std::vector<Worker> workers;
   ThreadPool pool;
@@ -180,6 +185,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
     : task(the_task),
       options(the_options),
       key(the_key),
+      precision(ops::parse_precision(options.precision)),
       schedule{.kind = parse_schedule(options.schedule),
                .lr = options.lr,
                .lr_end = options.lr_end,
@@ -258,7 +264,10 @@ void Supervised::Impl::run_slices(const data::Batch& batch, bool is_learning) {
     if (share.begin == share.end) return;
     const torch::AutoGradMode grad_mode(is_learning);
     worker.network->train(is_learning);
-    const Loss loss = task.loss(*worker.network, slice_of(batch, share));
+    const Loss loss = [&] {
+      const ops::Autocast autocast(is_learning ? precision : ops::Precision::kFp32);
+      return task.loss(*worker.network, slice_of(batch, share));
+    }();
     worker.metrics = loss.metrics;
     if (!is_learning) return;
     const double value = loss.value.item<double>();

@@ -27,6 +27,7 @@ struct SupervisedOptions {
   int batch = 128;
   int workers = 2;
   int loaders = 1;
+  std::string precision = "fp32";
   std::string optimizer = "adam";
   double lr = 1e-3, lr_end = 0;
   std::string schedule = "cosine";

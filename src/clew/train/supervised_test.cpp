@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "clew/core/error.h"
+#include "clew/ops/precision.h"
 
 namespace clew::train {
 namespace {
@@ -145,6 +146,31 @@ TEST(Supervised, ResumedEqualsNeverStopped) {
     }
     EXPECT_EQ(bytes, whole.checkpoint()) << optimizer;
   }
+}
+
+TEST(Supervised, MixedPrecisionLearnsF32WeightsAndMeasuresThemInF32) {
+  const QuadrantTask task;
+  auto with = options();
+  with.precision = "bf16";
+  Supervised learner(task, with, Key{1}), exact(task, options(), Key{1});
+  for (int i = 0; i < 30; ++i) learner.update();
+  const auto half_way = learner.checkpoint();
+  for (int i = 0; i < 30; ++i) learner.update();
+  while (!exact.is_finished()) exact.update();
+  EXPECT_EQ(ops::has_bf16(), learner.checkpoint() != exact.checkpoint());
+  const auto error = metric(learner.evaluate(), "error");
+  EXPECT_LT(error, 0.15);
+
+  Supervised resumed(task, with, Key{1});
+  resumed.restore(half_way, "checkpoint");
+  while (!resumed.is_finished()) resumed.update();
+  EXPECT_EQ(resumed.checkpoint(), learner.checkpoint());
+
+  // The same weights in a training that knows nothing of bf16 measure the same.
+  Supervised reader(task, options(), Key{1});
+  reader.restore(learner.checkpoint(), "checkpoint");
+  EXPECT_EQ(metric(reader.evaluate(), "error"), error);
+  EXPECT_EQ(metric(reader.evaluate(), "loss"), metric(learner.evaluate(), "loss"));
 }
 
 TEST(Supervised, SlicesGiveTheGradientOfTheBatch) {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "clew/core/error.h"
+#include "clew/ops/narrow_conv.h"
 
 namespace clew::warp {
 namespace {
@@ -18,6 +19,15 @@ constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserC
 
 /// The side behind an unpadded convolution and 2x2 pooling.
 std::int64_t after(std::int64_t side, std::int64_t kernel) { return (side - kernel + 1) / 2; }
+
+/// The first layer of a network on images.
+struct NarrowConv2dImpl : nn::Conv2dImpl {
+  using nn::Conv2dImpl::Conv2dImpl;
+  torch::Tensor forward(const torch::Tensor& images) {
+    return ops::narrow_conv2d(images, weight, bias);
+  }
+};
+TORCH_MODULE(NarrowConv2d);
 
 /// The body's parameters at a width, by the shapes of its layers.
 std::int64_t body_parameters(bool is_cnn, std::int64_t width, std::int64_t channels,
@@ -38,8 +48,9 @@ nn::Sequential make_body(bool is_cnn, std::int64_t width, std::int64_t channels,
                           nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
-  return nn::Sequential(nn::Conv2d(channels, width, kConv1), nn::ReLU(), nn::MaxPool2d(2),
-                        nn::Conv2d(width, width, kConv2), nn::ReLU(), nn::MaxPool2d(2),
+  // ReLU behind the pooling is the same as before it, on a quarter of the numbers.
+  return nn::Sequential(NarrowConv2d(nn::Conv2dOptions(channels, width, kConv1)), nn::MaxPool2d(2),
+                        nn::ReLU(), nn::Conv2d(width, width, kConv2), nn::MaxPool2d(2), nn::ReLU(),
                         nn::Flatten(), nn::Linear(width * last * last, classes));
 }
 
@@ -61,9 +72,9 @@ Localiser make_localiser(const std::string& kind, std::int64_t channels, std::in
     throw UsageError(
         concat("network.localiser = conv needs images of at least 28 pixels, got ", side));
   }
-  return {nn::Sequential(nn::AvgPool2d(2), nn::Conv2d(channels, f, k), nn::ReLU(), nn::MaxPool2d(2),
-                         nn::Conv2d(f, f, k), nn::ReLU(), nn::Flatten(),
-                         nn::Linear(f * last * last, f), nn::ReLU()),
+  return {nn::Sequential(nn::AvgPool2d(2), NarrowConv2d(nn::Conv2dOptions(channels, f, k)),
+                         nn::MaxPool2d(2), nn::ReLU(), nn::Conv2d(f, f, k), nn::ReLU(),
+                         nn::Flatten(), nn::Linear(f * last * last, f), nn::ReLU()),
           f};
 }
 
@@ -128,15 +139,11 @@ torch::Tensor DigitNetworkImpl::forward(const torch::Tensor& images) {
 }
 
 std::vector<torch::Tensor> DigitNetworkImpl::activations(const torch::Tensor& seen) {
-  const bool is_cnn = config_.body == "cnn";
   std::vector<torch::Tensor> kept;
   torch::Tensor x = seen;
   for (auto& layer : *body_) {
     x = layer.forward(x);
-    const auto& module = *layer.ptr();
-    if (is_cnn ? module.as<torch::nn::MaxPool2d>() != nullptr
-               : module.as<torch::nn::ReLU>() != nullptr)
-      kept.push_back(x);
+    if (layer.ptr()->as<torch::nn::ReLU>() != nullptr) kept.push_back(x);
   }
   kept.push_back(x);
   return kept;

@@ -34,8 +34,7 @@ struct DigitNetworkImpl : torch::nn::Module, nn::OnnxConvertible {
   /// images -> what the body sees [B,C*transformers,s,s].
   torch::Tensor warp(const torch::Tensor& images);
 
-  /// What the body makes of what it sees, [B,...] behind each of its layers: after pooling in a cnn,
-  /// after ReLU in a fcn, and the logits.
+  /// What the body makes of what it sees, [B,...] behind each ReLU, and the logits.
   std::vector<torch::Tensor> activations(const torch::Tensor& seen);
 
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/ops/autocast.h"
 
 namespace clew::warp {
 
@@ -47,7 +48,10 @@ Tensor SpatialTransformerImpl::locate(const Tensor& images) {
   CLEW_CHECK(features.size(1) == options_.features, "the localisation network must give ",
              options_.features, " numbers for an image, got ", features.size(1), " for images ",
              images.sizes(), " (SpatialTransformer)");
-  const Tensor parameters = last_->forward(features).to(images.scalar_type());
+  const ops::Autocast off(
+      ops::Precision::kFp32);  // places finer than a pixel want all their digits
+  const Tensor parameters =
+      last_->forward(features.to(last_->weight.scalar_type())).to(images.scalar_type());
   last_parameters_ = parameters.detach();
   return parameters;
 }
@@ -56,6 +60,7 @@ Tensor SpatialTransformerImpl::warp(const Tensor& images, const Tensor& paramete
   CLEW_CHECK(images.defined() && images.dim() == 4, "images must be [B,C,H,W], got ",
              images.defined() ? concat(images.sizes()) : "an undefined tensor",
              " (SpatialTransformer)");
+  const ops::Autocast off(ops::Precision::kFp32);
   warped_by_ = parameters.detach();
   warped_to_ = output_size(images);
   if (is_affine(options_.transform))
