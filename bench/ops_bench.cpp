@@ -16,6 +16,7 @@
 #include "clew/ops/encoder.h"
 #include "clew/ops/kernels.h"
 #include "clew/ops/lstm.h"
+#include "clew/ops/narrow_conv.h"
 
 namespace clew::bench {
 namespace {
@@ -165,6 +166,27 @@ void add_product(Json& rows, const Setting& s, const Kernels& kernels, const std
                      peer));
 }
 
+/// The first layer of a digit reader behind a spatial transformer: 60@9x9 on 64 images, forward and
+/// all gradients. In f32.
+void add_first_layer(Json& rows, const Setting& s) {
+  constexpr std::int64_t kImages = 64, kSide = 28, kKernel = 9, kOutputs = 60,
+                         kResult = kSide - kKernel + 1;
+  const Tensor images = torch::randn({kImages, 1, kSide, kSide}).requires_grad_(),
+               weight = torch::randn({kOutputs, 1, kKernel, kKernel}).requires_grad_(),
+               bias = torch::randn({kOutputs}).requires_grad_(),
+               up = torch::randn({kImages, kOutputs, kResult, kResult});
+  const Tensor up_last = up.contiguous(torch::MemoryFormat::ChannelsLast);
+  const double ours = seconds_of(s.seconds, [&] {
+    torch::autograd::grad({ops::narrow_conv2d(images, weight, bias)}, {images, weight, bias},
+                          {up_last});
+  });
+  const double peer = seconds_of(s.seconds, [&] {
+    torch::autograd::grad({torch::conv2d(images, weight, bias)}, {images, weight, bias}, {up});
+  });
+  rows.push_back(row("first layer 60@9x9, forward + backward", s, kImages,
+                     3 * 2.0 * kResult * kResult * kKernel * kKernel * kOutputs, ours, peer));
+}
+
 struct Net {
   ops::EncoderWeights encoder;
   ops::LstmWeights lstm;
@@ -251,6 +273,7 @@ Json ops_rows(const OpsOptions& options) {
     add_product(rows, s, *kernels, "LSTM 590 -> 1024 to weights", {kGates, kInputs + kHidden, n},
                 options.steps, all);
     add_rollout(rows, s);
+    if (precision == ops::Precision::kFp32) add_first_layer(rows, s);
   }
   torch::set_num_threads(threads);
   return rows;
