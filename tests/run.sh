@@ -10,7 +10,7 @@ ring_order=(layers script unit parity golden cli docs install learn gpu)
 
 usage_of_tests() {
   say "usage: ./clew test [--fast] [STAGE ...]"
-  say "stages: build format headers rings asan tsan fuzz, or the label of one ring: ${ring_order[*]}"
+  say "stages: build format headers witnesses rings asan tsan fuzz, or the label of one ring: ${ring_order[*]}"
   say "--fast builds and runs the unit ring only. With CI=true each fuzz target runs a minute, else five seconds."
 }
 
@@ -102,6 +102,40 @@ stage_ctest() { # PRESET CTEST-ARGUMENT...
   if ((stage_skipped > 0)); then stage_note+=", $stage_skipped skipped"; fi
 }
 
+# Fills build/witnesses with tests/witnesses.txt, once for each version of that file and of Python. Without a network the
+# tests that need them skip: nothing else may fail for it.
+stage_witnesses() {
+  local wanted=$root/tests/witnesses.txt folder=$root/build/witnesses
+  if [ -n "${CLEW_WITNESSES:-}" ]; then
+    stage_note="those in $CLEW_WITNESSES, as CLEW_WITNESSES says"
+    return
+  fi
+  # Two starts at once: the second waits, then finds all there.
+  if (flock 8 && fill_witnesses "$wanted" "$folder") 8>"$folder.lock" >>"$stage_log" 2>&1 </dev/null; then
+    stage_note=$(sed -n -E '/^#.*pinned/q; s/^([a-z][^ ]*)==([^ ]+).*/\1 \2/p' "$wanted" | paste -sd, | sed 's/,/, /g')
+  else
+    stage_skipped=1
+    stage_note="skipped: $(grep -m 1 -oE 'ERROR: .*|no answer .*|No module named pip' "$stage_log" || echo "see $stage_log")"
+  fi
+}
+
+# Wheels only, so that nothing is compiled; into a folder beside, so that a half-filled one is never taken for whole.
+fill_witnesses() { # REQUIREMENTS FOLDER
+  local python=/usr/bin/python3 mark status=0
+  mark=$("$python" --version && cat "$1") || return
+  if [ "$(cat "$2/made_of" 2>/dev/null)" = "$mark" ]; then return; fi
+  rm -rf "$2.part" && mkdir -p "$2.part" || return
+  timeout 300 "$python" -m pip install --quiet --disable-pip-version-check --no-input --root-user-action ignore \
+    --only-binary :all: --retries 0 --timeout 10 --target "$2.part" -r "$1" || status=$?
+  if ((status == 0)); then
+    printf '%s\n' "$mark" >"$2.part/made_of" && rm -rf "$2" && mv "$2.part" "$2"
+    return
+  fi
+  if ((status == 124)); then echo "no answer of the registry within 300 s"; fi
+  rm -rf "$2.part"
+  return 1
+}
+
 # Builds and tests clew_maze under sanitizers: LibTorch itself is not built with them.
 stage_sanitizer() { # PRESET CTEST-ARGUMENT...
   if ! (build "$1" all) >>"$stage_log" 2>&1; then
@@ -178,9 +212,11 @@ run_tests() {
   fi
 
   if ((${#stages[@]} == 0)); then stages=(format headers rings asan tsan fuzz); fi
+  # Programs that the parity ring asks.
+  if [[ " ${stages[*]} " == *\ @(rings|parity|witnesses)\ * ]]; then stage witnesses stage_witnesses; fi
   for argument in "${stages[@]}"; do
     case $argument in
-      build) ;; # done above, for every stage
+      build | witnesses) ;; # done above
       format) stage format stage_format ;;
       headers) stage headers stage_headers ;;
       asan) stage asan stage_sanitizer asan ;;

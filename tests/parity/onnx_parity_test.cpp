@@ -146,9 +146,7 @@ TEST(OnnxParity, OpenCvComputesTheSame) {
 struct OnnxRuntime : testing::Test {
   OnnxRuntime() : python(python_with({"onnxruntime", "onnx", "numpy"})) {}
   void SetUp() override {
-    if (!python)
-      GTEST_SKIP() << "no Python with onnxruntime and onnx: `pip install --target DIR onnxruntime "
-                      "onnx` and set CLEW_ONNXRUNTIME=DIR";
+    if (!python) GTEST_SKIP() << no_python_with("onnxruntime and onnx");
   }
   /// Files a model and its inputs; they are run together, because a Python takes a second to start.
   void add(const torch::nn::Module& module, const nn::OnnxOptions& options,

@@ -38,6 +38,11 @@ std::pair<int, std::string> run(const std::string& command) {
   return {::pclose(pipe), output};
 }
 
+std::string witnesses() {
+  const char* folder = std::getenv("CLEW_WITNESSES");
+  return folder != nullptr ? folder : CLEW_WITNESSES_DEFAULT;
+}
+
 }  // namespace
 
 TestFolder::TestFolder() {
@@ -55,18 +60,25 @@ std::optional<std::string> python_with(const std::vector<std::string>& modules) 
   std::string imports = "import sys";
   for (const auto& module : modules) imports.append(", ").append(module);
   if (const auto found = known.find(imports); found != known.end()) return found->second;
-  std::string environment = "PYTHONDONTWRITEBYTECODE=1 ";
-  if (const char* folder = std::getenv("CLEW_ONNXRUNTIME"))
-    environment =
-        concat(environment, "PYTHONPATH=", shell_word(folder), "${PYTHONPATH:+:$PYTHONPATH} ");
-  std::vector<std::string> candidates = {"python3", "/usr/bin/python3"};
+  std::vector<std::string> interpreters = {"python3", "/usr/bin/python3"};
   if (const char* chosen = std::getenv("CLEW_PYTHON"))
-    candidates.insert(candidates.begin(), shell_word(chosen));
-  for (const auto& candidate : candidates) {
-    const std::string python = concat(environment, candidate);
-    if (run(concat(python, " -c ", shell_word(imports))).first == 0) return known[imports] = python;
+    interpreters.insert(interpreters.begin(), shell_word(chosen));
+  // As it is first: another NumPy in front of its path would break the torch of Debian's Python.
+  const std::string path =
+      concat("PYTHONPATH=", shell_word(witnesses()), "${PYTHONPATH:+:$PYTHONPATH} ");
+  for (const auto& interpreter : interpreters) {
+    for (const auto& environment : {std::string(), path}) {
+      const std::string python = concat("PYTHONDONTWRITEBYTECODE=1 ", environment, interpreter);
+      if (run(concat(python, " -c ", shell_word(imports))).first == 0)
+        return known[imports] = python;
+    }
   }
   return known[imports] = std::nullopt;
+}
+
+std::string no_python_with(const std::string& packages) {
+  return concat("no Python with ", packages, " and none in '", witnesses(),
+                "': run './clew test witnesses' where there is a network");
 }
 
 std::string run_python(const std::string& python, const std::string& script,

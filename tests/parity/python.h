@@ -24,9 +24,12 @@ class TestFolder {
 };
 
 /// The command of an interpreter that can import `modules`: $CLEW_PYTHON, python3 or
-/// /usr/bin/python3, with $CLEW_ONNXRUNTIME (a folder of `pip install --target`) in front of its
-/// path when it is set. Nothing when none can.
+/// /usr/bin/python3, each first as it is and then with the folder of witnesses in front of its path
+/// ($CLEW_WITNESSES, or build/witnesses, which `./clew test` fills). Nothing when none can.
 std::optional<std::string> python_with(const std::vector<std::string>& modules);
+
+/// Why a test is skipped that needs `packages` of tests/witnesses.txt, and what to do about it.
+std::string no_python_with(const std::string& packages);
 
 /// Runs tests/parity/SCRIPT with arguments; what it printed, and a test failure unless it ended
 /// with 0.
