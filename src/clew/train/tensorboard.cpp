@@ -117,13 +117,13 @@ EventWriter::EventWriter(const std::filesystem::path& folder, double wall_second
   append_double(version, kWallTime, wall_seconds);
   append_bytes(version, kFileVersion, "brain.Event:2");
   write_record(version);
-  if (resumed_after_step) {
-    std::string log;
-    append_int(log, kSessionStatus, kStatusStart);
-    std::string event = event_head(wall_seconds, *resumed_after_step + 1);
-    append_bytes(event, kSessionLog, log);
-    write_record(event);
-  }
+  // Each START takes back all from its step on, except the first that TensorBoard meets in a folder:
+  // so a run that was never resumed has one too.
+  std::string log;
+  append_int(log, kSessionStatus, kStatusStart);
+  std::string event = event_head(wall_seconds, resumed_after_step ? *resumed_after_step + 1 : 0);
+  append_bytes(event, kSessionLog, log);
+  write_record(event);
 }
 
 EventWriter::~EventWriter() {

@@ -73,7 +73,7 @@ TEST(Crc32c, KnownVectors) {
   EXPECT_EQ(crc32c(bytes), 0x113fdb5cU);
 }
 
-TEST_F(Events, TheFirstRecordIsTheVersionTensorBoardExpects) {
+TEST_F(Events, TheFirstRecordsAreThoseTensorBoardExpects) {
   const EventWriter writer(folder, 1.5);
   EXPECT_EQ(writer.path().filename(), "events.out.tfevents.0000000001.0000.clew");
   // wall_time 1.5 is field 1, type 1: 09 and 3ff8 in little endian; file_version is field 3,
@@ -87,6 +87,12 @@ TEST_F(Events, TheFirstRecordIsTheVersionTensorBoardExpects) {
   EXPECT_EQ(file.substr(16, 8),
             "a37f4b22");  // the masked crc of a length of 24, as every event file begins
   EXPECT_EQ(file.substr(24, event.size()), event);
+  const auto events = records(content(writer.path()));
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(hex(events[1]),
+            "09000000000000f83f"
+            "1000"
+            "3a020801");  // step 0, session_log {status START}
 }
 
 TEST_F(Events, AScalarIsEncodedAsTheSchemaSays) {
@@ -97,8 +103,8 @@ TEST_F(Events, AScalarIsEncodedAsTheSchemaSays) {
                                        {"bc", -2.0}};
   writer.append(300, 2.0, metrics);
   const auto events = records(content(writer.path()));
-  ASSERT_EQ(events.size(), 2U);
-  EXPECT_EQ(hex(events[1]),
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(hex(events[2]),
             "090000000000000040"      // wall_time = 2.0
             "10ac02"                  // step = 300
             "2a15"                    // summary, 21 bytes
@@ -110,7 +116,7 @@ TEST_F(Events, AScalarIsEncodedAsTheSchemaSays) {
 TEST_F(Events, NothingIsWrittenForNoNumbers) {
   EventWriter writer(folder, 0);
   writer.append(1, 0, {});
-  EXPECT_EQ(records(content(writer.path())).size(), 1U);
+  EXPECT_EQ(records(content(writer.path())).size(), 2U);
 }
 
 TEST_F(Events, AResumedRunTellsTensorBoardToForgetLaterSteps) {
