@@ -106,13 +106,15 @@ System navigate_system() {
   return {.name = "navigate",
           .settings = [] { return help_text(navigate::NavigateConfig{}); },
           .create_run =
-              [](const std::filesystem::path& root, const Recipe& recipe) {
+              [](const std::filesystem::path& root, const Recipe& recipe, int /*processes*/) {
                 navigate::NavigateConfig config;
                 load(config, recipe.tree);
                 navigate::check_config(config);
                 return navigate::create_run(root, recipe.name, config, about_this_program());
               },
-          .train = train_navigate,
+          .train = [](const std::filesystem::path& run, bool is_resumed,
+                      train::Processes&) { return train_navigate(run, is_resumed); },
+          .is_parallel = false,
           .eval =
               [](const EvalRequest& request) {
                 const auto evaluation =

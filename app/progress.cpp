@@ -12,7 +12,7 @@
 namespace clew::app {
 namespace {
 
-std::atomic<int> interrupts{0};
+std::atomic<int> interrupts{0}, terminations{0};
 
 int terminal_width() {
   winsize size{};
@@ -69,9 +69,11 @@ std::string count_text(double count) {
 }
 
 InterruptWatch::InterruptWatch() {
-  interrupts = 0;
-  const auto handler = [](int) {
-    if (interrupts.fetch_add(1) > 0) _exit(130);
+  interrupts = terminations = 0;
+  // torchrun sends the second signal after a Ctrl-C, so each kind counts alone.
+  const auto handler = [](int signal) {
+    auto& count = signal == SIGINT ? interrupts : terminations;
+    if (count.fetch_add(1) > 0) _exit(128 + signal);
   };
   std::signal(SIGINT, handler);
   std::signal(SIGTERM, handler);
@@ -82,6 +84,8 @@ InterruptWatch::~InterruptWatch() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-bool InterruptWatch::was_interrupted() const { return interrupts.load() > 0; }
+bool InterruptWatch::was_interrupted() const {
+  return interrupts.load() > 0 || terminations.load() > 0;
+}
 
 }  // namespace clew::app

@@ -11,6 +11,7 @@
 
 #include "clew/core/config.h"
 #include "clew/train/loop.h"
+#include "clew/train/processes.h"
 #include "recipes.h"
 
 namespace clew::app {
@@ -33,9 +34,11 @@ struct PredictRequest {
 struct System {
   std::string_view name;
   std::string (*settings)();  // the table of keys, for help
-  /// Checks the recipe and makes its run folder under `root`.
-  std::filesystem::path (*create_run)(const std::filesystem::path& root, const Recipe& recipe);
-  train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed);  // with the live line
+  /// Checks the recipe, for training in so many processes, and makes its run folder under `root`.
+  std::filesystem::path (*create_run)(const std::filesystem::path& root, const Recipe& recipe, int processes);
+  /// With the live line.
+  train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed, train::Processes& processes);
+  bool is_parallel = true;  // whether several processes can train it
   /// Evaluates, writes RUN/eval.json and what the report shows, and returns what is printed.
   std::string (*eval)(const EvalRequest& request);
   /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.

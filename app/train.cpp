@@ -2,6 +2,7 @@
 // clew train: a recipe becomes a run folder and is trained; a run folder is resumed.
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -9,7 +10,10 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/train/processes.h"
+#include "clew/train/run_folder.h"
 #include "command.h"
+#include "processes.h"
 #include "recipes.h"
 #include "systems.h"
 
@@ -19,13 +23,40 @@ namespace {
 struct Arguments {
   std::string what, config, runs = "runs";
   bool is_resumed = false;
+  int processes = 1;
+  double timeout_s = train::ProcessPlace{}.timeout_s;
   std::vector<std::string> overrides;
 };
 
-std::filesystem::path start_run(const Arguments& arguments) {
+const System& check_parallel(const System& system, int processes) {
+  if (processes > 1 && !system.is_parallel) {
+    throw UsageError(concat("the system ", system.name, " is trained by one process, got ",
+                            processes, " processes"));
+  }
+  return system;
+}
+
+/// The run folder to train in: the one to go on with, or a new one of a recipe.
+std::filesystem::path open_run(const Arguments& arguments, int processes) {
+  if (arguments.is_resumed) {
+    (void)check_parallel(system_of_run(arguments.what), processes);
+    return arguments.what;
+  }
   auto recipe = find_recipe(arguments.config.empty() ? arguments.what : arguments.config);
   for (const auto& item : arguments.overrides) apply_override(recipe.tree, item);
-  return system_of(recipe.tree).create_run(arguments.runs, recipe);
+  return check_parallel(system_of(recipe.tree), processes)
+      .create_run(arguments.runs, recipe, processes);
+}
+
+/// The same command for another process.
+std::vector<std::string> words_of(const Arguments& arguments) {
+  std::vector<std::string> words{"train"};
+  if (!arguments.what.empty()) words.push_back(arguments.what);
+  words.insert(words.end(), arguments.overrides.begin(), arguments.overrides.end());
+  if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
+  if (arguments.is_resumed) words.emplace_back("--resume");
+  words.insert(words.end(), {"--timeout", concat(arguments.timeout_s)});
+  return words;
 }
 
 void train(const Arguments& arguments) {
@@ -42,13 +73,33 @@ void train(const Arguments& arguments) {
   if (!arguments.is_resumed && std::filesystem::is_directory(arguments.what)) {
     throw UsageError(concat(arguments.what, " is a folder; add --resume to go on with a run"));
   }
-  const std::filesystem::path run =
-      arguments.is_resumed ? std::filesystem::path(arguments.what) : start_run(arguments);
-  const auto end = system_of_run(run).train(run, arguments.is_resumed);
-  std::cout << run.string() << '\n';
-  if (end == train::RunEnd::kStopped) {
-    std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+  auto place = train::place_from_environment();
+  place.timeout_s = arguments.timeout_s;
+  OtherProcesses others;
+  std::function<void(int)> start_others;
+  if (arguments.processes > 1) {
+    if (place.size > 1) {
+      throw UsageError(concat("--processes ", arguments.processes,
+                              " starts processes itself, but WORLD_SIZE=", place.size,
+                              " says that they were started"));
+    }
+    place.size = arguments.processes;
+    start_others = [&](int port) { others.start(place, port, words_of(arguments)); };
   }
+  {
+    train::Processes processes(place, start_others);
+    const std::filesystem::path run =
+        processes.from_first([&] { return open_run(arguments, processes.size()).string(); });
+    const auto& system = system_of(
+        parse_toml(train::read_run_config(run, &processes), (run / "config.toml").string()));
+    const auto end = system.train(run, arguments.is_resumed, processes);
+    if (processes.is_first()) {
+      std::cout << run.string() << '\n';
+      if (end == train::RunEnd::kStopped)
+        std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+    }
+  }
+  others.wait();
 }
 
 }  // namespace
@@ -63,6 +114,15 @@ void define_train(CLI::App& command) {
   command.add_option("--runs", arguments->runs, "where run folders go")->capture_default_str();
   command.add_flag("--resume", arguments->is_resumed,
                    "go on with a run folder from its newest checkpoint");
+  command
+      .add_option("--processes", arguments->processes,
+                  "train in so many processes of this machine, each with train.workers threads")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  command
+      .add_option("--timeout", arguments->timeout_s, "seconds to wait for a process that is silent")
+      ->capture_default_str()
+      ->check(CLI::Range(1.0, 1e6));
   std::string footer = "Recipes:\n";
   for (const auto& name : recipe_names()) footer += "  " + name + "\n";
   for (const auto& system : systems())

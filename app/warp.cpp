@@ -28,20 +28,22 @@ std::string losses_text(const train::MetricsLine& line) {
   return shown;
 }
 
-std::filesystem::path create(const std::filesystem::path& root, const Recipe& recipe) {
+std::filesystem::path create(const std::filesystem::path& root, const Recipe& recipe,
+                             int processes) {
   warp::WarpConfig config;
   load(config, recipe.tree);
   // Refuse what would fail only after the folder was made.
   const warp::DigitTask task(config);
   (void)task.make_network();
-  train::check_training(task, config.train);
+  train::check_training(task, config.train, processes);
   return warp::create_run(root, recipe.name, config, about_this_program());
 }
 
-train::RunEnd train(const std::filesystem::path& run, bool is_resumed) {
+train::RunEnd train(const std::filesystem::path& run, bool is_resumed,
+                    train::Processes& processes) {
   keep_freed_memory();
-  TrainingLine line(warp::read_run(run).train.steps, losses_text);
-  return warp::train_run(run, is_resumed, line.callbacks());
+  TrainingLine line(warp::read_run(run, &processes).train.steps, losses_text);
+  return warp::train_run(run, is_resumed, line.callbacks(), &processes);
 }
 
 std::string eval(const EvalRequest& request) {
@@ -91,16 +93,18 @@ std::string located_text(const train::MetricsLine& line) {
   return text;
 }
 
-std::filesystem::path create_locate(const std::filesystem::path& root, const Recipe& recipe) {
+std::filesystem::path create_locate(const std::filesystem::path& root, const Recipe& recipe,
+                                    int /*processes*/) {
   warp::LocateConfig config;
   load(config, recipe.tree);
   return warp::create_run(root, recipe.name, config, about_this_program());
 }
 
-train::RunEnd train_locate(const std::filesystem::path& run, bool is_resumed) {
+train::RunEnd train_locate(const std::filesystem::path& run, bool is_resumed,
+                           train::Processes& processes) {
   keep_freed_memory();
-  TrainingLine line(warp::read_locate_run(run).train.steps, located_text);
-  return warp::train_locate_run(run, is_resumed, line.callbacks());
+  TrainingLine line(warp::read_locate_run(run, &processes).train.steps, located_text);
+  return warp::train_locate_run(run, is_resumed, line.callbacks(), &processes);
 }
 
 std::string eval_locate(const EvalRequest& request) {

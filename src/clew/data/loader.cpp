@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "clew/core/error.h"
+#include "clew/core/pool.h"
 #include "clew/data/draws.h"
 
 namespace clew::data {
@@ -28,6 +29,8 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
   CLEW_CHECK(!options.drops_last || options.batch_size <= size_,
              "a loader that drops the last batch needs a data set of at least one batch of ",
              options.batch_size, ", got ", size_, " examples");
+  CLEW_CHECK(options.part >= 0 && options.part < options.parts, "a loader's part must be in 0..",
+             options.parts - 1, ", got ", options.part);
   batches_per_epoch_ = options.drops_last
                            ? size_ / options.batch_size
                            : size_ / options.batch_size + (size_ % options.batch_size != 0);
@@ -102,10 +105,16 @@ void Loader::work() {
   }
 }
 
+std::int64_t Loader::size_of(std::int64_t batch) const {
+  return std::min(options_.batch_size, size_ - batch % batches_per_epoch_ * options_.batch_size);
+}
+
 Batch Loader::make(std::int64_t number) {
   const std::int64_t epoch = epoch_of(number), first = number % batches_per_epoch_;
-  const std::int64_t begin = first * options_.batch_size;
-  const std::int64_t count = std::min(options_.batch_size, size_ - begin);
+  const Share part = share_of(size_of(number), options_.part, options_.parts);
+  const std::int64_t begin = first * options_.batch_size + part.begin;
+  const std::int64_t count = part.end - part.begin;
+  if (count == 0) return {};
   const Order order = options_.is_shuffled ? order_of(epoch) : nullptr;
   const Key key = split(options_.key, static_cast<std::uint64_t>(epoch));
   std::vector<Sample> samples;

@@ -24,6 +24,7 @@ struct LoaderOptions {
   Key key = {};             // order and examples: get's key is split(key, epoch, index)
   int workers = 1;          // threads beside the caller; 0: next() makes the batch itself
   int prefetch = 4;         // batches that workers may be ahead
+  int part = 0, parts = 1;  // of every batch, only this share of its examples
 };
 
 /// Batches are numbered from 0 over all epochs without end, so a position is one number, and a
@@ -36,7 +37,8 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The batch at position(), which then moves on by one. Blocks until it is made. What get or
+  /// The batch at position(), or the part of it that was asked for (of which there may be nothing:
+  /// undefined tensors), and position() then moves on by one. Blocks until it is made. What get or
   /// collate threw for this batch is thrown here, in the order of batches, and again until seek().
   Batch next();
   /// The next batch will be number `batch` (at least 0).
@@ -44,6 +46,8 @@ class Loader {
   /// The number of the batch that next() will give.
   std::int64_t position() const { return position_; }
 
+  /// How many examples batch number `batch` has, over all parts.
+  std::int64_t size_of(std::int64_t batch) const;
   std::int64_t batches_per_epoch() const { return batches_per_epoch_; }
   /// The epoch of batch number `batch`.
   std::int64_t epoch_of(std::int64_t batch) const { return batch / batches_per_epoch_; }

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <memory>
 #include <set>
+#include <vector>
 
 #include "clew/core/error.h"
 
@@ -108,6 +110,34 @@ TEST(Loader, KeysOfExamplesAreSplitByEpochAndIndex) {
   Loader loader(numbers, {.batch_size = 3, .is_shuffled = false, .key = {5}});
   loader.seek(2);
   EXPECT_EQ(loader.next().inputs[1][1].item<float>(), Stream(split({5}, 2, 1)).uniform());
+}
+
+TEST(Loader, PartsOfABatchAreTheBatch) {
+  const Numbers numbers(11);
+  for (const int workers : {0, 2}) {
+    Loader whole(numbers, {.batch_size = 4, .key = {5}, .workers = workers});
+    std::vector<std::unique_ptr<Loader>> parts;
+    for (int part = 0; part < 5; ++part) {
+      parts.push_back(std::make_unique<Loader>(
+          numbers, LoaderOptions{
+                       .batch_size = 4, .key = {5}, .workers = workers, .part = part, .parts = 5}));
+    }
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_EQ(parts[4]->size_of(i), i % 3 == 2 ? 3 : 4);
+      const Batch batch = whole.next();
+      std::vector<torch::Tensor> inputs, targets, indices;
+      for (const auto& part : parts) {
+        const Batch some = part->next();
+        if (!some.inputs.defined()) continue;  // five parts of at most four
+        inputs.push_back(some.inputs);
+        targets.push_back(some.targets);
+        indices.push_back(some.indices);
+      }
+      EXPECT_TRUE(torch::cat(inputs).equal(batch.inputs));
+      EXPECT_TRUE(torch::cat(targets).equal(batch.targets));
+      EXPECT_TRUE(torch::cat(indices).equal(batch.indices));
+    }
+  }
 }
 
 TEST(Loader, AnErrorComesAtItsBatchAndStays) {

@@ -32,28 +32,47 @@ void note(const std::filesystem::path& run, const std::string& line) {
 
 RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
                  bool is_resumed, const RunCallbacks& callbacks) {
-  const std::map<std::string, std::string> about{
-      {"clew.config", config_without_head(read_run_config(run))}};
-  const RunLock lock(run);
+  Processes one;
+  auto& processes = learner.processes() == nullptr ? one : *learner.processes();
+  const bool is_first = processes.is_first();
+  std::map<std::string, std::string> about;
+  std::optional<RunLock> lock;
   double seconds_before = 0;
   std::optional<std::int64_t> resumed_at;
-  remove_parts(run);
-  const bool has_checkpoint = has_checkpoints(run);
-  CLEW_CHECK(is_resumed || !has_checkpoint, run.string(),
-             " already has checkpoints; add --resume to go on from them");
-  if (has_checkpoint) {
-    const auto checkpoint = newest_checkpoint(run);
-    learner.restore(std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
-    resumed_at = learner.steps();
-  }
-  MetricsWriter metrics(run / "metrics.jsonl", learner.steps());
-  if (is_resumed) {
-    const auto lines = read_metrics(run / "metrics.jsonl");
-    if (!lines.empty()) seconds_before = lines.back().get("seconds").value_or(0);
-  }
-  EventWriter events(run, unix_seconds(), resumed_at);
-  note(run, concat(is_resumed ? "resumed at step " : "started at step ", learner.steps(), " of ",
-                   options.steps));
+  std::optional<MetricsWriter> metrics;
+  std::optional<EventWriter> events;
+  const auto save = [&] {
+    metrics->sync();
+    save_checkpoint(run, learner.steps(), learner.checkpoint(about));
+  };
+  // The first process opens the folder; the others begin with its weights and counters.
+  const auto beginning = processes.from_first([&] {
+    about = {{"clew.config", config_without_head(read_run_config(run))}};
+    lock.emplace(run);
+    remove_parts(run);
+    const bool has_checkpoint = has_checkpoints(run);
+    CLEW_CHECK(is_resumed || !has_checkpoint, run.string(),
+               " already has checkpoints; add --resume to go on from them");
+    if (has_checkpoint) {
+      const auto checkpoint = newest_checkpoint(run);
+      learner.restore(std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
+      resumed_at = learner.steps();
+    }
+    metrics.emplace(run / "metrics.jsonl", learner.steps());
+    if (is_resumed) {
+      const auto lines = read_metrics(run / "metrics.jsonl");
+      if (!lines.empty()) seconds_before = lines.back().get("seconds").value_or(0);
+    }
+    events.emplace(run, unix_seconds(), resumed_at);
+    note(run, concat(is_resumed ? "resumed at step " : "started at step ", learner.steps(), " of ",
+                     options.steps));
+    if (!has_checkpoint) save();  // that of step 0: a disk that is full or read-only shows at once
+    if (processes.size() == 1) return std::string();
+    const auto bytes = learner.checkpoint(about);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  });
+  if (!is_first)
+    learner.restore(std::as_bytes(std::span(beginning)), "the checkpoint of the first process");
 
   const auto started = Clock::now();
   auto logged_at = started, saved_at = started;
@@ -73,20 +92,14 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
     line.step = learner.steps();
     line.metrics = {{"seconds", progress.seconds}, {"steps_per_second", progress.steps_per_second}};
     for (auto& metric : learner.take_metrics()) line.metrics.push_back(std::move(metric));
-    metrics.append(line.step, line.metrics);
-    events.append(line.step, unix_seconds(), line.metrics);
     logged_at = Clock::now();
     logged_steps = learner.steps();
+    if (!is_first) return;
+    metrics->append(line.step, line.metrics);
+    events->append(line.step, unix_seconds(), line.metrics);
     if (callbacks.on_log) callbacks.on_log(progress);
   };
-  const auto save_now = [&] {
-    metrics.sync();
-    save_checkpoint(run, learner.steps(), learner.checkpoint(about));
-    saved_at = Clock::now();
-  };
 
-  if (!has_checkpoint)
-    save_now();  // that of step 0: a disk that is full or read-only shows at once
   RunEnd end = RunEnd::kFinished;
   bool is_saved = true;
   while (!learner.is_finished()) {
@@ -94,31 +107,37 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
     try {
       learner.update();
     } catch (const Error& error) {
-      write_log(run, error.what());
+      if (is_first) write_log(run, error.what());
       throw;
     }
     is_saved = false;
-    if (learner.is_best()) save_best(run, learner.checkpoint(about));
+    if (is_first && learner.is_best()) save_best(run, learner.checkpoint(about));
     // Lines stand where the step count passes a multiple of log_steps, so a resumed run writes the
     // same ones.
     if (learner.steps() / options.log_steps != before / options.log_steps || learner.is_finished())
       log_now();
-    if (callbacks.on_update) {
+    if (is_first && callbacks.on_update) {
       const double rate = rate_now();
       callbacks.on_update(learner.steps(), rate, seconds_left(rate));
     }
-    if (since(saved_at) >= options.checkpoint_seconds) {
-      save_now();
+    if (is_first && since(saved_at) >= options.checkpoint_seconds) {
+      save();
+      saved_at = Clock::now();
       is_saved = true;
     }
-    if (callbacks.should_stop && callbacks.should_stop() && !learner.is_finished()) {
+    if (callbacks.should_stop && callbacks.should_stop()) processes.ask_to_stop();
+    if (processes.is_stopping() && !learner.is_finished()) {
       end = RunEnd::kStopped;
       break;
     }
   }
-  if (!is_saved) save_now();
-  note(run, concat(end == RunEnd::kFinished ? "finished at step " : "stopped at step ",
-                   learner.steps()));
+  // The others end when the run is written, or with what kept it from being written.
+  processes.from_first([&] {
+    if (!is_saved) save();
+    note(run, concat(end == RunEnd::kFinished ? "finished at step " : "stopped at step ",
+                     learner.steps()));
+    return std::string();
+  });
   return end;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "clew/train/metrics.h"
+#include "clew/train/processes.h"
 
 namespace clew::train {
 
@@ -31,6 +32,8 @@ class Learner {
   virtual std::vector<Metric> take_metrics() = 0;
   /// True when the last update led to the best weights so far.
   virtual bool is_best() const { return false; }
+  /// The processes that train it together; null: this one alone.
+  virtual Processes* processes() const { return nullptr; }
 
   /// Everything that a resumed run needs, as a safetensors container with `about` in its metadata.
   /// Equal learners give equal bytes.
@@ -58,13 +61,15 @@ struct RunCallbacks {
   std::function<void(std::int64_t steps, double steps_per_second, double seconds_left)>
       on_update;                      // often
   std::function<bool()> should_stop;  // asked after each update; true: checkpoint and return
+                                      // (with several processes, all one update later)
 };
 enum class RunEnd : std::uint8_t { kFinished, kStopped };
 
 /// Trains until the learner is finished or until told to stop; the last thing written is a
 /// checkpoint. With `is_resumed`, goes on from the newest checkpoint, or from the start where the
 /// run was killed before its first one, and ends with the same bytes as a run that was never
-/// stopped. A folder that another process trains in: clew::Error.
+/// stopped. A folder that another training is writing to: clew::Error. With several processes all
+/// make this call; that of rank 0 alone touches `run` and calls back, but for should_stop.
 RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
                  bool is_resumed, const RunCallbacks& callbacks);
 

@@ -81,7 +81,8 @@ void write_run_config(const fs::path& run, std::string_view about, std::string_v
   write_file_atomic(run / "config.toml", text.append(config_toml));
 }
 
-std::string read_run_config(const fs::path& run) {
+std::string read_run_config(const fs::path& run, Processes* processes) {
+  if (processes != nullptr) return processes->from_first([&] { return read_run_config(run); });
   const auto path = run / "config.toml";
   CLEW_CHECK(fs::is_regular_file(path), run.string(),
              " is not a run folder: it has no config.toml");

@@ -17,6 +17,8 @@
 #include <string>
 #include <string_view>
 
+#include "clew/train/processes.h"
+
 namespace clew::train {
 
 /// Makes root/recipe/<UTC time>/checkpoints and returns root/recipe/<UTC time>.
@@ -25,8 +27,9 @@ std::filesystem::path create_run_folder(const std::filesystem::path& root,
 /// Writes config.toml: `about` (version, revision, machine) as comment lines, then the config.
 void write_run_config(const std::filesystem::path& run, std::string_view about,
                       std::string_view config_toml);
-/// The text of config.toml; clew::Error when `run` is not a run folder.
-std::string read_run_config(const std::filesystem::path& run);
+/// The text of config.toml; clew::Error when `run` is not a run folder. Of several processes, all
+/// call this and only the first needs to have the folder.
+std::string read_run_config(const std::filesystem::path& run, Processes* processes = nullptr);
 /// The same without the comment lines at its head: what a checkpoint remembers.
 std::string config_without_head(std::string_view text);
 

@@ -4,8 +4,12 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstring>
+#include <functional>
 #include <limits>
+#include <sstream>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -16,6 +20,7 @@
 #include "clew/nn/tensors.h"
 #include "clew/ops/autocast.h"
 #include "clew/train/optimizer.h"
+#include "clew/train/processes.h"
 #include "clew/train/schedule.h"
 
 namespace clew::train {
@@ -54,11 +59,16 @@ struct Means {
   }
 };
 
+/// What came out of one slice of a batch.
+struct Slice {
+  double share = 0;  // of the batch; 0: the slice was empty
+  std::vector<Metric> metrics;
+};
+
 struct Worker {
   std::shared_ptr<torch::nn::Module> network;
   nn::FlatParameters flat;
-  std::vector<Metric> metrics;  // of its last slice
-  double share = 0;             // of the batch; 0: it had none
+  Slice slice;  // its last one
 };
 
 data::Batch slice_of(const data::Batch& batch, Share share) {
@@ -79,6 +89,43 @@ std::vector<std::string> parted(const std::string& text) {
     begin = end + 1;
   }
   return words;
+}
+
+/// What the workers' slices gave, for the other processes: a line each, numbers without rounding.
+std::string packed(const std::vector<Worker>& workers) {
+  std::string words;
+  const auto put = [&](double number) {
+    char text[40];
+    const auto end = std::to_chars(text, text + sizeof text, number, std::chars_format::hex).ptr;
+    words.append(text, end);
+  };
+  for (const auto& worker : workers) {
+    put(worker.slice.share);
+    for (const auto& metric : worker.slice.metrics) {
+      words += ' ' + metric.name + ' ';
+      put(metric.value.value_or(std::nan("")));
+    }
+    words += '\n';
+  }
+  return words;
+}
+std::vector<Slice> unpacked(const std::string& words) {
+  std::vector<Slice> slices;
+  std::istringstream lines(words);
+  const auto number = [](const std::string& text) {
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::hex);
+    return value;
+  };
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream parts(line);
+    std::string name, value;
+    parts >> value;
+    Slice slice{.share = number(value)};
+    while (parts >> name >> value) slice.metrics.push_back({name, number(value)});
+    slices.push_back(std::move(slice));
+  }
+  return slices;
 }
 
 nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name) {
@@ -139,9 +186,10 @@ void SupervisedOptions::fields(Fields& v) {
 
 std::vector<ParameterGroup> Task::groups(const torch::nn::Module& /*network*/) const { return {}; }
 
-void check_training(const Task& task, const SupervisedOptions& options) {
-  if (options.batch < options.workers) {
+void check_training(const Task& task, const SupervisedOptions& options, int processes) {
+  if (options.batch < options.workers * processes) {
     throw UsageError(concat("train.batch must be at least train.workers (", options.workers,
+                            processes == 1 ? "" : concat(" in each of ", processes, " processes"),
                             "), got ", options.batch));
   }
   if (options.batch > task.train_set().size()) {
@@ -153,20 +201,27 @@ void check_training(const Task& task, const SupervisedOptions& options) {
 }
 
 struct Supervised::Impl {
-  Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key);
+  Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
+       Processes* the_processes);
 
   Worker make_worker(const nn::FlatParameters* shared) const;
   OptimizerOptions optimizer_options() const;
-  /// Runs `batch` through the networks, a slice a worker, and notes metrics and shares.
-  void run_slices(const data::Batch& batch, bool is_learning);
-  void add_metrics(Means& means, double examples) const;
+  /// Runs this process's part of the next batch through the networks and gives its slices, one a
+  /// worker.
+  std::string run_slices(data::Loader& loader, bool is_learning);
+  /// The slices of all processes in the order they have in their batches; `make` gives this one's.
+  std::vector<Slice> gather_slices(const std::function<std::string()>& make);
   /// Buffers such as running means belong to each worker; the first one's are the network's.
   void spread_buffers();
+  /// Those of the first process's network everywhere.
+  void share_buffers();
 
   const Task& task;
   SupervisedOptions options;
   Key key;
   ops::Precision precision;
+  Processes one;  // where there are no others
+  Processes& processes;
   Schedule schedule;
   std::vector<Worker> workers;
   ThreadPool pool;
@@ -181,11 +236,13 @@ struct Supervised::Impl {
   bool is_best = false;
 };
 
-Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key)
+Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
+                       Processes* the_processes)
     : task(the_task),
       options(the_options),
       key(the_key),
       precision(ops::parse_precision(options.precision)),
+      processes(the_processes == nullptr ? one : *the_processes),
       schedule{.kind = parse_schedule(options.schedule),
                .lr = options.lr,
                .lr_end = options.lr_end,
@@ -194,7 +251,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                .step_every = options.step_every,
                .step_factor = options.step_factor},
       workers([&] {
-        check_training(task, options);
+        check_training(task, options, processes.size());
         at::set_num_threads(1);
         std::vector<Worker> made;
         made.push_back(make_worker(nullptr));
@@ -207,11 +264,15 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
       train(task.train_set(), {.batch_size = options.batch,
                                .drops_last = true,
                                .key = split(key, kKeyTrain),
-                               .workers = options.loaders}),
+                               .workers = options.loaders,
+                               .part = processes.rank(),
+                               .parts = processes.size()}),
       test(task.test_set(), {.batch_size = options.batch,
                              .is_shuffled = false,
                              .key = split(key, kKeyTest),
-                             .workers = options.loaders}) {
+                             .workers = options.loaders,
+                             .part = processes.rank(),
+                             .parts = processes.size()}) {
   if (options.ema > 0) ema = workers[0].flat.values.clone();
 }
 
@@ -253,32 +314,69 @@ OptimizerOptions Supervised::Impl::optimizer_options() const {
   return made;
 }
 
-void Supervised::Impl::run_slices(const data::Batch& batch, bool is_learning) {
-  const std::int64_t count = batch.inputs.size(0);
+std::string Supervised::Impl::run_slices(data::Loader& loader, bool is_learning) {
+  const std::int64_t count = loader.size_of(loader.position());
+  const auto batch = loader.next();
+  const auto part = share_of(count, processes.rank(), processes.size());
+  const int first = processes.rank() * options.workers;
   pool.run([&](int i) {
     at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
     auto& worker = workers[static_cast<std::size_t>(i)];
-    const Share share = share_of(count, i, options.workers);
-    worker.share = static_cast<double>(share.end - share.begin) / static_cast<double>(count);
+    const Share share = share_of(count, first + i, processes.size() * options.workers);
+    auto& slice = worker.slice;
+    slice.share = static_cast<double>(share.end - share.begin) / static_cast<double>(count);
     if (is_learning) worker.flat.gradients.zero_();
+    slice.metrics.clear();
     if (share.begin == share.end) return;
+    const Share own{share.begin - part.begin, share.end - part.begin};
     const torch::AutoGradMode grad_mode(is_learning);
     worker.network->train(is_learning);
     const Loss loss = [&] {
       const ops::Autocast autocast(is_learning ? precision : ops::Precision::kFp32);
-      return task.loss(*worker.network, slice_of(batch, share));
+      return task.loss(*worker.network, slice_of(batch, own));
     }();
-    worker.metrics = loss.metrics;
+    slice.metrics = loss.metrics;
     if (!is_learning) return;
     const double value = loss.value.item<double>();
     CLEW_CHECK(std::isfinite(value), "the loss is ", std::isnan(value) ? "nan" : "infinite");
-    (loss.value * worker.share).backward();
+    (loss.value * slice.share).backward();
   });
+  return packed(workers);
 }
 
-void Supervised::Impl::add_metrics(Means& means, double examples) const {
-  for (const auto& worker : workers)
-    if (worker.share > 0) means.add(worker.metrics, worker.share * examples);
+std::vector<Slice> Supervised::Impl::gather_slices(const std::function<std::string()>& make) {
+  std::vector<std::vector<Slice>> of;  // each process
+  for (const auto& words : processes.gather(make)) of.push_back(unpacked(words));
+  std::vector<Slice> all;
+  const auto count = static_cast<std::size_t>(options.workers);
+  for (std::size_t begin = 0; begin < of[0].size(); begin += count)
+    for (auto& slices : of)
+      for (std::size_t i = 0; i < count; ++i) all.push_back(std::move(slices.at(begin + i)));
+  return all;
+}
+
+void Supervised::Impl::share_buffers() {
+  if (processes.size() > 1) {
+    const torch::NoGradGuard no_grad;
+    std::vector<torch::Tensor> buffers;
+    for (auto& item : workers[0].network->named_buffers()) buffers.push_back(item.value());
+    const auto all = processes.from_first([&] {
+      std::string words;
+      for (const auto& buffer : buffers) {
+        const auto plain = buffer.contiguous();
+        words.append(static_cast<const char*>(plain.data_ptr()), plain.nbytes());
+      }
+      return words;
+    });
+    const char* from = all.data();
+    for (auto& buffer : buffers) {
+      const auto plain = torch::empty(buffer.sizes(), buffer.scalar_type());
+      std::memcpy(plain.data_ptr(), from, plain.nbytes());
+      from += plain.nbytes();
+      buffer.copy_(plain);
+    }
+  }
+  spread_buffers();
 }
 
 void Supervised::Impl::spread_buffers() {
@@ -288,9 +386,12 @@ void Supervised::Impl::spread_buffers() {
     for (auto& item : workers[i].network->named_buffers()) item.value().copy_(first[item.key()]);
 }
 
-Supervised::Supervised(const Task& task, const SupervisedOptions& options, Key key)
-    : impl_(std::make_unique<Impl>(task, options, key)) {}
+Supervised::Supervised(const Task& task, const SupervisedOptions& options, Key key,
+                       Processes* processes)
+    : impl_(std::make_unique<Impl>(task, options, key, processes)) {}
 Supervised::~Supervised() = default;
+
+Processes* Supervised::processes() const { return &impl_->processes; }
 
 std::int64_t Supervised::steps() const { return impl_->steps; }
 bool Supervised::is_best() const { return impl_->is_best; }
@@ -304,11 +405,14 @@ void Supervised::update() {
   auto& self = *impl_;
   self.is_best = false;
   const auto& flat = self.workers[0].flat;
+  std::vector<Slice> slices;
   try {
-    self.run_slices(self.train.next(), true);
+    slices = self.gather_slices([&] { return self.run_slices(self.train, true); });
     const torch::NoGradGuard no_grad;
-    for (std::size_t i = 1; i < self.workers.size(); ++i)
-      flat.gradients.add_(self.workers[i].flat.gradients);
+    std::vector<torch::Tensor> gradients;
+    for (const auto& worker : self.workers) gradients.push_back(worker.flat.gradients);
+    sum_in_pairs(gradients);
+    self.processes.sum(flat.gradients);
     const double norm = clip_norm(flat.gradients, self.options.clip);
     CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ",
                std::isnan(norm) ? "nan" : "infinite");
@@ -323,7 +427,8 @@ void Supervised::update() {
   } catch (const Error& error) {
     throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
   }
-  self.add_metrics(self.train_means, 1);
+  for (const auto& slice : slices)
+    if (slice.share > 0) self.train_means.add(slice.metrics, slice.share);
   ++self.steps;
   if (self.steps % self.options.eval_steps != 0 && self.steps < self.options.steps) return;
 
@@ -350,13 +455,20 @@ std::vector<Metric> Supervised::evaluate() {
     kept = values.clone();
     values.copy_(self.ema);
   }
-  self.spread_buffers();
+  self.share_buffers();
+  const auto slices = self.gather_slices([&] {
+    std::string words;
+    self.test.seek(0);
+    for (std::int64_t i = 0; i < self.test.batches_per_epoch(); ++i)
+      words += self.run_slices(self.test, false);
+    return words;
+  });
   Means means;
-  self.test.seek(0);
-  for (std::int64_t i = 0; i < self.test.batches_per_epoch(); ++i) {
-    const auto batch = self.test.next();
-    self.run_slices(batch, false);
-    self.add_metrics(means, static_cast<double>(batch.inputs.size(0)));
+  const auto in_batch = static_cast<std::size_t>(self.processes.size() * self.options.workers);
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const auto batch = static_cast<std::int64_t>(i / in_batch);
+    if (slices[i].share > 0)
+      means.add(slices[i].metrics, slices[i].share * static_cast<double>(self.test.size_of(batch)));
   }
   if (kept.defined()) values.copy_(kept);
   return means.get();

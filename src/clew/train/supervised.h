@@ -2,7 +2,8 @@
 // Learning from examples: one Learner for every room that has a data set, a network and a loss. The
 // room writes a Task; this does the rest: K workers in one process with a copy of the network and a
 // slice of each batch each, gradients summed in a fixed order, one optimiser step, evaluation now
-// and then, the best weights, early stop. Run folders and resuming are in loop.h.
+// and then, the best weights, early stop; in several processes, too (processes.h). Run folders and
+// resuming are in loop.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -78,13 +79,17 @@ class Task {
 };
 
 /// Refuses what would fail only after a run folder was made: a batch that is smaller than the number
-/// of workers or larger than the set. UsageError.
-void check_training(const Task& task, const SupervisedOptions& options);
+/// of all processes' workers or larger than the set. UsageError.
+void check_training(const Task& task, const SupervisedOptions& options, int processes = 1);
 
 class Supervised : public Learner {
  public:
-  /// `task` must outlive this. Bad options: UsageError.
-  Supervised(const Task& task, const SupervisedOptions& options, Key key);
+  /// `task` and `processes` must outlive this. With N processes a batch has N times train.workers
+  /// slices, and the weights are those of one process with as many workers: to the byte where
+  /// train.workers is a power of two. All processes then make the same calls of update, evaluate
+  /// and restore. Bad options: UsageError.
+  Supervised(const Task& task, const SupervisedOptions& options, Key key,
+             Processes* processes = nullptr);
   ~Supervised() override;
   Supervised(const Supervised&) = delete;
   Supervised& operator=(const Supervised&) = delete;
@@ -96,6 +101,7 @@ class Supervised : public Learner {
   /// was evaluated since the last call, grad_norm, lr.
   std::vector<Metric> take_metrics() override;
   bool is_best() const override;
+  Processes* processes() const override;
 
   /// Weights and buffers under "network.", their moving average under "ema." where there is one,
   /// optimiser, counters.

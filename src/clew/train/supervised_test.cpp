@@ -6,9 +6,12 @@
 
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <mutex>
 
 #include "clew/core/error.h"
 #include "clew/ops/precision.h"
+#include "clew/train/processes_as_threads.h"
 
 namespace clew::train {
 namespace {
@@ -237,12 +240,81 @@ TEST(Supervised, ALossThatIsNotANumberKeepsTheWeights) {
   EXPECT_TRUE(kept.last->weight.equal(spoilt.last->weight));
 }
 
+/// Trains in `processes` threads that stand for processes and gives each one's checkpoint.
+std::vector<std::vector<std::byte>> train_in(int processes, const QuadrantTask& task,
+                                             const SupervisedOptions& with, int steps,
+                                             const std::vector<std::byte>& from = {}) {
+  std::vector<std::vector<std::byte>> checkpoints(static_cast<std::size_t>(processes));
+  std::mutex making;  // new weights come from a generator that threads share and processes do not
+  const auto errors = run_as_threads(processes, [&](Processes& group) {
+    std::unique_lock lock(making);
+    Supervised learner(task, with, Key{1}, &group);
+    lock.unlock();
+    if (!from.empty()) learner.restore(from, "checkpoint");
+    for (int i = 0; i < steps; ++i) learner.update();
+    checkpoints[static_cast<std::size_t>(group.rank())] = learner.checkpoint();
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(static_cast<std::size_t>(processes)));
+  return checkpoints;
+}
+
+TEST(Supervised, ProcessesLearnWhatAsManyWorkersLearn) {
+  QuadrantTask task;
+  for (const bool has_norm : {false, true}) {
+    task.has_norm = has_norm;
+    for (const int batch : {16, 4}) {        // of 75 examples the last 3 are fewer than four slices
+      if (has_norm && batch == 4) continue;  // no norm of one example
+      auto with = options();
+      with.batch = batch;
+      with.workers = 4;
+      const auto one = train_in(1, task, with, 40)[0];
+      with.workers = 2;
+      EXPECT_EQ(train_in(2, task, with, 40)[0], one);
+      with.workers = 1;
+      const auto four = train_in(4, task, with, 40);
+      EXPECT_EQ(four[0], one);
+      EXPECT_EQ(four[3], one);  // with its running means, shared for the evaluation of step 40
+    }
+  }
+}
+
+TEST(Supervised, GoesOnInMoreOrFewerProcesses) {
+  const QuadrantTask task;
+  auto two_workers = options(), one_worker = options();
+  two_workers.workers = 2;
+  one_worker.workers = 1;
+  const auto whole = train_in(1, task, two_workers, 60)[0];
+  auto part = train_in(1, task, two_workers, 25)[0];  // right before and after it is evaluated
+  part = train_in(2, task, one_worker, 15, part)[0];
+  part = train_in(1, task, two_workers, 20, part)[0];
+  EXPECT_EQ(part, whole);
+}
+
+TEST(Supervised, ALossThatIsNotANumberStopsAllProcesses) {
+  QuadrantTask task, spoilt;
+  spoilt.factor = std::nan("");
+  std::mutex making;
+  const auto errors = run_as_threads(2, [&](Processes& group) {
+    std::unique_lock lock(making);
+    Supervised learner(group.is_first() ? task : spoilt, options(), Key{1}, &group);
+    lock.unlock();
+    learner.update();
+  });
+  EXPECT_EQ(errors,
+            (std::vector<std::string>{"training stopped at step 0: process 1: the loss is nan",
+                                      "training stopped at step 0: the loss is nan"}));
+}
+
 TEST(Supervised, SaysWhatIsWrong) {
   const QuadrantTask task;
   auto with = options();
   with.workers = 17;
   expect_error([&] { Supervised(task, with, Key{1}); },
                "train.batch must be at least train.workers (17), got 16");
+  with.workers = 9;
+  EXPECT_THROW(check_training(task, with, 2), UsageError);
+  expect_error([&] { check_training(task, with, 2); },
+               "train.batch must be at least train.workers (9 in each of 2 processes), got 16");
   with.workers = 1;
   with.batch = 201;
   expect_error([&] { Supervised(task, with, Key{1}); },

@@ -65,9 +65,9 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const WarpC
   return run;
 }
 
-WarpConfig read_run(const fs::path& run) {
+WarpConfig read_run(const fs::path& run, train::Processes* processes) {
   WarpConfig config;
-  load(config, parse_toml(train::read_run_config(run), (run / "config.toml").string()));
+  load(config, parse_toml(train::read_run_config(run, processes), (run / "config.toml").string()));
   return config;
 }
 
@@ -75,11 +75,11 @@ fs::path warp_picture(const fs::path& run, std::int64_t steps) {
   return run / kPictures / ("warps_" + train::step_digits(steps) + ".png");
 }
 
-train::RunEnd train_run(const fs::path& run, bool is_resumed,
-                        const train::RunCallbacks& callbacks) {
-  const WarpConfig config = read_run(run);
+train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCallbacks& callbacks,
+                        train::Processes* processes) {
+  const WarpConfig config = read_run(run, processes);
   const DigitTask task(config);
-  train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining));
+  train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining), processes);
   auto& network = dynamic_cast<DigitNetworkImpl&>(learner.network());
   std::vector<std::int64_t> shown(
       static_cast<std::size_t>(std::min<std::int64_t>(kPictureDigits, task.test_set().size())));
@@ -88,7 +88,7 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed,
     image::write(warp_picture(run, steps), draw_warps(network, task.test_set(), shown));
   };
   auto drawing = callbacks;
-  if (!network.transformers().empty()) {
+  if (!network.transformers().empty() && learner.processes()->is_first()) {
     make_folders(run / kPictures);
     if (!is_resumed) draw(0);
     drawing.on_log = [&](const train::Progress& progress) {

@@ -39,14 +39,15 @@ class DigitTask : public train::Task {
 /// where the digits really came from, so that the run is repeatable.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const WarpConfig& config, const std::string& about);
-/// The config of a run folder; clew::Error when it is not one.
-WarpConfig read_run(const std::filesystem::path& run);
+/// The config of a run folder; clew::Error when it is not one (train::read_run_config).
+WarpConfig read_run(const std::filesystem::path& run, train::Processes* processes = nullptr);
 /// The picture of what the transformers do after `steps` steps.
 std::filesystem::path warp_picture(const std::filesystem::path& run, std::int64_t steps);
 /// Trains the run's network; train::train_run says how. At the start and wherever it is evaluated,
-/// a picture of the first digits of the test set is made.
+/// a picture of the first digits of the test set is made. With several processes all make this call.
 train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
-                        const train::RunCallbacks& callbacks);
+                        const train::RunCallbacks& callbacks,
+                        train::Processes* processes = nullptr);
 /// The network of a run with its best weights, in evaluation mode.
 DigitNetwork load_best(const std::filesystem::path& run, const WarpConfig& config,
                        const DigitShape& shape);

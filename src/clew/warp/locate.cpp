@@ -208,18 +208,18 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Locat
   return run;
 }
 
-LocateConfig read_locate_run(const fs::path& run) {
+LocateConfig read_locate_run(const fs::path& run, train::Processes* processes) {
   LocateConfig config;
-  load(config, parse_toml(train::read_run_config(run), (run / "config.toml").string()));
+  load(config, parse_toml(train::read_run_config(run, processes), (run / "config.toml").string()));
   config.encoder = (run / config.encoder).string();
   return config;
 }
 
 train::RunEnd train_locate_run(const fs::path& run, bool is_resumed,
-                               const train::RunCallbacks& callbacks) {
-  const auto config = read_locate_run(run);
+                               const train::RunCallbacks& callbacks, train::Processes* processes) {
+  const auto config = read_locate_run(run, processes);
   const LocateTask task(config);
-  train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining));
+  train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining), processes);
   return train::train_run(run, learner, config.train.loop(), is_resumed, callbacks);
 }
 

@@ -131,9 +131,12 @@ class LocateTask : public train::Task {
 /// Makes the run folder; the encoder's weights go into it as encoder.safetensors.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const LocateConfig& config, const std::string& about);
-LocateConfig read_locate_run(const std::filesystem::path& run);
+LocateConfig read_locate_run(const std::filesystem::path& run,
+                             train::Processes* processes = nullptr);
+/// The loss is over pairs in a slice of a batch: more workers or processes see fewer pairs.
 train::RunEnd train_locate_run(const std::filesystem::path& run, bool is_resumed,
-                               const train::RunCallbacks& callbacks);
+                               const train::RunCallbacks& callbacks,
+                               train::Processes* processes = nullptr);
 
 struct LocateEvaluation {
   std::string source;

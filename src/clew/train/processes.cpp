@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/train/processes.h"
+
+#include <c10/util/Exception.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <optional>
+
+#include "clew/core/error.h"
+#include "clew/train/transport.h"
+
+namespace clew::train {
+namespace {
+
+constexpr int kMaxProcesses = 4096;
+
+int number(const char* name, const std::string& text, int min, int max) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < min || value > max) {
+    throw UsageError(concat("the environment variable ", name, " must be in ", min, "..", max,
+                            ", got '", text, "'"));
+  }
+  return value;
+}
+
+enum class Kind : std::uint8_t { kWords, kError, kUsageError };
+
+/// What `make` gave, or what it threw as words.
+struct Outcome {
+  Kind kind = Kind::kWords;
+  std::string words;
+  std::exception_ptr fault;
+};
+
+Outcome outcome_of(const std::function<std::string()>& make) {
+  const auto failed = [](Kind kind, const char* text) {
+    return Outcome{kind, text, std::current_exception()};
+  };
+  try {
+    return {.words = make()};
+  } catch (const UsageError& error) {
+    return failed(Kind::kUsageError, error.what());
+  } catch (const c10::Error& error) {
+    return failed(Kind::kError, error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    return failed(Kind::kError, error.what());
+  }
+}
+
+/// What each process says of itself first: short words fit in, long ones follow.
+struct Head {
+  std::uint64_t length = 0;
+  Kind kind = Kind::kWords;
+  bool is_stop_wanted = false;
+  char words[1008] = {};
+};
+static_assert(sizeof(Head) == 1024);
+
+torch::Tensor bytes(std::int64_t count) { return torch::zeros({count}, torch::kUInt8); }
+
+}  // namespace
+
+ProcessPlace place_from_environment(const std::function<const char*(const char*)>& get) {
+  const auto read = [&](const char* name) -> std::string {
+    const char* value = get(name);
+    return value == nullptr ? "" : value;
+  };
+  constexpr const char* kNames[] = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"};
+  std::string set, missing;
+  for (const char* name : kNames) {
+    auto& list = read(name).empty() ? missing : set;
+    list += (list.empty() ? "" : ", ") + std::string(name);
+  }
+  ProcessPlace place;
+  if (set.empty()) return place;
+  const std::string size = read("WORLD_SIZE");
+  if (!size.empty()) place.size = number("WORLD_SIZE", size, 1, kMaxProcesses);
+  if (!size.empty() && place.size == 1) return place;
+  if (!missing.empty()) {
+    throw UsageError(
+        concat("training in several processes takes the environment variables RANK, "
+               "WORLD_SIZE, MASTER_ADDR and MASTER_PORT, got only ",
+               set));
+  }
+  place.rank = number("RANK", read("RANK"), 0, place.size - 1);
+  place.address = read("MASTER_ADDR");
+  place.port = number("MASTER_PORT", read("MASTER_PORT"), 1, 65535);
+  // torchrun's agent keeps the store itself, and the keys of each attempt apart.
+  place.has_store = read("TORCHELASTIC_USE_AGENT_STORE") == "True";
+  if (place.has_store) place.prefix = "/worker/attempt_" + read("TORCHELASTIC_RESTART_COUNT");
+  return place;
+}
+
+ProcessPlace place_from_environment() {
+  return place_from_environment([](const char* name) { return std::getenv(name); });
+}
+
+/// The connection to the others, and the memory of what goes through it.
+class Processes::Link {
+ public:
+  Link(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
+      : size_(place.size), transport_(connect(place, on_listening)) {}
+
+  std::vector<Head> exchange(const Head& mine) {
+    const auto part = bytes(sizeof(Head)), all = bytes(size_ * std::int64_t{sizeof(Head)});
+    std::memcpy(part.data_ptr(), &mine, sizeof(Head));
+    transport_->all_gather(part, all);
+    std::vector<Head> heads(static_cast<std::size_t>(size_));
+    std::memcpy(heads.data(), all.data_ptr(), heads.size() * sizeof(Head));
+    return heads;
+  }
+  /// `words` of every process, each at most `longest` bytes, of which `heads` tell the number.
+  std::vector<std::string> exchange(const std::string& words, const std::vector<Head>& heads,
+                                    std::uint64_t longest) {
+    const auto part = bytes(static_cast<std::int64_t>(longest)),
+               all = bytes(size_ * static_cast<std::int64_t>(longest));
+    std::memcpy(part.data_ptr(), words.data(), words.size());
+    transport_->all_gather(part, all);
+    std::vector<std::string> texts;
+    const auto* begin = static_cast<const char*>(all.data_ptr());
+    for (std::size_t i = 0; i < heads.size(); ++i)
+      texts.emplace_back(begin + i * longest, heads[i].length);
+    return texts;
+  }
+  std::string broadcast(std::string words, std::uint64_t length) {
+    words.resize(length);
+    transport_->broadcast(
+        torch::from_blob(words.data(), {static_cast<std::int64_t>(length)}, torch::kUInt8));
+    return words;
+  }
+  /// Each process adds its share of the numbers over all processes, then all collect the shares.
+  void sum(const torch::Tensor& values) {
+    const std::int64_t count = values.size(0), share = (count + size_ - 1) / size_;
+    if (!outgoing_.defined() || outgoing_.size(0) != share * size_) {
+      outgoing_ = torch::zeros({share * size_}, torch::kFloat32);
+      incoming_ = torch::zeros({share * size_}, torch::kFloat32);
+    }
+    outgoing_.narrow(0, 0, count).copy_(values);
+    transport_->all_to_all(outgoing_, incoming_);
+    const auto parts = incoming_.chunk(size_);
+    sum_in_pairs(parts);
+    transport_->all_gather(parts[0], outgoing_);
+    values.copy_(outgoing_.narrow(0, 0, count));
+  }
+
+ private:
+  int size_;
+  std::unique_ptr<Transport> transport_;
+  torch::Tensor outgoing_, incoming_;  // [N*n] f32
+};
+
+Processes::Processes() = default;
+Processes::Processes(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
+    : rank_(place.rank), size_(place.size) {
+  CLEW_CHECK(size_ >= 1 && rank_ >= 0 && rank_ < size_, "a process's rank must be in 0..",
+             size_ - 1, ", got ", rank_);
+  if (size_ > 1) link_ = std::make_unique<Link>(place, on_listening);
+}
+Processes::~Processes() = default;
+
+std::vector<std::string> Processes::gather(const std::function<std::string()>& make) {
+  if (link_ == nullptr) return {make()};
+  const auto outcome = outcome_of(make);
+  Head mine{
+      .length = outcome.words.size(), .kind = outcome.kind, .is_stop_wanted = is_stop_wanted_};
+  std::memcpy(mine.words, outcome.words.data(), std::min(outcome.words.size(), sizeof mine.words));
+  const auto heads = link_->exchange(mine);
+  std::uint64_t longest = 0;
+  for (const auto& head : heads) {
+    is_stopping_ = is_stopping_ || head.is_stop_wanted;
+    longest = std::max(longest, head.length);
+  }
+  std::vector<std::string> texts;
+  if (longest > sizeof mine.words) {
+    texts = link_->exchange(outcome.words, heads, longest);
+  } else {
+    for (const auto& head : heads) texts.emplace_back(head.words, head.length);
+  }
+  if (outcome.fault) std::rethrow_exception(outcome.fault);
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    const auto text = concat("process ", i, ": ", texts[i]);
+    if (heads[i].kind == Kind::kUsageError) throw UsageError(text);
+    if (heads[i].kind == Kind::kError) throw Error(text);
+  }
+  return texts;
+}
+
+std::string Processes::from_first(const std::function<std::string()>& make) {
+  if (link_ == nullptr) return make();
+  std::string words;
+  const auto told = gather([&] {
+    if (is_first()) words = make();
+    return std::to_string(words.size());
+  });
+  const auto length = std::stoull(told[0]);
+  return length == 0 ? words : link_->broadcast(std::move(words), length);
+}
+
+void Processes::sum(const torch::Tensor& values) {
+  CLEW_CHECK(values.dim() == 1 && values.scalar_type() == torch::kFloat32 && values.is_contiguous(),
+             "values must be [P] f32 and contiguous, got ", values.sizes(), " ",
+             values.scalar_type(), " (Processes::sum)");
+  if (link_ != nullptr) link_->sum(values);
+}
+
+void Processes::ask_to_stop() {
+  is_stop_wanted_ = true;
+  if (link_ == nullptr) is_stopping_ = true;
+}
+
+void sum_in_pairs(std::span<const torch::Tensor> parts) {
+  for (std::size_t stride = 1; stride < parts.size(); stride *= 2)
+    for (std::size_t i = 0; i + stride < parts.size(); i += 2 * stride)
+      parts[i].add_(parts[i + stride]);
+}
+
+}  // namespace clew::train

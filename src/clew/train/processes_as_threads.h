@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: threads that stand for processes. Each has a Processes of its own, and they talk
+// through sockets as processes do.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "clew/train/processes.h"
+
+namespace clew::train {
+
+/// Runs `job` in `size` threads, each of them a process of one training, and gives what each threw.
+inline std::vector<std::string> run_as_threads(int size, const std::function<void(Processes&)>& job,
+                                               double timeout_s = 60) {
+  std::promise<int> port;
+  std::vector<std::string> errors(static_cast<std::size_t>(size));
+  const auto work = [&](int rank, int meeting, const std::function<void(int)>& on_listening) {
+    try {
+      Processes processes({.rank = rank, .size = size, .port = meeting, .timeout_s = timeout_s},
+                          on_listening);
+      job(processes);
+    } catch (const std::exception& error) {
+      errors[static_cast<std::size_t>(rank)] = error.what();
+    }
+  };
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] { work(0, 0, [&](int listening) { port.set_value(listening); }); });
+  const int meeting = size == 1 ? 0 : port.get_future().get();  // one alone meets nobody
+  for (int rank = 1; rank < size; ++rank)
+    threads.emplace_back([&, rank] { work(rank, meeting, {}); });
+  for (auto& thread : threads) thread.join();
+  return errors;
+}
+
+}  // namespace clew::train

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes meet at a TCPStore of c10d and then talk by its Gloo. Only sends of fixed order are
+// asked of it: what is added in which order is ours (processes.cpp).
+#include <chrono>
+#include <cstdlib>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
+#include <vector>
+
+#include "clew/core/error.h"
+#include "clew/train/transport.h"
+
+namespace clew::train {
+namespace {
+
+using Group = c10d::ProcessGroupGloo;
+
+// Where torchrun's agent keeps the store, which other versions do not understand.
+constexpr const char* kTorchrun =
+    "; torchrun must be that of this LibTorch, or run with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1";
+
+/// The first line of what a library said, without the place in its source.
+std::string said(const std::exception& error) {
+  const auto* own = dynamic_cast<const c10::Error*>(&error);
+  std::string text = own != nullptr ? own->what_without_backtrace() : error.what();
+  text = text.substr(0, text.find('\n'));
+  if (const auto end = text.find("] "); text.starts_with('[') && end != std::string::npos)
+    text.erase(0, end + 2);
+  return text;
+}
+
+/// As PyTorch does: the interface that GLOO_SOCKET_IFNAME names, or that of this machine's name;
+/// the loopback for processes that meet there.
+auto make_device(const ProcessPlace& place) {
+  const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+  if (interface != nullptr && *interface != '\0') return Group::createDeviceForInterface(interface);
+  if (place.address == "localhost" || place.address.starts_with("127."))
+    return Group::createDeviceForHostname("127.0.0.1");
+  return Group::createDefaultDevice();
+}
+
+class GlooTransport : public Transport {
+ public:
+  GlooTransport(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
+      : place_(place) {
+    const std::chrono::milliseconds timeout(static_cast<std::int64_t>(place.timeout_s * 1000));
+    c10::intrusive_ptr<c10d::Store> store;
+    try {
+      c10d::TCPStoreOptions options;
+      options.port = static_cast<std::uint16_t>(place.port);
+      options.isServer = place.rank == 0 && !place.has_store;
+      options.waitWorkers = false;
+      options.timeout = timeout;
+      auto meeting = c10::make_intrusive<c10d::TCPStore>(place.address, options);
+      if (options.isServer && on_listening) on_listening(meeting->getPort());
+      store = meeting;
+      if (!place.prefix.empty())
+        store = c10::make_intrusive<c10d::PrefixStore>(place.prefix, std::move(meeting));
+    } catch (const Error&) {
+      throw;  // of on_listening
+    } catch (const std::exception& error) {
+      throw Error(concat("process ", place.rank, " of ", place.size, " cannot meet the others at ",
+                         place.address, ":", place.port, ": ", said(error),
+                         place.has_store ? kTorchrun : ""));
+    }
+    try {
+      auto options = Group::Options::create(timeout);
+      options->devices.push_back(make_device(place));
+      group_ = c10::make_intrusive<Group>(store, place.rank, place.size, std::move(options));
+    } catch (const std::exception& error) {
+      throw Error(concat("process ", place.rank, " of ", place.size, " does not reach the others: ",
+                         said(error), place.has_store ? kTorchrun : ""));
+    }
+  }
+
+  void all_gather(const torch::Tensor& part, const torch::Tensor& all) override {
+    std::vector<std::vector<torch::Tensor>> outputs{all.chunk(place_.size)};
+    std::vector<torch::Tensor> inputs{part};
+    wait([&] { return group_->allgather(outputs, inputs); });
+  }
+  void all_to_all(const torch::Tensor& parts, const torch::Tensor& received) override {
+    auto input = parts, output = received;
+    std::vector<std::int64_t> equal_parts;
+    wait([&] { return group_->alltoall_base(output, input, equal_parts, equal_parts); });
+  }
+  void broadcast(const torch::Tensor& values) override {
+    std::vector<torch::Tensor> tensors{values};
+    wait([&] { return group_->broadcast(tensors); });
+  }
+
+ private:
+  template <class Start>
+  void wait(const Start& start) {
+    try {
+      start()->wait();
+    } catch (const std::exception& error) {
+      throw Error(concat("another process of this training has ended, or was silent for ",
+                         place_.timeout_s, " s (seen by process ", place_.rank, " of ", place_.size,
+                         ": ", said(error), ")"));
+    }
+  }
+
+  ProcessPlace place_;
+  c10::intrusive_ptr<Group> group_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> connect(const ProcessPlace& place,
+                                   const std::function<void(int port)>& on_listening) {
+  return std::make_unique<GlooTransport>(place, on_listening);
+}
+
+}  // namespace clew::train
