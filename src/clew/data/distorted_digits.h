@@ -29,7 +29,8 @@ struct Distortion {
 
 /// "r": turned by up to 90 degrees. "rts": turned by up to 45, scaled by 0.7 to 1.2, placed. "p":
 /// scaled by 0.75 to 1, corners moved by 5 pixels. "e": scaled by 0.75 to 1, bent by 1.5 pixels.
-/// "tc": placed in 60x60 among six pieces. All but tc in 42x42.
+/// "tc": placed in 60x60 among six pieces. rts in 42x42, and
+/// r, p and e in 28x28, as the paper names a size only where digits are placed (arXiv 1506.02025, A.4).
 Distortion distortion_of(const std::string& kind);
 
 struct DrawOptions {
