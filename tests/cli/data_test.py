@@ -295,7 +295,7 @@ class Show(DataTest):
             with self.subTest(name):
                 self.assertEqual(self.out("data", "show", name, "--data", "d", "--png", "x.png", "count=6", "columns=3",
                                           "scale=1", "split=test" if name != "t84" else "split=train"), "x.png\n")
-                side = {"rts": 42, "tc": 60, "addition": 84, "t84": 84, "tc84": 84}.get(name, 28)
+                side = {"rts": 42, "p": 42, "tc": 60, "addition": 84, "t84": 84, "tc84": 84}.get(name, 28)
                 columns = 2 if name == "tc84" else 3  # two of the twenty test digits are a 3
                 self.assertEqual(self.size("x.png")[0], columns * (side + 4) + 4)
 

@@ -42,7 +42,7 @@ std::vector<SetInfo> list_sets() {
   constexpr const char* kAsDigits = "as its digits";
   add("r", kAsDigits, "digits turned by up to 90 degrees, 28x28");
   add("rts", kAsDigits, "digits turned by up to 45 degrees, scaled by 0.7 to 1.2, placed, 42x42");
-  add("p", kAsDigits, "digits scaled by 0.75 to 1, corners moved by 5 pixels, 28x28");
+  add("p", kAsDigits, "digits scaled by 0.75 to 1, the picture's corners moved by 5 pixels, 42x42");
   add("e", kAsDigits, "digits scaled by 0.75 to 1, bent by 1.5 pixels at 16 points, 28x28");
   add("tc", kAsDigits, "digits placed among six 6x6 pieces of others, 60x60");
   add("addition", kAsDigits, "two digits of rts and their sum, 2x42x42");

@@ -64,7 +64,8 @@ class DistortedDigits::Drawer {
     const PointF centre = place(scale, stream);
     PixelMap map;
     if (how_.corner_px > 0) {
-      map = quad_map(move_corners(scale, centre, stream));
+      map = zoomed(quad_map(move_corners(stream)),
+                   static_cast<float>(how_.side) / (scale * kDigitSide));
     } else {
       map = affine_map(direction_of_turns(turns), scale, centre);
     }
@@ -99,13 +100,11 @@ class DistortedDigits::Drawer {
     return {x + scale * kDigitSide / 2 - .5F, y + scale * kDigitSide / 2 - .5F};
   }
 
-  std::array<PointF, 4> move_corners(float scale, PointF centre, Stream& stream) const {
-    const float half = scale * kDigitSide / 2;
-    const std::array<PointF, 4> square = {{{centre.x - half, centre.y - half},
-                                           {centre.x + half, centre.y - half},
-                                           {centre.x + half, centre.y + half},
-                                           {centre.x - half, centre.y + half}}};
-    // A square that folds over itself shows no digit: draw again. One in seventy does.
+  /// The picture's corners, half a pixel around the centres of its outer pixels.
+  std::array<PointF, 4> move_corners(Stream& stream) const {
+    const float low = -.5F, high = static_cast<float>(how_.side) - .5F;
+    const std::array<PointF, 4> square = {{{low, low}, {high, low}, {high, high}, {low, high}}};
+    // A square that folds over itself shows no digit: draw again.
     for (int attempt = 0; attempt < 100; ++attempt) {
       auto corners = square;
       for (PointF& corner : corners) {
@@ -145,7 +144,7 @@ Distortion distortion_of(const std::string& kind) {
   if (kind == "r") return {.side = kDigitSide, .turn_deg = 90};
   if (kind == "rts")
     return {.turn_deg = 45, .scale_low = .7F, .scale_high = 1.2F, .is_placed = true};
-  if (kind == "p") return {.side = kDigitSide, .scale_low = .75F, .corner_px = 5};
+  if (kind == "p") return {.scale_low = .75F, .corner_px = 5};
   if (kind == "e") return {.side = kDigitSide, .scale_low = .75F, .control_px = 1.5F};
   if (kind == "tc")
     return {.side = 60, .is_placed = true, .is_on_whole_pixels = true, .patches = 6};

@@ -110,6 +110,20 @@ PixelMap quad_map(const std::array<PointF, 4>& corners) {
           .w0 = number(m[8])};
 }
 
+PixelMap zoomed(const PixelMap& map, float factor) {
+  constexpr float kMiddle = (kDigitSide - 1) / 2.F;
+  const auto moved = [&](float of, float w) { return factor * of + (1 - factor) * kMiddle * w; };
+  return {.xx = moved(map.xx, map.wx),
+          .xy = moved(map.xy, map.wy),
+          .x0 = moved(map.x0, map.w0),
+          .yx = moved(map.yx, map.wx),
+          .yy = moved(map.yy, map.wy),
+          .y0 = moved(map.y0, map.w0),
+          .wx = map.wx,
+          .wy = map.wy,
+          .w0 = map.w0};
+}
+
 void warp_digit(std::span<const std::uint8_t, kDigitPixels> digit, const PixelMap& map, int side,
                 const float* shift, float* out) {
   Padded source = {};

@@ -35,6 +35,8 @@ PixelMap affine_map(Direction turn, float scale, PointF centre);
 /// The digit's square, half a pixel around the centres of its outer pixels, with its corners (top
 /// left, top right, bottom right, bottom left) at `corners`, which must be convex.
 PixelMap quad_map(const std::array<PointF, 4>& corners);
+/// The same with the digit's square shrunk by `factor` around its middle before.
+PixelMap zoomed(const PixelMap& map, float factor);
 /// True when the four corners turn the same way, clockwise on screen, by a clear margin.
 bool is_convex(const std::array<PointF, 4>& corners);
 

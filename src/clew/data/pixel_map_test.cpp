@@ -78,6 +78,29 @@ TEST(QuadMap, TheSquareItselfIsTheIdentity) {
       ASSERT_NEAR(out[static_cast<std::size_t>(y * 42 + x)], expected(digit, x - 7, y - 7), 1e-4);
 }
 
+TEST(PixelMap, ZoomedShrinksTheDigitAroundTheMiddleOfItsSquare) {
+  // A square of 42 pixels shrunk by 42/28 is the digit itself in the middle, also where it is skewed.
+  const std::array<PointF, 4> whole = {
+      {{-.5F, -.5F}, {41.5F, -.5F}, {41.5F, 41.5F}, {-.5F, 41.5F}}};
+  const auto plain = zoomed(quad_map(whole), 1.5F);
+  EXPECT_NEAR(plain.xx, 1, 1e-6);
+  EXPECT_NEAR(plain.xy, 0, 1e-6);
+  EXPECT_NEAR(plain.x0, -7, 1e-5);
+  EXPECT_NEAR(plain.y0, -7, 1e-5);
+  EXPECT_FALSE(plain.is_projective());
+  const auto skewed = quad_map({{{2, -3}, {44, 1}, {38, 40}, {-1, 45}}}), small = zoomed(skewed, 2);
+  for (const auto& [x, y] : {std::pair{3.F, 30.F}, std::pair{20.F, 21.F}, std::pair{40.F, 5.F}}) {
+    const auto at = [&](const PixelMap& m) {
+      const float w = m.wx * x + m.wy * y + m.w0;
+      return std::pair{(m.xx * x + m.xy * y + m.x0) / w, (m.yx * x + m.yy * y + m.y0) / w};
+    };
+    const auto [u, v] = at(skewed);
+    const auto [small_u, small_v] = at(small);
+    EXPECT_NEAR(small_u, 13.5F + 2 * (u - 13.5F), 1e-4);
+    EXPECT_NEAR(small_v, 13.5F + 2 * (v - 13.5F), 1e-4);
+  }
+}
+
 TEST(QuadMap, CornersAndDiagonalsGoWhereTheyAreTold) {
   const std::array<PointF, 4> corners = {{{3, 5}, {36, 2}, {33, 38}, {8, 30}}};
   const PixelMap map = quad_map(corners);
