@@ -21,11 +21,20 @@ function(clew_target target)
   endif()
 endfunction()
 
-# clew_tests(NAME label LIBS target... SOURCES file...)
+option(CLEW_TEST_EACH_CASE "each case of each test program is a test of ctest, so that ctest -R finds it; slower" OFF)
+
+# clew_tests(NAME label [EACH_CASE] LIBS target... SOURCES file...)
+# The program is one test of ctest, because every start of LibTorch takes 0.2 s; with EACH_CASE, for few and long cases,
+# each case is one. tests/ctest_cases.awk counts cases either way.
 function(clew_tests name label)
-  cmake_parse_arguments(ARG "" "" "LIBS;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "EACH_CASE" "" "LIBS;SOURCES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   clew_target(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label} TIMEOUT 600)
+  if(ARG_EACH_CASE OR CLEW_TEST_EACH_CASE)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label} TIMEOUT 600)
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 1200)
+  endif()
 endfunction()

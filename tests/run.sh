@@ -14,11 +14,12 @@ usage_of_tests() {
   say "--fast builds and runs the unit ring only. With CI=true each fuzz target runs a minute, else five seconds."
 }
 
-# Runs one stage: a function that writes to its log and sets stage_passed, stage_failed, stage_skipped and stage_note.
+# Runs one stage: a function that writes to its log and sets stage_passed, stage_failed, stage_skipped and stage_note, and
+# stage_details when it can say better than its log what failed or was skipped.
 stage() { # NAME FUNCTION [ARGUMENT...]
   local name=$1 start=$SECONDS verdict=ok
   shift
-  stage_passed=0 stage_failed=0 stage_skipped=0 stage_note=
+  stage_passed=0 stage_failed=0 stage_skipped=0 stage_note='' stage_details=''
   stage_log=$root/build/test/$name.log
   : >"$stage_log"
   if [ -t 2 ]; then printf '  %-10s ...' "$name" >&2; fi
@@ -26,10 +27,9 @@ stage() { # NAME FUNCTION [ARGUMENT...]
   if ((stage_failed > 0)); then verdict=FAILED; fi
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
   printf '  %-10s %-6s %5d s  %s\n' "$name" "$verdict" $((SECONDS - start)) "$stage_note"
-  if ((stage_failed > 0)); then
-    stage_complaint | sed 's/^/    /'
-    printf '    log: %s\n' "$stage_log"
-  fi
+  if ((stage_failed > 0)) && [ -z "$stage_details" ]; then stage_details=$(stage_complaint); fi
+  if [ -n "$stage_details" ]; then printf '%s\n' "$stage_details" | cut -c -300 | sed 's/^/    /'; fi
+  if ((stage_failed > 0)); then printf '    log: %s\n' "$stage_log"; fi
   passed=$((passed + stage_passed)) failed=$((failed + stage_failed)) skipped=$((skipped + stage_skipped))
 }
 
@@ -37,7 +37,7 @@ stage() { # NAME FUNCTION [ARGUMENT...]
 stage_complaint() {
   local lines
   lines=$(grep -nE 'error|Error|FAILED|Failed|\*\*\*|Failure|panic|ERROR' "$stage_log" | head -n 30 || true)
-  if [ -n "$lines" ]; then printf '%s\n' "$lines"; else tail -n 20 "$stage_log"; fi | cut -c -300
+  if [ -n "$lines" ]; then printf '%s\n' "$lines"; else tail -n 20 "$stage_log"; fi
 }
 
 # Runs a command as one test of the stage.
@@ -85,20 +85,19 @@ stage_headers() {
   stage_note="every public header compiled alone"
 }
 
-# Tests of a build folder; the numbers come from ctest's own closing lines.
+# Tests of a build folder. ctest starts programs; what is counted, and named when it fails, are their cases.
 stage_ctest() { # PRESET CTEST-ARGUMENT...
-  local preset=$1 total
+  local preset=$1 report tests
   shift
-  (cd "$root" && ctest --preset "$preset" -j "$(nproc)" --no-tests=error "$@") >>"$stage_log" 2>&1 </dev/null
-  total=$(sed -n -E 's/^.*tests passed, ([0-9]+) tests? failed out of ([0-9]+)$/\1 \2/p' "$stage_log" | tail -n 1)
-  if [ -z "$total" ]; then
-    stage_failed=$((stage_failed + 1)) stage_note="ctest ran no test"
+  (cd "$root" && ctest --preset "$preset" -V -j "$(nproc)" --no-tests=error "$@") >>"$stage_log" 2>&1 </dev/null
+  report=$(awk -f "$root/tests/ctest_cases.awk" "$stage_log")
+  read -r stage_passed stage_failed stage_skipped tests <<<"$report"
+  if ((tests == 0)); then
+    stage_failed=1 stage_note="ctest ran no test"
     return
   fi
-  stage_failed=$((stage_failed + ${total% *}))
-  stage_skipped=$(grep -cE '\*\*\*(Skipped|Not Run \(Disabled\))' "$stage_log" || true)
-  stage_passed=$((stage_passed + ${total#* } - ${total% *} - stage_skipped))
-  stage_note="${total#* } tests"
+  if [[ $report == *$'\n'* ]]; then stage_details=${report#*$'\n'}; fi
+  stage_note="$((stage_passed + stage_failed + stage_skipped)) tests"
   if ((stage_skipped > 0)); then stage_note+=", $stage_skipped skipped"; fi
 }
 
