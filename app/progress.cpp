@@ -8,11 +8,13 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 namespace clew::app {
 namespace {
 
-std::atomic<int> interrupts{0}, terminations{0};
+std::atomic<int> interrupts{0};
+std::atomic<bool> is_second_the_end{true};
 
 int terminal_width() {
   winsize size{};
@@ -69,11 +71,11 @@ std::string count_text(double count) {
 }
 
 InterruptWatch::InterruptWatch() {
-  interrupts = terminations = 0;
-  // torchrun sends the second signal after a Ctrl-C, so each kind counts alone.
-  const auto handler = [](int signal) {
-    auto& count = signal == SIGINT ? interrupts : terminations;
-    if (count.fetch_add(1) > 0) _exit(128 + signal);
+  interrupts = 0;
+  // torchrun repeats a Ctrl-C that has come from the terminal already, and kills what then lingers.
+  is_second_the_end = std::getenv("TORCHELASTIC_RUN_ID") == nullptr;
+  const auto handler = [](int) {
+    if (interrupts.fetch_add(1) > 0 && is_second_the_end) _exit(130);
   };
   std::signal(SIGINT, handler);
   std::signal(SIGTERM, handler);
@@ -84,8 +86,6 @@ InterruptWatch::~InterruptWatch() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-bool InterruptWatch::was_interrupted() const {
-  return interrupts.load() > 0 || terminations.load() > 0;
-}
+bool InterruptWatch::was_interrupted() const { return interrupts.load() > 0; }
 
 }  // namespace clew::app

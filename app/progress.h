@@ -34,8 +34,8 @@ std::string duration_text(double seconds);
 /// "950", "12.3 k", "4.56 M".
 std::string count_text(double count);
 
-/// While it lives, Ctrl-C (or SIGTERM) only asks for a clean stop; the second of its kind ends the
-/// program at once.
+/// While it lives, Ctrl-C (or SIGTERM) only asks for a clean stop; the second ends the program at
+/// once, unless torchrun has started it.
 class InterruptWatch {
  public:
   InterruptWatch();

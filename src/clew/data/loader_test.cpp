@@ -166,6 +166,8 @@ TEST(Loader, OneSentencePerError) {
   EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 11, .drops_last = true}); }),
             "a loader that drops the last batch needs a data set of at least one batch of 11, got "
             "10 examples");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.part = 2, .parts = 2}); }),
+            "a loader's part must be in 0..1, got 2");
   Loader loader(numbers, {});
   EXPECT_EQ(error_of([&] { loader.seek(-1); }), "a loader can seek to batch 0 or later, got -1");
 }
