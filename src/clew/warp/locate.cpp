@@ -4,6 +4,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -27,19 +29,38 @@ using torch::Tensor;
 constexpr std::uint64_t kKeyTraining = 0, kKeyDigits = 1, kKeyPictures = 2;
 constexpr const char* kEncoderFile = "encoder.safetensors";
 constexpr std::int64_t kLayers = 3, kMeasured = 256;
+/// What a layer counts, from the images on: the last ones know a whole digit from a part of it.
+constexpr std::array<double, kLayers> kLayerWeights = {0.3, 0.7, 2};
+constexpr double kLeast = 0.3;  // of a digit's length: a cut with less in it is nearly nothing
 constexpr int kPictures = 24, kScale = 2;
 constexpr image::Colour kTruth = {0, 158, 115}, kFound = {230, 159, 0};
 
-/// The localisation network of the paper, conv 8 of 9x9 stride 4, 2x2 maximum, two layers of units;
-/// with 32 units instead of 8, through which places pass too coarsely.
-constexpr std::int64_t kUnits = 32;
-torch::nn::Sequential make_localiser(std::int64_t side) {
-  namespace tnn = torch::nn;
-  const std::int64_t last = ((side - 9) / 4 + 1) / 2;
-  return tnn::Sequential(tnn::Conv2d(tnn::Conv2dOptions(1, 8, 9).stride(4)), tnn::ReLU(),
-                         tnn::MaxPool2d(2), tnn::Flatten(), tnn::Linear(8 * last * last, kUnits),
-                         tnn::ReLU(), tnn::Linear(kUnits, kUnits), tnn::ReLU());
-}
+/// The localisation network: two convolutions, and of each of the second's maps where its mass lies,
+/// (x,y) in [-1,1]. The paper puts layers of units there, which must learn each place by itself, and
+/// a hundred pictures do not teach them; this finds alike what is alike, wherever it is.
+struct MassesImpl : torch::nn::Module {
+  static constexpr std::int64_t kMaps = 8, kFeatures = 2 * kMaps;
+  static constexpr double kSharpness = 32;  // so that the mass is not spread evenly at first
+
+  MassesImpl() {
+    namespace tnn = torch::nn;
+    conv1 =
+        register_module("conv1", tnn::Conv2d(tnn::Conv2dOptions(1, kMaps, 9).stride(4).padding(4)));
+    conv2 = register_module("conv2", tnn::Conv2d(tnn::Conv2dOptions(kMaps, kMaps, 5).padding(2)));
+  }
+  /// images [B,1,H,W] f32 -> [B,16] f32: the x of each map, then the y.
+  Tensor forward(const Tensor& images) {
+    const auto maps = conv2->forward(torch::relu(conv1->forward(images)));
+    const auto mass = torch::softmax(kSharpness * maps.flatten(2), 2).view_as(maps);
+    const auto mean = [&](const Tensor& along) {
+      return (along * torch::linspace(-1, 1, along.size(2), along.options())).sum(2);
+    };
+    return torch::cat({mean(mass.sum(2)), mean(mass.sum(3))}, 1);
+  }
+
+  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr};
+};
+TORCH_MODULE(Masses);
 
 std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
   data::DigitsConfig digits;
@@ -79,40 +100,55 @@ class WithPieces : public data::Dataset {
 
 }  // namespace
 
-LocatorImpl::LocatorImpl(const LocateConfig& config, std::int64_t side) : side_(side) {
-  const auto localiser = make_localiser(side);
+LocatorImpl::LocatorImpl(const LocateConfig& config, std::int64_t side)
+    : side_(side), scale_(config.scale), scale_rate_(config.scale_rate) {
   transformer = register_module(
       "transformer",
       SpatialTransformer(
-          localiser, SpatialTransformerOptions{.transform = TransformKind::kAttention,
-                                               .features = kUnits,
-                                               .output_size = {data::kDigitSide, data::kDigitSide},
-                                               .initial = {config.scale, 0, 0}}));
-  scales = register_buffer("scales", torch::ones({kLayers}));
+          Masses(), SpatialTransformerOptions{.transform = TransformKind::kAttention,
+                                              .features = MassesImpl::kFeatures,
+                                              .output_size = {data::kDigitSide, data::kDigitSide},
+                                              .initial = {config.scale, 0, 0}}));
+  lengths = register_buffer("lengths", torch::ones({kLayers}));
   encoder = register_module(
       "encoder", DigitNetwork(config.encoder_network, DigitShape{.side = data::kDigitSide}));
 }
 
-Tensor LocatorImpl::cut(const Tensor& images) { return transformer->forward(images); }
+Tensor LocatorImpl::cut(const Tensor& images) {
+  const auto told = transformer->locate(images);
+  const auto scale = scale_ + scale_rate_ * (told.narrow(1, 0, 1) - scale_);
+  const auto found = torch::cat({scale, told.narrow(1, 1, 2)}, 1);
+  found_ = found.detach();
+  return transformer->warp(images, found);
+}
+
+std::vector<Tensor> LocatorImpl::ink(const Tensor& cuts) {
+  auto layers = encoder->activations(cuts);
+  const auto empty = encoder->activations(torch::zeros_like(cuts.narrow(0, 0, 1)).detach());
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    layers[i] = (layers[i] - empty[i].detach()).flatten(1);
+  return layers;
+}
 
 Tensor LocatorImpl::features(const Tensor& cuts) {
-  std::vector<Tensor> parts;
-  const auto layers = encoder->activations(cuts);
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    parts.push_back(layers[i].flatten(1) * scales[static_cast<std::int64_t>(i)]);
+  auto parts = ink(cuts);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto least = (kLeast * lengths[static_cast<std::int64_t>(i)]).square();
+    const auto length = (parts[i].square().sum(1, true) + least).sqrt();
+    parts[i] = parts[i] / length * std::sqrt(kLayerWeights[i]);
+  }
   return torch::cat(parts, 1);
 }
 
 void LocatorImpl::measure(const Tensor& digits) {
   const torch::NoGradGuard no_grad;
-  const auto layers = encoder->activations(digits);
-  for (std::size_t i = 0; i < layers.size(); ++i)
-    scales[static_cast<std::int64_t>(i)] = layers[i].flatten(1).square().sum(1).mean().rsqrt();
+  const auto parts = ink(digits);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    lengths[static_cast<std::int64_t>(i)] = parts[i].square().sum(1).mean().sqrt();
 }
 
 Tensor LocatorImpl::boxes() const {
-  const auto& found = transformer->last_parameters();
-  const auto half = found.narrow(1, 0, 1).abs(), centre = found.narrow(1, 1, 2);
+  const auto half = found_.narrow(1, 0, 1).abs(), centre = found_.narrow(1, 1, 2);
   return (torch::cat({centre - half, centre + half}, 1) + 1) / 2 * static_cast<double>(side_);
 }
 

@@ -52,7 +52,7 @@ struct LocateConfig {
   std::uint64_t seed = 1;
   std::string encoder = "";
   double margin = 1, apart = 1;
-  double scale = 0.5;
+  double scale = 0.34, scale_rate = 0.1;
   LocateData data;
   NetworkConfig encoder_network;
   train::SupervisedOptions train;
@@ -66,6 +66,10 @@ struct LocateConfig {
       {.min = 0, .max = 1000, .help = "weight of being unlike a random piece; the paper's: 1"});
     v("scale", scale,
       {.above = 0.0, .max = 1, .help = "side of the box before training, of the picture's"});
+    v("scale_rate", scale_rate,
+      {.min = 0,
+       .max = 1,
+       .help = "how fast the side learns, of how fast the place does; the paper's: 1"});
     v.group("data", data);
     v.group("encoder_network", encoder_network);
     v.group("train", train);
@@ -80,22 +84,26 @@ struct LocatorImpl : torch::nn::Module {
 
   /// images [B,1,S,S] -> cuts [B,1,28,28].
   torch::Tensor cut(const torch::Tensor& images);
-  /// cuts [B,1,28,28] -> [B,F]: the activations behind each of the encoder's three layers, each
-  /// layer times its number in `scales`. (Brought to equal lengths one by one, an empty cut would be
-  /// as far from all else as a digit is.)
+  /// cuts [B,1,28,28] -> [B,F]: by how much the activations behind each of the encoder's three layers
+  /// differ from those of an empty cut, brought to nearly equal lengths. So all that has a digit's
+  /// weight of ink counts alike, and what is nearly empty is near 0: far from any digit, and no
+  /// nearer to its like than digits are to theirs.
   torch::Tensor features(const torch::Tensor& cuts);
-  /// Sets `scales` so that each layer's activations of digits [B,1,28,28] have the length 1 in root
-  /// mean square: then a margin of 1 is neither too near nor out of reach.
+  /// Sets `lengths` from digits [B,1,28,28].
   void measure(const torch::Tensor& digits);
   /// The boxes of the last cut, [B,4] f32.
   torch::Tensor boxes() const;
 
   SpatialTransformer transformer{nullptr};
   DigitNetwork encoder{nullptr};
-  torch::Tensor scales;  // [3] f32, a buffer
+  torch::Tensor lengths;  // [3] f32, a buffer: of the layers' differences, root mean square
 
  private:
+  std::vector<torch::Tensor> ink(const torch::Tensor& cuts);
+
   std::int64_t side_;
+  double scale_, scale_rate_;
+  torch::Tensor found_;  // [B,3], what the last cut read
 };
 TORCH_MODULE(Locator);
 

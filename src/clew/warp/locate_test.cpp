@@ -58,12 +58,65 @@ TEST(Locator, BoxesAreWhatIsCutOut) {
   for (int k = 0; k < 4; ++k)
     EXPECT_NEAR(box[0][k].item<double>(), (std::array{30, 10, 58, 38})[static_cast<std::size_t>(k)],
                 1e-4);
-  // 10 x 10 and 2 x 2 places behind the pooling, and ten logits.
+}
+
+TEST(Locator, ItsSideLearnsAtATenthOfThePlacesRate) {
+  LocateConfig config;
+  config.scale = 0.4;
+  config.encoder_network.transform = "none";
+  Locator locator(config, 84);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& item : locator->named_parameters())
+      if (item.key() == "transformer.localiser.last.bias") item.value()[0] = 0.6;
+  }
+  locator->cut(torch::rand({1, 1, 84, 84}));
+  const auto box = locator->boxes();
+  EXPECT_NEAR((box[0][2] - box[0][0]).item<double>(), 0.42 * 84, 1e-4);
+}
+
+TEST(Locator, FeaturesOfDigitsHaveOneLengthAndOfNothingNone) {
+  LocateConfig config;
+  config.encoder_network.transform = "none";
+  torch::manual_seed(1);
+  Locator locator(config, 84);
   const auto digits = torch::rand({50, 1, 28, 28});
   locator->measure(digits);
-  EXPECT_NEAR(locator->features(digits).square().sum(1).mean().item<double>(), 3, 1e-4);
+  const auto features = locator->features(digits);
   const auto width = locator->encoder->width();
-  EXPECT_EQ(locator->features(cut).sizes(), torch::IntArrayRef({1, (100 + 4) * width + 10}));
+  // 10 x 10 and 2 x 2 places behind the pooling, and ten logits.
+  EXPECT_EQ(features.sizes(), torch::IntArrayRef({50, (100 + 4) * width + 10}));
+  // 0.3 + 0.7 + 2, each divided by 1 + 0.3^2, for all digits are about as long as their mean.
+  EXPECT_NEAR(features.square().sum(1).mean().item<double>(), 3 / 1.09, 0.05);
+  EXPECT_EQ(locator->features(torch::zeros({2, 1, 28, 28})).abs().max().item<double>(), 0);
+}
+
+TEST(Locator, FindsAMassWhereverItLies) {
+  // The localisation network's 16 numbers move with the picture: what is learned at one place holds
+  // at all.
+  LocateConfig config;
+  config.encoder_network.transform = "none";
+  torch::manual_seed(1);
+  Locator locator(config, 84);
+  {
+    const torch::NoGradGuard no_grad;
+    for (auto& item : locator->named_parameters()) {
+      if (item.key() == "transformer.localiser.net.conv1.weight" ||
+          item.key() == "transformer.localiser.net.conv2.weight")
+        item.value().fill_(0.05);
+      if (item.key() == "transformer.localiser.last.weight") {
+        item.value().zero_();
+        item.value()[1][0] = item.value()[2][8] = 1;  // x and y of the first map
+      }
+    }
+  }
+  auto images = torch::zeros({2, 1, 84, 84});
+  images[0].narrow(1, 20, 12).narrow(2, 24, 12).fill_(1);
+  images[1].narrow(1, 40, 12).narrow(2, 44, 12).fill_(1);  // 20 pixels down and to the right
+  locator->cut(images);
+  const auto boxes = locator->boxes();
+  for (int k = 0; k < 4; ++k)
+    EXPECT_NEAR((boxes[1][k] - boxes[0][k]).item<double>(), 20 * 84 / 80.0, 1e-2);
 }
 
 TEST(LocateRun, WantsAnEncoder) {
