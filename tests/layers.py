@@ -83,7 +83,12 @@ def check_source(root, name, text, problems):
                                 f"(it may include: {', '.join(allowed_rooms) or 'none'})")
         elif match[1] == '"':
             # Beside itself only the program, tests and benches may include; the library spells the path from the root.
-            if room:
+            if path.startswith("tests/support/"):
+                if not (root / path).is_file():
+                    problems.append(f"{where} there is no {path}")
+                elif room and not is_test:
+                    problems.append(f"{where} tests/support belongs into _test.cpp files")
+            elif room:
                 problems.append(f'{where} spell the path from the root, as in "clew/{room}/{path}"')
             elif not (root / path).is_file() and not (root / name).parent.joinpath(path).is_file():
                 problems.append(f"{where} there is no {path} beside this file or at the root")
@@ -161,6 +166,11 @@ def self_test():
         ("src/clew/maze/k-inl.h", head + "#include <hwy/highway.h>\n", None),
         ("src/clew/nn/u.cpp", head + "#include <gtest/gtest.h>\n", "belongs into _test.cpp"),
         ("src/clew/nn/u_test.cpp", head + "#include <gtest/gtest.h>\n", None),
+        ("tests/support/s.h", head + "#pragma once\n#include <gtest/gtest.h>\n", None),
+        ("src/clew/nn/v_test.cpp", head + '#include "tests/support/s.h"\n', None),
+        ("src/clew/nn/v.cpp", head + '#include "tests/support/s.h"\n', "tests/support belongs into _test.cpp"),
+        ("src/clew/nn/w_test.cpp", head + '#include "tests/support/none.h"\n', "there is no tests/support/none.h"),
+        ("src/clew/nn/x_test.cpp", head + '#include "tests/other.h"\n', "spell the path from the root"),
         ("src/clew/embed/v.cpp", head + '#include "clew/detect/w.h"\n', "must not include room 'detect'"),
         ("src/clew/detect/w.h", head + "#pragma once\n", None),
         ("src/clew/cellar/x.h", head + "#pragma once\n", "in no room"),

@@ -7,14 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "clew/core/error.h"
 #include "clew/ops/kernels.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::ops {
 namespace {
@@ -66,15 +65,6 @@ Tensor blocks(std::int64_t n) {
 void use_targets(std::int64_t targets) {
   hwy::SetSupportedTargetsForTest(targets);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
-
-void expect_error(const std::function<void()>& call, const std::string& message) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), message);
-  }
 }
 
 class EncoderTest : public testing::Test {

@@ -5,12 +5,11 @@
 #include <torch/torch.h>
 
 #include <cmath>
-#include <functional>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::ops {
 namespace {
@@ -109,14 +108,6 @@ TEST_F(LinearTest, GradientMatchesFiniteDifferencesInDouble) {
 
 TEST_F(LinearTest, SaysWhatIsWrong) {
   const Tensor x = torch::zeros({2, 3}), w = torch::zeros({4, 3}), b = torch::zeros({4});
-  const auto expect_error = [](const std::function<void()>& call, const std::string& message) {
-    try {
-      call();
-      FAIL() << "no error; wanted: " << message;
-    } catch (const Error& error) {
-      EXPECT_EQ(std::string(error.what()), message);
-    }
-  };
   expect_error([&] { linear(x, Tensor(), b); },
                "weight must be [O,I], got an undefined tensor (linear)");
   expect_error([&] { linear(x, w, torch::zeros({3})); }, "bias must be [4], got [3] (linear)");

@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::ops {
 namespace {
@@ -43,15 +43,6 @@ double cosine(const Tensor& a, const Tensor& b) {
 void use_targets(std::int64_t targets) {
   hwy::SetSupportedTargetsForTest(targets);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
-
-void expect_error(const std::function<void()>& call, const std::string& message) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), message);
-  }
 }
 
 // What a sequence gives: every h, the last c, and the gradients of a loss on all of them.

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::ops {
 namespace {
@@ -48,15 +48,6 @@ double largest(const Tensor& t) { return t.abs().max().item<double>(); }
 Tensor thetas(std::int64_t batch, torch::Dtype type) {
   const Tensor identity = torch::tensor({1.0, 0.0, 0.0, 0.0, 1.0, 0.0}).view({1, 2, 3});
   return (identity + 0.4 * torch::randn({batch, 2, 3})).to(type);
-}
-
-void expect_error(const std::function<void()>& call, const std::string& message) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), message);
-  }
 }
 
 // The gradient of a scalar by every entry of `x`, against central differences.

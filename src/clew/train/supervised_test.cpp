@@ -5,13 +5,13 @@
 #include <torch/torch.h>
 
 #include <cmath>
-#include <functional>
 #include <memory>
 #include <mutex>
 
 #include "clew/core/error.h"
 #include "clew/ops/precision.h"
 #include "clew/train/processes_as_threads.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::train {
 namespace {
@@ -85,15 +85,6 @@ double metric(const std::vector<Metric>& metrics, const std::string& name) {
     if (one.name == name) return one.value.value_or(std::nan(""));
   ADD_FAILURE() << "no metric " << name;
   return std::nan("");
-}
-
-void expect_error(const std::function<void()>& call, const std::string& text) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << text;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), text);
-  }
 }
 
 TEST(Supervised, LearnsAndMeasures) {

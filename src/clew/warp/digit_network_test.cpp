@@ -4,21 +4,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <functional>
-
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::warp {
 namespace {
-
-void expect_error(const std::function<void()>& call, const std::string& text) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << text;
-  } catch (const UsageError& error) {
-    EXPECT_EQ(std::string(error.what()), text);
-  }
-}
 
 TEST(DigitNetwork, HasAsManyParametersAsAskedFor) {
   for (const std::string body : {"fcn", "cnn"}) {
@@ -80,11 +70,12 @@ TEST(DigitNetwork, WithoutATransformer) {
 }
 
 TEST(DigitNetwork, SaysWhatIsWrong) {
-  expect_error([] { DigitNetwork(NetworkConfig{.pool = 2}, DigitShape{}); },
-               "the body (cnn) needs images of at least 24 pixels behind the pooling, got 21");
-  expect_error([] { DigitNetwork(NetworkConfig{}, DigitShape{.side = 27}); },
-               "network.localiser = conv needs images of at least 28 pixels, got 27");
-  expect_error(
+  expect_error<UsageError>(
+      [] { DigitNetwork(NetworkConfig{.pool = 2}, DigitShape{}); },
+      "the body (cnn) needs images of at least 24 pixels behind the pooling, got 21");
+  expect_error<UsageError>([] { DigitNetwork(NetworkConfig{}, DigitShape{.side = 27}); },
+                           "network.localiser = conv needs images of at least 28 pixels, got 27");
+  expect_error<UsageError>(
       [] {
         DigitNetwork(NetworkConfig{.transform = "none", .parameters = 1000},
                      DigitShape{.side = 60});

@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::warp {
 namespace {
@@ -18,15 +17,6 @@ namespace nn = torch::nn;
 
 nn::Sequential small_net(std::int64_t in) {
   return nn::Sequential(nn::Flatten(), nn::Linear(in, 16), nn::ReLU());
-}
-
-void expect_error(const std::function<void()>& call, const std::string& message) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), message);
-  }
 }
 
 class SpatialTransformerTest : public testing::Test {

@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "clew/core/error.h"
 #include "clew/ops/sampler.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::warp {
 namespace {
@@ -32,15 +31,6 @@ Tensor numbers(std::vector<double> values, std::int64_t columns) {
 Tensor some(TransformKind kind, std::int64_t batch, double size = 0.2) {
   const Tensor identity = identity_parameters(kind, torch::kFloat64);
   return identity + size * (2 * torch::rand({batch, identity.size(0)}, torch::kFloat64) - 1);
-}
-
-void expect_error(const std::function<void()>& call, const std::string& message) {
-  try {
-    call();
-    FAIL() << "no error; wanted: " << message;
-  } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), message);
-  }
 }
 
 class TransformTest : public testing::Test {
