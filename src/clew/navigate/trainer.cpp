@@ -16,6 +16,7 @@
 #include "clew/nn/flat.h"
 #include "clew/nn/tensors.h"
 #include "clew/train/optimizer.h"
+#include "clew/train/run_folder.h"
 
 namespace clew::navigate {
 namespace {
@@ -433,14 +434,6 @@ void load_weights(const nn::TensorFile& file, const nn::FlatParameters& flat,
   }
 }
 
-nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name) {
-  auto file = nn::parse_safetensors(bytes, name);
-  const auto& format = nn::read_meta(file, "clew.format", name);
-  CLEW_CHECK(format == kFormat, name, ": not a checkpoint of this version: format must be '",
-             kFormat, "', got '", format, "'");
-  return file;
-}
-
 }  // namespace
 
 std::vector<std::byte> Trainer::checkpoint(const std::map<std::string, std::string>& about) const {
@@ -493,7 +486,7 @@ std::vector<std::byte> Trainer::checkpoint(const std::map<std::string, std::stri
 
 void Trainer::restore(std::span<const std::byte> bytes, const std::string& name) {
   auto& self = *impl_;
-  const auto file = parse_checkpoint(bytes, name);
+  const auto file = train::parse_checkpoint(bytes, name, kFormat);
   const std::int64_t worlds = self.config.train.worlds;
   self.steps = meta_number(file, "steps", name);
   self.updates = meta_number(file, "updates", name);
@@ -548,7 +541,7 @@ void Trainer::restore(std::span<const std::byte> bytes, const std::string& name)
 
 Agent load_agent(const NavigateConfig& config, std::span<const std::byte> checkpoint,
                  const std::string& name) {
-  const auto file = parse_checkpoint(checkpoint, name);
+  const auto file = train::parse_checkpoint(checkpoint, name, kFormat);
   Agent agent(agent_options(config), Key{0});
   load_weights(file, nn::flatten(*agent), name);
   agent->begin_rollout();

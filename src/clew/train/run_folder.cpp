@@ -16,7 +16,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
-#include "clew/nn/safetensors.h"
+#include "clew/nn/tensors.h"
 
 namespace clew::train {
 namespace {
@@ -132,6 +132,15 @@ Checkpoint newest_checkpoint(const fs::path& run) {
 
 Checkpoint best_checkpoint(const fs::path& run) {
   return fs::exists(best_path(run)) ? read_checkpoint(best_path(run)) : newest_checkpoint(run);
+}
+
+nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name,
+                                const std::string& format) {
+  auto file = nn::parse_safetensors(bytes, name);
+  const auto& got = nn::read_meta(file, "clew.format", name);
+  CLEW_CHECK(got == format, name, ": not a checkpoint of this version: format must be '", format,
+             "', got '", got, "'");
+  return file;
 }
 
 void remove_parts(const fs::path& run) {

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "clew/nn/safetensors.h"
 #include "clew/train/processes.h"
 
 namespace clew::train {
@@ -51,6 +52,10 @@ bool has_checkpoints(const std::filesystem::path& run);
 Checkpoint newest_checkpoint(const std::filesystem::path& run);
 /// best.safetensors, or the newest checkpoint where there is none.
 Checkpoint best_checkpoint(const std::filesystem::path& run);
+/// The parts of a checkpoint, as views into `bytes`; clew::Error beginning with `name` unless its
+/// metadata has `format` as "clew.format".
+nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name,
+                                const std::string& format);
 /// Removes what a killed writer left half-written.
 void remove_parts(const std::filesystem::path& run);
 

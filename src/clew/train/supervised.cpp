@@ -21,6 +21,7 @@
 #include "clew/ops/autocast.h"
 #include "clew/train/optimizer.h"
 #include "clew/train/processes.h"
+#include "clew/train/run_folder.h"
 #include "clew/train/schedule.h"
 
 namespace clew::train {
@@ -126,14 +127,6 @@ std::vector<Slice> unpacked(const std::string& words) {
     slices.push_back(std::move(slice));
   }
   return slices;
-}
-
-nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name) {
-  auto file = nn::parse_safetensors(bytes, name);
-  const auto& format = nn::read_meta(file, "clew.format", name);
-  CLEW_CHECK(format == kFormat, name, ": not a checkpoint of this version: format must be '",
-             kFormat, "', got '", format, "'");
-  return file;
 }
 
 void read_buffers(torch::nn::Module& network, const nn::TensorFile& file, const std::string& name) {
@@ -526,7 +519,7 @@ std::vector<std::byte> Supervised::checkpoint(
 void Supervised::restore(std::span<const std::byte> bytes, const std::string& name) {
   auto& self = *impl_;
   const torch::NoGradGuard no_grad;
-  const auto file = parse_checkpoint(bytes, name);
+  const auto file = parse_checkpoint(bytes, name, kFormat);
   const auto& flat = self.workers[0].flat;
   for (const auto& entry : flat.entries) {
     const auto read = [&](const std::string& prefix, const torch::Tensor& all) {
@@ -568,7 +561,7 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
 void load_network(torch::nn::Module& network, std::span<const std::byte> checkpoint,
                   const std::string& name) {
   const torch::NoGradGuard no_grad;
-  const auto file = parse_checkpoint(checkpoint, name);
+  const auto file = parse_checkpoint(checkpoint, name, kFormat);
   for (auto& item : network.named_parameters()) {
     const std::string averaged = "ema." + item.key();
     auto& parameter = item.value();
