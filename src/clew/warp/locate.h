@@ -85,9 +85,9 @@ struct LocatorImpl : torch::nn::Module {
   /// images [B,1,S,S] -> cuts [B,1,28,28].
   torch::Tensor cut(const torch::Tensor& images);
   /// cuts [B,1,28,28] -> [B,F]: by how much the activations behind each of the encoder's three layers
-  /// differ from those of an empty cut, brought to nearly equal lengths. So all that has a digit's
-  /// weight of ink counts alike, and what is nearly empty is near 0: far from any digit, and no
-  /// nearer to its like than digits are to theirs.
+  /// differ from those of an empty cut, each layer brought to nearly its weight in length. So more ink
+  /// than a digit has makes a cut no more unlike the random pieces, and what is nearly empty is
+  /// nearly 0.
   torch::Tensor features(const torch::Tensor& cuts);
   /// Sets `lengths` from digits [B,1,28,28].
   void measure(const torch::Tensor& digits);
