@@ -11,7 +11,6 @@
 
 #include "clew/core/config.h"
 #include "clew/train/loop.h"
-#include "clew/train/processes.h"
 #include "recipes.h"
 
 namespace clew::app {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // clew train: a recipe becomes a run folder and is trained; a run folder is resumed.
 #include <CLI/CLI.hpp>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -59,6 +60,18 @@ std::vector<std::string> words_of(const Arguments& arguments) {
   return words;
 }
 
+void train_in(train::Processes& processes, const Arguments& arguments) {
+  const std::filesystem::path run =
+      processes.from_first([&] { return open_run(arguments, processes.size()).string(); });
+  const auto& system = system_of(
+      parse_toml(train::read_run_config(run, &processes), (run / "config.toml").string()));
+  const auto end = system.train(run, arguments.is_resumed, processes);
+  if (!processes.is_first()) return;
+  std::cout << run.string() << '\n';
+  if (end == train::RunEnd::kStopped)
+    std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+}
+
 void train(const Arguments& arguments) {
   if (arguments.is_resumed && (!arguments.overrides.empty() || !arguments.config.empty())) {
     throw UsageError("--resume goes on with the run's own config and takes no other settings");
@@ -88,15 +101,11 @@ void train(const Arguments& arguments) {
   }
   {
     train::Processes processes(place, start_others);
-    const std::filesystem::path run =
-        processes.from_first([&] { return open_run(arguments, processes.size()).string(); });
-    const auto& system = system_of(
-        parse_toml(train::read_run_config(run, &processes), (run / "config.toml").string()));
-    const auto end = system.train(run, arguments.is_resumed, processes);
-    if (processes.is_first()) {
-      std::cout << run.string() << '\n';
-      if (end == train::RunEnd::kStopped)
-        std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+    try {
+      train_in(processes, arguments);
+    } catch (const std::exception& error) {
+      processes.tell_failure(error);
+      throw;
     }
   }
   others.wait();

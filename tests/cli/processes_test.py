@@ -165,6 +165,18 @@ class Ends(ProcessesCase):
             self.assertRegex(err.splitlines()[-1], r"^error: training stopped at step \d+: .*(nan|infinite)$")
 
 
+    def test_a_folder_that_cannot_be_written_any_more_ends_all(self):
+        group = self.start(2, "warp/rts", *settings(**ENDLESS))
+        self.wait_for_steps(group[0])
+        folder = next((self.folder / "runs").glob("warp/rts/*/checkpoints"))
+        folder.rename(folder.with_name("gone"))
+        codes, outs, errs = self.end(group)
+        self.assertEqual((codes, outs), ([1, 1], ["", ""]))
+        told = errs[0].splitlines()[-1].removeprefix("error: ")
+        self.assertIn("checkpoints/step_", told)
+        self.assertRegex(errs[1], rf"^error: training stopped at step \d+: process 0: {re.escape(told)}\n$")
+
+
 class BadInput(ProcessesCase):
     def test_variables(self):
         self.fails("train", "warp/rts", env={"RANK": "0"}, code=2, error="MASTER_ADDR and MASTER_PORT, got only RANK")

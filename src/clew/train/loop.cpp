@@ -7,6 +7,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/log.h"
+#include "clew/train/processes.h"
 #include "clew/train/run_folder.h"
 #include "clew/train/tensorboard.h"
 

@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "clew/train/metrics.h"
-#include "clew/train/processes.h"
 
 namespace clew::train {
+
+class Processes;  // processes.h
 
 /// Something that is trained by updates and can be frozen between any two of them.
 class Learner {

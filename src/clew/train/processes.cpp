@@ -39,17 +39,13 @@ struct Outcome {
 };
 
 Outcome outcome_of(const std::function<std::string()>& make) {
-  const auto failed = [](Kind kind, const char* text) {
-    return Outcome{kind, text, std::current_exception()};
-  };
   try {
     return {.words = make()};
-  } catch (const UsageError& error) {
-    return failed(Kind::kUsageError, error.what());
-  } catch (const c10::Error& error) {
-    return failed(Kind::kError, error.what_without_backtrace());
   } catch (const std::exception& error) {
-    return failed(Kind::kError, error.what());
+    const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+    return {dynamic_cast<const UsageError*>(&error) != nullptr ? Kind::kUsageError : Kind::kError,
+            torch_error != nullptr ? torch_error->what_without_backtrace() : error.what(),
+            std::current_exception()};
   }
 }
 
@@ -166,6 +162,7 @@ Processes::~Processes() = default;
 
 std::vector<std::string> Processes::gather(const std::function<std::string()>& make) {
   if (link_ == nullptr) return {make()};
+  is_lost_ = true;  // until it has gone well
   const auto outcome = outcome_of(make);
   Head mine{
       .length = outcome.words.size(), .kind = outcome.kind, .is_stop_wanted = is_stop_wanted_};
@@ -188,6 +185,7 @@ std::vector<std::string> Processes::gather(const std::function<std::string()>& m
     if (heads[i].kind == Kind::kUsageError) throw UsageError(text);
     if (heads[i].kind == Kind::kError) throw Error(text);
   }
+  is_lost_ = false;
   return texts;
 }
 
@@ -199,14 +197,34 @@ std::string Processes::from_first(const std::function<std::string()>& make) {
     return std::to_string(words.size());
   });
   const auto length = std::stoull(told[0]);
-  return length == 0 ? words : link_->broadcast(std::move(words), length);
+  is_lost_ = true;
+  if (length > 0) words = link_->broadcast(std::move(words), length);
+  is_lost_ = false;
+  return words;
 }
 
 void Processes::sum(const torch::Tensor& values) {
   CLEW_CHECK(values.dim() == 1 && values.scalar_type() == torch::kFloat32 && values.is_contiguous(),
              "values must be [P] f32 and contiguous, got ", values.sizes(), " ",
              values.scalar_type(), " (Processes::sum)");
-  if (link_ != nullptr) link_->sum(values);
+  if (link_ == nullptr) return;
+  is_lost_ = true;
+  link_->sum(values);
+  is_lost_ = false;
+}
+
+void Processes::tell_failure(const std::exception& failure) noexcept {
+  if (link_ == nullptr || is_lost_) return;
+  try {
+    const auto* usage_error = dynamic_cast<const UsageError*>(&failure);
+    const auto* torch_error = dynamic_cast<const c10::Error*>(&failure);
+    (void)gather([&]() -> std::string {
+      if (usage_error != nullptr) throw UsageError(*usage_error);
+      throw Error(torch_error != nullptr ? torch_error->what_without_backtrace() : failure.what());
+    });
+  } catch (const std::exception&) {
+    // Its own failure, or nobody is there to hear it.
+  }
 }
 
 void Processes::ask_to_stop() {

@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -52,6 +53,9 @@ class Processes {
   std::vector<std::string> gather(const std::function<std::string()>& make);
   /// What `make` gave in the process of rank 0; the others do not call it. Errors as above.
   std::string from_first(const std::function<std::string()>& make);
+  /// For what was thrown outside of these calls and ends this process: the others, which wait in
+  /// `gather` or `from_first`, throw it as above. Does nothing for what these calls threw.
+  void tell_failure(const std::exception& failure) noexcept;
   /// values [P] f32, contiguous: becomes the sum over all processes, added as in sum_in_pairs, so
   /// its bytes are the same everywhere and in every run.
   void sum(const torch::Tensor& values);
@@ -65,6 +69,7 @@ class Processes {
 
   int rank_ = 0, size_ = 1;
   bool is_stop_wanted_ = false, is_stopping_ = false;
+  bool is_lost_ = false;        // a call has thrown, so the others know
   std::unique_ptr<Link> link_;  // none for one process
 };
 

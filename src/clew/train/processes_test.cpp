@@ -161,6 +161,21 @@ TEST(Processes, AnErrorOfOneIsOneOfAll) {
   }
 }
 
+TEST(Processes, AFailureOutsideIsToldToThoseThatWait) {
+  const auto errors = run_as_threads(3, [&](Processes& processes) {
+    try {
+      processes.from_first([] { return std::string("begin"); });
+      CLEW_CHECK(processes.rank() != 2, "no such folder");
+      processes.gather([] { return std::string(); });
+    } catch (const Error& error) {
+      processes.tell_failure(error);  // once: those that were told have nothing to tell
+      throw;
+    }
+  });
+  EXPECT_EQ(errors, (std::vector<std::string>{"process 2: no such folder",
+                                              "process 2: no such folder", "no such folder"}));
+}
+
 TEST(Processes, AllStopTogether) {
   std::vector<int> rounds(3);
   const auto errors = run_as_threads(3, [&](Processes& processes) {

@@ -17,6 +17,7 @@
 #include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/nn/tensors.h"
+#include "clew/train/processes.h"
 
 namespace clew::train {
 namespace {

@@ -18,9 +18,10 @@
 #include <string_view>
 
 #include "clew/nn/safetensors.h"
-#include "clew/train/processes.h"
 
 namespace clew::train {
+
+class Processes;  // processes.h
 
 /// Makes root/recipe/<UTC time>/checkpoints and returns root/recipe/<UTC time>.
 std::filesystem::path create_run_folder(const std::filesystem::path& root,

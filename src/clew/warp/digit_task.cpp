@@ -12,6 +12,7 @@
 #include "clew/image/files.h"
 #include "clew/nn/export/export.h"
 #include "clew/train/classification.h"
+#include "clew/train/processes.h"
 #include "clew/train/run_folder.h"
 #include "clew/warp/pictures.h"
 
