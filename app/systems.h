@@ -34,9 +34,11 @@ struct System {
   std::string_view name;
   std::string (*settings)();  // the table of keys, for help
   /// Checks the recipe, for training in so many processes, and makes its run folder under `root`.
-  std::filesystem::path (*create_run)(const std::filesystem::path& root, const Recipe& recipe, int processes);
+  std::filesystem::path (*create_run)(const std::filesystem::path& root, const Recipe& recipe,
+                                      int processes);
   /// With the live line.
-  train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed, train::Processes& processes);
+  train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed,
+                         train::Processes& processes);
   bool is_parallel = true;  // whether several processes can train it
   /// Evaluates, writes RUN/eval.json and what the report shows, and returns what is printed.
   std::string (*eval)(const EvalRequest& request);
