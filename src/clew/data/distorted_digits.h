@@ -22,16 +22,15 @@ struct Distortion {
   float scale_low = 1, scale_high = 1;  // uniform
   bool is_placed = false;               // anywhere in the picture; false: in the middle
   bool is_on_whole_pixels = false;      // places are whole pixels
-  float corner_px =
-      0;  // standard deviation of the move of each of the picture's corners, both ways
-  float control_px = 0;  // of each of 4x4 control points of a thin-plate spline
-  int patches = 0;       // pieces of 6x6 pixels of other digits, added
+  float corner_px = 0;                  // standard deviation of the moves of the picture's corners
+  float control_px = 0;                 // of those of 4x4 control points of a thin-plate spline
+  int patches = 0;                      // pieces of 6x6 pixels of other digits, added
 };
 
 /// "r": turned by up to 90 degrees. "rts": turned by up to 45, scaled by 0.7 to 1.2, placed. "p":
-/// scaled by 0.75 to 1, the picture's corners moved by 5 pixels. "e": scaled by 0.75 to 1, bent by 1.5 pixels.
-/// "tc": placed in 60x60 among six pieces. rts and p in 42x42, r and
-/// e in 28x28, as nothing leaves it there (arXiv 1506.02025, A.4, which names a size for rts only).
+/// scaled by 0.75 to 1, the picture's corners moved by 5 pixels. "e": scaled by 0.75 to 1, bent by
+/// 1.5 pixels. "tc": placed in 60x60 among six pieces. rts and p are in 42x42, r and e in 28x28:
+/// the paper (arXiv 1506.02025, A.4) names a size for rts only.
 Distortion distortion_of(const std::string& kind);
 
 struct DrawOptions {

@@ -124,7 +124,7 @@ Tensor LocatorImpl::cut(const Tensor& images) {
 
 std::vector<Tensor> LocatorImpl::ink(const Tensor& cuts) {
   auto layers = encoder->activations(cuts);
-  const auto empty = encoder->activations(torch::zeros_like(cuts.narrow(0, 0, 1)).detach());
+  const auto empty = encoder->activations(torch::zeros_like(cuts.narrow(0, 0, 1)));
   for (std::size_t i = 0; i < layers.size(); ++i)
     layers[i] = (layers[i] - empty[i].detach()).flatten(1);
   return layers;
