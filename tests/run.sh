@@ -165,13 +165,21 @@ stage_fuzz() {
   stage_note="$found targets, $seconds s each"
 }
 
-# New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log.
+# New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log. What the target said last is
+# what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all over it.
 fuzz_target() { # PROGRAM SECONDS
-  local name
-  name=$(basename "$1")
+  local name log status=0
+  name=$(basename "$1") log=$root/build/test/$(basename "$1").log
   mkdir -p "$root/build/test/corpus/$name"
   "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
-    -artifact_prefix="$root/build/test/$name-" "$root/build/test/corpus/$name" "$root/tests/fuzz/corpus/$name"
+    -artifact_prefix="$root/build/test/$name-" "$root/build/test/corpus/$name" "$root/tests/fuzz/corpus/$name" \
+    >"$log" 2>&1 || status=$?
+  cat "$log"
+  if ((status != 0)); then
+    stage_details+="$name ended with $status, its log is $log"$'\n'
+    stage_details+=$(grep -E '^==[0-9]+==|^SUMMARY|runtime error|Test unit written|^ +#[0-9]+ .*clew' "$log" | head -n 20)$'\n'
+  fi
+  return "$status"
 }
 
 # The labels that ctest knows, in ring_order, unknown ones last.

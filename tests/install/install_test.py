@@ -49,7 +49,8 @@ class InstallTest(unittest.TestCase):
                             "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON")
         self.assertRegex(out, r"^4 random players, 900 steps each: mean score -?\d+\.\d+\n$")
         needed = run("ldd", self.folder / "build random_player" / "random_player")
-        self.assertNotRegex(needed, "torch|opencv|c10")
+        libraries = [line.split()[0] for line in needed.splitlines()]  # names alone: a load address may hold "c10"
+        self.assertNotRegex(" ".join(libraries), "torch|opencv|c10")
 
     def test_everything(self):
         if not HAS_TORCH:
