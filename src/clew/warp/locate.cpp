@@ -69,8 +69,8 @@ std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
   return data::make_plain_digits(digits, data::Split::kTrain, split(Key{config.seed}, kKeyDigits));
 }
 
-/// Pictures with a digit somewhere: target [6] f32, the digit's box in pixels, then where a random
-/// piece of 28x28 pixels lies, (tx,ty) normalised, from get's key.
+/// Pictures with a digit somewhere: target [8] f32, the digit's box in pixels, then, from get's key, where
+/// a random piece of 28x28 pixels lies, (tx,ty) normalised, and a step (x,y) in [-1,1].
 class WithPieces : public data::Dataset {
  public:
   explicit WithPieces(const LocateConfig& config)
@@ -89,8 +89,10 @@ class WithPieces : public data::Dataset {
     Stream stream(split(key, 1));
     const auto side = static_cast<float>(sample.input.size(1));
     const float room = 1 - data::kDigitSide / side;  // of the piece's centre, either way
-    sample.target = torch::cat({sample.target, torch::tensor({(2 * stream.uniform() - 1) * room,
-                                                              (2 * stream.uniform() - 1) * room})});
+    std::array<float, 4> drawn = {};
+    for (auto& value : drawn) value = 2 * stream.uniform() - 1;
+    sample.target = torch::cat(
+        {sample.target, torch::tensor({drawn[0] * room, drawn[1] * room, drawn[2], drawn[3]})});
     return sample;
   }
 
@@ -102,24 +104,27 @@ class WithPieces : public data::Dataset {
 
 LocatorImpl::LocatorImpl(const LocateConfig& config, std::int64_t side)
     : side_(side), scale_(config.scale), scale_rate_(config.scale_rate) {
-  transformer = register_module(
-      "transformer",
-      SpatialTransformer(
-          Masses(), SpatialTransformerOptions{.transform = TransformKind::kAttention,
-                                              .features = MassesImpl::kFeatures,
-                                              .output_size = {data::kDigitSide, data::kDigitSide},
-                                              .initial = {config.scale, 0, 0}}));
+  for (std::int64_t i = 0; i < config.starts; ++i) {
+    const SpatialTransformerOptions options = {.transform = TransformKind::kAttention,
+                                               .features = MassesImpl::kFeatures,
+                                               .output_size = {data::kDigitSide, data::kDigitSide},
+                                               .initial = {config.scale, 0, 0}};
+    transformers.push_back(
+        register_module(concat("transformer", i), SpatialTransformer(Masses(), options)));
+  }
   lengths = register_buffer("lengths", torch::ones({kLayers}));
   encoder = register_module(
       "encoder", DigitNetwork(config.encoder_network, DigitShape{.side = data::kDigitSide}));
 }
 
-Tensor LocatorImpl::cut(const Tensor& images) {
+Tensor LocatorImpl::cut(std::size_t start, const Tensor& images, const Tensor& steps) {
+  auto& transformer = transformers.at(start);
   const auto told = transformer->locate(images);
   const auto scale = scale_ + scale_rate_ * (told.narrow(1, 0, 1) - scale_);
-  const auto found = torch::cat({scale, told.narrow(1, 1, 2)}, 1);
-  found_ = found.detach();
-  return transformer->warp(images, found);
+  const auto centre = told.narrow(1, 1, 2);
+  found_ = torch::cat({scale, centre}, 1).detach();
+  const auto moved = steps.defined() ? centre + steps * (2 / static_cast<double>(side_)) : centre;
+  return transformer->warp(images, torch::cat({scale, moved}, 1));
 }
 
 std::vector<Tensor> LocatorImpl::ink(const Tensor& cuts) {
@@ -190,22 +195,51 @@ std::shared_ptr<torch::nn::Module> LocateTask::make_network() const {
   return locator.ptr();
 }
 
-train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batch) const {
-  auto& locator = dynamic_cast<LocatorImpl&>(network);
+std::vector<Tensor> LocateTask::losses(LocatorImpl& locator, const data::Batch& batch,
+                                       std::vector<Tensor>* boxes) const {
   const auto& images = batch.inputs;
-  const auto cuts = locator.cut(images);
-  const auto boxes = locator.boxes();
   const auto place = batch.targets.narrow(1, 4, 2);
   const auto scale = torch::full_like(
       place.narrow(1, 0, 1), static_cast<double>(data::kDigitSide) / static_cast<double>(side_));
-  const auto piece = ops::affine_sample(
+  const auto piece = locator.features(ops::affine_sample(
       images, affine_matrix(TransformKind::kAttention, torch::cat({scale, place}, 1)),
-      {data::kDigitSide, data::kDigitSide});
-  const auto value =
-      pair_hinge(locator.features(cuts), locator.features(piece), config_.margin, config_.apart);
-  const auto overlap = box_overlap(boxes, batch.targets.narrow(1, 0, 4));
-  return {value,
-          {{"loss", value.item<double>()},
+      {data::kDigitSide, data::kDigitSide}));
+  Tensor steps;
+  if (locator.is_training() && config_.jitter > 0)
+    steps = config_.jitter * batch.targets.narrow(1, 6, 2);
+  std::vector<Tensor> losses;
+  for (std::size_t i = 0; i < locator.starts(); ++i) {
+    const auto cuts = locator.features(locator.cut(i, images, steps));
+    losses.push_back(pair_hinge(cuts, piece, config_.margin, config_.apart));
+    boxes->push_back(locator.boxes());
+  }
+  return losses;
+}
+
+std::size_t LocateTask::best_start(LocatorImpl& locator) const {
+  if (locator.starts() == 1) return 0;
+  const torch::NoGradGuard no_grad;
+  std::vector<double> sums(locator.starts());
+  for (std::int64_t from = 0; from < set_->size(); from += config_.train.batch) {
+    std::vector<data::Sample> samples;
+    for (auto i = from; i < std::min(from + config_.train.batch, set_->size()); ++i)
+      samples.push_back(set_->get(i, split(Key{}, static_cast<std::uint64_t>(i))));
+    if (samples.size() < 2) break;  // one left over: the loss is of pairs
+    std::vector<Tensor> boxes;
+    const auto values = losses(locator, set_->collate(std::move(samples)), &boxes);
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i].item<double>();
+  }
+  return static_cast<std::size_t>(std::ranges::min_element(sums) - sums.begin());
+}
+
+train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batch) const {
+  std::vector<Tensor> boxes;
+  const auto values = torch::stack(losses(dynamic_cast<LocatorImpl&>(network), batch, &boxes));
+  const auto best = values.argmin().item<std::int64_t>();
+  const auto overlap =
+      box_overlap(boxes[static_cast<std::size_t>(best)], batch.targets.narrow(1, 0, 4));
+  return {values.sum(),
+          {{"loss", values[best].item<double>()},
            {"error", overlap.le(0.5).to(torch::kFloat64).mean().item<double>()},
            {"overlap", overlap.mean().item<double>()}}};
 }
@@ -268,7 +302,9 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
   const auto checkpoint = train::newest_checkpoint(run);
   train::load_network(locator, std::as_bytes(std::span(checkpoint.bytes)),
                       checkpoint.path.string());
+  locator.eval();
   const auto& set = task.test_set();
+  const auto start = task.best_start(locator);
   LocateEvaluation evaluation{.source = config.data.source,
                               .digit = config.data.digit,
                               .patches = config.data.patches,
@@ -276,7 +312,7 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
   std::vector<image::Tile> tiles;
   for (std::int64_t i = 0; i < set.size(); ++i) {
     const auto sample = set.get(i, Key{});
-    locator.cut(sample.input.unsqueeze(0));
+    locator.cut(start, sample.input.unsqueeze(0));
     const auto box = locator.boxes(), target = sample.target.narrow(0, 0, 4).unsqueeze(0);
     const auto overlap = box_overlap(box, target).item<double>();
     evaluation.overlap += overlap / static_cast<double>(set.size());

@@ -52,7 +52,8 @@ struct LocateConfig {
   std::uint64_t seed = 1;
   std::string encoder = "";
   double margin = 1, apart = 1;
-  double scale = 0.34, scale_rate = 0.1;
+  double scale = 0.34, scale_rate = 0.1, jitter = 0;
+  std::int64_t starts = 1;
   LocateData data;
   NetworkConfig encoder_network;
   train::SupervisedOptions train;
@@ -70,20 +71,32 @@ struct LocateConfig {
       {.min = 0,
        .max = 1,
        .help = "how fast the side learns, of how fast the place does; the paper's: 1"});
+    v("jitter", jitter,
+      {.min = 0,
+       .max = 100,
+       .help = "pixels by which training moves each box, at most, either way; the paper's: 0"});
+    v("starts", starts,
+      {.min = 1,
+       .max = 100,
+       .help = "transformers that learn side by side from weights of their own; the one with the "
+               "least loss counts"});
     v.group("data", data);
     v.group("encoder_network", encoder_network);
     v.group("train", train);
   }
 };
 
-/// images [B,1,S,S] f32 in [0,1] -> boxes [B,4] f32, pixels xyxy, of a transformer that scales and moves
-/// (attention); and the features of what it cuts out. The encoder is part of the network, so that a
-/// checkpoint is whole, and never learns.
+/// images [B,1,S,S] f32 in [0,1] -> boxes [B,4] f32, pixels xyxy, of transformers that scale and move
+/// (attention), each from weights of its own; and the features of what they cut out. The encoder is part
+/// of the network, so that a checkpoint is whole, and never learns.
 struct LocatorImpl : torch::nn::Module {
   LocatorImpl(const LocateConfig& config, std::int64_t side);
 
-  /// images [B,1,S,S] -> cuts [B,1,28,28].
-  torch::Tensor cut(const torch::Tensor& images);
+  std::size_t starts() const { return transformers.size(); }
+  /// images [B,1,S,S] -> cuts [B,1,28,28] of one transformer, whose boxes are moved by steps [B,2] pixels
+  /// (x,y) where they are defined.
+  torch::Tensor cut(std::size_t start, const torch::Tensor& images,
+                    const torch::Tensor& steps = {});
   /// cuts [B,1,28,28] -> [B,F]: by how much the activations behind each of the encoder's three layers
   /// differ from those of an empty cut, each layer brought to nearly its weight in length. So more ink
   /// than a digit has makes a cut no more unlike the random pieces, and what is nearly empty is
@@ -94,7 +107,7 @@ struct LocatorImpl : torch::nn::Module {
   /// The boxes of the last cut, [B,4] f32.
   torch::Tensor boxes() const;
 
-  SpatialTransformer transformer{nullptr};
+  std::vector<SpatialTransformer> transformers;
   DigitNetwork encoder{nullptr};
   torch::Tensor lengths;  // [3] f32, a buffer: of the layers' differences, root mean square
 
@@ -120,7 +133,8 @@ class LocateTask : public train::Task {
   explicit LocateTask(const LocateConfig& config);
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  /// Metrics: loss, overlap (mean IoU), error (share of boxes with an IoU of at most 0.5).
+  /// The sum over all starts. Metrics are of the start with the least loss on this batch: loss, overlap
+  /// (mean IoU), error (share of boxes with an IoU of at most 0.5).
   train::Loss loss(torch::nn::Module& network, const data::Batch& batch) const override;
   const data::Dataset& train_set() const override { return *set_; }
   const data::Dataset& test_set() const override { return *set_; }
@@ -128,8 +142,14 @@ class LocateTask : public train::Task {
   std::string goal() const override { return "loss"; }
 
   std::int64_t side() const { return side_; }
+  /// The start with the least loss on the pictures, each with a random piece that is always the same.
+  std::size_t best_start(LocatorImpl& locator) const;
 
  private:
+  /// Each start's loss on a batch, scalars, and its boxes, put behind `boxes`.
+  std::vector<torch::Tensor> losses(LocatorImpl& locator, const data::Batch& batch,
+                                    std::vector<torch::Tensor>* boxes) const;
+
   LocateConfig config_;
   std::unique_ptr<data::Dataset> set_;
   torch::Tensor plain_;  // some digits, [N,1,28,28]

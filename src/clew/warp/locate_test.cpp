@@ -46,18 +46,22 @@ TEST(Locator, BoxesAreWhatIsCutOut) {
   {
     const torch::NoGradGuard no_grad;
     for (auto& item : locator->named_parameters())
-      if (item.key() == "transformer.localiser.last.bias") {
+      if (item.key() == "transformer0.localiser.last.bias") {
         item.value()[1] = 2 * (30 + 14) / 84.0 - 1;  // the square that begins at (30, 10)
         item.value()[2] = 2 * (10 + 14) / 84.0 - 1;
       }
   }
   const auto image = torch::rand({1, 1, 84, 84});
-  const auto cut = locator->cut(image);
+  const auto cut = locator->cut(0, image);
   EXPECT_LT((cut - image.narrow(2, 10, 28).narrow(3, 30, 28)).abs().max().item<double>(), 1e-4);
   const auto box = locator->boxes();
   for (int k = 0; k < 4; ++k)
     EXPECT_NEAR(box[0][k].item<double>(), (std::array{30, 10, 58, 38})[static_cast<std::size_t>(k)],
                 1e-4);
+  // A step in pixels moves what is cut out, not the box.
+  const auto moved = locator->cut(0, image, torch::tensor({{-3.F, 5.F}}));
+  EXPECT_LT((moved - image.narrow(2, 15, 28).narrow(3, 27, 28)).abs().max().item<double>(), 1e-4);
+  EXPECT_TRUE(torch::equal(locator->boxes(), box));
 }
 
 TEST(Locator, ItsSideLearnsAtATenthOfThePlacesRate) {
@@ -68,9 +72,9 @@ TEST(Locator, ItsSideLearnsAtATenthOfThePlacesRate) {
   {
     const torch::NoGradGuard no_grad;
     for (auto& item : locator->named_parameters())
-      if (item.key() == "transformer.localiser.last.bias") item.value()[0] = 0.6;
+      if (item.key() == "transformer0.localiser.last.bias") item.value()[0] = 0.6;
   }
-  locator->cut(torch::rand({1, 1, 84, 84}));
+  locator->cut(0, torch::rand({1, 1, 84, 84}));
   const auto box = locator->boxes();
   EXPECT_NEAR((box[0][2] - box[0][0]).item<double>(), 0.42 * 84, 1e-4);
 }
@@ -101,10 +105,10 @@ TEST(Locator, FindsAMassWhereverItLies) {
   {
     const torch::NoGradGuard no_grad;
     for (auto& item : locator->named_parameters()) {
-      if (item.key() == "transformer.localiser.net.conv1.weight" ||
-          item.key() == "transformer.localiser.net.conv2.weight")
+      if (item.key() == "transformer0.localiser.net.conv1.weight" ||
+          item.key() == "transformer0.localiser.net.conv2.weight")
         item.value().fill_(0.05);
-      if (item.key() == "transformer.localiser.last.weight") {
+      if (item.key() == "transformer0.localiser.last.weight") {
         item.value().zero_();
         item.value()[1][0] = item.value()[2][8] = 1;  // x and y of the first map
       }
@@ -113,10 +117,37 @@ TEST(Locator, FindsAMassWhereverItLies) {
   auto images = torch::zeros({2, 1, 84, 84});
   images[0].narrow(1, 20, 12).narrow(2, 24, 12).fill_(1);
   images[1].narrow(1, 40, 12).narrow(2, 44, 12).fill_(1);  // 20 pixels down and to the right
-  locator->cut(images);
+  locator->cut(0, images);
   const auto boxes = locator->boxes();
   for (int k = 0; k < 4; ++k)
     EXPECT_NEAR((boxes[1][k] - boxes[0][k]).item<double>(), 20 * 84 / 80.0, 1e-2);
+}
+
+TEST(LocateTask, TheStartWithTheLeastLossCounts) {
+  LocateConfig config;
+  config.data.source = "procedural";
+  config.data.count = 5;
+  config.train.batch = 3;  // pictures in two batches
+  config.encoder_network.transform = "none";
+  config.apart = 0;
+  config.starts = 2;
+  const LocateTask task(config);
+  torch::manual_seed(1);
+  Locator locator(config, task.side());
+  for (const std::size_t outside : {0, 1}) {
+    // One looks beyond the picture, where all cuts are alike, the other at its middle.
+    const torch::NoGradGuard no_grad;
+    for (std::size_t i = 0; i < 2; ++i)
+      locator->named_parameters()["transformer" + std::to_string(i) + ".localiser.last.bias"][1] =
+          i == outside ? 9 : 0;
+    EXPECT_EQ(task.best_start(*locator), outside);
+    const auto& set = task.test_set();
+    const auto batch = set.collate({set.get(0, Key{}), set.get(1, Key{})});
+    const auto loss = task.loss(*locator, batch);
+    EXPECT_NEAR(*loss.metrics.at(0).value, config.margin, 1e-6);
+    EXPECT_EQ(*loss.metrics.at(1).value, 1);  // share of boxes that missed
+    EXPECT_GT(loss.value.item<double>(), 2 * config.margin);
+  }
 }
 
 TEST(LocateRun, WantsAnEncoder) {
