@@ -166,12 +166,13 @@ stage_fuzz() {
 }
 
 # New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log. What the target said last is
-# what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all over it.
+# what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all over it. One seed, so that a clean clone
+# tries the same inputs in the same order, as far as its speed carries it.
 fuzz_target() { # PROGRAM SECONDS
   local name log status=0
   name=$(basename "$1") log=$root/build/test/$(basename "$1").log
   mkdir -p "$root/build/test/corpus/$name"
-  "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+  "$1" -seed=1 -max_total_time="$2" -timeout=30 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$root/build/test/$name-" "$root/build/test/corpus/$name" "$root/tests/fuzz/corpus/$name" \
     >"$log" 2>&1 || status=$?
   cat "$log"
