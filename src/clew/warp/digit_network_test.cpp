@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <array>
+
 #include "clew/core/error.h"
 #include "tests/support/expect_error.h"
 
@@ -14,11 +16,18 @@ TEST(DigitNetwork, HasAsManyParametersAsAskedFor) {
   for (const std::string body : {"fcn", "cnn"}) {
     for (const std::string transform : {"none", "affine", "projective", "tps"}) {
       for (const std::string localiser : {"fc", "conv"}) {
-        for (const int side : {42, 60}) {
-          NetworkConfig config{.body = body, .transform = transform, .localiser = localiser};
+        // Sides of images; of what a transformer gives: the same, as in warp/rts, as in warp/tc.
+        for (const auto& [side, warp_size, pool] :
+             {std::array{42, 0, 1}, {60, 0, 1}, {42, 56, 2}, {60, 72, 2}}) {
+          const NetworkConfig config{.body = body,
+                                     .transform = transform,
+                                     .localiser = localiser,
+                                     .warp_size = warp_size,
+                                     .pool = pool};
           DigitNetwork network(config, DigitShape{.side = side});
           const auto total = static_cast<double>(parameter_total(*network));
-          EXPECT_NEAR(total / 200'000, 1, 0.05) << body << transform << localiser << side;
+          EXPECT_NEAR(total / 200'000, 1, 0.05)
+              << body << transform << localiser << side << ' ' << warp_size;
         }
       }
     }
