@@ -166,19 +166,18 @@ stage_fuzz() {
 }
 
 # New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log. What the target said last is
-# what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all over it. One seed, so that a clean clone
-# tries the same inputs in the same order, as far as its speed carries it.
+# what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all over it.
 fuzz_target() { # PROGRAM SECONDS
   local name log status=0
   name=$(basename "$1") log=$root/build/test/$(basename "$1").log
   mkdir -p "$root/build/test/corpus/$name"
-  "$1" -seed=1 -max_total_time="$2" -timeout=30 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+  "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$root/build/test/$name-" "$root/build/test/corpus/$name" "$root/tests/fuzz/corpus/$name" \
     >"$log" 2>&1 || status=$?
   cat "$log"
   if ((status != 0)); then
     stage_details+="$name ended with $status, its log is $log"$'\n'
-    stage_details+=$(grep -E '^==[0-9]+==|^SUMMARY|runtime error|Test unit written|^ +#[0-9]+ .*clew' "$log" | head -n 20)$'\n'
+    stage_details+=$(grep -E '^INFO: Seed|^==[0-9]+==|^SUMMARY|runtime error|Test unit written|^ +#[0-9]+ .*clew' "$log" | head -n 20)$'\n'
   fi
   return "$status"
 }
