@@ -15,13 +15,7 @@ using torch::Tensor;
 constexpr const char* kWhere = "narrow_conv2d";
 constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
 
-/// The same images with strides that say "channels last" even where there is one channel, for which
-/// both layouts are the same memory and LibTorch would take the other one.
-Tensor channels_last(const Tensor& images) {
-  const auto dense = images.contiguous(kLayout);
-  const std::int64_t c = images.size(1), h = images.size(2), w = images.size(3);
-  return dense.as_strided(images.sizes(), {h * w * c, 1, w * c, c});
-}
+bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
 
 /// The gradient by the images is a convolution of `up` with C outputs, and kernels that make
 /// sixteen at a time waste most of them. So the taps of a row become outputs, C*L of them, and are
@@ -60,12 +54,19 @@ struct NarrowConv : torch::autograd::Function<NarrowConv> {
 
 }  // namespace
 
+Tensor channels_last(const Tensor& images) {
+  if (is_tracing()) return images;
+  const auto dense = images.contiguous(kLayout);
+  const std::int64_t c = images.size(1), h = images.size(2), w = images.size(3);
+  return dense.as_strided(images.sizes(), {h * w * c, 1, w * c, c});
+}
+
 Tensor narrow_conv2d(const Tensor& images, const Tensor& weight, const Tensor& bias) {
   CLEW_CHECK(images.dim() == 4 && weight.dim() == 4,
              "images must be [B,C,H,W] and weight [O,C,K,L], got ", images.sizes(), " and ",
              weight.sizes(), " (", kWhere, ")");
   // A traced network is to hold the operator that everyone knows, for images of any number.
-  if (at::tracer::impl::is_dispatch_enabled()) return torch::conv2d(images, weight, bias);
+  if (is_tracing()) return torch::conv2d(images, weight, bias);
   const Autocast off(Precision::kFp32);
   return NarrowConv::apply(images.to(weight.scalar_type()), weight, bias);
 }

@@ -15,4 +15,9 @@ namespace clew::ops {
 torch::Tensor narrow_conv2d(const torch::Tensor& images, const torch::Tensor& weight,
                             const torch::Tensor& bias);
 
+/// The same images with strides that say "channels last" even where there is one channel, for which
+/// both layouts are the same memory and LibTorch's convolution would take its slower kernels. Copies
+/// only what lies otherwise. In a recording (TorchScript) the images as they are.
+torch::Tensor channels_last(const torch::Tensor& images);
+
 }  // namespace clew::ops

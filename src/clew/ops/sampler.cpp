@@ -31,7 +31,7 @@ std::int64_t grain(std::int64_t numbers_each) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, numbers_each));
 }
 
-// Calls rows of images, [begin, end) of each, in the order of flat row numbers.
+// Calls rows or strips of images, [begin, end) of each, in the order of flat numbers.
 template <class F>
 void each_image(std::int64_t begin, std::int64_t end, std::int64_t height, const F& call) {
   for (std::int64_t r = begin; r < end;) {
@@ -61,8 +61,9 @@ void run_backward(const SampleJob<T>& job) {
   if (job.batch >= at::get_num_threads()) {
     at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
       Rows rows(job);
-      std::vector<RowSums> sums(has_theta ? height : 0);
+      std::vector<PlaceSums> sums(has_theta ? strips(height) : 0);
       for (std::int64_t b = first; b < last; ++b) {
+        std::ranges::fill(sums, PlaceSums());
         rows.backward(b, 0, height,
                       {0, channels, has_input, has_places, has_theta ? sums.data() : nullptr});
         if (has_theta) finish_theta(job, b, sums.data());
@@ -80,18 +81,18 @@ void run_backward(const SampleJob<T>& job) {
     });
   }
   if (has_places) {
-    std::vector<RowSums> sums(has_theta ? job.batch * height : 0);
-    at::parallel_for(0, job.batch * height, grain(channels * job.out_w),
+    const std::int64_t each = strips(height);
+    std::vector<PlaceSums> sums(has_theta ? job.batch * each : 0);
+    at::parallel_for(0, job.batch * each, grain(channels * job.out_w * kStrip),
                      [&](std::int64_t first, std::int64_t last) {
                        Rows rows(job);
-                       each_image(first, last, height, [&](auto b, auto begin, auto end) {
-                         rows.backward(b, begin, end,
+                       each_image(first, last, each, [&](auto b, auto begin, auto end) {
+                         rows.backward(b, begin * kStrip, std::min(end * kStrip, height),
                                        {0, channels, false, true,
-                                        has_theta ? &sums[b * height + begin] : nullptr});
+                                        has_theta ? &sums[b * each + begin] : nullptr});
                        });
                      });
-    for (std::int64_t b = 0; has_theta && b < job.batch; ++b)
-      finish_theta(job, b, &sums[b * height]);
+    for (std::int64_t b = 0; has_theta && b < job.batch; ++b) finish_theta(job, b, &sums[b * each]);
   }
 }
 
@@ -111,8 +112,9 @@ void run_groups(const SampleJob<float>& job, const SampleKernels& kernels, std::
   if (job.d_theta == nullptr && job.d_grid == nullptr) return;
   at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
     const auto memory = scratch();
-    std::vector<RowSums> sums(job.d_theta != nullptr ? job.out_h : 0);
+    std::vector<PlaceSums> sums(job.d_theta != nullptr ? strips(job.out_h) : 0);
     for (std::int64_t b = first; b < last; ++b) {
+      std::ranges::fill(sums, PlaceSums());
       for (std::int64_t g = 0; g < groups; ++g)
         kernels.places_group(job, b, g, job.d_theta != nullptr ? sums.data() : nullptr,
                              memory.get());

@@ -106,11 +106,13 @@ struct Pixels {
   V weight(int k) const { return hn::Mul(y.weight[k / 2], x.weight[k % 2]); }  // 00 01 10 11
   Axis x, y;
   hn::Vec<I> at;
+  V u, v;  // centred column and row, from Places::next() for matrices
   // Of the vector, only lanes [first, last) have weights that are not all zero.
   std::int64_t first = 0, last = 0;
 };
 
-/// Where an image reads, as coordinates() of sampler_rows.h.
+/// Where an image reads, as coordinates() of sampler_rows.h: row by row (start_row and get), or rows as
+/// one line (start_rows and next), so that only its last vector has lanes to spare.
 class Places {
  public:
   Places(const SampleJob<float>& job, std::int64_t b)
@@ -118,44 +120,88 @@ class Places {
         b_(b),
         last_x_(static_cast<float>(job.in_w - 1)),
         last_y_(static_cast<float>(job.in_h - 1)),
-        last_u_(centred<float>(job.out_w - 1, job.out_w)) {
+        last_u_(centred<float>(job.out_w - 1, job.out_w)),
+        width_(static_cast<float>(job.out_w)),
+        step_u_(static_cast<float>(kLanes % job.out_w)),
+        step_v_(static_cast<float>(kLanes / job.out_w)) {
     if (job.theta == nullptr) return;
     const AffineAxis<float> x(job.theta + b * 6, job.in_w, job),
         y(job.theta + b * 6 + 3, job.in_h, job);
     std::copy_n(x.a, 3, x_);
     std::copy_n(y.a, 3, y_);
+    HWY_ALIGN float u[kLanes], v[kLanes];
+    for (std::int64_t k = 0; k < kLanes; ++k) {
+      u[k] = centred<float>(k % job.out_w, job.out_w);
+      v[k] = static_cast<float>(k / job.out_w);
+    }
+    first_u_ = hn::Load(D(), u), first_v_ = hn::Load(D(), v);
   }
 
   void start_row(std::int64_t i) {
-    const bool corners = job_.options.align_corners;
-    if (job_.theta != nullptr) {
-      const float v = centred<float>(i, job_.out_h);
-      scale_x_ = x_[0], middle_x_ = x_[1] * v + x_[2];
-      scale_y_ = y_[0], middle_y_ = y_[1] * v + y_[2];
-    } else {
-      row_ = job_.grid + (b_ * job_.out_h + i) * job_.out_w * 2;
-      scale_x_ = place_scale<float>(job_.in_w, corners),
-      middle_x_ = centred<float>(job_.in_w - 1, job_.in_w);
-      scale_y_ = place_scale<float>(job_.in_h, corners),
-      middle_y_ = centred<float>(job_.in_h - 1, job_.in_h);
-    }
+    if (job_.theta == nullptr) return start_grid(i);
+    const float v = centred<float>(i, job_.out_h);
+    scale_x_ = x_[0], middle_x_ = x_[1] * v + x_[2];
+    scale_y_ = y_[0], middle_y_ = y_[1] * v + y_[2];
   }
 
-  /// Output pixels j and on; lanes past the row read what is harmless. kExact: first and last are
-  /// exact; else last is 0 where no lane has a weight.
+  void start_rows(std::int64_t i) {
+    if (job_.theta == nullptr) return start_grid(i);
+    u_ = first_u_;
+    v_ = hn::Add(first_v_, hn::Set(D(), centred<float>(i, job_.out_h)));
+  }
+
+  /// Output pixels j and on of the row; lanes past it read what is harmless. kExact: first and last
+  /// are exact; else last is 0 where no lane has a weight.
   template <bool kExact>
   HWY_INLINE Pixels get(std::int64_t j) const {
     const D d;
+    if (grid_ != nullptr) return at_grid<kExact>(j, job_.out_w);
+    // Lanes past the row stay at its end, so as not to be outside where the row is not.
+    const V u = hn::Min(hn::Iota(d, centred<float>(j, job_.out_w)), hn::Set(d, last_u_));
+    return at<kExact>(hn::Add(hn::Mul(hn::Set(d, scale_x_), u), hn::Set(d, middle_x_)),
+                      hn::Add(hn::Mul(hn::Set(d, scale_y_), u), hn::Set(d, middle_y_)),
+                      job_.out_w - j);
+  }
+
+  /// The next pixels of n; j says how many there were.
+  template <bool kExact>
+  HWY_INLINE Pixels next(std::int64_t j, std::int64_t n) {
+    const D d;
+    if (grid_ != nullptr) return at_grid<kExact>(j, n);
+    // As get().
+    const V middle_x = hn::Add(hn::Mul(hn::Set(d, x_[1]), v_), hn::Set(d, x_[2])),
+            middle_y = hn::Add(hn::Mul(hn::Set(d, y_[1]), v_), hn::Set(d, y_[2]));
+    Pixels p = at<kExact>(hn::Add(hn::Mul(hn::Set(d, x_[0]), u_), middle_x),
+                          hn::Add(hn::Mul(hn::Set(d, y_[0]), u_), middle_y), n - j);
+    p.u = u_, p.v = v_;
+    u_ = hn::Add(u_, hn::Set(d, step_u_));
+    const auto is_past = hn::Gt(u_, hn::Set(d, last_u_));
+    u_ = hn::Sub(u_, hn::IfThenElseZero(is_past, hn::Set(d, width_)));
+    v_ = hn::Add(hn::Add(v_, hn::Set(d, step_v_)), hn::IfThenElseZero(is_past, set(1)));
+    return p;
+  }
+
+ private:
+  void start_grid(std::int64_t i) {
+    const bool corners = job_.options.align_corners;
+    grid_ = job_.grid + (b_ * job_.out_h + i) * job_.out_w * 2;
+    scale_x_ = place_scale<float>(job_.in_w, corners),
+    middle_x_ = centred<float>(job_.in_w - 1, job_.in_w);
+    scale_y_ = place_scale<float>(job_.in_h, corners),
+    middle_y_ = centred<float>(job_.in_h - 1, job_.in_h);
+  }
+
+  template <bool kExact>
+  HWY_INLINE Pixels at(V px, V py, std::int64_t left) const {
+    const D d;
     const I di;
-    V px, py;
-    coordinates(j, px, py);
     const V high_x = hn::Ceil(px), high_y = hn::Ceil(py), one = set(1);
     const V low_x = hn::Sub(high_x, one), low_y = hn::Sub(high_y, one), zero = hn::Zero(d);
     const auto is_inside =
         hn::And(hn::And(hn::Ge(low_x, zero), hn::Le(high_x, hn::Set(d, last_x_))),
                 hn::And(hn::Ge(low_y, zero), hn::Le(high_y, hn::Set(d, last_y_))));
     Pixels p;
-    p.last = HWY_MIN(kLanes, job_.out_w - j);
+    p.last = HWY_MIN(kLanes, left);
     if (HWY_LIKELY(hn::AllTrue(d, is_inside))) {
       p.x = plan_inside(low_x, hn::Sub(px, low_x));
       p.y = plan_inside(low_y, hn::Sub(py, low_y));
@@ -181,28 +227,22 @@ class Places {
     return p;
   }
 
- private:
-  HWY_INLINE void coordinates(std::int64_t j, V& px, V& py) const {
+  template <bool kExact>
+  HWY_INLINE Pixels at_grid(std::int64_t j, std::int64_t n) const {
     const D d;
-    const V scale_x = hn::Set(d, scale_x_), middle_x = hn::Set(d, middle_x_);
-    const V scale_y = hn::Set(d, scale_y_), middle_y = hn::Set(d, middle_y_);
-    if (row_ == nullptr) {
-      // Lanes past the row stay at its end, so as not to be outside where the row is not.
-      const V u = hn::Min(hn::Iota(d, centred<float>(j, job_.out_w)), hn::Set(d, last_u_));
-      px = hn::Add(hn::Mul(scale_x, u), middle_x);
-      py = hn::Add(hn::Mul(scale_y, u), middle_y);
-      return;
-    }
-    const float* from = row_ + 2 * j;
+    const float* from = grid_ + 2 * j;
     HWY_ALIGN float tail[2 * kLanes] = {};
-    if (j + kLanes > job_.out_w) {
-      std::copy_n(from, 2 * (job_.out_w - j), tail);
+    if (j + kLanes > n) {
+      std::copy_n(from, 2 * (n - j), tail);
       from = tail;
     }
     V gx, gy;
     hn::LoadInterleaved2(d, from, gx, gy);
-    px = snapped(hn::Add(hn::Mul(gx, scale_x), middle_x), job_.in_w);
-    py = snapped(hn::Add(hn::Mul(gy, scale_y), middle_y), job_.in_h);
+    const auto pixel = [&](V g, float scale, float middle, std::int64_t size) {
+      return snapped(hn::Add(hn::Mul(g, hn::Set(d, scale)), hn::Set(d, middle)), size);
+    };
+    return at<kExact>(pixel(gx, scale_x_, middle_x_, job_.in_w),
+                      pixel(gy, scale_y_, middle_y_, job_.in_h), n - j);
   }
   static HWY_INLINE V snapped(V p, std::int64_t n) {
     const V whole = hn::Round(p);
@@ -212,27 +252,33 @@ class Places {
 
   const SampleJob<float>& job_;
   std::int64_t b_;
-  float last_x_, last_y_, last_u_;
-  const float* row_ = nullptr;
+  float last_x_, last_y_, last_u_, width_, step_u_, step_v_;
+  const float* grid_ = nullptr;
   float x_[3] = {}, y_[3] = {};
   float scale_x_ = 0, middle_x_ = 0, scale_y_ = 0, middle_y_ = 0;
+  V first_u_ = hn::Zero(D()), first_v_ = first_u_, u_ = first_u_, v_ = first_u_;
 };
 
-HWY_INLINE hn::Mask<D> lanes_of_row(const SampleJob<float>& job, std::int64_t j) {
-  return hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, job.out_w - j)));
+HWY_INLINE hn::Mask<D> first_lanes(std::int64_t count) {
+  return hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, count)));
 }
 
-/// Sums over rows of the gradient by the places, or that of a stored grid.
+/// Sums of the gradient by the places of a row or of a line of rows, or that of a stored grid.
+template <bool kIsRow>
 class PlaceGradients {
  public:
-  PlaceGradients(const SampleJob<float>& job, std::int64_t b, std::int64_t i, bool adds)
+  /// n pixels from row i on.
+  PlaceGradients(const SampleJob<float>& job, std::int64_t b, std::int64_t i, std::int64_t n,
+                 bool adds)
       : job_(job),
-        row_(job.d_grid == nullptr ? nullptr : job.d_grid + (b * job.out_h + i) * job.out_w * 2),
+        grid_(job.d_grid == nullptr ? nullptr : job.d_grid + (b * job.out_h + i) * job.out_w * 2),
+        i_(i),
+        n_(n),
         adds_(adds) {}
-  /// From what the four taps give together with the gradient of the result.
+  /// Pixels j and on, from what the four taps give together with the gradient of the result.
   HWY_INLINE void add(std::int64_t j, const Pixels& p, const V* dots) {
     const D d;
-    const auto mask = lanes_of_row(job_, j);
+    const auto mask = first_lanes(n_ - j);
     const V left = hn::MulAdd(p.y.weight[1], dots[2], hn::Mul(p.y.weight[0], dots[0])),
             right = hn::MulAdd(p.y.weight[1], dots[3], hn::Mul(p.y.weight[0], dots[1])),
             top = hn::MulAdd(p.x.weight[1], dots[1], hn::Mul(p.x.weight[0], dots[0])),
@@ -241,17 +287,22 @@ class PlaceGradients {
         hn::IfThenElseZero(mask, hn::MulAdd(p.x.slope[1], right, hn::Mul(p.x.slope[0], left)));
     const V by_y =
         hn::IfThenElseZero(mask, hn::MulAdd(p.y.slope[1], bottom, hn::Mul(p.y.slope[0], top)));
-    if (row_ != nullptr) return store(j, by_x, by_y);
-    const V u = hn::Iota(d, centred<float>(j, job_.out_w));
+    if (grid_ != nullptr) return store(j, by_x, by_y);
+    const V u = kIsRow ? hn::Iota(d, centred<float>(j, n_)) : p.u;
     x_ = hn::Add(x_, by_x), xu_ = hn::MulAdd(by_x, u, xu_);
     y_ = hn::Add(y_, by_y), yu_ = hn::MulAdd(by_y, u, yu_);
+    if constexpr (!kIsRow) xv_ = hn::MulAdd(by_x, p.v, xv_), yv_ = hn::MulAdd(by_y, p.v, yv_);
   }
   void nothing(std::int64_t j) {
-    if (row_ != nullptr) store(j, hn::Zero(D()), hn::Zero(D()));
+    if (grid_ != nullptr) store(j, hn::Zero(D()), hn::Zero(D()));
   }
-  RowSums sums() const {
+  PlaceSums sums() const {
     const auto total = [](V v) { return static_cast<double>(hn::GetLane(hn::SumOfLanes(D(), v))); };
-    return {total(x_), total(xu_), total(y_), total(yu_)};
+    if constexpr (!kIsRow)
+      return {total(x_), total(xu_), total(xv_), total(y_), total(yu_), total(yv_)};
+    const auto v = centred<double>(i_, job_.out_h);
+    const double x = total(x_), y = total(y_);
+    return {x, total(xu_), x * v, y, total(yu_), y * v};
   }
 
  private:
@@ -260,18 +311,19 @@ class PlaceGradients {
     const bool corners = job_.options.align_corners;
     by_x = hn::Mul(by_x, hn::Set(d, place_scale<float>(job_.in_w, corners)));
     by_y = hn::Mul(by_y, hn::Set(d, place_scale<float>(job_.in_h, corners)));
-    float* const to = row_ + 2 * j;
-    if (!adds_ && j + kLanes <= job_.out_w) return hn::StoreInterleaved2(by_x, by_y, d, to);
+    float* const to = grid_ + 2 * j;
+    if (!adds_ && j + kLanes <= n_) return hn::StoreInterleaved2(by_x, by_y, d, to);
     HWY_ALIGN float both[2 * kLanes];
     hn::StoreInterleaved2(by_x, by_y, d, both);
-    const std::int64_t count = 2 * HWY_MIN(kLanes, job_.out_w - j);
+    const std::int64_t count = 2 * HWY_MIN(kLanes, n_ - j);
     for (std::int64_t k = 0; k < count; ++k) to[k] = adds_ ? to[k] + both[k] : both[k];
   }
 
   const SampleJob<float>& job_;
-  float* row_;
+  float* grid_;
+  std::int64_t i_, n_;
   bool adds_;
-  V x_ = hn::Zero(D()), xu_ = x_, y_ = x_, yu_ = x_;
+  V x_ = hn::Zero(D()), xu_ = x_, xv_ = x_, y_ = x_, yu_ = x_, yv_ = x_;
 };
 
 // ---- one channel at a time: pixels in vectors
@@ -303,32 +355,31 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
   const float* const images = job.input + b * job.channels * area;
   HWY_ALIGN std::int32_t at[kLanes];
   Places places(job, b);
-  for (std::int64_t i = begin; i < end; ++i) {
-    places.start_row(i);
-    float* const out = job.output + b * job.channels * out_area + i * job.out_w;
-    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get<false>(j);
-      const auto mask = lanes_of_row(job, j);
-      if (p.last == 0) {
-        for (std::int64_t c = 0; c < job.channels; ++c)
-          hn::BlendedStore(hn::Zero(d), mask, d, out + c * out_area + j);
-        continue;
-      }
-      hn::Store(p.at, I(), at);
-      const V w00 = p.weight(0), w01 = p.weight(1), w10 = p.weight(2), w11 = p.weight(3);
-      for (std::int64_t c = 0; c < job.channels; ++c) {
-        const float* const image = images + c * area;
-        V v00, v01, v10, v11;
-        read_pairs(image, at, v00, v01);
-        read_pairs(image + job.in_w, at, v10, v11);
-        const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
-                bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
-        float* const to = out + c * out_area + j;
-        if (j + kLanes <= job.out_w)
-          hn::StoreU(hn::Add(top, bottom), d, to);
-        else
-          hn::BlendedStore(hn::Add(top, bottom), mask, d, to);
-      }
+  places.start_rows(begin);
+  float* const out = job.output + b * job.channels * out_area + begin * job.out_w;
+  const std::int64_t n = (end - begin) * job.out_w;
+  for (std::int64_t j = 0; j < n; j += kLanes) {
+    const Pixels p = places.next<false>(j, n);
+    const auto mask = first_lanes(n - j);
+    if (p.last == 0) {
+      for (std::int64_t c = 0; c < job.channels; ++c)
+        hn::BlendedStore(hn::Zero(d), mask, d, out + c * out_area + j);
+      continue;
+    }
+    hn::Store(p.at, I(), at);
+    const V w00 = p.weight(0), w01 = p.weight(1), w10 = p.weight(2), w11 = p.weight(3);
+    for (std::int64_t c = 0; c < job.channels; ++c) {
+      const float* const image = images + c * area;
+      V v00, v01, v10, v11;
+      read_pairs(image, at, v00, v01);
+      read_pairs(image + job.in_w, at, v10, v11);
+      const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
+              bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
+      float* const to = out + c * out_area + j;
+      if (j + kLanes <= n)
+        hn::StoreU(hn::Add(top, bottom), d, to);
+      else
+        hn::BlendedStore(hn::Add(top, bottom), mask, d, to);
     }
   }
 }
@@ -373,21 +424,22 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
   HWY_ALIGN float given[4][kLanes], fours[4 * kLanes];
   HWY_ALIGN std::int32_t at[kLanes];
   Places places(job, b);
-  for (std::int64_t i = begin; i < end; ++i) {
-    places.start_row(i);
-    const float* const up_row = job.upstream + b * job.channels * out_area + i * job.out_w;
-    PlaceGradients by_places(job, b, i, false);
-    for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-      const Pixels p = places.get<true>(j);
+  for (std::int64_t i = begin; i < end; i += kStrip) {
+    places.start_rows(i);
+    const float* const up_rows = job.upstream + b * job.channels * out_area + i * job.out_w;
+    const std::int64_t n = HWY_MIN(kStrip, end - i) * job.out_w;
+    PlaceGradients<false> by_places(job, b, i, n, false);
+    for (std::int64_t j = 0; j < n; j += kLanes) {
+      const Pixels p = places.next<true>(j, n);
       if (p.last == 0) {
         if (parts.has_places) by_places.nothing(j);
         continue;
       }
-      const auto mask = lanes_of_row(job, j);
+      const auto mask = first_lanes(n - j);
       hn::Store(p.at, I(), at);
       V dots[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
       for (std::int64_t c = parts.first; c < parts.last; ++c) {
-        const V up = hn::MaskedLoad(mask, d, up_row + c * out_area + j);
+        const V up = hn::MaskedLoad(mask, d, up_rows + c * out_area + j);
         if (parts.has_places) {
           const float* const image = images + c * area;
           V v[4];
@@ -420,7 +472,7 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
       }
       if (parts.has_places) by_places.add(j, p, dots);
     }
-    if (parts.sums != nullptr) parts.sums[i - begin] = by_places.sums();
+    if (parts.sums != nullptr) parts.sums[(i - begin) / kStrip] += by_places.sums();
   }
   for (std::int64_t c = parts.first; has_quads && c < parts.last; ++c)
     quads.gather(scratch + (c - parts.first) * quads.size(),
@@ -564,7 +616,7 @@ struct Groups {
       }
       // Not sooner: what was written in fours cannot be read in sixteens before it has left the core.
       for (std::int64_t j = 0; j < job.out_w; j += kLanes)
-        separate(results + 4 * j, fours, outputs, i * job.out_w + j, lanes_of_row(job, j));
+        separate(results + 4 * j, fours, outputs, i * job.out_w + j, first_lanes(job.out_w - j));
     }
   }
 
@@ -585,7 +637,7 @@ struct Groups {
         if (p.last == 0) continue;
         store_offsets(p, at);
         for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
-        interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
+        interleave(upstream, i * job.out_w + j, first_lanes(job.out_w - j), up);
         for (std::int64_t k = p.first; k < p.last; ++k) {
           float* to = scratch + offset_of(at, k);
           for (std::int64_t c = 0; c < kGroup; c += kStep, to += kStep) {
@@ -630,8 +682,8 @@ struct Groups {
     if (streams) hwy::FlushStream();
   }
 
-  static void places(const SampleJob<float>& job, std::int64_t b, std::int64_t first, RowSums* sums,
-                     float* scratch) {
+  static void places(const SampleJob<float>& job, std::int64_t b, std::int64_t first,
+                     PlaceSums* sums, float* scratch) {
     const D d;
     const G g;
     const std::int64_t below = job.in_w * kGroup;
@@ -644,7 +696,7 @@ struct Groups {
     Places from_places(job, b);
     for (std::int64_t i = 0; i < job.out_h; ++i) {
       from_places.start_row(i);
-      PlaceGradients by_places(job, b, i, first > 0);
+      PlaceGradients<true> by_places(job, b, i, job.out_w, first > 0);
       Pixels waiting;
       std::int64_t waiting_j = -1;
       int turn = 0;
@@ -664,7 +716,7 @@ struct Groups {
           continue;
         }
         store_offsets(p, at);
-        interleave(upstream, i * job.out_w + j, lanes_of_row(job, j), up);
+        interleave(upstream, i * job.out_w + j, first_lanes(job.out_w - j), up);
         for (std::int64_t k = 0; k < kLanes; ++k) {
           const float* const from = scratch + offset_of(at, k);
           const auto dot = [&](const float* where, float* to) {
@@ -682,12 +734,7 @@ struct Groups {
         waiting = p, waiting_j = j, turn = 1 - turn;
       }
       if (waiting_j >= 0) add_up(1 - turn);
-      if (sums != nullptr) {
-        const RowSums more = by_places.sums();
-        sums[i] = first == 0 ? more
-                             : RowSums{sums[i].x + more.x, sums[i].xu + more.xu, sums[i].y + more.y,
-                                       sums[i].yu + more.yu};
-      }
+      if (sums != nullptr) sums[i / kStrip] += by_places.sums();
     }
   }
 };
@@ -700,7 +747,7 @@ void ImageGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, flo
   const SampleGroup group(job, g);
   (group.is_wide ? Groups<16>::image : Groups<4>::image)(job, b, group.first, scratch);
 }
-void PlacesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, RowSums* sums,
+void PlacesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, PlaceSums* sums,
                  float* scratch) {
   const SampleGroup group(job, g);
   (group.is_wide ? Groups<16>::places : Groups<4>::places)(job, b, group.first, sums, scratch);

@@ -19,12 +19,12 @@ struct SampleKernels {
   void (*backward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                    std::int64_t end, const SampleParts& parts, float* scratch);
   // Group g of channels of image b; scratch [sample_scratch]. Backward by the image overwrites
-  // the group's d_input; by the places it overwrites for g = 0 and adds for the others, which must
-  // come in order: sums [h] or, where it is null, d_grid.
+  // the group's d_input; by the places it adds to `sums` or, where it is null, to d_grid, which it
+  // overwrites for g = 0: the groups must come in order.
   void (*forward_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
                         float* scratch);
   void (*image_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch);
-  void (*places_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, RowSums* sums,
+  void (*places_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, PlaceSums* sums,
                        float* scratch);
 };
 

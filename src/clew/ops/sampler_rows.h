@@ -96,18 +96,27 @@ void coordinates(const SampleJob<T>& job, std::int64_t b, std::int64_t i, T* px,
   }
 }
 
-/// Gradients by the coordinates of one row, summed for theta: sums of gx, gx u, gy, gy u.
-struct RowSums {
-  double x = 0, xu = 0, y = 0, yu = 0;
+/// Rows go in strips of so many: whole vectors, whatever the width.
+constexpr std::int64_t kStrip = 16;
+inline std::int64_t strips(std::int64_t rows) { return (rows + kStrip - 1) / kStrip; }
+
+/// Gradients by the coordinates of a strip, summed for theta: of gx, gx u, gx v, gy, gy u, gy v.
+struct PlaceSums {
+  double x = 0, xu = 0, xv = 0, y = 0, yu = 0, yv = 0;
+  PlaceSums& operator+=(const PlaceSums& o) {
+    x += o.x, xu += o.xu, xv += o.xv;
+    y += o.y, yu += o.yu, yv += o.yv;
+    return *this;
+  }
 };
 
-/// Which parts of the gradient of some rows are wanted: of channels [first, last) of the image, for
-/// which the rows must be all, and of the places, for which the channels must be all: `sums`, one a row, or, where it
-/// is null, d_grid.
+/// Which parts of the gradient of some strips are wanted: of channels [first, last) of the image, for
+/// which the strips must be all, and of the places, for which the channels must be all: added to
+/// `sums`, one a strip, or, where it is null, written to d_grid.
 struct SampleParts {
   std::int64_t first = 0, last = 0;
   bool has_input = false, has_places = false;
-  RowSums* sums = nullptr;
+  PlaceSums* sums = nullptr;
 };
 
 template <class T>
@@ -119,25 +128,22 @@ void clear_image(const SampleJob<T>& job, std::int64_t b, const SampleParts& par
 }
 
 template <class T>
-RowSums row_sums(const T* gx, const T* gy, std::int64_t n) {
-  RowSums s;
-  for (std::int64_t j = 0; j < n; ++j) {
-    const auto u = centred<double>(j, n);
-    s.x += gx[j], s.xu += gx[j] * u;
-    s.y += gy[j], s.yu += gy[j] * u;
+PlaceSums row_sums(const SampleJob<T>& job, std::int64_t i, const T* gx, const T* gy) {
+  const auto v = centred<double>(i, job.out_h);
+  PlaceSums s;
+  for (std::int64_t j = 0; j < job.out_w; ++j) {
+    const auto u = centred<double>(j, job.out_w);
+    s += {gx[j], gx[j] * u, gx[j] * v, gy[j], gy[j] * u, gy[j] * v};
   }
   return s;
 }
 
-/// Adds up the rows of image b.
+/// Adds up the strips of image b.
 template <class T>
-void finish_theta(const SampleJob<T>& job, std::int64_t b, const RowSums* rows) {
-  double total[6] = {};
-  for (std::int64_t i = 0; i < job.out_h; ++i) {
-    const auto v = centred<double>(i, job.out_h);
-    total[0] += rows[i].xu, total[1] += rows[i].x * v, total[2] += rows[i].x;
-    total[3] += rows[i].yu, total[4] += rows[i].y * v, total[5] += rows[i].y;
-  }
+void finish_theta(const SampleJob<T>& job, std::int64_t b, const PlaceSums* of_strips) {
+  PlaceSums s;
+  for (std::int64_t k = 0; k < strips(job.out_h); ++k) s += of_strips[k];
+  const double total[6] = {s.xu, s.xv, s.x, s.yu, s.yv, s.y};
   const AffineAxis<T> x(job.theta + b * 6, job.in_w, job), y(job.theta + b * 6 + 3, job.in_h, job);
   for (int k = 0; k < 3; ++k) {
     job.d_theta[b * 6 + k] = static_cast<T>(total[k] * static_cast<double>(x.factor[k]));
@@ -226,14 +232,15 @@ class SampleRows {
         x_(job.out_w * kTaps),
         y_(job.out_w * kTaps) {}
 
-  /// Rows [begin, end) of image b.
+  /// Rows [begin, end) of image b; backward in strips of which all but the last are whole.
   void forward(std::int64_t b, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) forward_row(b, i);
   }
   void backward(std::int64_t b, std::int64_t begin, std::int64_t end, const SampleParts& parts) {
     clear_image(job_, b, parts);
     for (std::int64_t i = begin; i < end; ++i)
-      backward_row(b, i, parts, parts.sums == nullptr ? nullptr : parts.sums + (i - begin));
+      backward_row(b, i, parts,
+                   parts.sums == nullptr ? nullptr : parts.sums + (i - begin) / kStrip);
   }
 
  private:
@@ -253,7 +260,7 @@ class SampleRows {
     }
   }
 
-  void backward_row(std::int64_t b, std::int64_t i, const SampleParts& parts, RowSums* sums) {
+  void backward_row(std::int64_t b, std::int64_t i, const SampleParts& parts, PlaceSums* sums) {
     plan(b, i);
     std::fill(gx_.begin(), gx_.end(), T{0});
     std::fill(gy_.begin(), gy_.end(), T{0});
@@ -280,7 +287,7 @@ class SampleRows {
       }
     }
     if (sums != nullptr)
-      *sums = row_sums(gx_.data(), gy_.data(), job_.out_w);
+      *sums += row_sums(job_, i, gx_.data(), gy_.data());
     else if (parts.has_places)
       finish_grid_row(job_, b, i, gx_.data(), gy_.data());
   }

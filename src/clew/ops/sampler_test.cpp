@@ -206,32 +206,36 @@ void use_targets(std::int64_t targets) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
-// f32 on the fast paths against f64, which is the obvious version: every layout (one or two channels,
-// groups of 4 and 16 with and without a rest), both kinds of places, sizes that fill no vector, borders.
-TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
-  const auto check = [](const Tensor& input, const Tensor& places, const SampleOptions& o) {
-    const bool is_affine = places.dim() == 3;
-    const auto run = [&](torch::Dtype type) {
-      const Tensor x = input.to(type).detach().requires_grad_(),
-                   p = places.to(type).detach().requires_grad_();
-      const Tensor y = is_affine ? affine_sample(x, p, {19, 21}, o) : grid_sample(x, p, o);
-      // Neither smooth nor constant.
-      const Tensor up = torch::arange(y.numel(), type).view(y.sizes()).remainder(7) - 2.5;
-      auto all = torch::autograd::grad({y}, {x, p}, {up});
-      all.push_back(y.detach());
-      return all;
-    };
-    const auto got = run(torch::kFloat32), wanted = run(torch::kFloat64);
-    for (std::size_t i = 0; i < got.size(); ++i) {
-      // f32 rounds coordinates to 3e-6 pixels here and sums of some hundred numbers of about 1.
-      const double error = largest(got[i] - wanted[i]) / (1 + largest(wanted[i]));
-      EXPECT_LT(error, 2e-5) << name(o) << " " << input.sizes() << (is_affine ? " affine" : " grid")
-                             << " tensor " << i;
-    }
+/// f32 on the fast paths against f64, which is the obvious version.
+void check_fast(const Tensor& input, const Tensor& places, const SampleOptions& o,
+                ImageSize size = {19, 21}) {
+  const bool is_affine = places.dim() == 3;
+  const auto run = [&](torch::Dtype type) {
+    const Tensor x = input.to(type).detach().requires_grad_(),
+                 p = places.to(type).detach().requires_grad_();
+    const Tensor y = is_affine ? affine_sample(x, p, size, o) : grid_sample(x, p, o);
+    // Neither smooth nor constant.
+    const Tensor up = torch::arange(y.numel(), type).view(y.sizes()).remainder(7) - 2.5;
+    auto all = torch::autograd::grad({y}, {x, p}, {up});
+    all.push_back(y.detach());
+    return all;
   };
-  const std::vector<std::int64_t> sets = {0, HWY_AVX3 | HWY_AVX2 | HWY_STATIC_TARGET,
-                                          HWY_AVX2 | HWY_STATIC_TARGET, HWY_STATIC_TARGET};
-  for (const std::int64_t targets : sets) {
+  const auto got = run(torch::kFloat32), wanted = run(torch::kFloat64);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    // f32 rounds coordinates to 3e-6 pixels here and sums of some hundred numbers of about 1.
+    const double error = largest(got[i] - wanted[i]) / (1 + largest(wanted[i]));
+    EXPECT_LT(error, 2e-5) << name(o) << " " << input.sizes() << (is_affine ? " affine" : " grid")
+                           << " tensor " << i;
+  }
+}
+
+const std::vector<std::int64_t> kInstructionSets = {
+    0, HWY_AVX3 | HWY_AVX2 | HWY_STATIC_TARGET, HWY_AVX2 | HWY_STATIC_TARGET, HWY_STATIC_TARGET};
+
+// Every layout (one or two channels, groups of 4 and 16 with and without a rest), both kinds of places,
+// sizes that fill no vector, borders.
+TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
+  for (const std::int64_t targets : kInstructionSets) {
     if (targets != 0) use_targets(targets & hwy::SupportedTargets());
     for (const std::int64_t channels : {1, 2, 3, 4, 16, 37}) {
       for (const auto border : kBorders) {
@@ -240,15 +244,31 @@ TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
           const Tensor input = torch::randn({3, channels, 23, 18}),
                        large = torch::randn({2, channels, 45, 44});
           // Most of these are nowhere near a whole pixel, where f32 and f64 may take other sides.
-          check(input, thetas(3, torch::kFloat32), o);
-          check(large, thetas(2, torch::kFloat32), o);
-          check(input, torch::rand({3, 20, 17, 2}) * 4 - 2, o);
-          check(torch::randn({1, channels, 2, 2}), thetas(1, torch::kFloat32), o);
+          check_fast(input, thetas(3, torch::kFloat32), o);
+          check_fast(large, thetas(2, torch::kFloat32), o);
+          check_fast(input, torch::rand({3, 20, 17, 2}) * 4 - 2, o);
+          check_fast(torch::randn({1, channels, 2, 2}), thetas(1, torch::kFloat32), o);
           const Tensor grid = identity_grid({45, 44}, align_corners).expand({2, 45, 44, 2});
           EXPECT_TRUE(torch::equal(grid_sample(large, grid, o), large)) << name(o);
         }
       }
     }
+    use_targets(0);
+  }
+}
+
+// Rows are one line to the fast path: a vector may hold several of them, and sums start anew every 16.
+TEST_F(SamplerTest, FastAgreesOnRowsShorterThanAVector) {
+  for (const std::int64_t targets : kInstructionSets) {
+    if (targets != 0) use_targets(targets & hwy::SupportedTargets());
+    for (const std::int64_t channels : {1, 2, 5})
+      for (const auto border : kBorders)
+        for (const std::int64_t width : {1, 3, 7, 16}) {
+          const SampleOptions o{SampleKernel::kBilinear, border, false};
+          const Tensor input = torch::randn({2, channels, 23, 18});
+          check_fast(input, thetas(2, torch::kFloat32), o, {37, width});
+          check_fast(input, torch::rand({2, 37, width, 2}) * 4 - 2, o);
+        }
     use_targets(0);
   }
 }

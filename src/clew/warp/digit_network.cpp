@@ -20,7 +20,7 @@ constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserC
 /// The side behind an unpadded convolution and 2x2 pooling.
 std::int64_t after(std::int64_t side, std::int64_t kernel) { return (side - kernel + 1) / 2; }
 
-/// The first layer of a network on images.
+/// A first layer behind a transformer, or of a localiser: what they learn from stays f32.
 struct NarrowConv2dImpl : nn::Conv2dImpl {
   using nn::Conv2dImpl::Conv2dImpl;
   torch::Tensor forward(const torch::Tensor& images) {
@@ -41,15 +41,20 @@ std::int64_t body_parameters(bool is_cnn, std::int64_t width, std::int64_t chann
          (width * last * last + 1) * classes;
 }
 
-nn::Sequential make_body(bool is_cnn, std::int64_t width, std::int64_t channels, std::int64_t side,
-                         std::int64_t classes) {
+nn::AnyModule make_first(bool is_warped, const nn::Conv2dOptions& options) {
+  if (is_warped) return nn::AnyModule(NarrowConv2d(options));
+  return nn::AnyModule(nn::Conv2d(options));
+}
+
+nn::Sequential make_body(bool is_cnn, bool is_warped, std::int64_t width, std::int64_t channels,
+                         std::int64_t side, std::int64_t classes) {
   if (!is_cnn) {
     return nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, width), nn::ReLU(),
                           nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
   // ReLU behind the pooling is the same as before it, on a quarter of the numbers.
-  return nn::Sequential(NarrowConv2d(nn::Conv2dOptions(channels, width, kConv1)), nn::MaxPool2d(2),
+  return nn::Sequential(make_first(is_warped, {channels, width, kConv1}), nn::MaxPool2d(2),
                         nn::ReLU(), nn::Conv2d(width, width, kConv2), nn::MaxPool2d(2), nn::ReLU(),
                         nn::Flatten(), nn::Linear(width * last * last, classes));
 }
@@ -123,11 +128,12 @@ DigitNetworkImpl::DigitNetworkImpl(const NetworkConfig& config, const DigitShape
                             config.parameters - wanted + count(1), " at its narrowest"));
   }
   width_ = width;
-  body_ = register_module("body", make_body(is_cnn, width, channels, side, shape.classes));
+  body_ = register_module(
+      "body", make_body(is_cnn, !transformers_.empty(), width, channels, side, shape.classes));
 }
 
 torch::Tensor DigitNetworkImpl::warp(const torch::Tensor& images) {
-  if (transformers_.empty()) return images;
+  if (transformers_.empty()) return config_.body == "cnn" ? ops::channels_last(images) : images;
   std::vector<torch::Tensor> warped;
   for (auto& transformer : transformers_) warped.push_back(transformer->forward(images));
   const auto seen = warped.size() == 1 ? warped[0] : torch::cat(warped, 1);
