@@ -186,7 +186,7 @@ void define_show(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();
   command
       .add_option("SET", arguments->set,
-                  "a set of `clew data list`, or a folder of pictures by class")
+                  "a set of `clew data list`, or a folder: files as MNIST's, or pictures by class")
       ->required();
   command.add_option("--data", arguments->folder,
                      "folder of MNIST; without it, or where it is not there, digits are drawn");

@@ -74,7 +74,7 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
   } else {
     std::error_code ignored;
     if (std::filesystem::is_directory(name, ignored)) {
-      if (has_mnist(name)) return std::make_unique<Mnist>(name, options.split);
+      if (has_mnist(name)) return std::make_unique<IdxPictures>(name, options.split);
       return std::make_unique<ImageFolder>(name, options.split);
     }
     std::vector<std::string> names;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -18,26 +19,27 @@ std::string file_name(Split split, bool is_images) {
          (is_images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte");
 }
 
-IdxArray read(const fs::path& folder, Split split, bool is_images) {
+/// Images of 3 sides, or of `most` too, or labels.
+IdxArray read(const fs::path& folder, Split split, bool is_images, std::size_t most = 3) {
   const fs::path path = mnist_file(folder, split, is_images);
   CLEW_CHECK(!path.empty(), "'", folder.string(), "' must hold ", file_name(split, is_images),
              " or ", file_name(split, is_images), ".gz, got neither; `clew data get mnist --data ",
              folder.string(), "` brings it");
   IdxArray array = read_idx(path);
-  CLEW_CHECK(array.type == IdxType::kU8 && array.shape.size() == (is_images ? 3U : 1U),
-             path.string(), ": must be bytes with ", is_images ? 3 : 1, " sides, got type ",
-             static_cast<int>(array.type), " with ", array.shape.size());
+  const std::size_t sides = array.shape.size(), wanted = is_images ? 3 : 1;
+  CLEW_CHECK(array.type == IdxType::kU8 && (sides == wanted || (is_images && sides == most)),
+             path.string(), ": must be bytes with ", wanted,
+             is_images && most > 3 ? concat(" or ", most) : "", " sides, got type ",
+             static_cast<int>(array.type), " with ", sides);
   CLEW_CHECK(array.shape[0] >= 1, path.string(), ": must hold at least one digit");
-  if (is_images) {
-    CLEW_CHECK(array.shape[1] == kDigitSide && array.shape[2] == kDigitSide, path.string(),
-               ": digits must be 28x28, got ", array.shape[1], "x", array.shape[2]);
-  } else {
-    const auto wrong = std::find_if(array.data.begin(), array.data.end(),
-                                    [](std::uint8_t label) { return label > 9; });
-    CLEW_CHECK(wrong == array.data.end(), path.string(), ": labels must be in 0..9, got ",
-               int{*wrong}, " at place ", wrong - array.data.begin());
-  }
   return array;
+}
+
+void check_count(const IdxArray& images, const IdxArray& labels, const fs::path& folder,
+                 Split part) {
+  CLEW_CHECK(images.shape[0] == labels.shape[0], folder.string(), ": ", file_name(part, true),
+             " holds ", images.shape[0], " digits, ", file_name(part, false), " holds ",
+             labels.shape[0], " labels");
 }
 
 }  // namespace
@@ -63,11 +65,18 @@ bool has_mnist(const fs::path& folder) {
 
 Mnist::Mnist(const fs::path& folder, Split part, std::int64_t limit) {
   CLEW_CHECK(limit >= 0, "a limit of digits must be at least 0, got ", limit);
-  labels_ = read(folder, part, false).data;
-  pixels_ = read(folder, part, true).data;
-  CLEW_CHECK(pixels_.size() == labels_.size() * kDigitPixels, folder.string(), ": ",
-             file_name(part, true), " holds ", pixels_.size() / kDigitPixels, " digits, ",
-             file_name(part, false), " holds ", labels_.size(), " labels");
+  IdxArray labels = read(folder, part, false);
+  const auto wrong = std::ranges::find_if(labels.data, [](auto label) { return label > 9; });
+  CLEW_CHECK(wrong == labels.data.end(), mnist_file(folder, part, false).string(),
+             ": labels must be in 0..9, got ", int{*wrong}, " at place ",
+             wrong - labels.data.begin());
+  IdxArray images = read(folder, part, true);
+  CLEW_CHECK(images.shape[1] == kDigitSide && images.shape[2] == kDigitSide,
+             mnist_file(folder, part, true).string(), ": digits must be 28x28, got ",
+             images.shape[1], "x", images.shape[2]);
+  check_count(images, labels, folder, part);
+  labels_ = std::move(labels.data);
+  pixels_ = std::move(images.data);
   if (limit > 0 && limit < size()) {
     labels_.resize(static_cast<std::size_t>(limit));
     pixels_.resize(labels_.size() * kDigitPixels);
@@ -84,6 +93,28 @@ void Mnist::draw(std::int64_t index, const Key&, DigitPixels pixels) const {
 int Mnist::label(std::int64_t index) const {
   check_index(*this, index);
   return labels_[static_cast<std::size_t>(index)];
+}
+
+IdxPictures::IdxPictures(const fs::path& folder, Split part) {
+  IdxArray labels = read(folder, part, false), images = read(folder, part, true, 4);
+  check_count(images, labels, folder, part);
+  shape_.assign(images.shape.begin() + 1, images.shape.end());
+  if (shape_.size() == 2) shape_.insert(shape_.begin(), 1);
+  CLEW_CHECK(std::ranges::min(shape_) >= 1, mnist_file(folder, part, true).string(),
+             ": pictures must have sides of at least 1, got ", torch::IntArrayRef(shape_));
+  labels_ = std::move(labels.data);
+  pixels_ = std::move(images.data);
+}
+
+Sample IdxPictures::get(std::int64_t index, const Key&) const {
+  check_index(*this, index);
+  Sample sample{torch::empty(shape_), torch::empty({}, torch::kInt64)};
+  const std::int64_t count = sample.input.numel();
+  std::transform(pixels_.begin() + index * count, pixels_.begin() + (index + 1) * count,
+                 sample.input.data_ptr<float>(),
+                 [](std::uint8_t pixel) { return static_cast<float>(pixel) / 255; });
+  *sample.target.data_ptr<std::int64_t>() = labels_[static_cast<std::size_t>(index)];
+  return sample;
 }
 
 void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, bool is_gzip,

@@ -36,6 +36,22 @@ class Mnist : public Digits {
   std::vector<std::uint8_t> pixels_, labels_;
 };
 
+/// One split of pictures with classes in files named as MNIST's, of any size: what write_mnist
+/// writes. input [C,H,W] f32 in [0,1], target a class in 0..255. Keys are not used.
+class IdxPictures : public Dataset {
+ public:
+  /// Reads the split's two files. A missing file, images that are not [N,H,W] or [N,C,H,W] u8 with
+  /// all sides at least 1, labels that are not [N] u8: clew::Error.
+  IdxPictures(const std::filesystem::path& folder, Split split);
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
+  Sample get(std::int64_t index, const Key& key) const override;
+
+ private:
+  std::vector<std::uint8_t> pixels_, labels_;
+  std::vector<std::int64_t> shape_;  // of one picture, [C,H,W]
+};
+
 /// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: inputs [1,H,W]
 /// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, targets must be classes in 0..255.
 /// Example i is drawn from split(key, 0, i), as in a loader's first epoch. Digits come back the

@@ -36,9 +36,10 @@ struct MnistFiles : testing::Test {
     const auto count = static_cast<std::int64_t>(data.size());
     write_idx(folder / name, {.type = IdxType::kU8, .shape = {count}, .data = std::move(data)});
   }
+  template <class Set = Mnist>
   std::string error() {
     try {
-      (void)Mnist(folder, Split::kTest);
+      (void)Set(folder, Split::kTest);
     } catch (const Error& error) {
       const std::string text = error.what(), path = folder.string();
       const auto at = text.find(path);
@@ -68,6 +69,35 @@ TEST_F(MnistFiles, WrittenDigitsComeBack) {
   }
 }
 
+// Seven pictures of whole 255ths with classes beyond a digit's.
+struct Pictures : Dataset {
+  explicit Pictures(std::vector<std::int64_t> sides) : shape(std::move(sides)) {}
+  std::int64_t size() const override { return 7; }
+  Sample get(std::int64_t index, const Key&) const override {
+    const auto count = torch::empty(shape).numel();
+    return {((torch::arange(count) * 37 + index) % 256).view(shape).to(torch::kFloat32) / 255,
+            torch::tensor(index * 40, torch::kInt64)};
+  }
+  std::vector<std::int64_t> shape;
+};
+
+TEST_F(MnistFiles, PicturesOfAnySizeComeBack) {
+  for (const bool is_gzip : {false, true}) {
+    for (const auto& shape : {std::vector<std::int64_t>{1, 42, 31}, {2, 5, 4}, {3, 1, 1}}) {
+      fs::remove_all(folder);
+      const Pictures pictures(shape);
+      write_mnist(folder, Split::kTest, pictures, is_gzip);
+      const IdxPictures back(folder, Split::kTest);
+      ASSERT_EQ(back.size(), 7);
+      for (std::int64_t i = 0; i < 7; ++i) {
+        EXPECT_TRUE(back.get(i, {}).input.equal(pictures.get(i, {}).input)) << shape << i;
+        EXPECT_TRUE(back.get(i, {}).target.equal(pictures.get(i, {}).target)) << shape << i;
+      }
+      EXPECT_THROW((void)back.get(7, {}), Error);
+    }
+  }
+}
+
 TEST_F(MnistFiles, OneSentencePerError) {
   EXPECT_EQ(error(),
             "'' must hold t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz, got neither; `clew "
@@ -83,6 +113,14 @@ TEST_F(MnistFiles, OneSentencePerError) {
   images({2, 28, 28});
   EXPECT_EQ(error(),
             ": t10k-images-idx3-ubyte holds 2 digits, t10k-labels-idx1-ubyte holds 3 labels");
+  EXPECT_EQ(error<IdxPictures>(),
+            ": t10k-images-idx3-ubyte holds 2 digits, t10k-labels-idx1-ubyte holds 3 labels");
+  images({3, 28});
+  EXPECT_EQ(error<IdxPictures>(),
+            "/t10k-images-idx3-ubyte: must be bytes with 3 or 4 sides, got type 8 with 2");
+  images({3, 0, 5});
+  EXPECT_EQ(error<IdxPictures>(),
+            "/t10k-images-idx3-ubyte: pictures must have sides of at least 1, got [1, 0, 5]");
   labels({});
   EXPECT_EQ(error(), "/t10k-labels-idx1-ubyte: must hold at least one digit");
   EXPECT_THROW((void)Mnist(folder, Split::kTest, -1), Error);

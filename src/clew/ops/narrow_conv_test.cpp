@@ -76,6 +76,20 @@ TEST(NarrowConvTest, TheResultHasItsChannelsLast) {
   }
 }
 
+TEST(ChannelsLastTest, TheSameImagesInTheOtherLayoutAlsoWhereThereIsOneChannel) {
+  for (const std::int64_t channels : {1, 3}) {
+    const auto images = torch::rand({2, channels, 4, 5}).requires_grad_();
+    const auto last = channels_last(images);
+    EXPECT_EQ(last.strides(), torch::IntArrayRef({20 * channels, 1, 5 * channels, channels}));
+    EXPECT_TRUE(torch::equal(last, images));
+    const auto up = torch::rand_like(images);
+    EXPECT_TRUE(torch::equal(torch::autograd::grad({last}, {images}, {up})[0], up));
+  }
+  // One channel is the same memory.
+  const auto image = torch::rand({2, 1, 4, 5});
+  EXPECT_EQ(channels_last(image).data_ptr(), image.data_ptr());
+}
+
 TEST(NarrowConvTest, TakesImagesInAnyLayout) {
   torch::manual_seed(3);
   const auto wide = torch::randn({2, 10, 2, 12});

@@ -7,6 +7,8 @@
 #include <array>
 
 #include "clew/core/error.h"
+#include "clew/ops/autocast.h"
+#include "clew/ops/precision.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
@@ -60,6 +62,22 @@ TEST(DigitNetwork, ShapesAndGradients) {
       }
       EXPECT_EQ(learning, 2 * transformers);
     }
+  }
+}
+
+TEST(DigitNetwork, InMixedPrecisionTheFirstLayerIsF32OnlyBehindATransformer) {
+  if (!ops::has_bf16()) GTEST_SKIP() << "no bf16 on this CPU";
+  torch::manual_seed(2);
+  for (const std::string transform : {"none", "affine"}) {
+    DigitNetwork network(NetworkConfig{.transform = transform}, DigitShape{});
+    const auto images = torch::rand({2, 1, 42, 42});
+    const auto wanted = network->forward(images);
+    const ops::Autocast autocast(ops::Precision::kBf16);
+    const auto layers = network->activations(network->warp(images));
+    EXPECT_EQ(layers[0].scalar_type(), transform == "none" ? torch::kBFloat16 : torch::kFloat32);
+    EXPECT_TRUE(torch::allclose(layers.back().to(torch::kFloat32), wanted, 0.05, 0.02))
+        << transform << '\n'
+        << layers.back() << wanted;
   }
 }
 
