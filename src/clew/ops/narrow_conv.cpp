@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/ops/narrow_conv.h"
 
-#include <ATen/TracerMode.h>
 #include <torch/torch.h>
 
 #include "clew/core/error.h"
 #include "clew/ops/autocast.h"
+#include "clew/ops/tape.h"
 
 namespace clew::ops {
 namespace {
@@ -14,8 +14,6 @@ using torch::Tensor;
 
 constexpr const char* kWhere = "narrow_conv2d";
 constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
-
-bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
 
 /// The gradient by the images is a convolution of `up` with C outputs, and kernels that make
 /// sixteen at a time waste most of them. So the taps of a row become outputs, C*L of them, and are

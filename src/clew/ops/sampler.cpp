@@ -4,7 +4,6 @@
 #include "clew/ops/sampler.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TracerMode.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -205,9 +204,6 @@ struct SampleNode : torch::autograd::Node {
   }
   std::string name() const override { return "clew::Sample"; }
 };
-
-/// A recording (TorchScript) knows LibTorch's operators only.
-bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
 
 std::string shape_of(const Tensor& t) {
   return t.defined() ? concat(t.sizes(), " ", t.scalar_type(), " on ", t.device())

@@ -6,6 +6,7 @@
 // keep C++ objects and must know which gradients are asked for.
 #pragma once
 
+#include <ATen/TracerMode.h>
 #include <c10/util/intrusive_ptr.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -41,6 +42,9 @@ inline Word* words(const Buffer& buffer) { return reinterpret_cast<Word*>(buffer
 inline Buffer take_words(const Workspace& workspace, std::size_t count) {
   return workspace.take(count * sizeof(Word));
 }
+
+/// A recording (TorchScript) knows LibTorch's operators only.
+inline bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
 
 /// A tensor the backward pass reads again, and the proof that nobody wrote into it.
 class Kept {
