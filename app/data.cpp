@@ -58,15 +58,11 @@ void define_get(CLI::App& command) {
   command.callback([arguments] {
     auto set = data::find_remote_set(arguments->set);
     if (!arguments->from.empty()) set.mirrors = {arguments->from};
-    ProgressLine line;
+    CountLine line("KiB");
     const InterruptWatch watch;
-    std::string ended;
     data::download(set, arguments->folder,
                    [&](const std::string& file, std::int64_t done, std::int64_t total) {
-                     const bool is_end = done == total && ended != file;
-                     if (is_end) ended = file;
-                     line.show(concat(file, ": ", done / 1024, " of ", total / 1024, " KiB"),
-                               is_end);
+                     line.show(done / 1024, total / 1024, file);
                      return !watch.was_interrupted();
                    });
     line.end();
@@ -85,25 +81,32 @@ struct MakeSettings {
 
 void define_make(CLI::App& command) {
   struct Arguments {
-    std::string set, folder;
+    std::string set, folder, mnist;
     bool is_gzip = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command
       .add_option("SET", arguments->set,
-                  "digits, r, rts, p, e, tc or addition, all of drawn digits")
+                  "digits, r, rts, p, e, tc or addition, of drawn digits or MNIST's")
       ->required();
   command.add_option("--data", arguments->folder, "where the four files go, named as MNIST's")
       ->required();
+  command.add_option("--mnist", arguments->mnist,
+                     "folder of MNIST, whose digits are taken instead of drawn ones");
   command.add_flag("--gzip", arguments->is_gzip, "write .gz files");
   const auto settings = add_settings<MakeSettings>(command);
   command.callback([arguments, settings] {
     const auto chosen = settings();
-    data::make_files(arguments->set, arguments->folder,
-                     {.train = chosen.train,
-                      .test = chosen.test,
-                      .key = {static_cast<std::uint64_t>(chosen.seed)},
-                      .is_gzip = arguments->is_gzip});
+    CountLine line("examples");
+    data::make_files(
+        arguments->set, arguments->folder,
+        {.train = chosen.train,
+         .test = chosen.test,
+         .key = {static_cast<std::uint64_t>(chosen.seed)},
+         .is_gzip = arguments->is_gzip,
+         .mnist = arguments->mnist,
+         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); }});
+    line.end();
     std::cout << arguments->folder << '\n';
   });
 }
@@ -133,12 +136,11 @@ void define_check(CLI::App& command) {
   command.add_flag("--json", arguments->is_json,
                    "print all findings as JSON, also when there are many");
   command.callback([arguments] {
-    ProgressLine line;
+    CountLine line("files");
     const auto threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    const auto report = data::check_data(arguments->folder, threads,
-                                         [&line](std::int64_t done, std::int64_t total) {
-                                           line.show(concat(done, " of ", total, " files"), false);
-                                         });
+    const auto report = data::check_data(
+        arguments->folder, threads,
+        [&line](std::int64_t done, std::int64_t total) { line.show(done, total); });
     line.end();
     if (arguments->is_json) {
       std::cout << json_of(report).dump(2) << '\n';

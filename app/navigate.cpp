@@ -62,18 +62,11 @@ navigate::Evaluation evaluate_run(const std::filesystem::path& run,
   const auto level = std::make_shared<const maze::Level>(maze::load_level(config.level));
   auto agent = navigate::load_agent(config, std::as_bytes(std::span(checkpoint.bytes)),
                                     checkpoint.path.string());
-  ProgressLine line;
-  int tenth = -1;
-  std::string player;
-  auto evaluation =
-      navigate::evaluate(config, level, agent, options, [&](double share, const std::string& name) {
-        const int now = static_cast<int>(share * 10);
-        if (name != player) tenth = -1;
-        line.show(concat("evaluating: ", name, " ", static_cast<int>(share * 100), " %"),
-                  now != tenth && now > 0);
-        tenth = now;
-        player = name;
-      });
+  CountLine line;
+  auto evaluation = navigate::evaluate(config, level, agent, options,
+                                       [&line](double share, const std::string& player) {
+                                         line.show_share(share, concat("evaluating ", player));
+                                       });
   line.end();
   navigate::write_evaluation(run, config, evaluation);
   return evaluation;

@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "clew/core/error.h"
+
 namespace clew::app {
 namespace {
 
@@ -43,6 +45,32 @@ void ProgressLine::show(const std::string& text, bool is_milestone) {
 void ProgressLine::end() {
   if (is_open_) std::fputc('\n', stderr);
   is_open_ = false;
+}
+
+void CountLine::show(std::int64_t done, std::int64_t total, const std::string& name) {
+  const auto now = std::chrono::steady_clock::now();
+  if (first_ < 0 || name != name_) {
+    start_ = now, name_ = name, first_ = last_ = done;
+    is_ended_ = false;
+  }
+  const double seconds = std::chrono::duration<double>(now - start_).count();
+  const auto tenth = [total](std::int64_t count) { return total > 0 ? count * 10 / total : 10; };
+  const bool is_end = done >= total && !is_ended_ && !name.empty();
+  const bool is_milestone = is_end || (seconds > 2 && tenth(done) != tenth(last_));
+  last_ = done, is_ended_ = is_ended_ || is_end;
+  if (!is_milestone && done < total && now - shown_ < std::chrono::milliseconds(100)) return;
+  shown_ = now;
+
+  const auto text_of = [](std::int64_t count) { return count_text(static_cast<double>(count)); };
+  std::string text = name.empty() ? "" : name + ": ";
+  text += unit_.empty() ? concat(total > 0 ? 100 * done / total : 100, " %")
+                        : concat(text_of(done), " of ", text_of(total), " ", unit_);
+  if (seconds > 0.5 && done > first_ && done < total) {
+    const double rate = static_cast<double>(done - first_) / seconds;
+    if (!unit_.empty()) text += concat(", ", count_text(rate), " ", unit_, "/s");
+    text += concat(", ", duration_text(static_cast<double>(total - done) / rate), " left");
+  }
+  line_.show(text, is_milestone);
 }
 
 std::string duration_text(double seconds) {

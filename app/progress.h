@@ -4,7 +4,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <utility>
 
 namespace clew::app {
 
@@ -27,6 +29,29 @@ class ProgressLine {
   bool is_terminal_;
   bool is_open_ = false;
   std::chrono::steady_clock::time_point shown_;
+};
+
+/// A line about counted work: "a.zip: 120 of 292 KiB, 40 KiB/s, 4 s left", or, without a unit, "evaluating: 41 %, 4 s
+/// left". A pipe sees every tenth of what takes longer than two seconds, and the end of what has a name.
+class CountLine {
+ public:
+  explicit CountLine(std::string unit = "") : unit_(std::move(unit)) {}
+
+  /// Another name than before begins anew. What was done before the first call is no part of the
+  /// rate: a download may go on.
+  void show(std::int64_t done, std::int64_t total, const std::string& name = "");
+  /// The same of a share of the work, 0 to 1.
+  void show_share(double share, const std::string& name) {
+    show(static_cast<std::int64_t>(share * 1000), 1000, name);
+  }
+  void end() { line_.end(); }
+
+ private:
+  ProgressLine line_;
+  std::string unit_, name_;
+  std::int64_t first_ = -1, last_ = 0;
+  bool is_ended_ = false;
+  std::chrono::steady_clock::time_point start_, shown_;
 };
 
 /// "12 s", "3 min 20 s", "2 h 5 min".

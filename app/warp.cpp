@@ -48,13 +48,9 @@ train::RunEnd train(const std::filesystem::path& run, bool is_resumed,
 
 std::string eval(const EvalRequest& request) {
   keep_freed_memory();
-  ProgressLine line;
-  int tenth = 0;
-  const auto evaluation = warp::evaluate(request.run, [&](double share) {
-    const int now = static_cast<int>(share * 10);
-    line.show(concat("evaluating: ", static_cast<int>(share * 100), " %"), now != tenth);
-    tenth = now;
-  });
+  CountLine line;
+  const auto evaluation =
+      warp::evaluate(request.run, [&line](double share) { line.show_share(share, "evaluating"); });
   line.end();
   warp::write_evaluation(request.run, evaluation);
   if (request.is_json) return warp::evaluation_json(evaluation);
@@ -68,7 +64,11 @@ std::string eval(const EvalRequest& request) {
 }
 
 std::string predict(const PredictRequest& request) {
-  const auto readings = warp::read_digits(request.run, request.images);
+  CountLine progress("images");
+  const auto total = static_cast<std::int64_t>(request.images.size());
+  const auto readings = warp::read_digits(request.run, request.images,
+                                          [&](std::int64_t done) { progress.show(done, total); });
+  progress.end();
   auto list = nlohmann::json::array();
   std::string text;
   for (const auto& reading : readings) {

@@ -234,6 +234,14 @@ class Make(DataTest):
             self.assertEqual(idx(self.folder / kind / "train-images-idx3-ubyte")[0], sides)
         self.assertLessEqual(max(idx(self.folder / "addition/train-labels-idx1-ubyte")[1]), 18)
 
+    def test_distorted_digits_of_mnist(self):
+        self.out("data", "make", "digits", "--data", "d", "train=12", "test=10")
+        self.out("data", "make", "r", "--mnist", "d", "--data", "r", "train=5")
+        self.assertEqual(idx(self.folder / "r/train-images-idx3-ubyte")[0], (5, 28, 28))
+        self.assertEqual(idx(self.folder / "r/t10k-labels-idx1-ubyte"), idx(self.folder / "d/t10k-labels-idx1-ubyte"))
+        self.fails("data", "make", "r", "--mnist", "nowhere", "--data", "x", code=1, error="nowhere")
+        self.assertFalse((self.folder / "x").exists())
+
     def test_wrong_words(self):
         self.fails("data", "make", "letters", "--data", "d", code=2, error="letters")
         self.fails("data", "make", "digits", "--data", "d", "train=0", code=2, error="train must be in 1..1000000, got 0")

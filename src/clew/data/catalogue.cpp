@@ -99,13 +99,25 @@ void make_files(const std::string& name, const std::filesystem::path& folder,
                  found.filename().string());
     }
   }
-  for (const Split part : {Split::kTrain, Split::kTest}) {
+  const auto digits_of = [&](Split part) -> std::shared_ptr<const Digits> {
     const bool is_train = part == Split::kTrain;
-    const auto digits = std::make_shared<const DrawnDigits>(
-        DrawnDigitsOptions{.size = is_train ? options.train : options.test,
-                           .key = split(options.key, is_train ? 0 : 1)});
-    write_mnist(folder, part, *make_kind(kind_of(name), digits, part, options.key), options.is_gzip,
-                split(options.key, 3));
+    const std::int64_t most = is_train ? options.train : options.test;
+    if (!options.mnist.empty()) return std::make_shared<const Mnist>(options.mnist, part, most);
+    return std::make_shared<const DrawnDigits>(
+        DrawnDigitsOptions{.size = most, .key = split(options.key, is_train ? 0 : 1)});
+  };
+  // Both are opened before anything is written.
+  const std::shared_ptr<const Digits> digits[] = {digits_of(Split::kTrain),
+                                                  digits_of(Split::kTest)};
+  const std::int64_t total = digits[0]->size() + digits[1]->size();
+  std::int64_t before = 0;
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    const auto& own = digits[part == Split::kTrain ? 0 : 1];
+    write_mnist(folder, part, *make_kind(kind_of(name), own, part, options.key), options.is_gzip,
+                split(options.key, 3), [&](std::int64_t done) {
+                  if (options.progress) options.progress(before + done, total);
+                });
+    before += own->size();
   }
 }
 

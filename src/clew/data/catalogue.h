@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The data sets by their names: what there is, one of them ready to use, and drawn ones as files.
+// The data sets by their names: what there is, one of them ready to use, and those of digits as files.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,13 +37,15 @@ struct OpenOptions {
                                                 const OpenOptions& options = {});
 
 struct MakeOptions {
-  std::int64_t train = 60'000, test = 10'000;  // examples
+  std::int64_t train = 60'000, test = 10'000;  // examples; of MNIST the first ones, if it has more
   Key key = {};
   bool is_gzip = false;
+  std::filesystem::path mnist;  // folder of MNIST; empty: drawn digits
+  std::function<void(std::int64_t done, std::int64_t total)> progress;  // of both splits together
 };
 
-/// Writes drawn digits, or a distorted set of them, as four files of MNIST's form. A folder that
-/// holds such files already: clew::Error; an unknown set: UsageError.
+/// Writes digits, or a distorted set of them, as four files of MNIST's form. A folder that holds
+/// such files already, or no MNIST where it is asked for: clew::Error; an unknown set: UsageError.
 void make_files(const std::string& name, const std::filesystem::path& folder,
                 const MakeOptions& options = {});
 

@@ -55,6 +55,34 @@ TEST_F(Catalogue, MadeDigitsAreThoseOfAProceduralRun) {
     EXPECT_TRUE(files.get(i, {}).input.equal(drawn->get(i, {}).input)) << i;
 }
 
+TEST_F(Catalogue, MadeOfMnistsDigits) {
+  const fs::path mnist = folder / "mnist", made = folder / "made", copy = folder / "copy";
+  make_files("digits", mnist, {.train = 12, .test = 8, .key = {7}});
+  std::int64_t last = 0;
+  make_files("rts", made,
+             {.train = 10,
+              .key = {4},
+              .mnist = mnist,
+              .progress = [&](std::int64_t done, std::int64_t total) {
+                EXPECT_EQ(done, ++last);
+                EXPECT_EQ(total, 18);
+              }});
+  EXPECT_EQ(last, 18);
+  // The test split is that of a run on MNIST with the same seed.
+  const IdxPictures files(made, Split::kTest);
+  const auto set = open_set("rts", {.mnist = mnist, .split = Split::kTest, .key = {4}});
+  ASSERT_EQ(files.size(), 8);
+  for (std::int64_t i = 0; i < 8; ++i) {
+    EXPECT_TRUE(files.get(i, {}).input.allclose(set->get(i, {}).input, 0, 1 / 255.)) << i;
+    EXPECT_TRUE(files.get(i, {}).target.equal(set->get(i, {}).target)) << i;
+  }
+  make_files("digits", copy, {.train = 10, .mnist = mnist});
+  EXPECT_EQ(Mnist(copy, Split::kTrain).size(), 10);
+  EXPECT_TRUE(Mnist(copy, Split::kTrain)
+                  .get(9, {})
+                  .input.equal(Mnist(mnist, Split::kTrain).get(9, {}).input));
+}
+
 TEST_F(Catalogue, OneSentencePerError) {
   EXPECT_EQ(error_of([] { (void)open_set("adition"); }),
             "no data set or folder 'adition'; `clew data list` names the sets; did you mean "

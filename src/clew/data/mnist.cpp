@@ -118,7 +118,7 @@ Sample IdxPictures::get(std::int64_t index, const Key&) const {
 }
 
 void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, bool is_gzip,
-                 const Key& key) {
+                 const Key& key, const std::function<void(std::int64_t done)>& progress) {
   const std::int64_t count = dataset.size();
   IdxArray images, labels{.type = IdxType::kU8, .shape = {count}, .data = {}};
   for (std::int64_t i = 0; i < count; ++i) {
@@ -141,6 +141,7 @@ void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, boo
     CLEW_CHECK(label >= 0 && label <= 255, "to be written, a class must be in 0..255, got ", label,
                " (write_mnist)");
     labels.data.push_back(static_cast<std::uint8_t>(label));
+    if (progress) progress(i + 1);
   }
   make_folders(folder);
   const std::string ending = is_gzip ? ".gz" : "";

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "clew/data/digits.h"
@@ -55,8 +56,9 @@ class IdxPictures : public Dataset {
 /// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: inputs [1,H,W]
 /// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, targets must be classes in 0..255.
 /// Example i is drawn from split(key, 0, i), as in a loader's first epoch. Digits come back the
-/// same.
+/// same. `progress` is called behind each example with how many are done.
 void write_mnist(const std::filesystem::path& folder, Split split, const Dataset& dataset,
-                 bool is_gzip, const Key& key = {});
+                 bool is_gzip, const Key& key = {},
+                 const std::function<void(std::int64_t done)>& progress = {});
 
 }  // namespace clew::data

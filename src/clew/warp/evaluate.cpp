@@ -33,7 +33,8 @@ Evaluation evaluate(const std::filesystem::path& run,
 }
 
 std::vector<Reading> read_digits(const std::filesystem::path& run,
-                                 const std::vector<std::filesystem::path>& images) {
+                                 const std::vector<std::filesystem::path>& images,
+                                 const std::function<void(std::int64_t)>& on_progress) {
   const torch::NoGradGuard no_grad;
   const auto config = read_run(run);
   const DigitTask task(config);
@@ -61,6 +62,7 @@ std::vector<Reading> read_digits(const std::filesystem::path& run,
                                  shares.data_ptr<double>() + shares.numel());
     reading.best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
     readings.push_back(std::move(reading));
+    if (on_progress) on_progress(static_cast<std::int64_t>(first + channels));
   }
   return readings;
 }

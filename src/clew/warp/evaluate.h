@@ -35,8 +35,9 @@ struct Reading {
 };
 /// Image files of white digits on black, brought to grey and to the network's size, through a run's
 /// best weights. A network with two channels (addition) takes them in pairs: an odd number is a
-/// UsageError.
+/// UsageError. `on_progress` is told how many images are read.
 std::vector<Reading> read_digits(const std::filesystem::path& run,
-                                 const std::vector<std::filesystem::path>& images);
+                                 const std::vector<std::filesystem::path>& images,
+                                 const std::function<void(std::int64_t)>& on_progress = {});
 
 }  // namespace clew::warp
