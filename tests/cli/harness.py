@@ -20,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Result:
 
 class CliTest(unittest.TestCase):
     maxDiff = None
+    timeout = 120  # seconds that wait_for waits at most
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="clew cli ")
@@ -48,6 +50,21 @@ class CliTest(unittest.TestCase):
         return Result(subprocess.run([PROGRAM, *map(str, words)], cwd=self.folder, capture_output=True, text=True,
                                      timeout=timeout, input=stdin, env={**os.environ, **(env or {})},
                                      preexec_fn=preexec_fn))
+
+    def start(self, *words, **options):
+        """Starts the program and gives the process, to be signalled or waited for."""
+        return subprocess.Popen([PROGRAM, *map(str, words)], cwd=self.folder, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, **options)
+
+    def wait_for(self, condition, process):
+        """Waits until condition(): True, or until the process ends: False."""
+        deadline = time.monotonic() + self.timeout
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "nothing happened")
+            if process.poll() is not None:
+                return False
+            time.sleep(0.0005)
+        return True
 
     def out(self, *words, **options):
         """stdout of a run that must end with 0 and say nothing that looks like an error."""

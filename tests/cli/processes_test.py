@@ -49,7 +49,7 @@ class ProcessesCase(CliTest):
     def train(self, *words, **options):
         return self.folder / self.out("train", *words, timeout=TIMEOUT, **options).rstrip("\n")
 
-    def start(self, size, *words):
+    def start_group(self, size, *words):
         """One training in `size` processes, as torchrun starts them."""
         port = free_port()
         group = [subprocess.Popen([PROGRAM, "train", *map(str, words)], cwd=self.folder, text=True,
@@ -87,7 +87,7 @@ class SameBytes(ProcessesCase):
         self.assertEqual(sorted(path.name for path in two.iterdir() if "tfevents" not in path.name),
                          sorted(path.name for path in whole.iterdir() if "tfevents" not in path.name))
 
-        codes, outs, errs = self.end(self.start(2, "warp/rts", *settings()))
+        codes, outs, errs = self.end(self.start_group(2, "warp/rts", *settings()))
         self.assertEqual(codes, [0, 0], errs)
         self.same(whole, self.folder / outs[0].rstrip("\n"))
         self.assertEqual((outs[1], errs[1]), ("", ""))
@@ -123,7 +123,7 @@ class Ends(ProcessesCase):
         whole = self.train("warp/rts", *words, "--processes", 2)
         for victim in (1, 0):
             with self.subTest(victim):
-                group = self.start(2, "warp/rts", *words, "--runs", f"killed{victim}")
+                group = self.start_group(2, "warp/rts", *words, "--runs", f"killed{victim}")
                 self.wait_for_steps(group[0])
                 group[victim].kill()
                 codes, _, errs = self.end(group)
@@ -138,7 +138,7 @@ class Ends(ProcessesCase):
     def test_a_signal_to_one_stops_all(self):
         for rank, number in ((0, signal.SIGINT), (1, signal.SIGTERM)):
             with self.subTest(rank):
-                group = self.start(2, "warp/rts", *settings(**ENDLESS))
+                group = self.start_group(2, "warp/rts", *settings(**ENDLESS))
                 self.wait_for_steps(group[0])
                 group[rank].send_signal(number)
                 codes, outs, errs = self.end(group)
@@ -159,14 +159,14 @@ class Ends(ProcessesCase):
 
     def test_an_error_in_one_ends_all(self):
         exploding = {"train.optimizer": "sgd", "train.lr": 100, "train.weight_decay": 10}  # weights grow a thousandfold
-        codes, outs, errs = self.end(self.start(2, "warp/rts", *settings(**ENDLESS, **exploding)))
+        codes, outs, errs = self.end(self.start_group(2, "warp/rts", *settings(**ENDLESS, **exploding)))
         self.assertEqual((codes, outs), ([1, 1], ["", ""]))
         for err in errs:
             self.assertRegex(err.splitlines()[-1], r"^error: training stopped at step \d+: .*(nan|infinite)$")
 
 
     def test_a_folder_that_cannot_be_written_any_more_ends_all(self):
-        group = self.start(2, "warp/rts", *settings(**ENDLESS))
+        group = self.start_group(2, "warp/rts", *settings(**ENDLESS))
         self.wait_for_steps(group[0])
         folder = next((self.folder / "runs").glob("warp/rts/*/checkpoints"))
         folder.rename(folder.with_name("gone"))
@@ -203,7 +203,7 @@ class BadInput(ProcessesCase):
                          rf"^error: process 0 of 2 cannot meet the others at 127.0.0.1:{port}: .*already in use")
 
     def test_what_one_process_would_refuse(self):
-        codes, outs, errs = self.end(self.start(2, "warp/rtx"))
+        codes, outs, errs = self.end(self.start_group(2, "warp/rtx"))
         self.assertEqual((codes, outs), ([2, 2], ["", ""]), errs)
         self.assertRegex(errs[0], r"^error: unknown recipe 'warp/rtx'; did you mean [^\n]*\n$")
         self.assertRegex(errs[1], r"^error: process 0: unknown recipe 'warp/rtx'; did you mean [^\n]*\n$")

@@ -64,19 +64,6 @@ class TrainCase(CliTest):
         self.assertTrue(run.is_dir(), run)
         return run
 
-    def start(self, *words, **options):
-        return subprocess.Popen([PROGRAM, *map(str, words)], cwd=self.folder, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True, **options)
-
-    def wait_for(self, condition, process):
-        deadline = time.monotonic() + self.timeout
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "nothing happened")
-            if process.poll() is not None:
-                return False
-            time.sleep(0.0005)
-        return True
-
     def ends_with_error(self, result, error):
         """Exit code 1, and one line that starts with error:, the last one."""
         self.assertEqual(result.code, 1, result)
