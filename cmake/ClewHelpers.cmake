@@ -23,12 +23,6 @@ endfunction()
 
 option(CLEW_TEST_EACH_CASE "each case of each test program is a test of ctest, so that ctest -R finds it; slower" OFF)
 
-# For LIBS of tests that include a header of tests/support.
-if(CLEW_DEVELOPER_MODE)
-  add_library(clew_test_support INTERFACE)
-  target_include_directories(clew_test_support INTERFACE ${PROJECT_SOURCE_DIR})
-endif()
-
 # clew_tests(NAME label [EACH_CASE] LIBS target... SOURCES file...)
 # The program is one test of ctest, because every start of LibTorch takes 0.2 s; with EACH_CASE, for few and long cases,
 # each case is one. tests/ctest_cases.awk counts cases either way.
@@ -36,6 +30,7 @@ function(clew_tests name label)
   cmake_parse_arguments(ARG "EACH_CASE" "" "LIBS;SOURCES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   clew_target(${name})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})  # tests/support
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest_main)
   if(ARG_EACH_CASE OR CLEW_TEST_EACH_CASE)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label} TIMEOUT 600)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: a call must be refused with one sentence. Not installed.
+// For tests: calls that are refused with one sentence. Not installed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,6 +10,17 @@
 #include "clew/core/error.h"
 
 namespace clew {
+
+/// What `call` says when it throws a Wanted, and "no error" when it throws nothing.
+template <class Wanted = Error>
+std::string error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Wanted& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 /// `call` must throw a Wanted that says `message`, to the letter.
 template <class Wanted = Error>

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew {
 namespace {
@@ -40,16 +40,6 @@ class Files : public testing::Test {
 
   fs::path folder_;
 };
-
-template <class F>
-std::string refusal(F&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST_F(Files, WritesAndReadsBack) {
   const std::string bytes("a\0b\xff\n", 5);
@@ -77,15 +67,15 @@ TEST_F(Files, ReadsLargeFilesWhole) {
 
 TEST_F(Files, ReadRefusals) {
   const std::string missing = (folder_ / "missing").string();
-  EXPECT_EQ(refusal([&] { read_file(missing, 10); }),
+  EXPECT_EQ(error_of([&] { read_file(missing, 10); }),
             "cannot read '" + missing + "': No such file or directory");
-  EXPECT_EQ(refusal([&] { read_file(folder_, 10); }),
+  EXPECT_EQ(error_of([&] { read_file(folder_, 10); }),
             "cannot read '" + folder_.string() + "': Is a directory");
   write_file_atomic(folder_ / "x", "12345");
   EXPECT_EQ(
-      refusal([&] { read_file(folder_ / "x", 4); }),
+      error_of([&] { read_file(folder_ / "x", 4); }),
       "cannot read '" + (folder_ / "x").string() + "': at most 4 bytes are allowed, got more");
-  EXPECT_EQ(refusal([&] { read_file("/dev/zero", 100000); }),
+  EXPECT_EQ(error_of([&] { read_file("/dev/zero", 100000); }),
             "cannot read '/dev/zero': at most 100000 bytes are allowed, got more");
 }
 
@@ -99,7 +89,7 @@ TEST_F(Files, FullDiskKeepsTheOldFile) {
   small.rlim_cur = 1000;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   const std::string message =
-      refusal([&] { write_file_atomic(folder_ / "x", std::string(5000, 'n')); });
+      error_of([&] { write_file_atomic(folder_ / "x", std::string(5000, 'n')); });
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, handler);
   EXPECT_EQ(message, "cannot write '" + (folder_ / "x").string() + "': File too large");
@@ -110,16 +100,16 @@ TEST_F(Files, FullDiskKeepsTheOldFile) {
 TEST_F(Files, WriteRefusals) {
   write_file_atomic(folder_ / "file", "old");
   const std::string below = (folder_ / "file" / "x").string();
-  EXPECT_EQ(refusal([&] { write_file_atomic(below, "n"); }),
+  EXPECT_EQ(error_of([&] { write_file_atomic(below, "n"); }),
             "cannot write '" + below + "': Not a directory");
   const std::string missing = (folder_ / "missing" / "x").string();
-  EXPECT_EQ(refusal([&] { write_file_atomic(missing, "n"); }),
+  EXPECT_EQ(error_of([&] { write_file_atomic(missing, "n"); }),
             "cannot write '" + missing + "': No such file or directory");
   // /proc takes no new files, not even from root.
-  EXPECT_EQ(refusal([&] { write_file_atomic("/proc/clew", "n"); }).substr(0, 26),
+  EXPECT_EQ(error_of([&] { write_file_atomic("/proc/clew", "n"); }).substr(0, 26),
             "cannot write '/proc/clew':");
   fs::create_directory(folder_ / "taken");
-  EXPECT_EQ(refusal([&] { write_file_atomic(folder_ / "taken", "n"); }),
+  EXPECT_EQ(error_of([&] { write_file_atomic(folder_ / "taken", "n"); }),
             "cannot write '" + (folder_ / "taken").string() + "': Is a directory");
   EXPECT_FALSE(fs::exists(folder_ / "taken.part"));
 }
@@ -134,7 +124,7 @@ TEST_F(Files, WhatAKilledWriterLeftIsReplaced) {
 TEST_F(Files, DoesNotWriteThroughALinkLeftInItsWay) {
   write_file_atomic(folder_ / "precious", "p");
   fs::create_symlink(folder_ / "precious", folder_ / "x.part");
-  EXPECT_NE(refusal([&] { write_file_atomic(folder_ / "x", "n"); }), "nothing was thrown");
+  EXPECT_NE(error_of([&] { write_file_atomic(folder_ / "x", "n"); }), "no error");
   EXPECT_EQ(read_file(folder_ / "precious", 10), "p");
 }
 
@@ -163,9 +153,9 @@ TEST_F(Files, MakesFolders) {
   EXPECT_TRUE(fs::is_directory(folder_ / "a" / "b c"));
   write_file_atomic(folder_ / "file", "1");
   const std::string file = (folder_ / "file").string();
-  EXPECT_EQ(refusal([&] { make_folders(file); }),
+  EXPECT_EQ(error_of([&] { make_folders(file); }),
             "cannot make folder '" + file + "': Not a directory");
-  EXPECT_EQ(refusal([&] { make_folders(file + "/x"); }),
+  EXPECT_EQ(error_of([&] { make_folders(file + "/x"); }),
             "cannot make folder '" + file + "/x': Not a directory");
 }
 

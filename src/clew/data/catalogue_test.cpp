@@ -10,6 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/data/mnist.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace {
@@ -21,15 +22,6 @@ struct Catalogue : testing::Test {
   Catalogue() { fs::remove_all(folder); }
   ~Catalogue() override { fs::remove_all(folder); }
 };
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST_F(Catalogue, EveryKnownSetOpens) {
   make_files("digits", folder, {.train = 30, .test = 20});
@@ -84,11 +76,12 @@ TEST_F(Catalogue, MadeOfMnistsDigits) {
 }
 
 TEST_F(Catalogue, OneSentencePerError) {
-  EXPECT_EQ(error_of([] { (void)open_set("adition"); }),
+  EXPECT_EQ(error_of<UsageError>([] { (void)open_set("adition"); }),
             "no data set or folder 'adition'; `clew data list` names the sets; did you mean "
             "'addition'?");
-  EXPECT_EQ(error_of([] { (void)open_set("mnist"); }), "mnist needs the folder of its four files");
-  EXPECT_EQ(error_of([this] { make_files("t84", folder); }),
+  EXPECT_EQ(error_of<UsageError>([] { (void)open_set("mnist"); }),
+            "mnist needs the folder of its four files");
+  EXPECT_EQ(error_of<UsageError>([this] { make_files("t84", folder); }),
             "only digits, r, rts, p, e, tc and addition can be made, got 't84'");
   EXPECT_FALSE(fs::exists(folder));
   make_files("rts", folder, {.train = 1, .test = 1, .is_gzip = true});

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace {
@@ -19,12 +20,7 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
 std::string error_of(const Bytes& file, std::uint64_t max_bytes = kMaxIdxBytes) {
-  try {
-    (void)parse_idx(file, "x", max_bytes);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return clew::error_of([&] { (void)parse_idx(file, "x", max_bytes); });
 }
 
 const Bytes kTwoByThree = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 10, 11, 12, 20, 21, 22};

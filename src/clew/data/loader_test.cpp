@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace {
@@ -30,15 +31,6 @@ class Numbers : public Dataset {
 
 std::vector<std::int64_t> list(const torch::Tensor& indices) {
   return {indices.data_ptr<std::int64_t>(), indices.data_ptr<std::int64_t>() + indices.numel()};
-}
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Loader, GoesThroughTheSetInOrder) {

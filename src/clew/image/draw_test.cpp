@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::image {
 namespace {
@@ -39,15 +40,6 @@ TEST(ContactSheet, RefusesPartsOfATile) {
 }
 
 using Bytes = std::vector<std::uint8_t>;
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 int lit(const Image& picture) {
   int count = 0;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::image {
 namespace {
@@ -20,15 +21,6 @@ Image gradient(int width, int height, int channels = 3) {
       for (int c = 0; c < channels; ++c)
         picture.pixels.push_back(static_cast<std::uint8_t>(c == 0 ? x * 9 : c == 1 ? y * 7 : 200));
   return picture;
-}
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 struct ImageFiles : testing::Test {

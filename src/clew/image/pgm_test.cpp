@@ -5,6 +5,7 @@
 
 #include "clew/core/error.h"
 #include "clew/image/files.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::image {
 namespace {
@@ -14,12 +15,7 @@ using Bytes = std::vector<std::uint8_t>;
 Bytes bytes(const std::string& text) { return {text.begin(), text.end()}; }
 
 std::string error_of(const Bytes& file) {
-  try {
-    (void)parse_pgm(file, "x");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return clew::error_of([&] { (void)parse_pgm(file, "x"); });
 }
 
 TEST(Pgm, ReadsBothKindsWithComments) {

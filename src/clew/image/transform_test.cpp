@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::image {
 namespace {
@@ -14,15 +15,6 @@ using Bytes = std::vector<std::uint8_t>;
 
 /// 3 wide, 2 high, grey.
 const Image kSix{.width = 3, .height = 2, .channels = 1, .pixels = {1, 2, 3, 4, 5, 6}};
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Resize, ByHand) {
   const Image four{.width = 2, .height = 2, .channels = 1, .pixels = {0, 100, 200, 40}};

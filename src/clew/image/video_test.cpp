@@ -9,6 +9,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::image {
 namespace {
@@ -34,15 +35,6 @@ struct Videos : testing::Test {
     return folder / name;
   }
 };
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST_F(Videos, FramesComeBackInOrderAndColour) {
   for (const char* name : {"a.avi", "a.mp4"}) {

@@ -13,6 +13,7 @@
 #include "clew/core/error.h"
 #include "clew/maze/labels.h"
 #include "clew/maze/snapshot.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::maze {
 namespace {
@@ -150,16 +151,6 @@ void face(Batch& batch, std::uint16_t heading) {
     batch.step(actions, {});
   }
   FAIL() << "cannot face " << heading;
-}
-
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Batch, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {

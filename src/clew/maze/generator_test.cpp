@@ -10,19 +10,14 @@
 #include <set>
 #include <string>
 
-#include "clew/core/error.h"
 #include "clew/maze/paths.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::maze {
 namespace {
 
 std::string error_of(const GeneratorOptions& options) {
-  try {
-    check(options);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return clew::error_of([&] { check(options); });
 }
 
 /// Open inner walls: for a spanning tree, cells - 1.
@@ -132,7 +127,7 @@ TEST(Generator, FillsInPlace) {
 }
 
 TEST(Generator, SaysWhichOptionIsOutOfRange) {
-  EXPECT_EQ(error_of({}), "");
+  EXPECT_EQ(error_of({}), "no error");
   EXPECT_EQ(error_of({.width = 1}), "generator.width must be in 2..255, got 1");
   EXPECT_EQ(error_of({.height = 256}), "generator.height must be in 2..255, got 256");
   EXPECT_EQ(error_of({.height = -3}), "generator.height must be in 2..255, got -3");

@@ -15,26 +15,17 @@
 #include "clew/maze/generator.h"
 #include "clew/maze/layout.h"
 #include "clew/maze/paths.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::maze {
 namespace {
 
 std::string error_of(const std::string& text) {
-  try {
-    parse_level(text, "a.toml");
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
+  return clew::error_of<UsageError>([&] { parse_level(text, "a.toml"); });
 }
 
 std::string error_of_grid(const std::string& text, Reading reading = Reading::kCells) {
-  try {
-    parse_grid(text, "a.txt", reading);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "";
+  return clew::error_of<UsageError>([&] { parse_grid(text, "a.txt", reading); });
 }
 
 std::string thin(const std::string& map, const std::string& rest = "") {
@@ -433,21 +424,16 @@ TEST(LevelMessages, TenMegabytesAreRefusedAtOnce) {
 }
 
 TEST(LevelMessages, LevelsBuiltInCode) {
-  const auto error_of_level = [](Level level) -> std::string {
+  const auto error_of_level = [](Level level) {
     level.name = "x";
-    try {
-      finish_level(level);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return clew::error_of([&] { finish_level(level); });
   };
   EXPECT_EQ(error_of_level({}),
             "a maze must be 1..255 cells wide and high, got 0 by 0 (level 'x')");
   Level level;
   level.grid = {.width = 2, .height = 1, .walls = {13, 7}};
   level.goals = {{0, 0}};
-  EXPECT_EQ(error_of_level(level), "");
+  EXPECT_EQ(error_of_level(level), "no error");
   Level broken = level;
   broken.grid.walls = {13, 15};
   EXPECT_EQ(

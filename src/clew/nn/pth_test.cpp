@@ -12,6 +12,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/nn/zip.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::nn {
 namespace {
@@ -27,12 +28,7 @@ std::span<const std::byte> bytes_of(const std::string& text) {
 }
 
 std::string refusal(const std::string& bytes, const std::string& part = "") {
-  try {
-    parse_pth(bytes_of(bytes), "w.pth", part);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+  return clew::error_of([&] { parse_pth(bytes_of(bytes), "w.pth", part); });
 }
 
 /// A zip form around a pickle, with one storage of 16 bytes named "0".

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-#include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::nn {
 namespace {
@@ -20,12 +20,7 @@ std::vector<std::byte> file_of(const std::string& header, std::size_t data_bytes
 }
 
 std::string refusal(const std::vector<std::byte>& bytes) {
-  try {
-    parse_safetensors(bytes, "w.safetensors");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+  return clew::error_of([&] { parse_safetensors(bytes, "w.safetensors"); });
 }
 
 TEST(Safetensors, RoundTrip) {

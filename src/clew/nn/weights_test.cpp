@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::nn {
 namespace {
@@ -19,16 +19,6 @@ torch::Tensor at(const NamedTensors& tensors, const std::string& name) {
     if (key == name) return tensor;
   ADD_FAILURE() << "no " << name;
   return torch::zeros({});
-}
-
-template <class Call>
-std::string refusal(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 struct Weights : testing::Test {
@@ -113,7 +103,7 @@ TEST_F(Weights, RoundTripThroughBothFormats) {
       EXPECT_TRUE(torch::equal(tensor, at(wanted, key))) << key;
     EXPECT_FALSE(fs::exists(folder / (std::string(name) + ".part")));
   }
-  EXPECT_EQ(refusal([&] { save_weights(*module, folder / "w.bin"); }),
+  EXPECT_EQ(error_of([&] { save_weights(*module, folder / "w.bin"); }),
             "cannot write '" + (folder / "w.bin").string() +
                 "': weights are written to .safetensors or .pth, got '.bin'");
 }
@@ -132,7 +122,7 @@ TEST_F(Weights, WhatDoesNotFitIsRefusedAndNothingChanges) {
   state.emplace_back("3.weight", torch::zeros({1}));
   auto module = network(3);
   const auto before = at(state_of(*module), "0.weight").clone();
-  EXPECT_EQ(refusal([&] { load_weights(*module, state, "w.pth"); }),
+  EXPECT_EQ(error_of([&] { load_weights(*module, state, "w.pth"); }),
             "w.pth: the weights do not fit the network: 1 missing (1.weight), 1 unexpected "
             "(3.weight), 2 of another shape (2.weight: wanted f32 [3,2], got f32 [5,2], 2.bias: "
             "wanted f32 [3], got f32 [5])");
@@ -167,7 +157,7 @@ TEST_F(Weights, RenameMapsAndDrops) {
   }};
   EXPECT_EQ(load_weights(*module, state, "w.pth", options).loaded.size(), 8U);
   const LoadOptions same = {.rename = [](const std::string&) { return "0.weight"; }};
-  EXPECT_EQ(refusal([&] { load_weights(*module, state, "w.pth", same); }),
+  EXPECT_EQ(error_of([&] { load_weights(*module, state, "w.pth", same); }),
             "w.pth: two entries are named '0.weight' after renaming");
 }
 
@@ -180,7 +170,7 @@ TEST_F(Weights, RealTypesConvertAndWholeNumbersDoNot) {
   EXPECT_EQ(module->weight.item<float>(), 0.5F);
   EXPECT_EQ(module->weight.scalar_type(), torch::kFloat32);
   EXPECT_TRUE(module->weight.requires_grad());
-  EXPECT_NE(refusal([&] {
+  EXPECT_NE(error_of([&] {
               load_weights(
                   *module,
                   {{"weight", torch::ones({1, 1}, torch::kInt64)}, {"bias", torch::ones({1})}},
@@ -199,13 +189,13 @@ TEST_F(Weights, OldFilesLackTheBatchCounter) {
 
 TEST_F(Weights, FilesThatHoldNoWeights) {
   write_file_atomic(folder / "a.pth", std::string_view("hello, world"));
-  EXPECT_EQ(refusal([&] { read_tensors(folder / "a.pth"); }),
+  EXPECT_EQ(error_of([&] { read_tensors(folder / "a.pth"); }),
             (folder / "a.pth").string() +
                 ": holds no weights: it is neither a safetensors file nor a .pth of torch.save");
-  EXPECT_NE(refusal([&] { read_tensors(folder / "none.pth"); }).find("cannot read"),
+  EXPECT_NE(error_of([&] { read_tensors(folder / "none.pth"); }).find("cannot read"),
             std::string::npos);
   write_tensors(folder / "a.safetensors", {{"a", torch::ones({1})}});
-  EXPECT_NE(refusal([&] {
+  EXPECT_NE(error_of([&] {
               read_tensors(folder / "a.safetensors", "model");
             }).find("a safetensors file has no part 'model'"),
             std::string::npos);

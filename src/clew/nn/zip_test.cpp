@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::nn {
 namespace {
@@ -20,12 +21,7 @@ std::vector<std::byte> two_entries() {
 }
 
 std::string refusal(std::span<const std::byte> bytes) {
-  try {
-    parse_zip(bytes, "w.pth");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+  return clew::error_of([&] { parse_zip(bytes, "w.pth"); });
 }
 
 // Where a record's signature stands first.

@@ -6,18 +6,10 @@
 #include <cmath>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::report {
 namespace {
-
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 const std::string kText = R"({
   "level": "a",

@@ -195,8 +195,8 @@ std::shared_ptr<torch::nn::Module> LocateTask::make_network() const {
   return locator.ptr();
 }
 
-std::vector<Tensor> LocateTask::losses(LocatorImpl& locator, const data::Batch& batch,
-                                       std::vector<Tensor>* boxes) const {
+std::vector<LocateTask::StartLoss> LocateTask::losses(LocatorImpl& locator,
+                                                      const data::Batch& batch) const {
   const auto& images = batch.inputs;
   const auto place = batch.targets.narrow(1, 4, 2);
   const auto scale = torch::full_like(
@@ -207,11 +207,10 @@ std::vector<Tensor> LocateTask::losses(LocatorImpl& locator, const data::Batch& 
   Tensor steps;
   if (locator.is_training() && config_.jitter > 0)
     steps = config_.jitter * batch.targets.narrow(1, 6, 2);
-  std::vector<Tensor> losses;
+  std::vector<StartLoss> losses;
   for (std::size_t i = 0; i < locator.starts(); ++i) {
     const auto cuts = locator.features(locator.cut(i, images, steps));
-    losses.push_back(pair_hinge(cuts, piece, config_.margin, config_.apart));
-    boxes->push_back(locator.boxes());
+    losses.push_back({pair_hinge(cuts, piece, config_.margin, config_.apart), locator.boxes()});
   }
   return losses;
 }
@@ -225,19 +224,20 @@ std::size_t LocateTask::best_start(LocatorImpl& locator) const {
     for (auto i = from; i < std::min(from + config_.train.batch, set_->size()); ++i)
       samples.push_back(set_->get(i, split(Key{}, static_cast<std::uint64_t>(i))));
     if (samples.size() < 2) break;  // one left over: the loss is of pairs
-    std::vector<Tensor> boxes;
-    const auto values = losses(locator, set_->collate(std::move(samples)), &boxes);
-    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i].item<double>();
+    const auto values = losses(locator, set_->collate(std::move(samples)));
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i].loss.item<double>();
   }
   return static_cast<std::size_t>(std::ranges::min_element(sums) - sums.begin());
 }
 
 train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batch) const {
-  std::vector<Tensor> boxes;
-  const auto values = torch::stack(losses(dynamic_cast<LocatorImpl&>(network), batch, &boxes));
+  const auto starts = losses(dynamic_cast<LocatorImpl&>(network), batch);
+  std::vector<Tensor> all;
+  for (const auto& start : starts) all.push_back(start.loss);
+  const auto values = torch::stack(all);
   const auto best = values.argmin().item<std::int64_t>();
   const auto overlap =
-      box_overlap(boxes[static_cast<std::size_t>(best)], batch.targets.narrow(1, 0, 4));
+      box_overlap(starts[static_cast<std::size_t>(best)].boxes, batch.targets.narrow(1, 0, 4));
   return {values.sum(),
           {{"loss", values[best].item<double>()},
            {"error", overlap.le(0.5).to(torch::kFloat64).mean().item<double>()},

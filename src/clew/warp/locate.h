@@ -146,9 +146,11 @@ class LocateTask : public train::Task {
   std::size_t best_start(LocatorImpl& locator) const;
 
  private:
-  /// Each start's loss on a batch, scalars, and its boxes, put behind `boxes`.
-  std::vector<torch::Tensor> losses(LocatorImpl& locator, const data::Batch& batch,
-                                    std::vector<torch::Tensor>* boxes) const;
+  struct StartLoss {
+    torch::Tensor loss, boxes;  // a scalar; [B,4]
+  };
+  /// Of each start on a batch.
+  std::vector<StartLoss> losses(LocatorImpl& locator, const data::Batch& batch) const;
 
   LocateConfig config_;
   std::unique_ptr<data::Dataset> set_;

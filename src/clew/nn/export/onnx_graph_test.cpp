@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::nn {
 namespace {
@@ -17,12 +18,7 @@ using Shape = std::vector<std::int64_t>;
 
 std::string refusal(const std::function<void(OnnxGraph&)>& build) {
   OnnxGraph graph("g");
-  try {
-    build(graph);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
+  return clew::error_of([&] { build(graph); });
 }
 
 OnnxWindow square(std::int64_t kernel, std::int64_t stride = 1, std::int64_t padding = 0) {
