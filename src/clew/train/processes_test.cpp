@@ -3,13 +3,21 @@
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <map>
+#include <mutex>
+#include <string>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/train/processes_as_threads.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::train {
 namespace {
@@ -24,12 +32,7 @@ ProcessPlace place_of(const Environment& environment) {
 }
 
 std::string usage_error_of(const Environment& environment) {
-  try {
-    (void)place_of(environment);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "no error";
+  return clew::error_of<UsageError>([&] { (void)place_of(environment); });
 }
 
 const std::vector<std::string> kNoErrors3(3);
@@ -203,6 +206,43 @@ TEST(Processes, OneThatLeavesIsSeen) {
         std::to_string(rank) + " of 3: "))
         << text;
   }
+}
+
+/// Threads of this process, and whether SIGPIPE is blocked in each.
+std::map<std::string, bool> pipe_signal_is_blocked() {
+  std::map<std::string, bool> threads;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(entry.path() / "status");
+    std::string word;
+    while (status >> word && word != "SigBlk:") {
+    }
+    if (status >> word)
+      threads[entry.path().filename()] = (std::stoull(word, nullptr, 16) >> (SIGPIPE - 1) & 1) != 0;
+  }
+  return threads;
+}
+
+// A write to a process that is gone raises SIGPIPE in the thread that writes.
+TEST(Processes, SendingThreadsOutliveTheOthers) {
+  auto own = pipe_signal_is_blocked();
+  std::mutex mutex;
+  std::map<std::string, bool> sending;
+  const auto errors = run_as_threads(2, [&](Processes& processes) {
+    {
+      const std::lock_guard lock(mutex);
+      own[std::to_string(::gettid())] = false;
+    }
+    processes.gather([] { return std::string(); });
+    if (processes.is_first()) {
+      sending = pipe_signal_is_blocked();
+      EXPECT_FALSE(sending.at(std::to_string(::gettid())));  // only in calls, as the other's now
+      for (const auto& [thread, is_blocked] : own) sending.erase(thread);
+    }
+    processes.gather([] { return std::string(); });
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(2));
+  EXPECT_GE(sending.size(), 2U);
+  for (const auto& [thread, is_blocked] : sending) EXPECT_TRUE(is_blocked) << thread;
 }
 
 TEST(Processes, OneThatIsSilentIsSeen) {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes meet at a TCPStore of c10d and then talk by its Gloo. Only sends of fixed order are
 // asked of it: what is added in which order is ours (processes.cpp).
+#include <pthread.h>
+
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -41,10 +45,37 @@ auto make_device(const ProcessPlace& place) {
   return Group::createDefaultDevice();
 }
 
+/// While it lives, a write to a process that is gone is an error on this thread and on those it starts, as long as
+/// they live. Gloo writes without MSG_NOSIGNAL, and the signal would end this process too.
+class NoPipeSignals {
+ public:
+  NoPipeSignals() {
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoPipeSignals() {
+    constexpr timespec kNow = {};
+    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &kNow) == SIGPIPE) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoPipeSignals(const NoPipeSignals&) = delete;
+  NoPipeSignals& operator=(const NoPipeSignals&) = delete;
+
+ private:
+  sigset_t pipe_, before_;
+  bool was_pending_;
+};
+
 class GlooTransport : public Transport {
  public:
   GlooTransport(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
       : place_(place) {
+    const NoPipeSignals guard;
     const std::chrono::milliseconds timeout(static_cast<std::int64_t>(place.timeout_s * 1000));
     c10::intrusive_ptr<c10d::Store> store;
     try {
@@ -93,6 +124,7 @@ class GlooTransport : public Transport {
  private:
   template <class Start>
   void wait(const Start& start) {
+    const NoPipeSignals guard;
     try {
       start()->wait();
     } catch (const std::exception& error) {
