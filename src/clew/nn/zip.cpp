@@ -60,15 +60,15 @@ std::uint32_t crc32(Bytes bytes) {
 class Record {
  public:
   Record(Bytes file, std::uint64_t offset, std::size_t size, const std::string& name,
-         const char* what)
-      : at_(file.data() + offset) {
+         const char* what) {
     CLEW_CHECK(offset <= file.size() && file.size() - offset >= size, name, ": the zip's ", what,
                " at byte ", offset, " lies outside the file's ", file.size(), " bytes");
+    at_ = file.data() + offset;
   }
   std::uint64_t get(std::size_t offset, int bytes) const { return read_le(at_ + offset, bytes); }
 
  private:
-  const std::byte* at_;
+  const std::byte* at_ = nullptr;
 };
 
 /// Where the directory of entries lies.

@@ -61,10 +61,16 @@ TEST(Zip, CompressedEntriesAreMarked) {
 TEST(Zip, MoreEntriesThan16BitsCount) {
   std::vector<ZipEntry> entries;
   for (int i = 0; i < 66'000; ++i) entries.push_back({std::to_string(i), {}});
-  const auto bytes = write_zip(entries);
+  auto bytes = write_zip(entries);
   const auto read = parse_zip(bytes, "many");
   ASSERT_EQ(read.size(), entries.size());
   EXPECT_EQ(read.back().name, "65999");
+  std::memset(&bytes[find(bytes, "PK\x06\x07") + 8], 0xff, 8);
+  EXPECT_EQ(
+      refusal(bytes),
+      concat("w.pth: the zip's 64-bit end record at byte 18446744073709551615 lies outside the "
+             "file's ",
+             bytes.size(), " bytes"));
 }
 
 TEST(Zip, SaysWhatIsWrong) {
