@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "bench/navigate_bench.h"
+#include "bench/readers_bench.h"
 #include "command.h"
 #include "settings.h"
 
@@ -70,13 +71,17 @@ void define_render(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::render_rows(settings()); });
 }
 
-void define_navigate(CLI::App& command) {
+/// Adds --peer to it.
+template <typename Options>
+void define_with_peer(CLI::App& command, bench::Json (*rows)(const Options&, bool has_peer)) {
   auto has_peer = std::make_shared<bool>(false);
   command.add_flag("--peer", *has_peer, "also run the same job in plain PyTorch");
-  const auto settings = add_settings<bench::NavigateOptions>(command);
-  print_rows_of(command,
-                [has_peer, settings] { return bench::navigate_rows(settings(), *has_peer); });
+  const auto settings = add_settings<Options>(command);
+  print_rows_of(command, [rows, has_peer, settings] { return rows(settings(), *has_peer); });
 }
+
+void define_navigate(CLI::App& command) { define_with_peer(command, bench::navigate_rows); }
+void define_readers(CLI::App& command) { define_with_peer(command, bench::readers_rows); }
 
 void define_ops(CLI::App& command) {
   const auto settings = add_settings<bench::OpsOptions>(command);
@@ -95,6 +100,7 @@ constexpr Command kBenches[] = {
     {"navigate", "acting and learning of the navigator, rendering included", define_navigate},
     {"ops", "the navigator's tensor functions, and LibTorch's beside them", define_ops},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
+    {"readers", "learning to read distorted digits with spatial transformers", define_readers},
     {"render", "one frame: every image, sizes, instruction sets", define_render},
     {"warp", "the sampler of spatial transformers, and LibTorch's beside it", define_warp},
 };

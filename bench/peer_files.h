@@ -7,5 +7,6 @@
 namespace clew::bench {
 
 extern const std::string_view kNavPyTorch;
+extern const std::string_view kReadersPyTorch;
 
 }  // namespace clew::bench

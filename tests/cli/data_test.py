@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import re
 import signal
 import struct
 import subprocess
@@ -20,6 +21,7 @@ class Server:
     def __init__(self, files, cut=None, cuts=0, ranges=True):
         self.files, self.cut, self.cuts, self.ranges, self.asked = files, cut or {}, cuts, ranges, []
         self.hold = None
+        self.pause = 0  # seconds after each fifth of a body
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -48,7 +50,11 @@ class Server:
                     self.wfile.flush()
                     outer.hold.wait(60)
                     return
-                self.wfile.write(body[begin:end])
+                step = max(1, -(-len(body) // 5)) if outer.pause else max(1, end - begin)
+                for place in range(begin, end, step):
+                    self.wfile.write(body[place:min(place + step, end)])
+                    self.wfile.flush()
+                    time.sleep(outer.pause)
                 self.close_connection = True
 
             def log_message(self, *_):
@@ -187,6 +193,22 @@ class Get(DataTest):
         self.assertEqual((process.returncode, out), (1, ""), err)
         self.assertEqual(err, "error: stopped with 150000 of 300000 bytes of a.bin; the same command goes on\n")
         self.assertEqual(part.read_bytes(), BIG[:150_000])
+
+    def test_says_rate_and_time_left_of_what_takes_long(self):
+        server = self.serve({"a.bin": BIG})
+        server.pause = 0.8  # the fourth fifth comes after 2.4 seconds at the earliest
+        self.describe(server.address, {"a.bin": BIG})
+        result = self.get()
+        self.assertEqual(result.code, 0, result)
+        *lines, last = result.err.splitlines()
+        self.assertEqual(last, "a.bin: 292 of 292 KiB")
+        self.assertTrue(lines, "no line before the end")
+        for line in lines:
+            match = re.fullmatch(r"a\.bin: (\d+) of 292 KiB, (\d+) KiB/s, (\d+) s left", line)
+            self.assertTrue(match, line)
+            done, rate, left = map(int, match.groups())
+            self.assertLess(rate, 292 / 2)
+            self.assertAlmostEqual(left * rate, 292 - done, delta=left + rate)
 
     def test_nobody_there(self):
         self.describe("http://127.0.0.1:1", FILES)

@@ -137,6 +137,14 @@ void make_folders(const std::filesystem::path& path) {
   if (code) fail("cannot make folder", path, code.value());
 }
 
+PathLock::PathLock(const std::filesystem::path& path)
+    : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+      is_taken_(file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {}
+
+PathLock::~PathLock() {
+  if (file_ >= 0) ::close(file_);
+}
+
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }

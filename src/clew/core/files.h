@@ -25,6 +25,24 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view text)
 /// Makes the folder and those above it that are missing; clew::Error when that fails.
 void make_folders(const std::filesystem::path& path);
 
+/// The lock of a file or folder, for one process at a time; the system lets go of it when the process
+/// ends, however it ends. Does not wait.
+class PathLock {
+ public:
+  explicit PathLock(const std::filesystem::path& path);
+  ~PathLock();
+  PathLock(const PathLock&) = delete;
+  PathLock& operator=(const PathLock&) = delete;
+
+  /// True when someone else has it. A path that cannot be opened, or a file system without locks,
+  /// is nobody's: what follows says better what is wrong.
+  bool is_taken() const { return is_taken_; }
+
+ private:
+  int file_;
+  bool is_taken_;
+};
+
 /// XXH3, 64 bits: the same on every machine. For checksums and signatures, not against forgery.
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
 

@@ -159,6 +159,16 @@ TEST_F(Files, MakesFolders) {
             "cannot make folder '" + file + "/x': Not a directory");
 }
 
+TEST_F(Files, LockIsForOneAtATime) {
+  {
+    const PathLock first(folder_);
+    EXPECT_FALSE(first.is_taken());
+    EXPECT_TRUE(PathLock(folder_).is_taken());
+    EXPECT_FALSE(PathLock(folder_ / "missing").is_taken());
+  }
+  EXPECT_FALSE(PathLock(folder_).is_taken());
+}
+
 TEST(Hash, IsXxh3) {
   // From the reference implementation, `xxhsum -H3`.
   EXPECT_EQ(hash64({}), 0x2d06800538d394c2U);

@@ -2,10 +2,12 @@
 #include "clew/data/catalogue.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <system_error>
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/data/digits_config.h"
 #include "clew/data/distorted_digits.h"
 #include "clew/data/download.h"
@@ -13,6 +15,7 @@
 #include "clew/data/mnist.h"
 
 namespace clew::data {
+namespace fs = std::filesystem;
 namespace {
 
 /// The sets of digits that DigitsConfig calls its kinds, here "digits" for "plain".
@@ -22,6 +25,49 @@ bool is_kind(const std::string& name) {
   return std::find(std::begin(kKinds), std::end(kKinds), name) != std::end(kKinds);
 }
 std::string kind_of(const std::string& name) { return name == "digits" ? "plain" : name; }
+
+void refuse_mnist_in(const fs::path& folder) {
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    for (const bool is_images : {true, false}) {
+      const auto found = mnist_file(folder, part, is_images);
+      CLEW_CHECK(found.empty(), "'", folder.string(), "' already holds ",
+                 found.filename().string());
+    }
+  }
+}
+
+/// FOLDER/.making, where files lie until all are whole. What a killed maker left there is removed.
+class Workshop {
+ public:
+  explicit Workshop(const fs::path& folder) : folder_(folder), path_(made(folder)), lock_(path_) {
+    CLEW_CHECK(!lock_.is_taken(), "another process is making a data set in '", folder.string(),
+               "'");
+    refuse_mnist_in(folder);  // another may just have finished
+    for (const auto& item : fs::directory_iterator(path_)) fs::remove_all(item.path());
+  }
+  ~Workshop() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+
+  const fs::path& path() const { return path_; }
+  /// Gives the files their places.
+  void deliver() const {
+    for (const auto& item : fs::directory_iterator(path_))
+      fs::rename(item.path(), folder_ / item.path().filename());
+  }
+
+ private:
+  static fs::path made(const fs::path& folder) {
+    fs::path path = folder / ".making";
+    make_folders(path);
+    return path;
+  }
+  fs::path folder_, path_;
+  PathLock lock_;
+};
 
 std::vector<SetInfo> list_sets() {
   std::vector<SetInfo> sets;
@@ -73,7 +119,7 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
                        .draw = {.key = split(options.key, 2), .is_fixed = true}});
   } else {
     std::error_code ignored;
-    if (std::filesystem::is_directory(name, ignored)) {
+    if (fs::is_directory(name, ignored)) {
       if (has_mnist(name)) return std::make_unique<IdxPictures>(name, options.split);
       return std::make_unique<ImageFolder>(name, options.split);
     }
@@ -85,20 +131,13 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
   return make_digits(config, options.split, options.key);
 }
 
-void make_files(const std::string& name, const std::filesystem::path& folder,
-                const MakeOptions& options) {
+void make_files(const std::string& name, const fs::path& folder, const MakeOptions& options) {
   if (!is_kind(name)) {
     const std::vector<std::string> names(std::begin(kKinds), std::end(kKinds));
     throw UsageError(concat("only digits, r, rts, p, e, tc and addition can be made, got '", name,
                             "'", did_you_mean(name, names)));
   }
-  for (const Split part : {Split::kTrain, Split::kTest}) {
-    for (const bool is_images : {true, false}) {
-      const auto found = mnist_file(folder, part, is_images);
-      CLEW_CHECK(found.empty(), "'", folder.string(), "' already holds ",
-                 found.filename().string());
-    }
-  }
+  refuse_mnist_in(folder);
   const auto digits_of = [&](Split part) -> std::shared_ptr<const Digits> {
     const bool is_train = part == Split::kTrain;
     const std::int64_t most = is_train ? options.train : options.test;
@@ -109,16 +148,18 @@ void make_files(const std::string& name, const std::filesystem::path& folder,
   // Both are opened before anything is written.
   const std::shared_ptr<const Digits> digits[] = {digits_of(Split::kTrain),
                                                   digits_of(Split::kTest)};
+  const Workshop workshop(folder);
   const std::int64_t total = digits[0]->size() + digits[1]->size();
   std::int64_t before = 0;
   for (const Split part : {Split::kTrain, Split::kTest}) {
     const auto& own = digits[part == Split::kTrain ? 0 : 1];
-    write_mnist(folder, part, *make_kind(kind_of(name), own, part, options.key), options.is_gzip,
-                split(options.key, 3), [&](std::int64_t done) {
+    write_mnist(workshop.path(), part, *make_kind(kind_of(name), own, part, options.key),
+                options.is_gzip, split(options.key, 3), [&](std::int64_t done) {
                   if (options.progress) options.progress(before + done, total);
                 });
     before += own->size();
   }
+  workshop.deliver();
 }
 
 }  // namespace clew::data

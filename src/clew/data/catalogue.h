@@ -44,8 +44,9 @@ struct MakeOptions {
   std::function<void(std::int64_t done, std::int64_t total)> progress;  // of both splits together
 };
 
-/// Writes digits, or a distorted set of them, as four files of MNIST's form. A folder that holds
-/// such files already, or no MNIST where it is asked for: clew::Error; an unknown set: UsageError.
+/// Writes digits, or a distorted set of them, as four files of MNIST's form; they get their places
+/// when all are whole, until then they lie in FOLDER/.making. A folder that holds such files
+/// already, or no MNIST where it is asked for: clew::Error; an unknown set: UsageError.
 void make_files(const std::string& name, const std::filesystem::path& folder,
                 const MakeOptions& options = {});
 

@@ -5,7 +5,10 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <stdexcept>
 #include <string>
 
 #include "clew/core/error.h"
@@ -73,6 +76,37 @@ TEST_F(Catalogue, MadeOfMnistsDigits) {
   EXPECT_TRUE(Mnist(copy, Split::kTrain)
                   .get(9, {})
                   .input.equal(Mnist(mnist, Split::kTrain).get(9, {}).input));
+}
+
+TEST_F(Catalogue, FilesComeAllOrNone) {
+  // As after a kill -9 in the middle.
+  fs::create_directories(folder / ".making");
+  std::ofstream(folder / ".making" / "train-images-idx3-ubyte") << "half";
+  std::ofstream(folder / ".making" / "train-labels-idx1-ubyte.gz.part") << "half";
+  const auto names = [this] {
+    std::set<std::string> found;
+    for (const auto& item : fs::directory_iterator(folder))
+      found.insert(item.path().filename().string());
+    return found;
+  };
+  // Nothing has its name while examples are drawn; nobody else may begin; what fails leaves nothing.
+  EXPECT_THROW(
+      make_files("digits", folder,
+                 {.train = 3,
+                  .test = 2,
+                  .progress =
+                      [&](std::int64_t done, std::int64_t) {
+                        EXPECT_EQ(names(), std::set<std::string>{".making"});
+                        EXPECT_EQ(
+                            error_of<Error>([this] { make_files("digits", folder, {.train = 1}); }),
+                            "another process is making a data set in '" + folder.string() + "'");
+                        if (done == 4) throw std::runtime_error("as a full disk");
+                      }}),
+      std::runtime_error);
+  EXPECT_TRUE(names().empty());
+  make_files("digits", folder, {.train = 3, .test = 2});
+  EXPECT_EQ(names(), (std::set<std::string>{"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+                                            "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}));
 }
 
 TEST_F(Catalogue, OneSentencePerError) {

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/train/run_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <fstream>
@@ -14,7 +9,6 @@
 #include <vector>
 
 #include "clew/core/error.h"
-#include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/nn/tensors.h"
 #include "clew/train/processes.h"
@@ -156,16 +150,8 @@ void write_log(const fs::path& run, const std::string& line) {
   std::ofstream(run / "log.txt", std::ios::app) << utc_now("%Y-%m-%dT%H:%M:%SZ ") << line << '\n';
 }
 
-RunLock::RunLock(const fs::path& run)
-    : file_(::open((run / "config.toml").c_str(), O_RDONLY | O_CLOEXEC)) {
-  const bool is_taken =
-      file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  if (is_taken) ::close(file_);
-  CLEW_CHECK(!is_taken, "another process is training in ", run.string());
-}
-
-RunLock::~RunLock() {
-  if (file_ >= 0) ::close(file_);
+RunLock::RunLock(const fs::path& run) : lock_(run / "config.toml") {
+  CLEW_CHECK(!lock_.is_taken(), "another process is training in ", run.string());
 }
 
 }  // namespace clew::train

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "clew/core/files.h"
 #include "clew/nn/safetensors.h"
 
 namespace clew::train {
@@ -63,17 +64,13 @@ void remove_parts(const std::filesystem::path& run);
 /// Adds a line with the time to RUN/log.txt.
 void write_log(const std::filesystem::path& run, const std::string& line);
 
-/// Held while a run is trained; a second holder gets clew::Error. The system lets go of it when the
-/// process ends, however it ends.
+/// Held while a run is trained; a second holder gets clew::Error.
 class RunLock {
  public:
   explicit RunLock(const std::filesystem::path& run);
-  ~RunLock();
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
 
  private:
-  int file_;  // -1 where the file cannot be opened; what follows says so better
+  PathLock lock_;
 };
 
 }  // namespace clew::train

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/train/own_address.h"
 #include "clew/train/transport.h"
 
 namespace clew::train {
@@ -35,14 +36,14 @@ std::string said(const std::exception& error) {
   return text;
 }
 
-/// As PyTorch does: the interface that GLOO_SOCKET_IFNAME names, or that of this machine's name;
-/// the loopback for processes that meet there.
+/// The interface that GLOO_SOCKET_IFNAME names, as in PyTorch, or else that on the way to where all
+/// meet. PyTorch takes that of this machine's name, which is often the loopback.
 auto make_device(const ProcessPlace& place) {
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
   if (interface != nullptr && *interface != '\0') return Group::createDeviceForInterface(interface);
-  if (place.address == "localhost" || place.address.starts_with("127."))
-    return Group::createDeviceForHostname("127.0.0.1");
-  return Group::createDefaultDevice();
+  if (place.address == "localhost") return Group::createDeviceForHostname("127.0.0.1");
+  const auto own = own_address_towards(place.address);
+  return own.empty() ? Group::createDefaultDevice() : Group::createDeviceForHostname(own);
 }
 
 /// While it lives, a write to a process that is gone is an error on this thread and on those it starts, as long as
@@ -101,8 +102,11 @@ class GlooTransport : public Transport {
       options->devices.push_back(make_device(place));
       group_ = c10::make_intrusive<Group>(store, place.rank, place.size, std::move(options));
     } catch (const std::exception& error) {
-      throw Error(concat("process ", place.rank, " of ", place.size, " does not reach the others: ",
-                         said(error), place.has_store ? kTorchrun : ""));
+      throw Error(concat("process ", place.rank, " of ", place.size,
+                         " does not reach the others: ", said(error),
+                         "; MASTER_ADDR must be an address of its machine that all machines reach,"
+                         " and GLOO_SOCKET_IFNAME names the interface to use",
+                         place.has_store ? kTorchrun : ""));
     }
   }
 

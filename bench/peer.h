@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same job in plain PyTorch, run beside ours: a script of bench/peers in a process of its own.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/bench.h"
+
+namespace clew::bench {
+
+/// A python that can import torch: the one asked for, else the first of the path and the system's.
+/// None: clew::Error.
+std::string find_python(const std::string& wanted);
+
+/// Runs the text of a script with `arguments` and returns the object it prints, which has `key`.
+/// Blocks. Another answer or exit: clew::Error.
+Json run_peer(const std::string& python, std::string_view script,
+              const std::vector<std::string>& arguments, const std::string& key);
+
+/// What `clew bench peak` measures for products in that precision, GFLOP/s.
+double peak_gflops(int threads, bool is_bf16);
+
+}  // namespace clew::bench

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "readers_bench.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "clew/core/error.h"
+#include "clew/core/log.h"
+#include "clew/core/memory.h"
+#include "clew/ops/precision.h"
+#include "clew/train/supervised.h"
+#include "clew/warp/digit_task.h"
+#include "peer.h"
+#include "peer_files.h"
+
+namespace clew::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Adds the examples a second of `chunks` chunks, each at least `seconds` long.
+void measure(train::Supervised& learner, int batch, int chunks, double seconds,
+             std::vector<double>& rates) {
+  for (int i = 0; i < chunks; ++i) {
+    const auto start = Clock::now();
+    const auto before = learner.steps();
+    do {
+      learner.update();
+    } while (seconds_since(start) < seconds);
+    rates.push_back(static_cast<double>(batch * (learner.steps() - before)) / seconds_since(start));
+  }
+}
+
+/// Multiply-adds of one forward pass through a stack of layers, and of its first product alone.
+struct Products {
+  double all = 0, first = 0;
+  void add(double count) {
+    if (all == 0) first = count;
+    all += count;
+  }
+};
+
+Products products_of(const torch::nn::Module& stack, std::int64_t side) {
+  Products sum;
+  for (const auto& layer : stack.children()) {
+    if (const auto* conv = layer->as<torch::nn::Conv2dImpl>()) {
+      side = side - conv->weight.size(2) + 1;
+      sum.add(static_cast<double>(conv->weight.numel() * side * side));
+    } else if (const auto* linear = layer->as<torch::nn::LinearImpl>()) {
+      sum.add(static_cast<double>(linear->weight.numel()));
+    } else if (layer->as<torch::nn::MaxPool2dImpl>() != nullptr ||
+               layer->as<torch::nn::AvgPool2dImpl>() != nullptr) {
+      side /= 2;
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+warp::WarpConfig ReadersOptions::rts_config() {
+  warp::WarpConfig config;
+  config.data.kind = "rts";
+  config.network.warp_size = 56;
+  config.network.pool = 2;
+  config.train.precision = "auto";
+  config.train.lr = 2e-3;
+  config.train.ema = 0.999;
+  return config;
+}
+
+double operations_of_example(const warp::NetworkConfig& config, const warp::DigitShape& shape) {
+  const warp::DigitNetwork network(config, shape);
+  double forward = 0, image_gradients = 0;
+  std::int64_t seen = shape.side;
+  for (const auto& transformer : network->transformers()) {
+    const auto parts = transformer->named_modules();
+    const auto net = products_of(*parts["localiser.net"], shape.side);
+    forward += net.all;
+    forward +=
+        static_cast<double>(parts["localiser.last"]->as<torch::nn::Linear>()->weight.numel());
+    image_gradients += net.first;
+    seen = (config.warp_size > 0 ? config.warp_size : shape.side) / config.pool;
+  }
+  const auto body = products_of(*network->named_modules()["body"], seen);
+  forward += body.all;
+  if (network->transformers().empty()) image_gradients = body.first;
+  return 2 * (3 * forward - image_gradients);
+}
+
+Json readers_rows(const ReadersOptions& options, bool has_peer) {
+  keep_freed_memory();  // as clew train does
+  constexpr int kChunks = 10, kWarmUp = 5;
+  warp::WarpConfig config = options.config;
+  config.train.steps = config.train.eval_steps = 1'000'000'000'000;  // it only learns
+  const auto& net = config.network;
+  const bool is_plain = net.transform == "none";
+  const std::string python = has_peer ? find_python(options.python) : "";
+  if (has_peer && !is_plain && net.transform != "affine")
+    throw UsageError(
+        concat("--peer knows network.transform = none and affine, got '", net.transform, "'"));
+
+  const warp::DigitTask task(config);
+  train::check_training(task, config.train);
+  train::Supervised learner(task, config.train, split(Key{config.seed}, 0));
+  for (int i = 0; i < kWarmUp; ++i) learner.update();
+  const auto& network = dynamic_cast<warp::DigitNetworkImpl&>(learner.network());
+
+  std::vector<double> rates;
+  const auto measure_half = [&] {
+    measure(learner, config.train.batch, kChunks / 2, options.seconds / kChunks, rates);
+  };
+  measure_half();
+  Json peer;
+  if (has_peer) {
+    log(LogLevel::kInfo, "running the same job in plain PyTorch with " + python);
+    peer =
+        run_peer(python, kReadersPyTorch,
+                 {concat("--batch=", config.train.batch), concat("--body=", net.body),
+                  concat("--width=", network.width()),
+                  concat("--transformers=", is_plain ? 0 : net.transformers),
+                  concat("--localiser=", net.localiser), concat("--warp-size=", net.warp_size),
+                  concat("--pool=", net.pool), concat("--channels=", task.shape().channels),
+                  concat("--side=", task.shape().side), concat("--classes=", task.shape().classes),
+                  concat("--seconds=", options.seconds)},
+                 "peer_examples_per_second");
+    CLEW_CHECK(peer.value("parameters", std::int64_t{0}) == warp::parameter_total(network),
+               "the peer's network must have ", warp::parameter_total(network), " parameters, got ",
+               peer.value("parameters", std::int64_t{0}));
+  }
+  measure_half();
+  std::ranges::sort(rates);
+  const double rate = (rates[kChunks / 2 - 1] + rates[kChunks / 2]) / 2;
+
+  const bool is_bf16 = config.train.precision != "fp32" && ops::has_bf16();
+  const double gflops = rate * operations_of_example(net, task.shape()) * 1e-9;
+  const double peak = peak_gflops(config.train.workers, is_bf16);
+  Json row = {{"digits", config.data.kind},
+              {"network", concat(is_plain ? "" : "ST-", net.body == "cnn" ? "CNN" : "FCN")},
+              {"transform", net.transform},
+              {"parameters", warp::parameter_total(network)},
+              {"precision", is_bf16 ? "bf16" : "fp32"},
+              {"workers", config.train.workers},
+              {"batch", config.train.batch},
+              {"examples_per_second", rate},
+              {"slowest", rates.front()},
+              {"fastest", rates.back()},
+              {"steps_per_second", rate / config.train.batch},
+              {"gflops", gflops},
+              {"peak_gflops", peak},
+              {"share_of_peak", gflops / peak}};
+  if (has_peer) {
+    const auto peer_rate = peer["peer_examples_per_second"].get<double>();
+    row["peer_examples_per_second"] = peer_rate;
+    row["times_peer"] = rate / peer_rate;
+    row["peer"] = peer;
+  }
+  return Json::array({row});
+}
+
+}  // namespace clew::bench

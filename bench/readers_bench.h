@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// `clew bench readers`: how fast digit readers with spatial transformers learn, distorted digits included, and the same
+// networks in plain PyTorch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bench/bench.h"
+#include "clew/warp/config.h"
+#include "clew/warp/digit_network.h"
+
+namespace clew::bench {
+
+struct ReadersOptions {
+  double seconds = 5;
+  std::string python;
+  warp::WarpConfig config = rts_config();
+  void fields(Fields& v) {
+    v("seconds", seconds,
+      {.above = 0, .max = 3600, .help = "of training that are timed, in ten chunks"});
+    v("python", python, {.help = "that can import torch, for --peer; empty: looked for"});
+    config.fields(v);
+  }
+
+ private:
+  /// The network and the digits of recipes/warp/rts.
+  static warp::WarpConfig rts_config();
+};
+
+/// One row: what was trained, "examples_per_second" (median of ten chunks, with "slowest" and
+/// "fastest"), "steps_per_second", "gflops", "peak_gflops" of all workers in the precision used,
+/// "share_of_peak"; with `has_peer` also "peer_examples_per_second" and "times_peer". The peer, in
+/// two processes of one thread, runs between two halves of ours. No python with PyTorch, or a transform that the
+/// peer does not know: clew::Error.
+Json readers_rows(const ReadersOptions& options, bool has_peer);
+
+/// Floating point operations to learn from one example: products of convolutions and linear layers,
+/// forward and backward, without the gradient of the image. A multiply-add counts as two.
+double operations_of_example(const warp::NetworkConfig& config, const warp::DigitShape& shape);
+
+}  // namespace clew::bench
