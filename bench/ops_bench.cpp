@@ -17,6 +17,7 @@
 #include "clew/ops/kernels.h"
 #include "clew/ops/lstm.h"
 #include "clew/ops/narrow_conv.h"
+#include "clew/ops/pool_relu.h"
 
 namespace clew::bench {
 namespace {
@@ -187,6 +188,23 @@ void add_first_layer(Json& rows, const Setting& s) {
                      3 * 2.0 * kResult * kResult * kKernel * kKernel * kOutputs, ours, peer));
 }
 
+/// What stands behind the first layer of a digit reader without a transformer, on 64 images, forward
+/// and backward.
+void add_pooling(Json& rows, const Setting& s) {
+  constexpr std::int64_t kImages = 64;
+  const Tensor images = torch::randn({kImages, 60, 34, 34})
+                            .to(s.peer_type)
+                            .contiguous(torch::MemoryFormat::ChannelsLast)
+                            .requires_grad_();
+  const Tensor up = ops::max_pool_relu(images.detach());
+  const double ours = seconds_of(
+      s.seconds, [&] { torch::autograd::grad({ops::max_pool_relu(images)}, {images}, {up}); });
+  const double peer = seconds_of(s.seconds, [&] {
+    torch::autograd::grad({torch::relu(torch::max_pool2d(images, 2))}, {images}, {up});
+  });
+  rows.push_back(row("pooling and ReLU 60x34x34, forward + backward", s, kImages, 0, ours, peer));
+}
+
 struct Net {
   ops::EncoderWeights encoder;
   ops::LstmWeights lstm;
@@ -274,6 +292,7 @@ Json ops_rows(const OpsOptions& options) {
                 options.steps, all);
     add_rollout(rows, s);
     if (precision == ops::Precision::kFp32) add_first_layer(rows, s);
+    add_pooling(rows, s);
   }
   torch::set_num_threads(threads);
   return rows;

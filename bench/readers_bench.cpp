@@ -38,6 +38,10 @@ void measure(train::Supervised& learner, int batch, int chunks, double seconds,
   }
 }
 
+bool is_bf16(const warp::WarpConfig& config) {
+  return config.train.precision != "fp32" && ops::has_bf16();
+}
+
 /// Multiply-adds of one forward pass through a stack of layers, and of its first product alone.
 struct Products {
   double all = 0, first = 0;
@@ -61,6 +65,35 @@ Products products_of(const torch::nn::Module& stack, std::int64_t side) {
     }
   }
   return sum;
+}
+
+/// The better of two runs, with as many processes as we have workers, or as many threads.
+Json best_peer(const std::string& python, const warp::WarpConfig& config, std::int64_t width,
+               const warp::DigitShape& shape, double seconds) {
+  const auto& net = config.network;
+  std::vector<std::string> words{
+      concat("--batch=", config.train.batch),
+      concat("--body=", net.body),
+      concat("--width=", width),
+      concat("--transformers=", net.transform == "none" ? 0 : net.transformers),
+      concat("--localiser=", net.localiser),
+      concat("--warp-size=", net.warp_size),
+      concat("--pool=", net.pool),
+      concat("--channels=", shape.channels),
+      concat("--side=", shape.side),
+      concat("--classes=", shape.classes),
+      concat("--seconds=", seconds)};
+  if (is_bf16(config)) words.emplace_back("--bf16");
+  Json best;
+  constexpr const char* kRate = "peer_examples_per_second";
+  for (const bool has_processes : {true, false}) {
+    auto all = words;
+    all.push_back(concat("--processes=", has_processes ? config.train.workers : 1));
+    all.push_back(concat("--threads=", has_processes ? 1 : config.train.workers));
+    const Json one = run_peer(python, kReadersPyTorch, all, kRate);
+    if (best.is_null() || one[kRate] > best[kRate]) best = one;
+  }
+  return best;
 }
 
 }  // namespace
@@ -121,16 +154,7 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   Json peer;
   if (has_peer) {
     log(LogLevel::kInfo, "running the same job in plain PyTorch with " + python);
-    peer =
-        run_peer(python, kReadersPyTorch,
-                 {concat("--batch=", config.train.batch), concat("--body=", net.body),
-                  concat("--width=", network.width()),
-                  concat("--transformers=", is_plain ? 0 : net.transformers),
-                  concat("--localiser=", net.localiser), concat("--warp-size=", net.warp_size),
-                  concat("--pool=", net.pool), concat("--channels=", task.shape().channels),
-                  concat("--side=", task.shape().side), concat("--classes=", task.shape().classes),
-                  concat("--seconds=", options.seconds)},
-                 "peer_examples_per_second");
+    peer = best_peer(python, config, network.width(), task.shape(), options.seconds);
     CLEW_CHECK(peer.value("parameters", std::int64_t{0}) == warp::parameter_total(network),
                "the peer's network must have ", warp::parameter_total(network), " parameters, got ",
                peer.value("parameters", std::int64_t{0}));
@@ -139,14 +163,13 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   std::ranges::sort(rates);
   const double rate = (rates[kChunks / 2 - 1] + rates[kChunks / 2]) / 2;
 
-  const bool is_bf16 = config.train.precision != "fp32" && ops::has_bf16();
   const double gflops = rate * operations_of_example(net, task.shape()) * 1e-9;
-  const double peak = peak_gflops(config.train.workers, is_bf16);
+  const double peak = peak_gflops(config.train.workers, is_bf16(config));
   Json row = {{"digits", config.data.kind},
               {"network", concat(is_plain ? "" : "ST-", net.body == "cnn" ? "CNN" : "FCN")},
               {"transform", net.transform},
               {"parameters", warp::parameter_total(network)},
-              {"precision", is_bf16 ? "bf16" : "fp32"},
+              {"precision", is_bf16(config) ? "bf16" : "fp32"},
               {"workers", config.train.workers},
               {"batch", config.train.batch},
               {"examples_per_second", rate},

@@ -3,9 +3,9 @@
 
 Same networks (recipes/warp: FCN, CNN, and either behind affine spatial transformers by F.affine_grid and F.grid_sample),
 same batch, cross-entropy, Adam. There are no digits: batches are random and already in memory, nothing is distorted and
-no moving average of the weights is kept, which is in the peer's favour. The defaults are its best simple setting on two
-cores: two processes of one thread that average their gradients through Gloo before each step, fp32. Needs python3-torch
-(Debian's is 1.13). OpenBLAS is used as the environment sets it.
+no moving average of the weights is kept, which is in the peer's favour. Several processes average their gradients through
+Gloo before each step; whether they or threads are faster depends on the network, so clew tries both and takes the better.
+Needs python3-torch (Debian's is 1.13). OpenBLAS is used as the environment sets it.
 """
 import argparse
 import json
@@ -22,7 +22,7 @@ def arguments():
     parser.add_argument("--processes", type=int, default=2, help="workers that share a batch")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     parser.add_argument("--bf16", action="store_true", help="autocast to bf16, as clew does where the CPU multiplies it")
-    parser.add_argument("--channels-last", action="store_true", help="images and weights in channels-last memory")
+    parser.add_argument("--channels-first", action="store_true", help="not in channels-last memory, which is faster")
     parser.add_argument("--batch", type=int, default=128, help="images to a step, over all processes")
     parser.add_argument("--body", choices=["fcn", "cnn"], default="cnn")
     parser.add_argument("--width", type=int, default=60, help="of the body: filters, or hidden units")
@@ -105,7 +105,7 @@ def work(args):
             dist.broadcast(p.data, 0)
     optimizer = torch.optim.Adam(parameters, lr=1e-4)
 
-    layout = torch.channels_last if args.channels_last else torch.contiguous_format
+    layout = torch.contiguous_format if args.channels_first else torch.channels_last
     net.to(memory_format=layout)
     size = args.batch // args.processes
     batches = [(torch.rand(size, args.channels, args.side, args.side).contiguous(memory_format=layout),

@@ -8,6 +8,7 @@
 
 #include "clew/core/error.h"
 #include "clew/ops/narrow_conv.h"
+#include "clew/ops/pool_relu.h"
 
 namespace clew::warp {
 namespace {
@@ -46,29 +47,29 @@ nn::AnyModule make_first(bool is_warped, const nn::Conv2dOptions& options) {
   return nn::AnyModule(nn::Conv2d(options));
 }
 
-nn::Sequential make_body(bool is_cnn, bool is_warped, std::int64_t width, std::int64_t channels,
-                         std::int64_t side, std::int64_t classes) {
+Layers make_body(bool is_cnn, bool is_warped, std::int64_t width, std::int64_t channels,
+                 std::int64_t side, std::int64_t classes) {
   if (!is_cnn) {
-    return nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, width), nn::ReLU(),
-                          nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
+    return Layers(nn::Flatten(), nn::Linear(channels * side * side, width), nn::ReLU(),
+                  nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
   // ReLU behind the pooling is the same as before it, on a quarter of the numbers.
-  return nn::Sequential(make_first(is_warped, {channels, width, kConv1}), nn::MaxPool2d(2),
-                        nn::ReLU(), nn::Conv2d(width, width, kConv2), nn::MaxPool2d(2), nn::ReLU(),
-                        nn::Flatten(), nn::Linear(width * last * last, classes));
+  return Layers(make_first(is_warped, {channels, width, kConv1}), nn::MaxPool2d(2), nn::ReLU(),
+                nn::Conv2d(width, width, kConv2), nn::MaxPool2d(2), nn::ReLU(), nn::Flatten(),
+                nn::Linear(width * last * last, classes));
 }
 
 struct Localiser {
-  nn::Sequential net;
+  Layers net{nullptr};
   std::int64_t features = 0;
 };
 
 Localiser make_localiser(const std::string& kind, std::int64_t channels, std::int64_t side) {
   const std::int64_t w = kLocaliserWidth, f = kLocaliserFilters, k = kLocaliserConv;
   if (kind == "fc") {
-    return {nn::Sequential(nn::Flatten(), nn::Linear(channels * side * side, w), nn::ReLU(),
-                           nn::Linear(w, w), nn::ReLU(), nn::Linear(w, w), nn::ReLU()),
+    return {Layers(nn::Flatten(), nn::Linear(channels * side * side, w), nn::ReLU(),
+                   nn::Linear(w, w), nn::ReLU(), nn::Linear(w, w), nn::ReLU()),
             w};
   }
   // On the input at half its size: conv, pooling, conv, and a fully connected layer.
@@ -77,13 +78,37 @@ Localiser make_localiser(const std::string& kind, std::int64_t channels, std::in
     throw UsageError(
         concat("network.localiser = conv needs images of at least 28 pixels, got ", side));
   }
-  return {nn::Sequential(nn::AvgPool2d(2), NarrowConv2d(nn::Conv2dOptions(channels, f, k)),
-                         nn::MaxPool2d(2), nn::ReLU(), nn::Conv2d(f, f, k), nn::ReLU(),
-                         nn::Flatten(), nn::Linear(f * last * last, f), nn::ReLU()),
+  return {Layers(nn::AvgPool2d(2), NarrowConv2d(nn::Conv2dOptions(channels, f, k)),
+                 nn::MaxPool2d(2), nn::ReLU(), nn::Conv2d(f, f, k), nn::ReLU(), nn::Flatten(),
+                 nn::Linear(f * last * last, f), nn::ReLU()),
           f};
 }
 
+bool is_pooling_by_two(const nn::Module& layer) {
+  const auto* pooling = layer.as<nn::MaxPool2d>();
+  if (pooling == nullptr) return false;
+  const auto is = [](const torch::ExpandingArray<2>& sides, std::int64_t side) {
+    return sides->at(0) == side && sides->at(1) == side;
+  };
+  const auto& o = pooling->options;
+  return is(o.kernel_size(), 2) && is(o.stride(), 2) && is(o.padding(), 0) && is(o.dilation(), 1) &&
+         !o.ceil_mode();
+}
+
 }  // namespace
+
+torch::Tensor LayersImpl::forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus) {
+  for (auto layer = begin(); layer != end(); ++layer) {
+    const auto next = layer + 1;
+    const bool is_both =
+        is_pooling_by_two(*layer->ptr()) && next != end() && next->ptr()->as<nn::ReLU>() != nullptr;
+    x = is_both ? ops::max_pool_relu(x) : layer->forward(x);
+    if (is_both) layer = next;
+    if (behind_relus != nullptr && layer->ptr()->as<nn::ReLU>() != nullptr)
+      behind_relus->push_back(x);
+  }
+  return x;
+}
 
 std::int64_t parameter_total(const nn::Module& module) {
   std::int64_t total = 0;
@@ -146,12 +171,8 @@ torch::Tensor DigitNetworkImpl::forward(const torch::Tensor& images) {
 
 std::vector<torch::Tensor> DigitNetworkImpl::activations(const torch::Tensor& seen) {
   std::vector<torch::Tensor> kept;
-  torch::Tensor x = seen;
-  for (auto& layer : *body_) {
-    x = layer.forward(x);
-    if (layer.ptr()->as<torch::nn::ReLU>() != nullptr) kept.push_back(x);
-  }
-  kept.push_back(x);
+  const auto logits = body_->forward(seen, &kept);
+  kept.push_back(logits);
   return kept;
 }
 

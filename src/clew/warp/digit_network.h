@@ -21,6 +21,14 @@ struct DigitShape {
   std::int64_t channels = 1, side = 42, classes = 10;
 };
 
+/// A Sequential in which 2x2 max pooling and the ReLU behind it run as one (ops::max_pool_relu).
+struct LayersImpl : torch::nn::SequentialImpl {
+  using SequentialImpl::SequentialImpl;
+  /// `behind_relus`, where given, gets what each ReLU made.
+  torch::Tensor forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus = nullptr);
+};
+TORCH_MODULE(Layers);
+
 /// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer sees all
 /// channels and warps all of them; what they give is put side by side as channels, average-pooled,
 /// and classified.
@@ -47,7 +55,7 @@ struct DigitNetworkImpl : torch::nn::Module, nn::OnnxConvertible {
   NetworkConfig config_;
   std::int64_t width_ = 0;
   std::vector<SpatialTransformer> transformers_;
-  torch::nn::Sequential body_;
+  Layers body_{nullptr};
 };
 TORCH_MODULE(DigitNetwork);
 

@@ -5,9 +5,11 @@
 #include <torch/torch.h>
 
 #include <array>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/ops/autocast.h"
+#include "clew/ops/narrow_conv.h"
 #include "clew/ops/precision.h"
 #include "tests/support/expect_error.h"
 
@@ -94,6 +96,30 @@ TEST(DigitNetwork, WithoutATransformer) {
   EXPECT_TRUE(network->transformers().empty());
   const auto images = torch::rand({2, 1, 42, 42});
   EXPECT_TRUE(network->warp(images).equal(images));
+}
+
+TEST(Layers, GiveWhatEachLayerGivesInTurn) {
+  torch::manual_seed(5);
+  namespace nn = torch::nn;
+  // Pooling with and without a ReLU behind it, and one that is not by two.
+  Layers layers(nn::Conv2d(1, 20, 3), nn::MaxPool2d(2), nn::ReLU(), nn::Conv2d(20, 17, 3),
+                nn::MaxPool2d(2), nn::MaxPool2d(nn::MaxPool2dOptions(3).stride(1)), nn::ReLU(),
+                nn::Flatten(), nn::Linear(17 * 9, 3), nn::ReLU());
+  const auto images = ops::channels_last(torch::randn({4, 1, 26, 26}));
+  std::vector<torch::Tensor> wanted;
+  torch::Tensor x = images;
+  for (auto& layer : *layers) {
+    x = layer.forward(x);
+    if (layer.ptr()->as<nn::ReLU>() != nullptr) wanted.push_back(x);
+  }
+  std::vector<torch::Tensor> behind;
+  EXPECT_TRUE(torch::equal(layers->forward(images, &behind), x));
+  ASSERT_EQ(behind.size(), wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    EXPECT_TRUE(torch::equal(behind[i], wanted[i])) << i;
+  const auto mine = torch::autograd::grad({layers->forward(images).sum()}, layers->parameters()),
+             theirs = torch::autograd::grad({x.sum()}, layers->parameters());
+  for (std::size_t i = 0; i < mine.size(); ++i) EXPECT_TRUE(torch::equal(mine[i], theirs[i])) << i;
 }
 
 TEST(DigitNetwork, SaysWhatIsWrong) {
