@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "navigate_bench.h"
 
-#include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <memory>
-#include <vector>
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/log.h"
@@ -15,29 +12,9 @@
 #include "clew/ops/precision.h"
 #include "peer.h"
 #include "peer_files.h"
+#include "training_rate.h"
 
 namespace clew::bench {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Adds the rates of `chunks` chunks, each at least `seconds` long.
-void measure(navigate::Trainer& trainer, int chunks, double seconds, std::vector<double>& rates) {
-  for (int i = 0; i < chunks; ++i) {
-    const auto start = Clock::now();
-    const auto before = trainer.steps();
-    do {
-      trainer.update();
-    } while (seconds_since(start) < seconds);
-    rates.push_back(static_cast<double>(trainer.steps() - before) / seconds_since(start));
-  }
-}
-
-}  // namespace
 
 double operations_of_step(const navigate::AgentOptions& options) {
   const navigate::Agent agent(options, Key{1});
@@ -66,21 +43,18 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
   const auto agent = navigate::agent_options(config);
   navigate::Trainer trainer(config,
                             std::make_shared<const maze::Level>(maze::load_level(config.level)));
-  for (int i = 0; i < kWarmUp; ++i) trainer.update();
-
-  std::vector<double> rates;
-  measure(trainer, kChunks / 2, options.seconds / kChunks, rates);
+  TrainingRate rate([&] { trainer.update(); }, [&] { return trainer.steps(); });
+  rate.warm_up(kWarmUp);
+  rate.measure(kChunks / 2, options.seconds / kChunks);
   Json peer;
   if (has_peer) {
     log(LogLevel::kInfo, "running the same job in plain PyTorch with " + python);
     peer = run_peer(python, kNavPyTorch, {}, "peer_agent_steps_per_second");
   }
-  measure(trainer, kChunks - kChunks / 2, options.seconds / kChunks, rates);
-  std::ranges::sort(rates);
-  const double rate = (rates[kChunks / 2 - 1] + rates[kChunks / 2]) / 2;
+  rate.measure(kChunks - kChunks / 2, options.seconds / kChunks);
 
   const bool is_bf16 = agent.precision == ops::Precision::kBf16 && ops::has_bf16();
-  const double gflops = rate * operations_of_step(agent) * 1e-9;
+  const double gflops = rate.median() * operations_of_step(agent) * 1e-9;
   const double peak = peak_gflops(config.train.workers, is_bf16);
   Json row = {{"level", config.level},
               {"agent", config.agent},
@@ -88,17 +62,17 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
               {"workers", config.train.workers},
               {"worlds", config.train.worlds},
               {"unroll", config.train.unroll},
-              {"agent_steps_per_second", rate},
-              {"slowest", rates.front()},
-              {"fastest", rates.back()},
-              {"frames_per_second", rate * config.action_repeat},
+              {"agent_steps_per_second", rate.median()},
+              {"slowest", rate.slowest()},
+              {"fastest", rate.fastest()},
+              {"frames_per_second", rate.median() * config.action_repeat},
               {"gflops", gflops},
               {"peak_gflops", peak},
               {"share_of_peak", gflops / peak}};
   if (has_peer) {
     const auto peer_rate = peer["peer_agent_steps_per_second"].get<double>();
     row["peer_agent_steps_per_second"] = peer_rate;
-    row["times_peer"] = rate / peer_rate;
+    row["times_peer"] = rate.median() / peer_rate;
     row["peer"] = peer;
   }
   return Json::array({row});

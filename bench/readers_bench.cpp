@@ -3,8 +3,7 @@
 
 #include <torch/torch.h>
 
-#include <algorithm>
-#include <chrono>
+#include <string>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -15,28 +14,10 @@
 #include "clew/warp/digit_task.h"
 #include "peer.h"
 #include "peer_files.h"
+#include "training_rate.h"
 
 namespace clew::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Adds the examples a second of `chunks` chunks, each at least `seconds` long.
-void measure(train::Supervised& learner, int batch, int chunks, double seconds,
-             std::vector<double>& rates) {
-  for (int i = 0; i < chunks; ++i) {
-    const auto start = Clock::now();
-    const auto before = learner.steps();
-    do {
-      learner.update();
-    } while (seconds_since(start) < seconds);
-    rates.push_back(static_cast<double>(batch * (learner.steps() - before)) / seconds_since(start));
-  }
-}
 
 bool is_bf16(const warp::WarpConfig& config) {
   return config.train.precision != "fp32" && ops::has_bf16();
@@ -143,14 +124,12 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   const warp::DigitTask task(config);
   train::check_training(task, config.train);
   train::Supervised learner(task, config.train, split(Key{config.seed}, 0));
-  for (int i = 0; i < kWarmUp; ++i) learner.update();
+  TrainingRate rate([&] { learner.update(); },
+                    [&] { return config.train.batch * learner.steps(); });
+  rate.warm_up(kWarmUp);
   const auto& network = dynamic_cast<warp::DigitNetworkImpl&>(learner.network());
 
-  std::vector<double> rates;
-  const auto measure_half = [&] {
-    measure(learner, config.train.batch, kChunks / 2, options.seconds / kChunks, rates);
-  };
-  measure_half();
+  rate.measure(kChunks / 2, options.seconds / kChunks);
   Json peer;
   if (has_peer) {
     log(LogLevel::kInfo, "running the same job in plain PyTorch with " + python);
@@ -159,11 +138,9 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
                "the peer's network must have ", warp::parameter_total(network), " parameters, got ",
                peer.value("parameters", std::int64_t{0}));
   }
-  measure_half();
-  std::ranges::sort(rates);
-  const double rate = (rates[kChunks / 2 - 1] + rates[kChunks / 2]) / 2;
+  rate.measure(kChunks / 2, options.seconds / kChunks);
 
-  const double gflops = rate * operations_of_example(net, task.shape()) * 1e-9;
+  const double gflops = rate.median() * operations_of_example(net, task.shape()) * 1e-9;
   const double peak = peak_gflops(config.train.workers, is_bf16(config));
   Json row = {{"digits", config.data.kind},
               {"network", concat(is_plain ? "" : "ST-", net.body == "cnn" ? "CNN" : "FCN")},
@@ -172,17 +149,17 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
               {"precision", is_bf16(config) ? "bf16" : "fp32"},
               {"workers", config.train.workers},
               {"batch", config.train.batch},
-              {"examples_per_second", rate},
-              {"slowest", rates.front()},
-              {"fastest", rates.back()},
-              {"steps_per_second", rate / config.train.batch},
+              {"examples_per_second", rate.median()},
+              {"slowest", rate.slowest()},
+              {"fastest", rate.fastest()},
+              {"steps_per_second", rate.median() / config.train.batch},
               {"gflops", gflops},
               {"peak_gflops", peak},
               {"share_of_peak", gflops / peak}};
   if (has_peer) {
     const auto peer_rate = peer["peer_examples_per_second"].get<double>();
     row["peer_examples_per_second"] = peer_rate;
-    row["times_peer"] = rate / peer_rate;
+    row["times_peer"] = rate.median() / peer_rate;
     row["peer"] = peer;
   }
   return Json::array({row});
