@@ -22,24 +22,36 @@ std::string ending_of(const std::string& format) {
   return {};
 }
 
+/// The format of a file's ending; safetensors without a file.
+std::string format_of(const std::filesystem::path& out) {
+  if (out.empty()) return "safetensors";
+  std::string list;
+  for (const auto& known : nn::export_formats()) {
+    if (out.extension() == known.ending) return known.name;
+    list += (list.empty() ? "" : ", ") + known.ending;
+  }
+  throw UsageError(concat("--out must end in one of ", list, ", got '", out.string(), "'"));
+}
+
 }  // namespace
 
 void define_export(CLI::App& command) {
   struct Arguments {
     std::filesystem::path run, out;
-    std::string format = "safetensors";
+    std::string format;
   };
   auto arguments = std::make_shared<Arguments>();
   command.add_option("RUN", arguments->run, "a run folder")->required();
-  command.add_option("--format", arguments->format, "safetensors, pth, torchscript or onnx")
-      ->capture_default_str();
+  command.add_option(
+      "--format", arguments->format,
+      "safetensors, pth, torchscript or onnx; default: by the ending of --out, or safetensors");
   command.add_option("--out", arguments->out,
                      "the file; default: network.ENDING in the run folder");
   command.callback([arguments] {
     const auto& system = system_of_run(arguments->run);
-    const auto& format = arguments->format;
     if (system.formats.empty())
       throw UsageError(concat("a run of ", system.name, " has no network to export"));
+    const auto format = arguments->format.empty() ? format_of(arguments->out) : arguments->format;
     if (std::find(system.formats.begin(), system.formats.end(), format) == system.formats.end()) {
       std::string list;
       for (const auto& known : system.formats) list += (list.empty() ? "" : ", ") + known;

@@ -127,8 +127,14 @@ class Export(WarpCase):
             file = self.folder / self.out("export", run, "--format", form).rstrip("\n")
             self.assertEqual(file, run / f"network.{ending}")
             self.assertGreater(file.stat().st_size, 4 * 55000)
+            # Without --format the ending says it.
+            self.assertEqual(self.out("export", run, "--out", f"there.{ending}"), f"there.{ending}\n")
+            if form != "torchscript":  # a zip file tells its own name
+                self.assertEqual((self.folder / f"there.{ending}").read_bytes(), file.read_bytes())
         self.fails("export", run, "--format", "onxx", code=2, error="did you mean 'onnx'?")
         self.fails("export", run, "--format", "onnx", "--out", "x.pt", code=2, error="--out must end in .onnx")
+        self.fails("export", run, "--out", "x.zip", code=2,
+                   error="--out must end in one of .safetensors, .pth, .pt, .onnx, got 'x.zip'")
         self.fails("export", run, "--out", "missing/x.safetensors", code=1, error="missing/x.safetensors")
 
         ink = bytes(255 if 10 <= x < 14 and 4 <= y < 24 else 0 for y in range(28) for x in range(28))
