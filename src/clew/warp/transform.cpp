@@ -109,8 +109,11 @@ Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Te
   // Products with the identity are exact in whatever order they are summed.
   const Tensor homogeneous = torch::cat({points, torch::ones_like(points).slice(1, 0, 1)}, 1);
   if (is_affine(kind)) return torch::matmul(homogeneous, affine_matrix(kind, p).transpose(1, 2));
-  const Tensor out = torch::matmul(homogeneous, square_matrix(kind, p).transpose(1, 2));
-  return out.slice(2, 0, 2) / out.slice(2, 2, 3).clamp_min(kHorizon);
+  // Three planes [B,N], so that all that follows, and its gradients, runs along the points.
+  const Tensor rows = square_matrix(kind, p).transpose(0, 1).reshape({-1, 3});
+  const auto planes = torch::mm(rows, homogeneous.t()).view({3, -1, points.size(0)}).unbind(0);
+  const Tensor depth = planes[2].clamp_min(kHorizon);
+  return torch::stack({planes[0] / depth, planes[1] / depth}, 2);
 }
 
 }  // namespace
