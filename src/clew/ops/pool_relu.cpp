@@ -6,7 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
+#include <vector>
 
 #include "clew/ops/pool_relu_fast.h"
 #include "clew/ops/tape.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Max pooling and ReLU in one, between the convolutions of small networks: LibTorch's two operators
-// take a fifth of the time of a training step there, most of it for numbers that are thrown away.
+// Max pooling and ReLU in one, between the convolutions of small networks, where LibTorch's two
+// operators spend most of their time on numbers that are thrown away.
 #pragma once
 
 #include <torch/types.h>
