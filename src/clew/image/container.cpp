@@ -54,7 +54,9 @@ Container look_at_container(std::istream& file, std::uint64_t size) {
   const std::string head = peek(file, 0, 12);
   bool is_whole = true;
   if (head.starts_with("RIFF") && head.ends_with("AVI ")) {
-    is_whole = 8 + number(head.substr(4, 4), false) <= size;
+    // A writer that could not finish leaves 0; the four letters of the kind count.
+    const std::uint64_t length = number(head.substr(4, 4), false);
+    is_whole = length >= 4 && 8 + length <= size;
   } else if (head.size() == 12 && head.substr(4, 4) == "ftyp") {
     is_whole = mp4_is_whole(file, size);
   } else if (!head.starts_with("\x1a\x45\xdf\xa3")) {

@@ -21,6 +21,7 @@ TEST(ContainerHeader, AviSaysHowLongItIs) {
   EXPECT_EQ(look(avi), Container::kWhole);
   EXPECT_EQ(look(avi + "more"), Container::kWhole);
   EXPECT_EQ(look(avi.substr(0, 15)), Container::kCutShort);
+  EXPECT_EQ(look("RIFF\0\0\0\0AVI LIST"s), Container::kCutShort);
   EXPECT_EQ(look("RIFF\x08\0\0\0WAVELIST"s), Container::kUnknown);
 }
 

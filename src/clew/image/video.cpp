@@ -42,6 +42,15 @@ void check_container(const fs::path& path) {
              " bytes)");
 }
 
+/// True when the file's own lengths tell its size to the byte.
+bool is_written(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code code;
+  const std::uint64_t size = fs::file_size(path, code);
+  return file && !code && size > 0 && look_at_container(file, size) == Container::kWhole &&
+         look_at_container(file, size - 1) == Container::kCutShort;
+}
+
 /// The code of the encoder for an ending, and who has it.
 struct Codec {
   const char* ending;
@@ -166,10 +175,14 @@ void VideoWriter::write(const Image& frame) {
 void VideoWriter::close() {
   CLEW_CHECK(impl_, path_.string(), ": the video is closed");
   CLEW_CHECK(frames_ >= 1, path_.string(), ": a video needs at least one frame");
-  impl_.reset();
-  std::error_code code;
-  fs::rename(part_, path_, code);
-  CLEW_CHECK(!code, "cannot write '", path_.string(), "': ", code.message());
+  impl_.reset();  // OpenCV writes the rest, and does not say when it cannot
+  const bool is_whole = is_written(part_);
+  std::error_code code, ignored;
+  if (is_whole) fs::rename(part_, path_, code);
+  if (is_whole && !code) return;
+  fs::remove(part_, ignored);
+  throw Error(concat("cannot write '", path_.string(), "': ",
+                     is_whole ? code.message() : "the video is not whole; is the disk full?"));
 }
 
 }  // namespace clew::image

@@ -52,7 +52,8 @@ class VideoWriter {
 
   /// Adds a frame [H,W,3] or [H,W,1] u8.
   void write(const Image& frame);
-  /// Ends the file and gives it its name: until then it is PATH.part.ENDING.
+  /// Ends the file and gives it its name: until then it is PATH.part.ENDING. A file that did not
+  /// become whole, as on a full disk, or that cannot have its name is removed: clew::Error.
   void close();
 
  private:

@@ -2,8 +2,10 @@
 #include "clew/image/video.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <string>
 
@@ -68,6 +70,59 @@ TEST_F(Videos, GreyFramesAreWritten) {
 TEST_F(Videos, AnUnfinishedVideoLeavesNothing) {
   { VideoWriter(folder / "b.avi", 64, 48, 25).write(frame(1)); }
   EXPECT_TRUE(fs::is_empty(folder));
+}
+
+/// As a full disk: files of this process end at so many bytes while it lives.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+TEST_F(Videos, AFullDiskLeavesNothing) {
+  Image noise = blank(64, 48);
+  std::uint32_t state = 1;
+  for (const char* name : {"a.avi", "a.mp4"}) {
+    for (const rlim_t bytes : {rlim_t{0}, rlim_t{100}, rlim_t{100'000}}) {
+      const fs::path path = folder / name;
+      EXPECT_NE(error_of([&] {
+                  const SmallDisk disk(bytes);
+                  VideoWriter writer(path, 64, 48, 25);
+                  for (int i = 0; i < 100; ++i) {
+                    for (auto& value : noise.pixels)
+                      value =
+                          static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+                    writer.write(noise);
+                  }
+                  writer.close();
+                }).find("cannot write '" + path.string() + "': "),
+                std::string::npos)
+          << name << bytes;
+      EXPECT_TRUE(fs::is_empty(folder)) << name << bytes;
+    }
+  }
+}
+
+TEST_F(Videos, AFileThatCannotHaveItsNameIsRemoved) {
+  VideoWriter writer(folder / "a.avi", 64, 48, 25);
+  writer.write(frame(0));
+  fs::create_directories(folder / "a.avi" / "inside");
+  EXPECT_EQ(error_of([&] { writer.close(); }),
+            "cannot write '" + (folder / "a.avi").string() + "': Is a directory");
+  EXPECT_FALSE(fs::exists(folder / "a.avi.part.avi"));
 }
 
 TEST_F(Videos, OneSentencePerError) {
