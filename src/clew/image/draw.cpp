@@ -134,8 +134,10 @@ Image grid(std::span<const Tile> tiles, GridLayout layout) {
   const std::int64_t step_x = std::int64_t{width} * layout.scale + layout.gap;
   const std::int64_t step_y = std::int64_t{height} * layout.scale + label + layout.gap;
   const std::int64_t all_x = columns * step_x + layout.gap, all_y = rows * step_y + layout.gap;
-  CLEW_CHECK(all_x <= 65535 && all_y <= 65535,
-             "a grid must be at most 65535 pixels wide and high, got ", all_x, "x", all_y);
+  CLEW_CHECK(all_x <= kMaxSide && all_y <= kMaxSide, "a grid must be at most ", kMaxSide,
+             " pixels wide and high, got ", all_x, "x", all_y);
+  CLEW_CHECK(static_cast<std::uint64_t>(all_x * all_y) <= kMaxPixels, "a grid must have at most ",
+             kMaxPixels, " pixels, got ", all_x, "x", all_y);
   Image out = blank(static_cast<int>(all_x), static_cast<int>(all_y), 3, layout.background);
   for (int i = 0; i < count; ++i) {
     const Tile& tile = tiles[static_cast<std::size_t>(i)];

@@ -146,6 +146,8 @@ TEST(Grid, OneSentencePerError) {
   EXPECT_THROW((void)grid(bad), Error);
   EXPECT_EQ(error_of([&] { (void)grid(tiles, {.width = 60000, .scale = 2}); }),
             "a grid must be at most 65535 pixels wide and high, got 120008x16");
+  EXPECT_EQ(error_of([&] { (void)grid(tiles, {.width = 20000, .height = 20000, .gap = 0}); }),
+            "a grid must have at most 268435456 pixels, got 20000x20000");
   Image picture = blank(2, 2);
   EXPECT_EQ(error_of([&] { draw_line(picture, 0, 0, NAN, 1); }),
             "a point to draw must lie within 1e+06 pixels, got nan (draw_line)");

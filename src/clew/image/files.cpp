@@ -2,52 +2,19 @@
 #include "clew/image/files.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <cstring>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/image/headers.h"
 #include "clew/image/pgm.h"
 
 namespace clew::image {
 namespace {
 
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
-constexpr std::int64_t kMaxPixels = std::int64_t{1}
-                                    << 28;  // 800 MB of RGB: more is a damaged header
-
-bool starts_with(std::span<const std::uint8_t> file, std::span<const std::uint8_t> magic) {
-  return file.size() >= magic.size() && std::equal(magic.begin(), magic.end(), file.begin());
-}
-
-std::uint32_t big_endian(std::span<const std::uint8_t> file, std::size_t at) {
-  return std::uint32_t{file[at]} << 24 | std::uint32_t{file[at + 1]} << 16 |
-         std::uint32_t{file[at + 2]} << 8 | file[at + 3];
-}
-
-constexpr std::array<std::uint8_t, 8> kPng = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-constexpr std::array<std::uint8_t, 3> kJpeg = {0xff, 0xd8, 0xff};
-
-// libpng and libjpeg print to stderr when a file ends early; the library stays silent, so a file
-// that is cut short is refused before they see it.
-bool png_is_whole(std::span<const std::uint8_t> file) {
-  std::size_t at = kPng.size();
-  while (file.size() - at >= 12) {
-    const std::size_t length = big_endian(file, at);
-    if (file.size() - at - 12 < length) return false;
-    if (std::memcmp(file.data() + at + 4, "IEND", 4) == 0) return true;
-    at += 12 + length;
-  }
-  return false;
-}
-
-bool jpeg_is_whole(std::span<const std::uint8_t> file) {
-  constexpr std::array<std::uint8_t, 2> kEnd = {0xff, 0xd9};
-  return std::search(file.rbegin(), file.rend(), kEnd.rbegin(), kEnd.rend()) != file.rend();
-}
 
 std::string ending(const std::filesystem::path& path) {
   std::string text = path.extension().string();
@@ -88,16 +55,9 @@ std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options) {
 
 Image decode(std::span<const std::uint8_t> file, const std::string& name) {
   if (is_pgm(file)) return to_rgb(parse_pgm(file, name));
-  const bool is_png = starts_with(file, kPng);
-  CLEW_CHECK(is_png || starts_with(file, kJpeg), name, ": must be a PNG, JPEG or PGM file, got ",
+  CLEW_CHECK(is_png(file) || is_jpeg(file), name, ": must be a PNG, JPEG or PGM file, got ",
              file.empty() ? "an empty file" : "something else");
-  CLEW_CHECK(is_png ? png_is_whole(file) : jpeg_is_whole(file), name, ": the image is cut short (",
-             file.size(), " bytes)");
-  if (is_png) {
-    CLEW_CHECK(file.size() >= 24 &&
-                   std::int64_t{big_endian(file, 16)} * big_endian(file, 20) <= kMaxPixels,
-               name, ": the image claims more than ", kMaxPixels, " pixels");
-  }
+  is_png(file) ? check_png(file, name) : check_jpeg(file, name);
   cv::Mat bgr;
   try {
     const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8UC1,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pixels in and out of PNG, JPEG and PGM, in memory and on disk. Video is in video.h.
+// Pixels in and out of PNG, JPEG and PGM, in memory and on disk. Video is in video.h. A file that is
+// cut short is refused, and a PNG that is damaged anywhere; JPEG has no checksums, so that damage in
+// the middle of one that can still be decoded is not found.
 #pragma once
 
 #include <cstdint>

@@ -9,8 +9,6 @@
 namespace clew::image {
 namespace {
 
-constexpr int kMaxSide = 65535;  // what a JPEG can hold
-
 template <class T>
 void check_any(const BasicImage<T>& picture, const char* where) {
   CLEW_CHECK(picture.width >= 1 && picture.width <= kMaxSide && picture.height >= 1 &&
@@ -25,6 +23,32 @@ void check_any(const BasicImage<T>& picture, const char* where) {
   CLEW_CHECK(picture.pixels.size() == wanted, "an image of ", picture.width, "x", picture.height,
              "x", picture.channels, " must have ", wanted, sizeof(T) == 1 ? " bytes" : " numbers",
              ", got ", picture.pixels.size(), " (", where, ")");
+}
+
+std::uint8_t grey_of(const std::uint8_t* rgb) {
+  return static_cast<std::uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
+}
+float grey_of(const float* rgb) { return .299F * rgb[0] + .587F * rgb[1] + .114F * rgb[2]; }
+
+template <class T>
+BasicImage<T> grey_picture(const BasicImage<T>& picture) {
+  check_any(picture, "to_grey");
+  if (picture.channels == 1) return picture;
+  BasicImage<T> out{.width = picture.width, .height = picture.height, .channels = 1, .pixels = {}};
+  out.pixels.reserve(picture.pixels.size() / 3);
+  for (std::size_t i = 0; i < picture.pixels.size(); i += 3)
+    out.pixels.push_back(grey_of(&picture.pixels[i]));
+  return out;
+}
+
+template <class T>
+BasicImage<T> rgb_picture(const BasicImage<T>& picture) {
+  check_any(picture, "to_rgb");
+  if (picture.channels == 3) return picture;
+  BasicImage<T> out{.width = picture.width, .height = picture.height, .channels = 3, .pixels = {}};
+  out.pixels.reserve(3 * picture.pixels.size());
+  for (const T value : picture.pixels) out.pixels.insert(out.pixels.end(), 3, value);
+  return out;
 }
 
 }  // namespace
@@ -69,27 +93,10 @@ Image to_bytes(const FloatImage& picture) {
   return out;
 }
 
-Image to_grey(const Image& picture) {
-  check(picture, "to_grey");
-  if (picture.channels == 1) return picture;
-  Image out{.width = picture.width, .height = picture.height, .channels = 1, .pixels = {}};
-  out.pixels.reserve(picture.pixels.size() / 3);
-  for (std::size_t i = 0; i < picture.pixels.size(); i += 3) {
-    const int sum =
-        299 * picture.pixels[i] + 587 * picture.pixels[i + 1] + 114 * picture.pixels[i + 2];
-    out.pixels.push_back(static_cast<std::uint8_t>((sum + 500) / 1000));
-  }
-  return out;
-}
-
-Image to_rgb(const Image& picture) {
-  check(picture, "to_rgb");
-  if (picture.channels == 3) return picture;
-  Image out{.width = picture.width, .height = picture.height, .channels = 3, .pixels = {}};
-  out.pixels.reserve(3 * picture.pixels.size());
-  for (const std::uint8_t value : picture.pixels) out.pixels.insert(out.pixels.end(), 3, value);
-  return out;
-}
+Image to_grey(const Image& picture) { return grey_picture(picture); }
+FloatImage to_grey(const FloatImage& picture) { return grey_picture(picture); }
+Image to_rgb(const Image& picture) { return rgb_picture(picture); }
+FloatImage to_rgb(const FloatImage& picture) { return rgb_picture(picture); }
 
 std::vector<float> to_planes(const FloatImage& picture) {
   check(picture, "to_planes");

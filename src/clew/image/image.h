@@ -7,11 +7,15 @@
 
 namespace clew::image {
 
+inline constexpr int kMaxSide = 65535;  // pixels; what a JPEG can hold
+/// What readers and grids make: 800 MB of RGB. A file that claims more has a damaged header.
+inline constexpr std::uint64_t kMaxPixels = std::uint64_t{1} << 28;
+
 /// Pixels [height,width,channels], row-major; channels 3 = RGB, 1 = grey. Invariant where a
 /// function takes one: pixels.size() == height * width * channels.
 template <class T>
 struct BasicImage {
-  int width = 0, height = 0;  // pixels, 1..65535 each
+  int width = 0, height = 0;  // pixels, 1..kMaxSide each
   int channels = 3;
   std::vector<T> pixels;
 };
@@ -37,10 +41,12 @@ void check(const FloatImage& picture, const char* where);
 /// f32 0..1 -> u8, rounded; what lies outside is cut off, NaN becomes 0.
 [[nodiscard]] Image to_bytes(const FloatImage& picture);
 
-/// RGB -> grey by 0.299 R + 0.587 G + 0.114 B, rounded; a grey picture is copied.
+/// RGB -> grey by 0.299 R + 0.587 G + 0.114 B, bytes rounded; a grey picture is copied.
 [[nodiscard]] Image to_grey(const Image& picture);
+[[nodiscard]] FloatImage to_grey(const FloatImage& picture);
 /// Grey -> RGB with three equal channels; an RGB picture is copied.
 [[nodiscard]] Image to_rgb(const Image& picture);
+[[nodiscard]] FloatImage to_rgb(const FloatImage& picture);
 
 /// [H,W,C] -> [C,H,W], the order of tensors, and back.
 [[nodiscard]] std::vector<float> to_planes(const FloatImage& picture);

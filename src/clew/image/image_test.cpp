@@ -31,6 +31,14 @@ TEST(ImageKinds, GreyIsTheLumaOfRgb) {
   EXPECT_EQ(to_rgb(to_grey(picture)).pixels,
             (Bytes{76, 76, 76, 150, 150, 150, 29, 29, 29, 9, 9, 9}));
   EXPECT_EQ(to_rgb(picture).pixels, picture.pixels);
+  // Floats are not rounded.
+  const FloatImage grey = to_grey(to_float(picture));
+  EXPECT_EQ(grey.channels, 1);
+  EXPECT_FLOAT_EQ(grey.pixels[0], .299F);
+  EXPECT_FLOAT_EQ(grey.pixels[1], .587F);
+  EXPECT_EQ(to_grey(grey).pixels, grey.pixels);
+  EXPECT_EQ(to_rgb(grey).pixels[5], grey.pixels[1]);
+  EXPECT_EQ(to_rgb(grey).pixels.size(), 12U);
 }
 
 TEST(ImageKinds, PlanesAndBack) {

@@ -8,7 +8,7 @@
 namespace clew::image {
 namespace {
 
-constexpr int kMaxSide = 65535, kMaxValue = 65535;
+constexpr int kMaxValue = 65535;
 
 /// Reads the numbers of a header, and of a text file.
 class Scanner {
@@ -81,6 +81,7 @@ Image parse_pgm(std::span<const std::uint8_t> file, const std::string& name) {
   const std::size_t begin = file[1] == '2' ? 2 : scanner.pixels();
   CLEW_CHECK(file.size() - begin >= bytes, name, ": ", picture.width, "x", picture.height,
              " pixels take ", bytes, " bytes, the file has ", file.size() - begin);
+  CLEW_CHECK(count <= kMaxPixels, name, ": the image claims more than ", kMaxPixels, " pixels");
   picture.pixels.reserve(count);
   const std::uint8_t* from = file.data() + begin;
   for (std::size_t i = 0; i < count; ++i) {

@@ -12,8 +12,6 @@
 namespace clew::image {
 namespace {
 
-constexpr int kMaxSide = 65535;
-
 void check_size(int width, int height, const char* where) {
   CLEW_CHECK(width >= 1 && width <= kMaxSide && height >= 1 && height <= kMaxSide,
              "the result must be 1..", kMaxSide, " pixels wide and high, got ", width, "x", height,
