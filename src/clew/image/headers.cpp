@@ -96,6 +96,8 @@ void check_jpeg(Bytes file, const std::string& name) {
     if (length < 2 || file.size() - at < length) break;
     const bool is_frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 &&
                           marker != 0xcc;  // the others hold tables
+    CLEW_CHECK(!is_frame || !has_scan, name, ": the JPEG is damaged: another frame begins at byte ",
+               at - 2);
     if (is_frame && length >= 7) check_size(two_bytes(file, at + 5), two_bytes(file, at + 3), name);
     has_scan = has_scan || marker == kScan;
     at += length;

@@ -60,6 +60,13 @@ TEST(PictureHeaders, BytesOfAScanAreNoMarkers) {
   EXPECT_EQ(clew::error_of([] { check_jpeg(Bytes{0xff, 0xd8, 0xff, 0xd9}, "x"); }), cut_short(4));
 }
 
+TEST(PictureHeaders, AFrameInAScanIsDamage) {
+  Bytes file = jpeg_of(24);
+  file.insert(file.end() - 40, {0xff, 0xc0, 0, 9, 8, 0x7f, 0xff, 0x7f, 0xff, 0, 0});
+  EXPECT_EQ(error_of(file),
+            concat("x: the JPEG is damaged: another frame begins at byte ", file.size() - 40 - 11));
+}
+
 TEST(PictureHeaders, AJpegsClaimIsCheckedBeforeMemoryIsTaken) {
   const Bytes frame = {0xff, 0xc0, 0, 17, 8, 0, 24, 0, 24};
   Bytes file = jpeg_of(24);
