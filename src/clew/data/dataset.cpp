@@ -26,16 +26,16 @@ torch::Tensor stack(const std::vector<torch::Tensor>& tensors, const std::string
   auto* to = static_cast<char*>(out.data_ptr());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& tensor = tensors[i];
-    CLEW_CHECK(tensor.defined(), what, " ", i,
-               " of a batch must be a tensor, got an undefined one");
-    CLEW_CHECK(tensor.sizes() == first.sizes(), what, "s of a batch must have one shape, got ",
-               first.sizes(), " and, at place ", i, ", ", tensor.sizes(),
-               "; resize them, or override collate");
-    CLEW_CHECK(tensor.scalar_type() == first.scalar_type(), what,
-               "s of a batch must have one type, got ", first.scalar_type(), " and, at place ", i,
-               ", ", tensor.scalar_type());
-    CLEW_CHECK(tensor.device().is_cpu(), what, "s of a batch must be on the CPU, got ",
-               tensor.device());
+    const auto want = [i](bool is_right, const auto&... text) {
+      if (!is_right) throw StackError(concat(text...), i);
+    };
+    want(tensor.defined(), what, " ", i, " of a batch must be a tensor, got an undefined one");
+    want(tensor.sizes() == first.sizes(), what, "s of a batch must have one shape, got ",
+         first.sizes(), " and, at place ", i, ", ", tensor.sizes(),
+         "; resize them, or override collate");
+    want(tensor.scalar_type() == first.scalar_type(), what, "s of a batch must have one type, got ",
+         first.scalar_type(), " and, at place ", i, ", ", tensor.scalar_type());
+    want(tensor.device().is_cpu(), what, "s of a batch must be on the CPU, got ", tensor.device());
     if (bytes > 0) std::memcpy(to + i * bytes, tensor.contiguous().data_ptr(), bytes);
   }
   return out;

@@ -5,10 +5,12 @@
 
 #include <torch/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "clew/core/error.h"
 #include "clew/core/key.h"
 
 namespace clew::data {
@@ -44,6 +46,11 @@ class Dataset {
   virtual Batch collate(std::vector<Sample> samples) const;
   /// The name of every class, in the order of their numbers; empty where targets are no classes.
   virtual std::vector<std::string> class_names() const { return {}; }
+  /// The file that example `index` comes from; empty where there is none of its own.
+  virtual std::string origin(std::int64_t index) const {
+    (void)index;
+    return {};
+  }
 };
 
 /// What a data set is for.
@@ -52,7 +59,17 @@ enum class Split { kTrain, kTest };
 /// Throws unless `index` is in [0, size()).
 void check_index(const Dataset& dataset, std::int64_t index);
 
-/// tensors of one shape and type -> [B,...]. By memcpy in the calling thread: LibTorch's own stack
+/// What stack refuses, and the first place in the batch that does not go with the others.
+class StackError : public Error {
+ public:
+  StackError(const std::string& text, std::size_t place) : Error(text), place_(place) {}
+  std::size_t place() const { return place_; }
+
+ private:
+  std::size_t place_;
+};
+
+/// tensors of one shape and type -> [B,...], else StackError. By memcpy in the calling thread: LibTorch's own stack
 /// would wake a team of OpenMP threads for every loader thread. `what` is for the error text.
 torch::Tensor stack(const std::vector<torch::Tensor>& tensors, const std::string& what);
 

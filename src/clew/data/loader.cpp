@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/pool.h"
@@ -29,6 +30,7 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
   CLEW_CHECK(!options.drops_last || options.batch_size <= size_,
              "a loader that drops the last batch needs a data set of at least one batch of ",
              options.batch_size, ", got ", size_, " examples");
+  CLEW_CHECK(options.parts >= 1, "a loader's parts must be at least 1, got ", options.parts);
   CLEW_CHECK(options.part >= 0 && options.part < options.parts, "a loader's part must be in 0..",
              options.parts - 1, ", got ", options.part);
   batches_per_epoch_ = options.drops_last
@@ -126,9 +128,17 @@ Batch Loader::make(std::int64_t number) {
     samples.push_back(
         dataset_.get(index_of[i], split(key, static_cast<std::uint64_t>(index_of[i]))));
   }
-  Batch batch = dataset_.collate(std::move(samples));
-  batch.indices = indices;
-  return batch;
+  try {
+    Batch batch = dataset_.collate(std::move(samples));
+    batch.indices = indices;
+    return batch;
+  } catch (const StackError& error) {
+    if (error.place() >= static_cast<std::size_t>(count)) throw;  // of a collate with other rows
+    const std::int64_t index = index_of[error.place()];
+    const std::string origin = dataset_.origin(index);
+    throw Error(concat(error.what(), " (place ", error.place(), " is example ", index,
+                       origin.empty() ? "" : ", ", origin, ")"));
+  }
 }
 
 Loader::Order Loader::order_of(std::int64_t epoch) {

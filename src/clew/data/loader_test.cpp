@@ -160,8 +160,30 @@ TEST(Loader, OneSentencePerError) {
             "10 examples");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.part = 2, .parts = 2}); }),
             "a loader's part must be in 0..1, got 2");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.parts = 0}); }),
+            "a loader's parts must be at least 1, got 0");
   Loader loader(numbers, {});
   EXPECT_EQ(error_of([&] { loader.seek(-1); }), "a loader can seek to batch 0 or later, got -1");
+}
+
+/// Example 7 has another shape.
+class Uneven : public Numbers {
+ public:
+  Uneven() : Numbers(10) {}
+  Sample get(std::int64_t index, const Key& key) const override {
+    Sample sample = Numbers::get(index, key);
+    if (index == 7) sample.input = torch::zeros({3});
+    return sample;
+  }
+};
+
+TEST(Loader, NamesTheExampleThatDoesNotGoWithTheOthers) {
+  const Uneven uneven;
+  Loader loader(uneven, {.batch_size = 4, .is_shuffled = false, .workers = 0});
+  loader.seek(1);
+  EXPECT_EQ(error_of([&] { (void)loader.next(); }),
+            "inputs of a batch must have one shape, got [2] and, at place 3, [3]; resize them, or "
+            "override collate (place 3 is example 7)");
 }
 
 TEST(Stack, NeedsOneShapeAndOneType) {
