@@ -28,7 +28,7 @@ class PlainDigits : public Digits {
 
 std::string digits_source(const DigitsConfig& config) {
   if (config.source != "auto") return config.source;
-  return !config.dir.empty() && has_mnist(config.dir) ? "mnist" : "procedural";
+  return !config.dir.empty() && has_whole_mnist(config.dir) ? "mnist" : "procedural";
 }
 
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split part, Key key) {

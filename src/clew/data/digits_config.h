@@ -34,7 +34,8 @@ struct DigitsConfig {
   }
 };
 
-/// "mnist" or "procedural": what `config` comes to here. A run says it.
+/// "mnist" or "procedural": what `config` comes to here. A run says it. A folder with some of
+/// MNIST's files, but not all: clew::Error.
 std::string digits_source(const DigitsConfig& config);
 
 /// The digits themselves, without distortion: MNIST's split, or 60,000 (train) and 10,000 (test)

@@ -10,6 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/data/mnist.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace {
@@ -47,6 +48,10 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
   EXPECT_EQ(make_plain_digits(config, Split::kTest, {})->size(), 10'000);
   const DrawnDigits digits({.size = 12, .key = {9}});
   write_mnist(folder, Split::kTrain, digits, true);
+  EXPECT_EQ(error_of([&] { (void)make_digits(config, Split::kTrain, {}); }),
+            "'" + folder.string() +
+                "' holds some files of MNIST's form and lacks t10k-images-idx3-ubyte and "
+                "t10k-labels-idx1-ubyte");
   write_mnist(folder, Split::kTest, digits, false);
   EXPECT_EQ(digits_source(config), "mnist");
   EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 12);

@@ -40,6 +40,10 @@ class Plain : public Source {
   std::span<const std::uint8_t> file_;
 };
 
+bool is_gzip(std::span<const std::uint8_t> file) {
+  return file.size() >= 2 && file[0] == 0x1f && file[1] == 0x8b;
+}
+
 class Gzip : public Source {
  public:
   Gzip(std::span<const std::uint8_t> file, const std::string& name) : file_(file), name_(name) {
@@ -63,8 +67,10 @@ class Gzip : public Source {
       file_ = file_.subspan(taken);
       filled += given;
       if (code == Z_STREAM_END) {
-        CLEW_CHECK(file_.empty(), name_, ": ", file_.size(), " bytes after the end of the gzip");
-        is_over_ = true;
+        is_over_ = !is_gzip(file_);  // several one after another are one file (RFC 1952)
+        CLEW_CHECK(!is_over_ || file_.empty(), name_, ": ", file_.size(),
+                   " bytes after the end of the gzip");
+        if (!is_over_) inflateReset(&stream_);
       } else {
         CLEW_CHECK(code == Z_OK || code == Z_BUF_ERROR, name_,
                    ": the gzip is damaged: ", stream_.msg ? stream_.msg : zError(code));
@@ -89,7 +95,8 @@ void swap_bytes(std::vector<std::uint8_t>& data, std::size_t size) {
   }
 }
 
-IdxArray read_array(Source& source, const std::string& name, std::uint64_t max_bytes) {
+IdxArray read_array(Source& source, const std::string& name, std::uint64_t max_bytes,
+                    const IdxHeadCheck& check_head) {
   std::uint8_t head[4 + 4 * kMaxSides];
   CLEW_CHECK(source.read(std::span(head, 4)) == 4, name, ": an IDX file has at least 4 bytes");
   CLEW_CHECK(head[0] == 0 && head[1] == 0, name, ": an IDX file begins with two zero bytes, got ",
@@ -113,6 +120,7 @@ IdxArray read_array(Source& source, const std::string& name, std::uint64_t max_b
     wanted *= side;
     array.shape.push_back(static_cast<std::int64_t>(side));
   }
+  if (check_head) check_head(array);
   // Grows with what is really there: a lying header takes no memory.
   constexpr std::uint64_t kFirst = 1 << 20;
   std::uint64_t have = 0;
@@ -149,19 +157,20 @@ std::size_t idx_type_size(IdxType type) {
 }
 
 IdxArray parse_idx(std::span<const std::uint8_t> file, const std::string& name,
-                   std::uint64_t max_bytes) {
-  if (file.size() >= 2 && file[0] == 0x1f && file[1] == 0x8b) {
+                   std::uint64_t max_bytes, const IdxHeadCheck& check_head) {
+  if (is_gzip(file)) {
     Gzip source(file, name);
-    return read_array(source, name, max_bytes);
+    return read_array(source, name, max_bytes, check_head);
   }
   Plain source(file);
-  return read_array(source, name, max_bytes);
+  return read_array(source, name, max_bytes, check_head);
 }
 
-IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_bytes) {
+IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_bytes,
+                  const IdxHeadCheck& check_head) {
   const std::string bytes = read_file(path, kLongestFile);
   return parse_idx({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
-                   path.string(), max_bytes);
+                   path.string(), max_bytes, check_head);
 }
 
 std::vector<std::uint8_t> format_idx(const IdxArray& array, bool is_gzip) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,13 +35,18 @@ struct IdxArray {
 /// The numbers' bytes that a reader accepts: more is refused before it is unpacked.
 inline constexpr std::uint64_t kMaxIdxBytes = std::uint64_t{1} << 31;
 
+/// Sees a file's type and shape before its numbers are unpacked; it throws to refuse them.
+using IdxHeadCheck = std::function<void(const IdxArray& head)>;
+
 /// An IDX file in memory, plain or gzip -> its array. A wrong header, fewer or more bytes than the
 /// header claims, damaged gzip: clew::Error that begins with `name`. Memory is taken for what the
 /// file holds, not for what its header claims, and never for more than `max_bytes`.
 [[nodiscard]] IdxArray parse_idx(std::span<const std::uint8_t> file, const std::string& name,
-                                 std::uint64_t max_bytes = kMaxIdxBytes);
+                                 std::uint64_t max_bytes = kMaxIdxBytes,
+                                 const IdxHeadCheck& check_head = {});
 [[nodiscard]] IdxArray read_idx(const std::filesystem::path& path,
-                                std::uint64_t max_bytes = kMaxIdxBytes);
+                                std::uint64_t max_bytes = kMaxIdxBytes,
+                                const IdxHeadCheck& check_head = {});
 
 /// The file of `array` as bytes.
 [[nodiscard]] std::vector<std::uint8_t> format_idx(const IdxArray& array, bool is_gzip = false);

@@ -142,6 +142,31 @@ TEST(Idx, AGzipBombStopsAtItsClaim) {
             "x: the header claims more than the 1048576 bytes that are allowed");
 }
 
+TEST(Idx, ACallerMayRefuseBeforeAnythingIsUnpacked) {
+  Bytes honest = {0, 0, 8, 1, 4, 0, 0, 0};
+  honest.resize(8 + (1 << 26));
+  Bytes cut = zipped(honest);
+  cut.resize(1000);  // what would be found while unpacking is not reached
+  EXPECT_EQ(clew::error_of([&] {
+              (void)parse_idx(cut, "x", kMaxIdxBytes, [](const IdxArray& head) {
+                EXPECT_TRUE(head.data.empty());
+                throw Error(concat("no room for ", head.shape[0]));
+              });
+            }),
+            "no room for 67108864");
+}
+
+TEST(Idx, GzipsOneAfterAnotherAreOneFile) {
+  Bytes file = zipped({kTwoByThree.begin(), kTwoByThree.begin() + 7});
+  const Bytes rest = zipped({kTwoByThree.begin() + 7, kTwoByThree.end()});
+  file.insert(file.end(), rest.begin(), rest.end());
+  EXPECT_EQ(parse_idx(file, "x").data, (Bytes{10, 11, 12, 20, 21, 22}));
+  for (std::size_t size = file.size() - rest.size(); size < file.size(); ++size)
+    EXPECT_THROW((void)parse_idx(std::span(file).first(size), "cut"), Error) << size;
+  file.push_back(0);
+  EXPECT_EQ(error_of(file), "x: 1 bytes after the end of the gzip");
+}
+
 TEST(Idx, RefusesToWriteNonsense) {
   EXPECT_THROW((void)format_idx({.type = static_cast<IdxType>(3), .shape = {1}, .data = {1}}),
                Error);

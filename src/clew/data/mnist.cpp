@@ -14,38 +14,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string file_name(Split split, bool is_images) {
-  return std::string(split == Split::kTrain ? "train" : "t10k") +
-         (is_images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte");
-}
-
-/// Images of 3 sides, or of `most` too, or labels.
-IdxArray read(const fs::path& folder, Split split, bool is_images, std::size_t most = 3) {
+/// Images of 3 sides, or of `most` too, or labels; `check_head` sees what is accepted so far.
+IdxArray read(const fs::path& folder, Split split, bool is_images, std::size_t most = 3,
+              const IdxHeadCheck& check_head = {}) {
   const fs::path path = mnist_file(folder, split, is_images);
-  CLEW_CHECK(!path.empty(), "'", folder.string(), "' must hold ", file_name(split, is_images),
-             " or ", file_name(split, is_images), ".gz, got neither; `clew data get mnist --data ",
-             folder.string(), "` brings it");
-  IdxArray array = read_idx(path);
-  const std::size_t sides = array.shape.size(), wanted = is_images ? 3 : 1;
-  CLEW_CHECK(array.type == IdxType::kU8 && (sides == wanted || (is_images && sides == most)),
-             path.string(), ": must be bytes with ", wanted,
-             is_images && most > 3 ? concat(" or ", most) : "", " sides, got type ",
-             static_cast<int>(array.type), " with ", sides);
-  CLEW_CHECK(array.shape[0] >= 1, path.string(), ": must hold at least one digit");
-  return array;
+  const std::string name = mnist_file_name(split, is_images);
+  CLEW_CHECK(!path.empty(), "'", folder.string(), "' must hold ", name, " or ", name,
+             ".gz, got neither; `clew data get mnist --data ", folder.string(), "` brings it");
+  return read_idx(path, kMaxIdxBytes, [&](const IdxArray& head) {
+    const std::size_t sides = head.shape.size(), wanted = is_images ? 3 : 1;
+    CLEW_CHECK(head.type == IdxType::kU8 && (sides == wanted || (is_images && sides == most)),
+               path.string(), ": must be bytes with ", wanted,
+               is_images && most > 3 ? concat(" or ", most) : "", " sides, got type ",
+               static_cast<int>(head.type), " with ", sides);
+    CLEW_CHECK(head.shape[0] >= 1, path.string(), ": must hold at least one digit");
+    if (check_head) check_head(head);
+  });
 }
 
 void check_count(const IdxArray& images, const IdxArray& labels, const fs::path& folder,
                  Split part) {
-  CLEW_CHECK(images.shape[0] == labels.shape[0], folder.string(), ": ", file_name(part, true),
-             " holds ", images.shape[0], " digits, ", file_name(part, false), " holds ",
+  CLEW_CHECK(images.shape[0] == labels.shape[0], folder.string(), ": ", mnist_file_name(part, true),
+             " holds ", images.shape[0], " digits, ", mnist_file_name(part, false), " holds ",
              labels.shape[0], " labels");
+}
+
+/// The names of those of the four files that are not there.
+std::vector<std::string> missing_files(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const Split split : {Split::kTrain, Split::kTest}) {
+    for (const bool is_images : {true, false}) {
+      if (mnist_file(folder, split, is_images).empty())
+        names.push_back(mnist_file_name(split, is_images));
+    }
+  }
+  return names;
 }
 
 }  // namespace
 
+std::string mnist_file_name(Split split, bool is_images) {
+  return std::string(split == Split::kTrain ? "train" : "t10k") +
+         (is_images ? "-images-idx3-ubyte" : "-labels-idx1-ubyte");
+}
+
 fs::path mnist_file(const fs::path& folder, Split split, bool is_images) {
-  const std::string name = file_name(split, is_images);
+  const std::string name = mnist_file_name(split, is_images);
   for (const char* ending : {"", ".gz"}) {
     const fs::path path = folder / (name + ending);
     std::error_code ignored;
@@ -54,13 +68,15 @@ fs::path mnist_file(const fs::path& folder, Split split, bool is_images) {
   return {};
 }
 
-bool has_mnist(const fs::path& folder) {
-  for (const Split split : {Split::kTrain, Split::kTest}) {
-    for (const bool is_images : {true, false}) {
-      if (mnist_file(folder, split, is_images).empty()) return false;
-    }
-  }
-  return true;
+bool has_mnist(const fs::path& folder) { return missing_files(folder).empty(); }
+
+bool has_whole_mnist(const fs::path& folder) {
+  const auto missing = missing_files(folder);
+  std::string names;
+  for (const auto& name : missing) names += (names.empty() ? "" : " and ") + name;
+  CLEW_CHECK(missing.empty() || missing.size() == 4, "'", folder.string(),
+             "' holds some files of MNIST's form and lacks ", names);
+  return missing.empty();
 }
 
 Mnist::Mnist(const fs::path& folder, Split part, std::int64_t limit) {
@@ -70,11 +86,12 @@ Mnist::Mnist(const fs::path& folder, Split part, std::int64_t limit) {
   CLEW_CHECK(wrong == labels.data.end(), mnist_file(folder, part, false).string(),
              ": labels must be in 0..9, got ", int{*wrong}, " at place ",
              wrong - labels.data.begin());
-  IdxArray images = read(folder, part, true);
-  CLEW_CHECK(images.shape[1] == kDigitSide && images.shape[2] == kDigitSide,
-             mnist_file(folder, part, true).string(), ": digits must be 28x28, got ",
-             images.shape[1], "x", images.shape[2]);
-  check_count(images, labels, folder, part);
+  IdxArray images = read(folder, part, true, 3, [&](const IdxArray& head) {
+    CLEW_CHECK(head.shape[1] == kDigitSide && head.shape[2] == kDigitSide,
+               mnist_file(folder, part, true).string(), ": digits must be 28x28, got ",
+               head.shape[1], "x", head.shape[2]);
+    check_count(head, labels, folder, part);
+  });
   labels_ = std::move(labels.data);
   pixels_ = std::move(images.data);
   if (limit > 0 && limit < size()) {
@@ -96,8 +113,9 @@ int Mnist::label(std::int64_t index) const {
 }
 
 IdxPictures::IdxPictures(const fs::path& folder, Split part) {
-  IdxArray labels = read(folder, part, false), images = read(folder, part, true, 4);
-  check_count(images, labels, folder, part);
+  IdxArray labels = read(folder, part, false);
+  IdxArray images = read(folder, part, true, 4,
+                         [&](const IdxArray& head) { check_count(head, labels, folder, part); });
   shape_.assign(images.shape.begin() + 1, images.shape.end());
   if (shape_.size() == 2) shape_.insert(shape_.begin(), 1);
   CLEW_CHECK(std::ranges::min(shape_) >= 1, mnist_file(folder, part, true).string(),
@@ -145,8 +163,8 @@ void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, boo
   }
   make_folders(folder);
   const std::string ending = is_gzip ? ".gz" : "";
-  write_idx(folder / (file_name(part, true) + ending), images);
-  write_idx(folder / (file_name(part, false) + ending), labels);
+  write_idx(folder / (mnist_file_name(part, true) + ending), images);
+  write_idx(folder / (mnist_file_name(part, false) + ending), labels);
 }
 
 }  // namespace clew::data

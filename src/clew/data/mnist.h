@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "clew/data/digits.h"
@@ -15,6 +16,10 @@ namespace clew::data {
 /// True when `folder` holds the four files of MNIST, each plain or with .gz:
 /// {train,t10k}-{images-idx3,labels-idx1}-ubyte.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
+/// The same; where only some of the four are there, clew::Error naming what is missing.
+[[nodiscard]] bool has_whole_mnist(const std::filesystem::path& folder);
+/// The name of one of the four, without .gz.
+[[nodiscard]] std::string mnist_file_name(Split split, bool is_images);
 /// One of the four, plain or with .gz; an empty path where there is neither.
 [[nodiscard]] std::filesystem::path mnist_file(const std::filesystem::path& folder, Split split,
                                                bool is_images);
@@ -23,7 +28,7 @@ namespace clew::data {
 class Mnist : public Digits {
  public:
   /// Reads the split's two files. A missing file, another shape than [N,28,28] and [N] u8, a label
-  /// above 9: clew::Error. `limit` > 0 keeps only the first digits.
+  /// above 9: clew::Error, before images are unpacked. `limit` > 0 keeps only the first digits.
   Mnist(const std::filesystem::path& folder, Split split, std::int64_t limit = 0);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }

@@ -12,6 +12,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/data/idx.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace {
@@ -124,6 +125,30 @@ TEST_F(MnistFiles, OneSentencePerError) {
   labels({});
   EXPECT_EQ(error(), "/t10k-labels-idx1-ubyte: must hold at least one digit");
   EXPECT_THROW((void)Mnist(folder, Split::kTest, -1), Error);
+}
+
+TEST_F(MnistFiles, ImagesWithoutLabelsAreNotUnpacked) {
+  labels({1, 2, 3});
+  // The header of 2,000,000 digits: unpacking them would end in another sentence.
+  write_file_atomic(folder / "t10k-images-idx3-ubyte",
+                    std::string_view("\0\0\x08\x03\0\x1e\x84\x80\0\0\0\x1c\0\0\0\x1c", 16));
+  const std::string wanted =
+      ": t10k-images-idx3-ubyte holds 2000000 digits, t10k-labels-idx1-ubyte holds 3 labels";
+  EXPECT_EQ(error(), wanted);
+  EXPECT_EQ(error<IdxPictures>(), wanted);
+}
+
+TEST_F(MnistFiles, SomeOfTheFourAreAnError) {
+  EXPECT_FALSE(has_whole_mnist(folder));
+  labels({1});
+  images({1, 28, 28});
+  EXPECT_EQ(error_of([this] { (void)has_whole_mnist(folder); }),
+            "'" + folder.string() +
+                "' holds some files of MNIST's form and lacks train-images-idx3-ubyte and "
+                "train-labels-idx1-ubyte");
+  labels({1}, "train-labels-idx1-ubyte.gz");
+  images({1, 28, 28}, "train-images-idx3-ubyte");
+  EXPECT_TRUE(has_whole_mnist(folder));
 }
 
 TEST(Mnist, IsTheRealOne) {
