@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -33,19 +34,24 @@ std::string without(const std::string& text, const fs::path& path) {
   return text.starts_with(head) ? text.substr(head.size()) : text;
 }
 
+/// Bytes of images that are unpacked though their labels are not as many: MNIST's are fewer.
+constexpr std::int64_t kMostWithoutLabels = std::int64_t{1} << 26;
+
 /// The files of one split in MNIST's form, as far as they can be read.
 struct IdxSplit {
   std::string name;
   std::optional<IdxArray> images, labels;
 };
 
-std::optional<IdxArray> read_part(const fs::path& path, bool is_images, CheckReport& report) {
+std::optional<IdxArray> read_part(const fs::path& path, bool is_images,
+                                  std::vector<Finding>& findings,
+                                  const IdxHeadCheck& check_head = {}) {
   const auto found = [&](const char* kind, const std::string& text) {
-    report.findings.push_back({kind, path.filename().string(), text});
+    findings.push_back({kind, path.filename().string(), text});
   };
   IdxArray array;
   try {
-    array = read_idx(path);
+    array = read_idx(path, kMaxIdxBytes, check_head);
   } catch (const Error& error) {
     found("unreadable", without(error.what(), path));
     return std::nullopt;
@@ -58,6 +64,38 @@ std::optional<IdxArray> read_part(const fs::path& path, bool is_images, CheckRep
     return std::nullopt;
   }
   return array;
+}
+
+/// The two files of a split. Labels are read first: images that are not as many are unpacked only
+/// where they are small, whatever their header claims.
+IdxSplit read_split(const fs::path& folder, Split part, CheckReport& report,
+                    const std::function<void()>& on_file) {
+  IdxSplit split{.name = part == Split::kTrain ? "train" : "test", .images = {}, .labels = {}};
+  std::vector<Finding> of_labels;
+  const auto missing = [&](const char* what) -> Finding {
+    return {"unreadable", split.name, concat("there is no file of ", what)};
+  };
+  const fs::path labels = mnist_file(folder, part, false), images = mnist_file(folder, part, true);
+  if (labels.empty()) {
+    of_labels.push_back(missing("labels"));
+  } else {
+    split.labels = read_part(labels, false, of_labels);
+  }
+  on_file();
+  if (images.empty()) {
+    report.findings.push_back(missing("images"));
+  } else {
+    const std::int64_t count = split.labels ? split.labels->shape[0] : 0;
+    split.images = read_part(images, true, report.findings, [count](const IdxArray& head) {
+      std::int64_t bytes = 1;  // at most kMaxIdxBytes
+      for (const std::int64_t side : head.shape) bytes *= side;
+      CLEW_CHECK(head.shape[0] == count || bytes <= kMostWithoutLabels, head.shape[0],
+                 " images for ", count, " labels are not unpacked");
+    });
+  }
+  on_file();
+  report.findings.insert(report.findings.end(), of_labels.begin(), of_labels.end());
+  return split;
 }
 
 /// Labels from 0 to classes - 1, each at least once.
@@ -76,19 +114,53 @@ void check_labels(const IdxSplit& split, std::int64_t classes, CheckReport& repo
          concat(wrong, " labels are above ", classes - 1, ", the first at place ", first, " is ",
                 int{labels[static_cast<std::size_t>(first)]})});
   }
+  const auto is_missing = [&](std::int64_t label) {
+    return label < classes && counts[static_cast<std::size_t>(label)] == 0;
+  };
   for (std::int64_t label = 0; label < classes; ++label) {
-    if (counts[static_cast<std::size_t>(label)] == 0)
-      report.findings.push_back({"gap", where, concat("no example of ", label)});
+    if (!is_missing(label)) continue;
+    const std::int64_t low = label;
+    while (is_missing(label + 1)) ++label;
+    report.findings.push_back({"gap", where,
+                               label == low ? concat("no example of ", low)
+                                            : concat("no example of ", low, "..", label)});
   }
 }
 
-/// Ten where pictures are digits of MNIST's size, else as many as the labels to learn from reach.
+/// How many classes sets of digits have, by the size of their pictures, 28x28 for MNIST and those
+/// below for what make_files writes; 0: another set.
+std::int64_t known_classes(const IdxSplit& split) {
+  if (!split.images) return 10;
+  const std::vector<std::int64_t> sides(split.images->shape.begin() + 1, split.images->shape.end());
+  if (sides == std::vector<std::int64_t>{2, 42, 42}) return 19;  // sums of two digits
+  for (const std::int64_t side : {std::int64_t{kDigitSide}, std::int64_t{42}, std::int64_t{60}}) {
+    if (sides == std::vector{side, side}) return 10;
+  }
+  return 0;
+}
+
+/// How many classes there are: what is known, or as many as the labels to learn from reach where
+/// that is more. Labels that hardly occur and stand above what is known, or above a gap, are wrong
+/// ones and do not count.
 std::int64_t classes_of(const IdxSplit& train) {
-  const bool is_digits =
-      !train.images || (train.images->shape.size() == 3 && train.images->shape[1] == kDigitSide &&
-                        train.images->shape[2] == kDigitSide);
-  if (is_digits || !train.labels || train.labels->data.empty()) return 10;
-  return 1 + *std::max_element(train.labels->data.begin(), train.labels->data.end());
+  const std::int64_t known = known_classes(train);
+  if (!train.labels || train.labels->data.empty()) return known > 0 ? known : 10;
+  const auto& labels = train.labels->data;
+  std::vector<std::size_t> counts(256, 0);
+  for (const std::uint8_t label : labels) ++counts[label];
+  std::int64_t classes = known;
+  std::size_t left = labels.size();  // of this label or above
+  for (std::int64_t label = 0; label < 256; ++label) {
+    const std::size_t count = counts[static_cast<std::size_t>(label)];
+    const bool is_rare = left < labels.size() && (left == 1 || 100 * left <= labels.size());
+    const bool stands_apart = label > classes || (label == known && known > 0);
+    if (count > 0 && label >= classes) {
+      if (is_rare && stands_apart) break;
+      classes = label + 1;
+    }
+    left -= count;
+  }
+  return classes;
 }
 
 std::string sides_text(const std::vector<std::int64_t>& sides) {
@@ -106,20 +178,9 @@ CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
   std::vector<std::int64_t> shape;
   std::int64_t done = 0;
   for (const Split part : {Split::kTrain, Split::kTest}) {
-    IdxSplit split{.name = part == Split::kTrain ? "train" : "test", .images = {}, .labels = {}};
-    for (const bool is_images : {true, false}) {
-      const fs::path path = mnist_file(folder, part, is_images);
-      if (path.empty()) {
-        report.findings.push_back(
-            {"unreadable", split.name,
-             concat("there is no file of ", is_images ? "images" : "labels")});
-      } else if (is_images) {
-        split.images = read_part(path, true, report);
-      } else {
-        split.labels = read_part(path, false, report);
-      }
+    const IdxSplit split = read_split(folder, part, report, [&] {
       if (progress) progress(++done, 4);
-    }
+    });
     if (part == Split::kTrain) report.classes = classes_of(split);
     if (split.labels) check_labels(split, report.classes, report);
     report.splits.push_back({split.name, split.images ? split.images->shape[0] : 0});
@@ -131,10 +192,15 @@ CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
            concat(images.shape[0], " images, ", split.labels->shape[0], " labels")});
     }
     const std::vector<std::int64_t> sides(images.shape.begin() + 1, images.shape.end());
-    if (shape.empty()) shape = sides;
     std::size_t area = 1;
     for (const std::int64_t side : sides) area *= static_cast<std::size_t>(side);
-    if (sides != shape || area == 0) {
+    if (area == 0) {
+      report.findings.push_back(
+          {"shape", split.name, concat("images are ", sides_text(sides), ", which is empty")});
+      continue;
+    }
+    if (shape.empty()) shape = sides;
+    if (sides != shape) {
       report.findings.push_back({"shape", split.name,
                                  concat("images are ", sides_text(sides), ", wanted ",
                                         sides_text(shape), ", not empty")});
@@ -157,7 +223,7 @@ CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
 /// One picture of a folder, and what its file came to.
 struct Picture {
   fs::path path;
-  std::string split, name;  // of the class
+  std::string split, name;  // "train", "val" or "test"; of the class
   int width = 0, height = 0;
   std::uint64_t hash = 0;
   std::string error;
@@ -199,14 +265,10 @@ std::pair<int, int> usual_size(const std::vector<Picture>& pictures) {
 CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgress& progress) {
   CheckReport report{.format = "images", .splits = {}, .classes = 0, .findings = {}};
   std::vector<std::pair<std::string, fs::path>> splits;
-  if (has_split_folders(folder)) {
-    for (const Split part : {Split::kTrain, Split::kTest}) {
-      const fs::path path = split_folder(folder, part);
-      splits.emplace_back(path.filename().string(), path);
-    }
-  } else {
-    splits.emplace_back("all", folder);
-  }
+  for (const auto& path : split_folders(folder))
+    splits.emplace_back(path.filename().string(), path);
+  const bool is_one = splits.empty();
+  if (is_one) splits.emplace_back("all", folder);
   std::vector<Picture> pictures;
   std::map<std::string, std::map<std::string, std::size_t>> classes;  // class -> split -> pictures
   for (const auto& [split, path] : splits) {
@@ -214,8 +276,11 @@ CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgr
     for (const auto& one : list_classes(path)) {
       classes[one.name][split] = one.files.size();
       count += static_cast<std::int64_t>(one.files.size());
-      for (const auto& file : one.files)
-        pictures.push_back({.path = file, .split = split, .name = one.name, .error = {}});
+      const auto uses = splits_of(one, path);
+      for (std::size_t i = 0; i < uses.size(); ++i) {
+        const std::string use = !is_one ? split : uses[i] == Split::kTrain ? "train" : "test";
+        pictures.push_back({.path = one.files[i], .split = use, .name = one.name, .error = {}});
+      }
     }
     report.splits.push_back({split, count});
   }
@@ -226,8 +291,7 @@ CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgr
     for (const auto& [split, path] : splits) {
       const auto count = counts.find(split);
       if (count == counts.end() || count->second == 0)
-        report.findings.push_back(
-            {"gap", name, splits.size() == 1 ? "no picture" : "no picture in " + split});
+        report.findings.push_back({"gap", name, is_one ? "no picture" : "no picture in " + split});
     }
   }
   read_pictures(pictures, threads, progress);

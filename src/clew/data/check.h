@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks through a data set's folder for what would spoil a training: files that cannot be read,
-// other shapes, missing labels, examples that are in both splits.
+// other shapes, missing labels, examples that are in more than one split.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct CheckReport {
 using CheckProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// Reads everything in `folder`: the files of MNIST's form where it has any, else pictures by
-/// class. The same report for any number of threads. A folder that is neither: clew::Error. Blocks.
+/// class, in train, val and test where they are folders. The same report for any number of threads. A folder that is neither: clew::Error. Blocks.
 [[nodiscard]] CheckReport check_data(const std::filesystem::path& folder, int threads = 1,
                                      const CheckProgress& progress = {});
 

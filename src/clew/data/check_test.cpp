@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/data/folders.h"
 #include "clew/data/idx.h"
 #include "clew/data/mnist.h"
 #include "clew/image/files.h"
@@ -37,6 +40,23 @@ struct CheckData : testing::Test {
   void digits() const {
     write_mnist(folder, Split::kTrain, DrawnDigits({.size = 20, .key = {1}}), true);
     write_mnist(folder, Split::kTest, DrawnDigits({.size = 10, .key = {2}}), false);
+  }
+  /// A split of different pictures with these labels.
+  void numbered(Split part, const Bytes& labels,
+                std::vector<std::int64_t> sides = {2, 3, 3}) const {
+    const auto count = static_cast<std::int64_t>(labels.size());
+    const bool is_train = part == Split::kTrain;
+    std::int64_t area = 1;
+    for (const std::int64_t side : sides) area *= side;
+    sides.insert(sides.begin(), count);
+    IdxArray images{.type = IdxType::kU8, .shape = sides, .data = {}};
+    for (std::int64_t i = 0; i < count * area; ++i) {
+      const std::int64_t number = i / area * 2 + (is_train ? 0 : 1);
+      images.data.push_back(static_cast<std::uint8_t>(i % area == 0 ? number % 256 : number / 256));
+    }
+    write_idx(folder / (is_train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte"), images);
+    write_idx(folder / (is_train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte"),
+              {.type = IdxType::kU8, .shape = {count}, .data = labels});
   }
   void picture(const std::string& name, std::uint8_t grey, int width = 4) const {
     fs::create_directories((folder / name).parent_path());
@@ -83,16 +103,7 @@ TEST_F(CheckData, WhatCanBeWrongWithDigits) {
 }
 
 TEST_F(CheckData, OtherSizesHaveAsManyClassesAsLabelsReach) {
-  const auto write = [this](Split part, Bytes labels) {
-    const auto count = static_cast<std::int64_t>(labels.size());
-    const bool is_train = part == Split::kTrain;
-    IdxArray images{.type = IdxType::kU8, .shape = {count, 2, 3, 3}, .data = {}};
-    for (std::int64_t i = 0; i < count * 18; ++i)
-      images.data.push_back(static_cast<std::uint8_t>(i * 7 + (is_train ? 0 : 100)));
-    write_idx(folder / (is_train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte"), images);
-    write_idx(folder / (is_train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte"),
-              {.type = IdxType::kU8, .shape = {count}, .data = labels});
-  };
+  const auto write = [this](Split part, const Bytes& labels) { numbered(part, labels); };
   write(Split::kTrain, {0, 1, 2, 3});
   write(Split::kTest, {3, 2, 1, 0});
   EXPECT_EQ(findings(), Lines{});
@@ -101,6 +112,60 @@ TEST_F(CheckData, OtherSizesHaveAsManyClassesAsLabelsReach) {
   EXPECT_EQ(findings(),
             (Lines{"label: test labels: 1 labels are above 3, the first at place 3 is 4",
                    "gap: test labels: no example of 0"}));
+}
+
+TEST_F(CheckData, AWrongLabelIsOneThing) {
+  Bytes many(300);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = static_cast<std::uint8_t>(i % 5);
+  numbered(Split::kTest, many);
+  many[17] = 200;
+  numbered(Split::kTrain, many);
+  EXPECT_EQ(findings(),
+            (Lines{"label: train labels: 1 labels are above 4, the first at place 17 is 200"}));
+  EXPECT_EQ(check_data(folder).classes, 5);
+  // Labels that occur often are classes, and those between are missing.
+  numbered(Split::kTrain, {0, 1, 2, 200, 200, 4, 200, 1});
+  numbered(Split::kTest, {0, 1, 2, 4, 200});
+  EXPECT_EQ(findings(),
+            (Lines{"gap: train labels: no example of 3", "gap: train labels: no example of 5..199",
+                   "gap: test labels: no example of 3", "gap: test labels: no example of 5..199"}));
+}
+
+TEST_F(CheckData, DigitsAreTenUnlessLabelsSayMore) {
+  Bytes digits(200), letters(260);
+  for (std::size_t i = 0; i < digits.size(); ++i) digits[i] = static_cast<std::uint8_t>(i % 10);
+  for (std::size_t i = 0; i < letters.size(); ++i) letters[i] = static_cast<std::uint8_t>(i % 26);
+  for (const std::vector<std::int64_t>& sides : {std::vector<std::int64_t>{28, 28}, {42, 42}}) {
+    numbered(Split::kTrain, letters, sides);
+    numbered(Split::kTest, letters, sides);
+    EXPECT_EQ(findings(), Lines{});
+    EXPECT_EQ(check_data(folder).classes, 26);
+    numbered(Split::kTest, digits, sides);
+    Bytes wrong = digits;
+    wrong[3] = 10;
+    numbered(Split::kTrain, wrong, sides);
+    EXPECT_EQ(findings(),
+              (Lines{"label: train labels: 1 labels are above 9, the first at place 3 is 10"}));
+  }
+  numbered(Split::kTrain, {0, 1}, {2, 42, 42});
+  EXPECT_EQ(check_data(folder).classes, 19);
+}
+
+TEST_F(CheckData, ImagesWithoutLabelsAreNotUnpacked) {
+  digits();
+  // The header of 2,000,000 digits; reading on would end in another sentence.
+  write_file_atomic(folder / "t10k-images-idx3-ubyte",
+                    std::string_view("\0\0\x08\x03\0\x1e\x84\x80\0\0\0\x1c\0\0\0\x1c", 16));
+  EXPECT_EQ(findings(), (Lines{"unreadable: t10k-images-idx3-ubyte: 2000000 images for 10 labels "
+                               "are not unpacked"}));
+}
+
+TEST_F(CheckData, EmptyImagesAreBlamedAlone) {
+  digits();
+  fs::remove(folder / "train-images-idx3-ubyte.gz");
+  write_idx(folder / "train-images-idx3-ubyte",
+            {.type = IdxType::kU8, .shape = {20, 0, 28}, .data = {}});
+  EXPECT_EQ(findings(), (Lines{"shape: train: images are 0x28, which is empty"}));
 }
 
 TEST_F(CheckData, GoodPictures) {
@@ -144,6 +209,50 @@ TEST_F(CheckData, OneFolderOfPictures) {
   picture("a/1.png", 1);
   picture("b/1.png", 1);
   EXPECT_EQ(findings(), (Lines{"duplicate: b/1.png: is the same as a/1.png"}));
+}
+
+TEST_F(CheckData, CopiesInBothSplitsOfOneFolderAreFound) {
+  for (int i = 0; i < 20; ++i) picture(concat("a/", i, ".png"), 7);
+  // ImageFolder says which are for testing.
+  std::set<std::string> test;
+  const ImageFolder set(folder, Split::kTest);
+  for (std::int64_t i = 0; i < set.size(); ++i) test.insert(set.path(i).filename().string());
+  ASSERT_FALSE(test.empty());
+  const bool is_first_for_testing = test.contains("0.png");
+  Lines wanted;
+  const auto classes = list_classes(folder);
+  for (const auto& file : classes[0].files) {
+    const std::string name = file.filename().string();
+    if (test.contains(name) != is_first_for_testing)
+      wanted.push_back("duplicate: a/" + name + ": is the same as a/0.png");
+  }
+  EXPECT_EQ(findings(), wanted);
+}
+
+TEST_F(CheckData, TrainValAndTestAreAllRead) {
+  picture("train/a/1.png", 1);
+  picture("val/a/1.png", 2);
+  picture("test/a/1.png", 1);
+  picture("test/a/2.png", 2);
+  picture("test/b/1.png", 3);
+  write_file_atomic(folder / "test/a/text.png", std::string_view("text"));
+  EXPECT_EQ(findings(),
+            (Lines{"gap: b: no picture in train", "gap: b: no picture in val",
+                   "duplicate: test/a/1.png: is the same as train/a/1.png",
+                   "duplicate: test/a/2.png: is the same as val/a/1.png",
+                   "unreadable: test/a/text.png: must be a PNG, JPEG or PGM file, got something "
+                   "else"}));
+  const auto report = check_data(folder);
+  ASSERT_EQ(report.splits.size(), 3U);
+  EXPECT_EQ(report.splits[2].name, "test");
+  EXPECT_EQ(report.splits[2].examples, 4);
+}
+
+TEST_F(CheckData, ALinkThatLeadsNowhereIsUnreadable) {
+  picture("a/1.png", 1);
+  fs::create_symlink("/nowhere/2.png", folder / "a/2.png");
+  EXPECT_EQ(findings(), (Lines{"unreadable: a/2.png: cannot read '" +
+                               (folder / "a/2.png").string() + "': No such file or directory"}));
 }
 
 TEST_F(CheckData, AFolderThatIsNeither) {

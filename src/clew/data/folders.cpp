@@ -36,15 +36,6 @@ void check_folder(const fs::path& folder) {
              code ? ": " + code.message() : std::string());
 }
 
-/// Where test pictures lie, if there is a folder for them.
-fs::path test_folder(const fs::path& folder) {
-  std::error_code ignored;
-  for (const char* name : {"val", "test"}) {
-    if (fs::is_directory(folder / name, ignored)) return folder / name;
-  }
-  return {};
-}
-
 /// In [0,1) from the file's path below its root; the same on every machine.
 double share_of_path(const fs::path& file, const fs::path& root) {
   const std::string name = file.lexically_relative(root).generic_string();
@@ -70,10 +61,12 @@ std::vector<ClassFolder> list_classes(const fs::path& root) {
       const fs::path path = entry->path();
       if (path.filename().string().starts_with(".")) continue;
       std::error_code ignored;
-      if (entry->is_directory(ignored)) {
+      const fs::file_type type = entry->status(ignored).type();  // behind links
+      if (type == fs::file_type::directory) {
         open.emplace_back(path, depth + 1);
         has_folders = true;
-      } else if (is_picture(path) && entry->is_regular_file(ignored)) {
+      } else if (is_picture(path) &&
+                 (type == fs::file_type::regular || type == fs::file_type::not_found)) {
         found.files.push_back(path);
       }
     }
@@ -91,19 +84,31 @@ std::vector<ClassFolder> list_classes(const fs::path& root) {
   return sorted;
 }
 
-bool has_split_folders(const fs::path& folder) {
+std::vector<fs::path> split_folders(const fs::path& folder) {
   check_folder(folder);
-  std::error_code ignored;
-  const bool has_train = fs::is_directory(folder / "train", ignored);
-  const bool has_test = !test_folder(folder).empty();
-  CLEW_CHECK(has_train == has_test || !has_train, "'", folder.string(),
+  std::vector<fs::path> found;
+  for (const char* name : {"train", "val", "test"}) {
+    std::error_code ignored;
+    if (fs::is_directory(folder / name, ignored)) found.push_back(folder / name);
+  }
+  if (found.empty() || found[0].filename() != "train") return {};
+  CLEW_CHECK(found.size() >= 2, "'", folder.string(),
              "' has a folder train and must have val or test beside it");
-  return has_train && has_test;
+  return found;
 }
 
 fs::path split_folder(const fs::path& folder, Split part) {
-  if (!has_split_folders(folder)) return folder;
-  return part == Split::kTrain ? folder / "train" : test_folder(folder);
+  const auto folders = split_folders(folder);
+  if (folders.empty()) return folder;
+  return folders[part == Split::kTrain ? 0 : 1];
+}
+
+std::vector<Split> splits_of(const ClassFolder& one, const fs::path& root, double test_share) {
+  std::vector<Split> splits;
+  for (const auto& file : one.files)
+    splits.push_back(share_of_path(file, root) < test_share ? Split::kTest : Split::kTrain);
+  if (!splits.empty() && std::ranges::count(splits, Split::kTrain) == 0) splits[0] = Split::kTrain;
+  return splits;
 }
 
 ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions options)
@@ -118,7 +123,7 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
   CLEW_CHECK(options.test_share > 0 && options.test_share < 1,
              "the share of pictures to test with must lie between 0 and 1, got ",
              options.test_share);
-  const bool is_split = has_split_folders(folder), is_test = part == Split::kTest;
+  const bool is_split = !split_folders(folder).empty();
   const fs::path train = split_folder(folder, Split::kTrain), own = split_folder(folder, part);
   std::map<std::string, int> numbers;
   for (const auto& one : list_classes(train)) {
@@ -133,9 +138,9 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
                "' is not in '", train.string(), "'");
     CLEW_CHECK(!one.files.empty(), "class '", one.name, "' of '", own.string(),
                "' has no pictures");
-    for (const auto& file : one.files) {
-      if (is_split || (share_of_path(file, folder) < options.test_share) == is_test)
-        files_.push_back({file, number->second});
+    const auto splits = splits_of(one, folder, options.test_share);
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+      if (is_split || splits[i] == part) files_.push_back({one.files[i], number->second});
     }
   }
   CLEW_CHECK(!files_.empty(), "'", own.string(), "' must hold pictures in FOLDER/CLASS/",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures in folders by class, the form in which most image sets come: FOLDER/CLASS/picture.png,
-// or FOLDER/train/CLASS/..., FOLDER/val/CLASS/....
+// or FOLDER/train/CLASS/..., FOLDER/val/CLASS/..., and perhaps FOLDER/test/CLASS/....
 #pragma once
 
 #include <cstdint>
@@ -21,22 +21,30 @@ struct ClassFolder {
 
 /// The classes under `root`, sorted by name; files that are no pictures and hidden ones are passed
 /// over. A folder with neither pictures nor folders is a class without pictures. Links are
-/// followed. Pictures directly in `root`, a missing folder: clew::Error. Reads no picture.
+/// followed, and one that leads nowhere is a file. Pictures directly in `root`, a missing folder:
+/// clew::Error. Reads no picture.
 [[nodiscard]] std::vector<ClassFolder> list_classes(const std::filesystem::path& root);
 
-/// Where the pictures of a split lie: `folder`/train and `folder`/val or `folder`/test where there
-/// are such folders, else `folder` itself for both. Throws where only one of the two is there.
+/// Those of `folder`/train, `folder`/val and `folder`/test that are there; none where there is no
+/// train, and then the folders are classes. Throws where train is alone.
+[[nodiscard]] std::vector<std::filesystem::path> split_folders(const std::filesystem::path& folder);
+/// Where the pictures of a split lie: `folder`/train, and to test with `folder`/val, or
+/// `folder`/test where there is no val; `folder` itself for both where split_folders has none.
 [[nodiscard]] std::filesystem::path split_folder(const std::filesystem::path& folder, Split split);
-/// True where the splits are folders of their own.
-[[nodiscard]] bool has_split_folders(const std::filesystem::path& folder);
 
 struct FolderOptions {
   int width = 0, height = 0;  // what pictures are brought to, pixels; 0: as they are
   int channels = 3;           // 3 = RGB, 1 = grey
-  // Without folders for the splits: the share of pictures to test with. Which ones, their paths
-  // below the folder decide, so that adding pictures moves none from one split to the other.
+  // Without folders for the splits: the share of pictures to test with.
   double test_share = 0.2;
 };
+
+/// What each file of a class is for where `root` has no folders for the splits. The files' paths
+/// below it decide, so that adding pictures moves none from one split to the other; but where all
+/// would be for testing, the first is for training.
+[[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one,
+                                           const std::filesystem::path& root,
+                                           double test_share = FolderOptions{}.test_share);
 
 /// input [C,H,W] f32 in [0,1], target 0-d i64: the class's place in the sorted list. Pictures are
 /// read when they are asked for. Keys are not used.
@@ -48,6 +56,7 @@ class ImageFolder : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
   Sample get(std::int64_t index, const Key& key) const override;
   std::vector<std::string> class_names() const override { return names_; }
+  std::string origin(std::int64_t index) const override { return path(index).string(); }
 
   /// Picture `index` as it is in the file, RGB.
   image::Image picture(std::int64_t index) const;

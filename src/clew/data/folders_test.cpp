@@ -92,9 +92,10 @@ TEST_F(Folders, PicturesAreBroughtToOneSizeAndToGrey) {
     (void)failing.next();
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "inputs of a batch must have one shape, got [3, 8, 8] and, at place 1, [3, 9, 5]; "
-                 "resize them, or override collate");
+    EXPECT_EQ(error.what(),
+              "inputs of a batch must have one shape, got [3, 8, 8] and, at place 1, [3, 9, 5]; "
+              "resize them, or override collate (place 1 is example 1, " +
+                  (folder / "a/2.png").string() + ")");
   }
 }
 
@@ -125,6 +126,39 @@ TEST_F(Folders, OneFolderIsSplitByNames) {
   auto later = paths(Split::kTest);
   std::erase(later, folder / "a/new.pgm");
   EXPECT_EQ(later, test);
+}
+
+TEST_F(Folders, ValIsForTestingWhereThereIsATestToo) {
+  for (const char* name : {"train/a/1.png", "val/a/2.png", "test/a/3.png"}) picture(name);
+  EXPECT_EQ(split_folders(folder).size(), 3U);
+  EXPECT_EQ(ImageFolder(folder, Split::kTest).path(0), folder / "val/a/2.png");
+  fs::remove_all(folder / "val");
+  EXPECT_EQ(ImageFolder(folder, Split::kTest).path(0), folder / "test/a/3.png");
+  fs::remove_all(folder / "train");
+  EXPECT_TRUE(split_folders(folder).empty());
+  EXPECT_EQ(list_classes(folder)[0].name, "test/a");
+}
+
+TEST_F(Folders, EveryClassHasAnExampleToLearnFrom) {
+  for (int i = 0; i < 30; ++i) {
+    picture(concat("c", i, "/a.pgm"));
+    picture(concat("c", i, "/b.pgm"));
+  }
+  for (const double share : {.2, .9999}) {
+    const ImageFolder train(folder, Split::kTrain, {.test_share = share});
+    std::vector<int> counts(30);
+    for (std::int64_t i = 0; i < train.size(); ++i)
+      ++counts[static_cast<std::size_t>(train.label(i))];
+    for (const int count : counts) EXPECT_GE(count, 1);
+    EXPECT_EQ(train.size() + ImageFolder(folder, Split::kTest, {.test_share = share}).size(), 60);
+  }
+  EXPECT_EQ(ImageFolder(folder, Split::kTrain, {.test_share = .9999}).path(0), folder / "c0/a.pgm");
+}
+
+TEST_F(Folders, ALinkThatLeadsNowhereIsAFile) {
+  picture("a/1.png");
+  fs::create_symlink("/nowhere/2.png", folder / "a/2.png");
+  EXPECT_EQ(list_classes(folder)[0].files.size(), 2U);
 }
 
 TEST_F(Folders, LinksAreFollowedButNotInCircles) {
