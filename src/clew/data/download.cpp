@@ -126,19 +126,27 @@ class PartFile {
 
 enum class Got { kWhole, kRefused };
 
-/// Fills `part` up to the file's size from one mirror. What does not help to try again throws.
+/// Fills `part` up to the file's size from one mirror. What another mirror does not help throws.
 Got fill(PartFile& part, const RemoteFile& file, const std::string& url,
          const DownloadProgress& progress, std::string& complaint) {
   int attempts = 0, restarts = 0;
   while (part.size() < file.bytes) {
     const std::int64_t begin = part.size();
+    bool is_too_long = false, knows_length = false;
     const FetchResult result =
-        fetch(url, begin, [&](std::span<const std::uint8_t> bytes, std::int64_t) {
-          CLEW_CHECK(static_cast<std::int64_t>(bytes.size()) <= file.bytes - part.size(), url,
-                     ": sends more than the ", file.bytes, " bytes that ", file.name, " has");
+        fetch(url, begin, [&](std::span<const std::uint8_t> bytes, std::int64_t total) {
+          knows_length = knows_length || total > 0;
+          is_too_long =
+              is_too_long || static_cast<std::int64_t>(bytes.size()) > file.bytes - part.size();
+          if (is_too_long) return false;
           part.append(bytes);
           return progress(file.name, part.size(), file.bytes);
         });
+    if (is_too_long) {
+      complaint = concat("it sends more than the ", file.bytes, " bytes that ", file.name, " has");
+      part.clear();
+      return Got::kRefused;
+    }
     complaint = result.message;
     switch (result.end) {
       case FetchEnd::kStopped:
@@ -147,13 +155,18 @@ Got fill(PartFile& part, const RemoteFile& file, const std::string& url,
       case FetchEnd::kRefused:
         return Got::kRefused;
       case FetchEnd::kNoRange:
-      case FetchEnd::kBeyond:
         if (++restarts > kRestarts) return Got::kRefused;
         part.clear();
+        break;
+      case FetchEnd::kBeyond:
+        complaint = concat("it ends before byte ", begin, ", wanted ", file.bytes, " bytes");
+        part.clear();
+        if (++restarts > kRestarts) return Got::kRefused;
         break;
       case FetchEnd::kDone:
         if (part.size() == file.bytes) break;
         complaint = concat("it has ", part.size(), " bytes, wanted ", file.bytes);
+        if (!knows_length) break;  // perhaps a broken connection: nobody said how much was to come
         part.clear();
         return Got::kRefused;
       case FetchEnd::kBroken:
