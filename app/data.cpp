@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -20,6 +21,11 @@
 
 namespace clew::app {
 namespace {
+
+/// A shell's unset variable gives an empty word.
+void refuse_empty(const char* option, const std::string& value) {
+  if (value.empty()) throw UsageError(concat(option, " must not be empty"));
+}
 
 void define_list(CLI::App& command) {
   auto is_json = std::make_shared<bool>(false);
@@ -45,7 +51,8 @@ void define_list(CLI::App& command) {
 
 void define_get(CLI::App& command) {
   struct Arguments {
-    std::string set, folder, from;
+    std::string set, folder;
+    std::optional<std::string> from;
   };
   auto arguments = std::make_shared<Arguments>();
   command
@@ -57,7 +64,11 @@ void define_get(CLI::App& command) {
                      "take them from this address instead of the set's own");
   command.callback([arguments] {
     auto set = data::find_remote_set(arguments->set);
-    if (!arguments->from.empty()) set.mirrors = {arguments->from};
+    refuse_empty("--data", arguments->folder);
+    if (arguments->from) {
+      refuse_empty("--from", *arguments->from);
+      set.mirrors = {*arguments->from};
+    }
     CountLine line("KiB");
     const InterruptWatch watch;
     data::download(set, arguments->folder,
@@ -97,7 +108,9 @@ void define_make(CLI::App& command) {
   const auto settings = add_settings<MakeSettings>(command);
   command.callback([arguments, settings] {
     const auto chosen = settings();
+    refuse_empty("--data", arguments->folder);
     CountLine line("examples");
+    const InterruptWatch watch;
     data::make_files(
         arguments->set, arguments->folder,
         {.train = chosen.train,
@@ -105,7 +118,8 @@ void define_make(CLI::App& command) {
          .key = {static_cast<std::uint64_t>(chosen.seed)},
          .is_gzip = arguments->is_gzip,
          .mnist = arguments->mnist,
-         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); }});
+         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
+         .should_stop = [&watch] { return watch.was_interrupted(); }});
     line.end();
     std::cout << arguments->folder << '\n';
   });
@@ -131,7 +145,7 @@ void define_check(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();
   command
       .add_option("DIR", arguments->folder,
-                  "files as MNIST's, or pictures in DIR/CLASS/ or DIR/{train,val}/CLASS/")
+                  "files as MNIST's, or pictures in DIR/CLASS/ or DIR/{train,val,test}/CLASS/")
       ->required();
   command.add_flag("--json", arguments->is_json,
                    "print all findings as JSON, also when there are many");
@@ -143,7 +157,9 @@ void define_check(CLI::App& command) {
         [&line](std::int64_t done, std::int64_t total) { line.show(done, total); });
     line.end();
     if (arguments->is_json) {
-      std::cout << json_of(report).dump(2) << '\n';
+      // A file name need not be UTF-8, JSON must.
+      std::cout << json_of(report).dump(2, ' ', false, bench::Json::error_handler_t::replace)
+                << '\n';
     } else {
       constexpr std::size_t kMost = 20;
       for (const auto& one : report.splits)

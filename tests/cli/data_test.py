@@ -3,7 +3,10 @@
 import gzip
 import hashlib
 import http.server
+import json
+import os
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -16,9 +19,10 @@ from harness import PROGRAM, CliTest, main
 
 class Server:
     """Serves `files` {name: bytes} on this machine. `cut`: {name: how many bytes to send before breaking off}, for as
-    many requests as `cuts` says; `ranges`: whether it can begin in the middle. `asked` lists (name, Range header)."""
+    many requests as `cuts` says; `ranges`: whether it can begin in the middle; `length`: whether it says how much comes.
+    `asked` lists (name, Range header)."""
 
-    def __init__(self, files, cut=None, cuts=0, ranges=True):
+    def __init__(self, files, cut=None, cuts=0, ranges=True, length=True):
         self.files, self.cut, self.cuts, self.ranges, self.asked = files, cut or {}, cuts, ranges, []
         self.hold = None
         self.pause = 0  # seconds after each fifth of a body
@@ -39,7 +43,8 @@ class Server:
                 self.send_response(206 if begin else 200)
                 if begin:
                     self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
-                self.send_header("Content-Length", str(len(body) - begin))
+                if length:
+                    self.send_header("Content-Length", str(len(body) - begin))
                 self.end_headers()
                 end = len(body)
                 if name in outer.cut and outer.cuts > 0:
@@ -67,6 +72,11 @@ class Server:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def small_disk(size):
+    """For preexec_fn: files of the program end at so many bytes, as on a full disk."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 class DataTest(CliTest):
@@ -179,6 +189,49 @@ class Get(DataTest):
         self.fails("data", "get", "set.toml", "--data", "new", code=1, error="404")
         self.assertEqual(list((self.folder / "new").iterdir()), [])
 
+    def test_too_long_a_reply_leaves_nothing_and_the_next_mirror_is_tried(self):
+        long, server = self.serve({"a.bin": BIG + b"more"}), self.serve({"a.bin": BIG})
+        self.describe("", {"a.bin": BIG}, mirrors=[long.address, server.address])
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+        self.fails("data", "get", "set.toml", "--data", "new", "--from", long.address, code=1,
+                   error="/a.bin: it sends more than the 300000 bytes that a.bin has")
+        self.assertEqual(list((self.folder / "new").iterdir()), [])
+
+    def test_goes_on_where_a_reply_of_unknown_length_broke(self):
+        server = self.serve({"a.bin": BIG}, cut={"a.bin": 100_000}, cuts=1, length=False)
+        self.describe(server.address, {"a.bin": BIG})
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual(server.asked, [("a.bin", None), ("a.bin", "bytes=100000-")])
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+        self.describe(server.address, {"a.bin": BIG}, bytes=[400_000])
+        self.fails("data", "get", "set.toml", "--data", "new", code=1,
+                   error="it ends before byte 300000, wanted 400000 bytes")
+        self.assertEqual(list((self.folder / "new").iterdir()), [])
+
+    def test_a_second_download_is_refused(self):
+        server = self.serve(FILES)
+        server.hold = threading.Event()
+        self.describe(server.address, FILES)
+        process = self.start("data", "get", "set.toml", "--data", "here")
+        part = self.folder / "here/a.bin.part"
+        self.wait_until(lambda: part.exists() and part.stat().st_size == len(BIG) // 2)
+        self.fails("data", "get", "set.toml", "--data", "here", code=1,
+                   error="another download of 'here/a.bin.part' is running")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        server.hold.set()
+
+    def test_a_full_disk_keeps_what_came(self):
+        server = self.serve(FILES)
+        self.describe(server.address, FILES)
+        result = self.get(preexec_fn=small_disk(100_000))
+        self.assertEqual((result.code, result.out), (1, ""), result)
+        self.assertIn("error: cannot write 'here/a.bin.part': File too large", result.err)
+        self.assertEqual((self.folder / "here/a.bin.part").read_bytes(), BIG[:100_000])
+        self.assertEqual(self.get().code, 0)
+        self.assertEqual((self.folder / "here/a.bin").read_bytes(), BIG)
+
     def test_ctrl_c_keeps_what_came(self):
         server = self.serve(FILES)
         server.hold = threading.Event()  # set at the end: the server sends half and waits
@@ -224,6 +277,8 @@ class Get(DataTest):
     def test_wrong_words(self):
         self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
         self.fails("data", "get", "mnist", code=2, error="--data")
+        self.fails("data", "get", "mnist", "--data", "", code=2, error="--data must not be empty")
+        self.fails("data", "get", "mnist", "--data", "x", "--from", "", code=2, error="--from must not be empty")
         self.describe("http://x", {"../a": b"a"})
         self.fails("data", "get", "set.toml", "--data", "x", code=2, error="file names must be letters")
         self.assertFalse((self.folder / "x").exists())
@@ -269,6 +324,25 @@ class Make(DataTest):
         self.fails("data", "make", "digits", "--data", "d", "train=0", code=2, error="train must be in 1..1000000, got 0")
         self.out("data", "make", "digits", "--data", "d", "train=10", "test=10")
         self.fails("data", "make", "digits", "--data", "d", code=1, error="'d' already holds train-images-idx3-ubyte")
+        self.fails("data", "make", "digits", "--data", "", code=2, error="--data must not be empty")
+        self.fails("data", "make", "tc", "--data", "e", "train=1000000", code=1,
+                   error="a file holds at most 596523 such examples of 3600 bytes, got 1000000")
+        self.assertFalse((self.folder / "e").exists())
+
+    def test_ctrl_c_leaves_nothing(self):
+        process = self.start("data", "make", "digits", "--data", "d", "train=1000000")
+        self.assertTrue(self.wait_for((self.folder / "d/.making").exists, process))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out), (1, ""), err)
+        self.assertRegex(err.splitlines()[-1],
+                         r"^error: stopped with \d+ of 1010000 examples; nothing is written$")
+        self.assertFalse((self.folder / "d").exists())
+
+    def test_a_full_disk_leaves_nothing(self):
+        self.fails("data", "make", "digits", "--data", "d", "train=50", "test=20", code=1, error="File too large",
+                   preexec_fn=small_disk(20_000))
+        self.assertFalse((self.folder / "d").exists())
 
 
 def png(path, grey, width=3, height=2):
@@ -307,8 +381,43 @@ class Check(DataTest):
             "duplicate: val/a/1.png: is the same as train/a/1.png",
             "unreadable: val/a/2.png: must be a PNG, JPEG or PGM file, got something else"])
         self.fails("data", "check", "none", code=1, error="cannot check 'none': No such file or directory")
+        png(self.folder / "p/test/a/1.png", 1)
+        result = self.clew("data", "check", "p")
+        self.assertIn("test: 1 examples", result.out)
+        self.assertIn("duplicate: test/a/1.png: is the same as train/a/1.png", result.out)
         (self.folder / "empty").mkdir()
         self.fails("data", "check", "empty", code=1, error="holds neither files of MNIST's form nor pictures")
+
+
+    def test_names_that_are_not_utf_8(self):
+        folder = os.path.join(os.fsencode(self.folder), b"p", b"\xff class")
+        os.makedirs(folder)
+        with open(os.path.join(folder, b"\xe4.png"), "wb") as file:
+            file.write(b"no picture")
+        result = self.clew("data", "check", "p", "--json")
+        self.assertEqual((result.code, result.err), (1, "error: p: 1 thing is wrong\n"), result)
+        self.assertEqual(json.loads(result.out)["findings"][0]["where"], "\ufffd class/\ufffd.png")
+
+    def test_damaged_digits(self):
+        self.out("data", "make", "digits", "--data", "d", "train=30", "test=20")
+        labels, images = self.folder / "d/train-labels-idx1-ubyte", self.folder / "d/train-images-idx3-ubyte"
+        whole = images.read_bytes()
+        labels.write_bytes(labels.read_bytes()[:-1] + b"\x0b")
+        result = self.clew("data", "check", "d")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("label: train labels: 1 labels are above 9, the first at place 29 is 11\n", result.out)
+        self.fails("data", "show", "mnist", "--data", "d", "--png", "x.png", code=1,
+                   error="labels must be in 0..9, got 11 at place 29")
+        images.write_bytes(whole[:-5])
+        fault = "the header claims 23520 bytes of numbers, the file has 23515"
+        result = self.clew("data", "check", "d")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn(f"unreadable: train-images-idx3-ubyte: {fault}\n", result.out)
+        self.fails("data", "show", "./d", "--png", "x.png", code=1, error=fault)
+        images.unlink()
+        for words in ("./d",), ("digits", "--data", "d"):
+            self.fails("data", "show", *words, "--png", "x.png", code=1,
+                       error="holds some files of MNIST's form and lacks train-images-idx3-ubyte")
 
 
 class Show(DataTest):

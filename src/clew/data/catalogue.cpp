@@ -12,6 +12,7 @@
 #include "clew/data/distorted_digits.h"
 #include "clew/data/download.h"
 #include "clew/data/folders.h"
+#include "clew/data/idx.h"
 #include "clew/data/mnist.h"
 
 namespace clew::data {
@@ -26,12 +27,16 @@ bool is_kind(const std::string& name) {
 }
 std::string kind_of(const std::string& name) { return name == "digits" ? "plain" : name; }
 
+/// Whatever has one of the names is in the way, a folder or a link that leads nowhere too.
 void refuse_mnist_in(const fs::path& folder) {
   for (const Split part : {Split::kTrain, Split::kTest}) {
     for (const bool is_images : {true, false}) {
-      const auto found = mnist_file(folder, part, is_images);
-      CLEW_CHECK(found.empty(), "'", folder.string(), "' already holds ",
-                 found.filename().string());
+      for (const char* ending : {"", ".gz"}) {
+        const std::string name = mnist_file_name(part, is_images) + ending;
+        std::error_code ignored;
+        CLEW_CHECK(!fs::exists(fs::symlink_status(folder / name, ignored)), "'", folder.string(),
+                   "' already holds ", name);
+      }
     }
   }
 }
@@ -39,35 +44,71 @@ void refuse_mnist_in(const fs::path& folder) {
 /// FOLDER/.making, where files lie until all are whole. What a killed maker left there is removed.
 class Workshop {
  public:
-  explicit Workshop(const fs::path& folder) : folder_(folder), path_(made(folder)), lock_(path_) {
+  explicit Workshop(const fs::path& folder)
+      : folder_(folder), is_new_(is_missing(folder)), path_(made(folder)), lock_(path_) {
     CLEW_CHECK(!lock_.is_taken(), "another process is making a data set in '", folder.string(),
                "'");
     refuse_mnist_in(folder);  // another may just have finished
-    for (const auto& item : fs::directory_iterator(path_)) fs::remove_all(item.path());
+    std::error_code code;
+    for (const auto& path : files(code)) {
+      if (!code) fs::remove_all(path, code);
+    }
+    CLEW_CHECK(!code, "cannot empty '", path_.string(), "': ", code.message());
   }
   ~Workshop() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
+    if (is_new_) fs::remove(folder_, ignored);  // leaves a folder with anything in it
   }
   Workshop(const Workshop&) = delete;
   Workshop& operator=(const Workshop&) = delete;
 
   const fs::path& path() const { return path_; }
-  /// Gives the files their places.
+  /// Gives the files their places, all or none.
   void deliver() const {
-    for (const auto& item : fs::directory_iterator(path_))
-      fs::rename(item.path(), folder_ / item.path().filename());
+    refuse_mnist_in(folder_);
+    std::error_code code, ignored;
+    std::vector<fs::path> placed;
+    for (const auto& path : files(code)) {
+      if (code) break;
+      const fs::path place = folder_ / path.filename();
+      fs::rename(path, place, code);
+      if (!code) placed.push_back(place);
+    }
+    if (!code) return;
+    for (const auto& path : placed) fs::remove(path, ignored);
+    throw Error(concat("cannot write the files of '", folder_.string(), "': ", code.message()));
   }
 
  private:
+  static bool is_missing(const fs::path& folder) {
+    std::error_code ignored;
+    return !fs::exists(folder, ignored);
+  }
   static fs::path made(const fs::path& folder) {
     fs::path path = folder / ".making";
     make_folders(path);
     return path;
   }
-  fs::path folder_, path_;
+  std::vector<fs::path> files(std::error_code& code) const {
+    std::vector<fs::path> paths;
+    for (fs::directory_iterator item(path_, code), end; !code && item != end; item.increment(code))
+      paths.push_back(item->path());
+    return paths;
+  }
+  fs::path folder_;
+  bool is_new_;
+  fs::path path_;
   PathLock lock_;
 };
+
+/// A file of images takes so many bytes; better said before they are drawn.
+void check_bytes(const Dataset& set, const Key& key) {
+  const std::int64_t each = set.get(0, split(key, 0, 0)).input.numel();
+  const auto most = static_cast<std::int64_t>(kMaxIdxBytes) / each;
+  CLEW_CHECK(set.size() <= most, "a file holds at most ", most, " such examples of ", each,
+             " bytes, got ", set.size());
+}
 
 std::vector<SetInfo> list_sets() {
   std::vector<SetInfo> sets;
@@ -120,7 +161,7 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
   } else {
     std::error_code ignored;
     if (fs::is_directory(name, ignored)) {
-      if (has_mnist(name)) return std::make_unique<IdxPictures>(name, options.split);
+      if (has_whole_mnist(name)) return std::make_unique<IdxPictures>(name, options.split);
       return std::make_unique<ImageFolder>(name, options.split);
     }
     std::vector<std::string> names;
@@ -146,18 +187,23 @@ void make_files(const std::string& name, const fs::path& folder, const MakeOptio
         DrawnDigitsOptions{.size = most, .key = split(options.key, is_train ? 0 : 1)});
   };
   // Both are opened before anything is written.
-  const std::shared_ptr<const Digits> digits[] = {digits_of(Split::kTrain),
-                                                  digits_of(Split::kTest)};
-  const Workshop workshop(folder);
-  const std::int64_t total = digits[0]->size() + digits[1]->size();
-  std::int64_t before = 0;
+  std::vector<std::unique_ptr<Dataset>> sets;
+  const Key key = split(options.key, 3);
+  std::int64_t total = 0, before = 0;
   for (const Split part : {Split::kTrain, Split::kTest}) {
-    const auto& own = digits[part == Split::kTrain ? 0 : 1];
-    write_mnist(workshop.path(), part, *make_kind(kind_of(name), own, part, options.key),
-                options.is_gzip, split(options.key, 3), [&](std::int64_t done) {
-                  if (options.progress) options.progress(before + done, total);
-                });
-    before += own->size();
+    sets.push_back(make_kind(kind_of(name), digits_of(part), part, options.key));
+    check_bytes(*sets.back(), key);
+    total += sets.back()->size();
+  }
+  const Workshop workshop(folder);
+  for (const Split part : {Split::kTrain, Split::kTest}) {
+    const Dataset& set = *sets[part == Split::kTrain ? 0 : 1];
+    write_mnist(workshop.path(), part, set, options.is_gzip, key, [&](std::int64_t done) {
+      if (options.progress) options.progress(before + done, total);
+      CLEW_CHECK(!options.should_stop || !options.should_stop(), "stopped with ", before + done,
+                 " of ", total, " examples; nothing is written");
+    });
+    before += set.size();
   }
   workshop.deliver();
 }

@@ -32,7 +32,8 @@ struct OpenOptions {
   int digit = 3;  // the class that t84 and tc84 show
 };
 
-/// A set by its name, or a folder of digits or pictures. Neither: UsageError naming the nearest.
+/// A set by its name, or a folder of digits or pictures. Neither: UsageError naming the nearest. A
+/// folder with some of MNIST's files, but not all: clew::Error.
 [[nodiscard]] std::unique_ptr<Dataset> open_set(const std::string& name_or_folder,
                                                 const OpenOptions& options = {});
 
@@ -42,11 +43,13 @@ struct MakeOptions {
   bool is_gzip = false;
   std::filesystem::path mnist;  // folder of MNIST; empty: drawn digits
   std::function<void(std::int64_t done, std::int64_t total)> progress;  // of both splits together
+  std::function<bool()> should_stop;  // asked after every example; true: clew::Error
 };
 
 /// Writes digits, or a distorted set of them, as four files of MNIST's form; they get their places
-/// when all are whole, until then they lie in FOLDER/.making. A folder that holds such files
-/// already, or no MNIST where it is asked for: clew::Error; an unknown set: UsageError.
+/// when all are whole, until then they lie in FOLDER/.making, and what fails leaves nothing. A folder
+/// that holds anything of their names already, more than fits a file, no MNIST where it is asked for:
+/// clew::Error; an unknown set: UsageError.
 void make_files(const std::string& name, const std::filesystem::path& folder,
                 const MakeOptions& options = {});
 

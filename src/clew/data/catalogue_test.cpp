@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -109,6 +110,41 @@ TEST_F(Catalogue, FilesComeAllOrNone) {
                                             "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}));
 }
 
+TEST_F(Catalogue, NothingIsLeftWhenItStopsOrAFileIsInTheWay) {
+  const auto make = [this](MakeOptions options) {
+    options.train = 3, options.test = 2;
+    return error_of<Error>([&] { make_files("digits", folder, options); });
+  };
+  int asked = 0;
+  EXPECT_EQ(make({.should_stop = [&] { return ++asked == 4; }}),
+            "stopped with 4 of 5 examples; nothing is written");
+  EXPECT_FALSE(fs::exists(folder));
+  const fs::path late = folder / "t10k-labels-idx1-ubyte";
+  const std::string wanted = "'" + folder.string() + "' already holds t10k-labels-idx1-ubyte";
+  EXPECT_EQ(make({.progress =
+                      [&](std::int64_t done, std::int64_t) {
+                        if (done == 5) fs::create_directory(late);
+                      }}),
+            wanted);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+  // What is in the way beforehand is seen before anything is drawn.
+  for (const bool is_link : {false, true}) {
+    fs::remove(late);
+    is_link ? fs::create_symlink("/nowhere", late) : (void)fs::create_directory(late);
+    EXPECT_EQ(make({.progress = [](std::int64_t, std::int64_t) { ADD_FAILURE(); }}), wanted);
+  }
+}
+
+TEST_F(Catalogue, WhatDoesNotFitAFileIsRefusedBeforeItIsDrawn) {
+  EXPECT_EQ(error_of<Error>([this] {
+              make_files(
+                  "addition", folder,
+                  {.train = 10, .test = 1'000'000, .progress = [](auto, auto) { ADD_FAILURE(); }});
+            }),
+            "a file holds at most 608697 such examples of 3528 bytes, got 1000000");
+  EXPECT_FALSE(fs::exists(folder));
+}
+
 TEST_F(Catalogue, OneSentencePerError) {
   EXPECT_EQ(error_of<UsageError>([] { (void)open_set("adition"); }),
             "no data set or folder 'adition'; `clew data list` names the sets; did you mean "
@@ -119,6 +155,10 @@ TEST_F(Catalogue, OneSentencePerError) {
             "only digits, r, rts, p, e, tc and addition can be made, got 't84'");
   EXPECT_FALSE(fs::exists(folder));
   make_files("rts", folder, {.train = 1, .test = 1, .is_gzip = true});
+  fs::remove(folder / "t10k-labels-idx1-ubyte.gz");
+  EXPECT_EQ(error_of<Error>([this] { (void)open_set(folder.string()); }),
+            "'" + folder.string() +
+                "' holds some files of MNIST's form and lacks t10k-labels-idx1-ubyte");
   try {
     make_files("digits", folder);
     FAIL();
