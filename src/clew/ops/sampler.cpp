@@ -210,18 +210,24 @@ std::string shape_of(const Tensor& t) {
                      : "an undefined tensor";
 }
 
+bool is_short(const Tensor& input) {
+  return input.scalar_type() == torch::kBFloat16 || input.scalar_type() == torch::kFloat16;
+}
+
 void check_input(const Tensor& input, const char* where) {
   CLEW_CHECK(input.defined() && input.dim() == 4 && input.size(1) > 0 && input.size(2) > 0 &&
                  input.size(3) > 0,
              "input must be [B,C,H,W] with C, H and W at least 1, got ", shape_of(input), " (",
              where, ")");
-  CLEW_CHECK(input.scalar_type() == torch::kFloat32 || input.scalar_type() == torch::kFloat64,
-             "input must be f32 or f64, got ", shape_of(input), " (", where, ")");
+  CLEW_CHECK(input.scalar_type() == torch::kFloat32 || input.scalar_type() == torch::kFloat64 ||
+                 is_short(input),
+             "input must be f32, f64, bf16 or f16, got ", shape_of(input), " (", where, ")");
 }
 
 void check_places(const Tensor& places, const char* name, const Tensor& input, const char* where) {
-  CLEW_CHECK(places.scalar_type() == input.scalar_type() && places.device() == input.device(), name,
-             " must be ", input.scalar_type(), " on ", input.device(), " as the input, got ",
+  const auto type = place_type(input);
+  CLEW_CHECK(places.scalar_type() == type && places.device() == input.device(), name, " must be ",
+             type, " on ", input.device(), " for the input ", shape_of(input), ", got ",
              shape_of(places), " (", where, ")");
 }
 
@@ -249,6 +255,10 @@ Tensor sample(const Tensor& input_given, const Tensor& places_given, const Call&
 
 }  // namespace
 
+torch::Dtype place_type(const Tensor& input) {
+  return is_short(input) ? torch::kFloat32 : input.scalar_type();
+}
+
 Tensor identity_grid(ImageSize size, bool align_corners,
                      const torch::TensorOptions& tensor_options) {
   CLEW_CHECK(size.height > 0 && size.width > 0, "size must be at least 1x1, got ", size.height, "x",
@@ -270,6 +280,8 @@ Tensor grid_sample(const Tensor& input, const Tensor& grid, const SampleOptions&
              "grid must be [", input.size(0), ",h,w,2] with h and w at least 1, got ",
              shape_of(grid), " (grid_sample)");
   check_places(grid, "grid", input, where);
+  if (is_short(input))
+    return grid_sample(input.to(torch::kFloat32), grid, options).to(input.scalar_type());
   if (!input.device().is_cpu() || is_tracing())
     return torch::grid_sampler(input, grid, static_cast<int>(options.kernel),
                                static_cast<int>(options.border), options.align_corners);
@@ -286,6 +298,8 @@ Tensor affine_sample(const Tensor& input, const Tensor& theta, ImageSize size,
   check_places(theta, "theta", input, where);
   CLEW_CHECK(size.height > 0 && size.width > 0, "size must be at least 1x1, got ", size.height, "x",
              size.width, " (affine_sample)");
+  if (is_short(input))
+    return affine_sample(input.to(torch::kFloat32), theta, size, options).to(input.scalar_type());
   if (!input.device().is_cpu()) {
     const Tensor grid = torch::affine_grid_generator(
         theta, {input.size(0), input.size(1), size.height, size.width}, options.align_corners);

@@ -44,15 +44,20 @@ struct ImageSize {
 torch::Tensor identity_grid(ImageSize size, bool align_corners,
                             const torch::TensorOptions& tensor_options = {});
 
-/// input [B,C,H,W] f32 or f64, grid [B,h,w,2] of the same type, (x,y) normalised -> [B,C,h,w].
-/// A place that is not a number gives one that is not; gradients once (no second derivative).
-/// On other devices than the CPU this is LibTorch's grid_sampler with its own kinks and roundings.
+/// The type of the places of an image: its own where that is f32 or f64, f32 where it is bf16 or f16.
+torch::Dtype place_type(const torch::Tensor& input);
+
+/// input [B,C,H,W] f32, f64, bf16 or f16, grid [B,h,w,2] of its place_type, (x,y) normalised ->
+/// [B,C,h,w] of the input's type; short types are read and added up in f32. Dense copies are made of
+/// what is not dense. A place that is not a number gives one that is not; gradients once (no second
+/// derivative). On other devices than the CPU this is LibTorch's grid_sampler with its own kinks and
+/// roundings.
 torch::Tensor grid_sample(const torch::Tensor& input, const torch::Tensor& grid,
                           const SampleOptions& options = {});
 
 /// The same for places that are theta [B,2,3] times (x,y,1) of the output's own pixels, without
-/// storing them: input [B,C,H,W], theta of the same type -> [B,C,size.height,size.width].
-/// Memory beside input, output and gradients: a few rows a thread.
+/// storing them: input [B,C,H,W], theta of its place_type -> [B,C,size.height,size.width].
+/// Memory beside dense f32 or f64 input, output and gradients: a thread's scratch, 4 MiB at most.
 torch::Tensor affine_sample(const torch::Tensor& input, const torch::Tensor& theta, ImageSize size,
                             const SampleOptions& options = {});
 

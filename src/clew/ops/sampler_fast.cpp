@@ -95,11 +95,14 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
       read_pairs(image + job.in_w, at, v10, v11);
       const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
               bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
+      V sum = hn::Add(top, bottom);
+      // Zero times a pixel that is infinite is none: which lanes share a vector must not matter.
+      if (HWY_UNLIKELY(p.has_nothing)) sum = hn::IfThenZeroElse(p.is_nothing, sum);
       float* const to = out + c * out_area + j;
       if (j + kLanes <= n)
-        hn::StoreU(hn::Add(top, bottom), d, to);
+        hn::StoreU(sum, d, to);
       else
-        hn::BlendedStore(hn::Add(top, bottom), mask, d, to);
+        hn::BlendedStore(sum, mask, d, to);
     }
   }
 }

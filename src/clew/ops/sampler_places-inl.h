@@ -65,8 +65,10 @@ struct Pixels {
   Axis x, y;
   hn::Vec<I> at;
   V u, v;  // centred column and row, from Places::next() for matrices
-  // Of the vector, only lanes [first, last) have weights that are not all zero.
+  // Only lanes [first, last) of the vector read anything.
   std::int64_t first = 0, last = 0;
+  bool has_nothing = false;  // some lanes may read nothing: those of is_nothing
+  hn::Mask<D> is_nothing;    // only where has_nothing is true
 };
 
 /// Where an image reads, as coordinates() of sampler_rows.h: row by row (start_row and get), or rows as
@@ -109,7 +111,7 @@ class Places {
   }
 
   /// Output pixels j and on of the row; lanes past it read what is harmless. kExact: first and last
-  /// are exact; else last is 0 where no lane has a weight.
+  /// are exact; else last is 0 where no lane reads anything.
   template <bool kExact>
   HWY_INLINE Pixels get(std::int64_t j) const {
     const D d;
@@ -166,23 +168,31 @@ class Places {
     } else {
       p.x = plan_anywhere(px, job_.in_w, job_.options);
       p.y = plan_anywhere(py, job_.in_h, job_.options);
-      // By equality, so that a NaN is not nothing.
-      const auto none_x = hn::And(hn::Eq(p.x.weight[0], zero), hn::Eq(p.x.weight[1], zero));
-      const auto none_y = hn::And(hn::Eq(p.y.weight[0], zero), hn::Eq(p.y.weight[1], zero));
-      const auto is_nothing = hn::Or(none_x, none_y);
+      p.is_nothing = hn::AndNot(hn::Or(hn::IsNaN(px), hn::IsNaN(py)),
+                                hn::Or(reads_nothing(p.x), reads_nothing(p.y)));
+      p.has_nothing = true;
       if constexpr (kExact) {
         std::uint8_t bytes[8] = {};
-        hn::StoreMaskBits(d, hn::Not(is_nothing), bytes);
+        hn::StoreMaskBits(d, hn::Not(p.is_nothing), bytes);
         const std::uint32_t bits =
             (bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8) & ((1U << p.last) - 1);
         p.first = bits == 0 ? 0 : std::countr_zero(bits);
         p.last = 32 - std::countl_zero(bits);
-      } else if (hn::AllTrue(d, is_nothing)) {
+      } else if (hn::AllTrue(d, p.is_nothing)) {
         p.last = 0;
       }
     }
     p.at = hn::Add(hn::Mul(p.y.base, hn::Set(di, static_cast<std::int32_t>(job_.in_w))), p.x.base);
     return p;
+  }
+
+  /// Both taps outside. A pixel at the outer kink has a slope without a weight.
+  static HWY_INLINE hn::Mask<D> reads_nothing(const Axis& axis) {
+    const V zero = hn::Zero(D());
+    const auto has_no = [&](const V* of) {
+      return hn::And(hn::Eq(of[0], zero), hn::Eq(of[1], zero));
+    };
+    return hn::And(has_no(axis.weight), has_no(axis.slope));
   }
 
   template <bool kExact>

@@ -301,16 +301,20 @@ class SampleRows {
   void plan(std::int64_t b, std::int64_t i) {
     coordinates(job_, b, i, px_.data(), py_.data());
     for (std::int64_t j = 0; j < job_.out_w; ++j) {
+      // Either makes the place none, also beside an axis that is outside.
+      if (std::isnan(px_[j])) py_[j] = px_[j];
+      if (std::isnan(py_[j])) px_[j] = py_[j];
       plan_axis(px_[j], job_.in_w, &x_[j * kTaps]);
       plan_axis(py_[j], job_.in_h, &y_[j * kTaps]);
     }
   }
 
   void plan_axis(T p, std::int64_t n, Tap* taps) const {
-    // Further away there is nothing but the border's continuation; this also tames infinities.
-    constexpr T kFar = T{1 << 30};
-    if (p > kFar) p = kFar;
-    if (p < -kFar) p = -kFar;
+    // Further away there is nothing but the border's continuation, and in f32 taps would no longer be
+    // whole numbers apart; this also tames infinities.
+    const T far = std::max(sizeof(T) == 4 ? T{1 << 22} : T{1 << 30}, static_cast<T>(2 * n));
+    if (p > far) p = far;
+    if (p < -far) p = -far;
     const T first = Kernel::first(p);
     T weight[kTaps], slope[kTaps];
     Kernel::weights(p - first, weight, slope);

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/ops/sampler.h"
 
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -168,6 +174,75 @@ TEST_F(SamplerTest, SlopeAtAWholePixelIsFromTheLeft) {
   }
 }
 
+// The same on images with two sides, where f32 runs on the vector kernels: at whole pixels from one
+// outside the image to the other, (x,y) of grids and of matrices.
+TEST_F(SamplerTest, SlopesAtWholePixelsAreFromTheLeftOnEveryPath) {
+  constexpr std::int64_t kSide = 8;  // halves and eighths: places and coordinates are exact
+  for (const std::int64_t channels : {1, 2, 3, 16}) {
+    for (const auto border : kBorders) {
+      const SampleOptions o{SampleKernel::kBilinear, border, false};
+      const Tensor input = torch::randn({1, channels, kSide, kSide}, torch::kFloat64);
+      const Tensor pixels = torch::arange(-2.0, kSide + 2.0, torch::kFloat64);
+      const Tensor axis = (2 * pixels + 1) / kSide - 1;
+      const auto cells = torch::meshgrid({axis, axis}, "ij");
+      const Tensor grid = torch::stack({cells[1], cells[0]}, 2).unsqueeze(0);
+      // A place on its own, so that no neighbour in the vector helps it.
+      const Tensor lone = grid.view({-1, 1, 1, 2});
+      const auto slopes = [&](torch::Dtype type, const Tensor& places) {
+        const Tensor x = input.to(type).expand({places.size(0), -1, -1, -1});
+        const Tensor p = places.to(type).requires_grad_();
+        return torch::autograd::grad({grid_sample(x, p, o).sum()}, {p})[0]
+            .to(torch::kFloat64)
+            .view({-1, 2});
+      };
+      // By hand: the difference of the two pixels at and before it, four pixels to a unit of places.
+      const auto value = [&](std::int64_t x, std::int64_t y) {
+        const auto at = [&](std::int64_t i) -> std::int64_t {
+          if (i >= 0 && i < kSide) return i;
+          if (border == SampleBorder::kZeros) return -1;
+          if (border == SampleBorder::kBorder) return i < 0 ? 0 : kSide - 1;
+          const std::int64_t turn = (i % (2 * kSide) + 2 * kSide) % (2 * kSide);
+          return std::min(turn, 2 * kSide - 1 - turn);
+        };
+        if (at(x) < 0 || at(y) < 0) return 0.0;
+        return input[0].select(2, at(x)).select(1, at(y)).sum().item<double>();
+      };
+      const std::int64_t count = pixels.size(0);
+      Tensor wanted = torch::zeros({count * count, 2}, torch::kFloat64);
+      for (std::int64_t i = 0; i < count; ++i) {
+        for (std::int64_t j = 0; j < count; ++j) {
+          const std::int64_t x = j - 2, y = i - 2;
+          wanted[i * count + j][0] = 4 * (value(x, y) - value(x - 1, y));
+          wanted[i * count + j][1] = 4 * (value(x, y) - value(x, y - 1));
+        }
+      }
+      for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+        EXPECT_LT(largest(slopes(type, grid) - wanted), 1e-4) << name(o) << " " << channels;
+        EXPECT_LT(largest(slopes(type, lone) - wanted), 1e-4) << name(o) << " " << channels;
+        // Matrices that shift by whole pixels, seen from the middle of the picture.
+        const Tensor theta =
+            torch::tensor({1.0, 0.0, 0.0, 0.0, 1.0, 0.0}, torch::kFloat64).view({1, 2, 3}).clone();
+        for (const auto shift : {0, 3, 8}) {
+          theta[0][0][2] = 2.0 * shift / kSide;
+          theta[0][1][2] = -2.0 * shift / kSide;
+          const Tensor t = theta.to(type).detach().requires_grad_();
+          const Tensor y = affine_sample(input.to(type), t, {kSide, kSide}, o);
+          const Tensor got = torch::autograd::grad({y.sum()}, {t})[0].to(torch::kFloat64);
+          double by_x = 0, by_y = 0;
+          for (std::int64_t i = 0; i < kSide; ++i) {
+            for (std::int64_t j = 0; j < kSide; ++j) {
+              by_x += 4 * (value(j + shift, i - shift) - value(j + shift - 1, i - shift));
+              by_y += 4 * (value(j + shift, i - shift) - value(j + shift, i - shift - 1));
+            }
+          }
+          EXPECT_NEAR(got[0][0][2].item<double>(), by_x, 1e-3) << name(o) << " shift " << shift;
+          EXPECT_NEAR(got[0][1][2].item<double>(), by_y, 1e-3) << name(o) << " shift " << shift;
+        }
+      }
+    }
+  }
+}
+
 TEST_F(SamplerTest, NearestIsThePapersIntegerKernel) {
   const Tensor input = torch::arange(4, torch::kFloat64).view({1, 1, 1, 4});
   const auto at = [&](double pixel) {
@@ -194,9 +269,97 @@ TEST_F(SamplerTest, PlacesFarAwayOrNotNumbers) {
       if (o.border == SampleBorder::kZeros) {
         EXPECT_EQ(largest(out), 0);
       }
-      const Tensor nan = torch::full({1, 1, 1, 2}, std::nan(""), type);
-      EXPECT_TRUE(std::isnan(grid_sample(input, nan, o).item<double>())) << name(o);
+      // Also where the other number alone would be outside.
+      const double none = std::nan("");
+      const Tensor nan = torch::tensor({none, none, none, 9.0, -9.0, none, none, 0.0}, type);
+      EXPECT_TRUE(torch::isnan(grid_sample(input, nan.view({1, 2, 2, 2}), o)).all().item<bool>())
+          << name(o);
     }
+  }
+}
+
+// From 2^25 pixels on, f32 has no whole numbers to put bicubic taps on.
+TEST_F(SamplerTest, FarAwayTheBorderContinues) {
+  const Tensor input = torch::rand({1, 1, 5, 6});
+  for (const auto kernel : kKernels) {
+    for (const double far : {1e4, 1e6, 1e7, 1e8, 3e9}) {
+      const Tensor grid = torch::tensor({far, far, -far, far}, torch::kFloat32).view({1, 1, 2, 2});
+      const Tensor out = grid_sample(input, grid, {kernel, SampleBorder::kBorder});
+      EXPECT_NEAR(out[0][0][0][0].item<double>(), input[0][0][4][5].item<double>(), 1e-6) << far;
+      EXPECT_NEAR(out[0][0][0][1].item<double>(), input[0][0][4][0].item<double>(), 1e-6) << far;
+    }
+  }
+}
+
+// What a place outside gives must not depend on which others share its vector, for these depend on how
+// rows are handed to threads.
+TEST_F(SamplerTest, OutsideOfAnInfiniteImageIsZero) {
+  for (const std::int64_t channels : {1, 2}) {
+    const Tensor input = torch::full({1, channels, 4, 4}, std::numeric_limits<float>::infinity());
+    const Tensor grid = torch::tensor({9.0F, 9.0F, 0.1F, 0.1F}).view({1, 1, 2, 2});
+    const Tensor out = grid_sample(input, grid);
+    EXPECT_EQ(out.select(3, 0).abs().max().item<double>(), 0);
+    EXPECT_TRUE(std::isinf(out[0][0][0][1].item<double>()));
+  }
+}
+
+// Gradients too large for the caches are written past them, in both groupings of channels.
+TEST_F(SamplerTest, LargeGradientsAreThoseOfTheirParts) {
+  for (const auto& [batch, channels, side] :
+       std::vector<std::tuple<int, int, int>>{{60, 16, 96}, {11, 3, 512}}) {
+    const Tensor input = torch::rand({batch, channels, side, side}).requires_grad_();
+    const Tensor theta = thetas(batch, torch::kFloat32);
+    const auto grad = [&](std::int64_t first, std::int64_t count) {
+      const Tensor part = input.detach().narrow(0, first, count).requires_grad_();
+      const Tensor out = affine_sample(part, theta.narrow(0, first, count), {40, 40});
+      return torch::autograd::grad({(out * out).sum()}, {part})[0];
+    };
+    ASSERT_GT(input.numel(), 1 << 23);
+    const Tensor whole = grad(0, batch);
+    for (int b = 0; b < batch; b += 5) {
+      const Tensor part = grad(b, 1);
+      ASSERT_GT(part.abs().sum().item<double>(), 0);
+      EXPECT_TRUE(torch::equal(whole.narrow(0, b, 1), part)) << input.sizes() << " " << b;
+    }
+  }
+}
+
+/// Bytes of tensors that the thread allocates while it lives.
+struct TensorBytes : c10::MemoryReportingInfoBase {
+  std::int64_t total = 0;
+  bool memoryProfilingEnabled() const override { return true; }
+  void add(std::int64_t bytes) { total += std::max<std::int64_t>(0, bytes); }
+#if TORCH_VERSION_MAJOR >= 2
+  void reportMemoryUsage(void*, std::int64_t bytes, std::size_t, std::size_t,
+                         c10::Device) override {
+    add(bytes);
+  }
+#else
+  void reportMemoryUsage(void*, std::int64_t bytes, std::int64_t, std::int64_t,
+                         c10::Device) override {
+    add(bytes);
+  }
+#endif
+};
+
+// Nothing the size of a grid: beside the input no more than the output and the gradients.
+TEST_F(SamplerTest, AffineSamplesNeedNoMemoryButResultsAndGradients) {
+  for (const std::int64_t channels : {1, 3, 16}) {
+    const Tensor input = torch::rand({4, channels, 40, 40}).requires_grad_();
+    const Tensor theta = thetas(4, torch::kFloat32).requires_grad_();
+    const Tensor up = torch::rand({4, channels, 60, 60});
+    const auto bytes = std::make_shared<TensorBytes>();
+    Tensor out;
+    std::vector<Tensor> grads;
+    {
+      const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, bytes);
+      out = affine_sample(input, theta, {60, 60});
+      grads = torch::autograd::grad({out}, {input, theta}, {up});
+    }
+    const auto all =
+        static_cast<std::int64_t>(out.nbytes() + grads[0].nbytes() + grads[1].nbytes());
+    EXPECT_GE(bytes->total, all);
+    EXPECT_LT(bytes->total, all + 4096) << channels << " channels";
   }
 }
 
@@ -276,7 +439,7 @@ TEST_F(SamplerTest, FastAgreesOnRowsShorterThanAVector) {
 TEST_F(SamplerTest, ThreadsDoNotChangeTheBits) {
   const int before = torch::get_num_threads();
   for (const auto& [batch, channels] :
-       std::vector<std::pair<int, int>>{{1, 2}, {1, 7}, {2, 3}, {5, 1}}) {
+       std::vector<std::pair<int, int>>{{1, 2}, {1, 7}, {2, 3}, {5, 1}, {2, 16}, {1, 20}}) {
     for (const auto& o : all_options()) {
       const Tensor input = torch::randn({batch, channels, 40, 37}).requires_grad_();
       const Tensor theta = thetas(batch, torch::kFloat32).requires_grad_();
@@ -321,6 +484,28 @@ TEST_F(SamplerTest, ViewsEmptyBatchesAndPartsOfTheGradients) {
   EXPECT_EQ(torch::autograd::grad({out.sum()}, {none})[0].sizes(), none.sizes());
 }
 
+// Activations in mixed precision: read in f32 at f32 places, and given back in their own type.
+TEST_F(SamplerTest, ShortTypesAreSampledInFloat) {
+  const Tensor theta = thetas(2, torch::kFloat32).requires_grad_();
+  const Tensor grid = (torch::rand({2, 6, 7, 2}) * 2 - 1).requires_grad_();
+  for (const auto type : {torch::kBFloat16, torch::kFloat16}) {
+    const Tensor input = torch::rand({2, 3, 5, 4}).to(type).requires_grad_();
+    const Tensor wide = input.detach().to(torch::kFloat32).requires_grad_();
+    EXPECT_EQ(place_type(input), torch::kFloat32);
+    const auto check = [&](const Tensor& got, const Tensor& wanted, const Tensor& places) {
+      EXPECT_EQ(got.scalar_type(), type);
+      EXPECT_TRUE(torch::equal(got, wanted.to(type)));
+      const Tensor up = torch::rand_like(wanted).to(type);
+      const auto g = torch::autograd::grad({got}, {input, places}, {up});
+      const auto w = torch::autograd::grad({wanted}, {wide, places}, {up.to(torch::kFloat32)});
+      EXPECT_TRUE(torch::equal(g[0], w[0].to(type)));
+      EXPECT_TRUE(torch::equal(g[1], w[1]));
+    };
+    check(affine_sample(input, theta, {6, 7}), affine_sample(wide, theta, {6, 7}), theta);
+    check(grid_sample(input, grid), grid_sample(wide, grid), grid);
+  }
+}
+
 TEST_F(SamplerTest, SaysWhatIsWrong) {
   const Tensor input = torch::zeros({2, 1, 4, 4}), theta = torch::zeros({2, 2, 3});
   expect_error(
@@ -333,7 +518,7 @@ TEST_F(SamplerTest, SaysWhatIsWrong) {
       [&] {
         affine_sample(input.to(torch::kInt32), theta, {4, 4});
       },
-      "input must be f32 or f64, got [2, 1, 4, 4] Int on cpu (affine_sample)");
+      "input must be f32, f64, bf16 or f16, got [2, 1, 4, 4] Int on cpu (affine_sample)");
   expect_error(
       [&] {
         affine_sample(input, torch::zeros({3, 2, 3}), {4, 4});
@@ -343,7 +528,8 @@ TEST_F(SamplerTest, SaysWhatIsWrong) {
       [&] {
         affine_sample(input, theta.to(torch::kFloat64), {4, 4});
       },
-      "theta must be Float on cpu as the input, got [2, 2, 3] Double on cpu (affine_sample)");
+      "theta must be Float on cpu for the input [2, 1, 4, 4] Float on cpu, got [2, 2, 3] Double on "
+      "cpu (affine_sample)");
   expect_error(
       [&] {
         affine_sample(input, theta, {0, 4});

@@ -51,7 +51,7 @@ Tensor SpatialTransformerImpl::locate(const Tensor& images) {
   const ops::Autocast off(
       ops::Precision::kFp32);  // places finer than a pixel want all their digits
   const Tensor parameters =
-      last_->forward(features.to(last_->weight.scalar_type())).to(images.scalar_type());
+      last_->forward(features.to(last_->weight.scalar_type())).to(ops::place_type(images));
   last_parameters_ = parameters.detach();
   return parameters;
 }
@@ -66,7 +66,7 @@ Tensor SpatialTransformerImpl::warp(const Tensor& images, const Tensor& paramete
   if (is_affine(options_.transform))
     return ops::affine_sample(images, affine_matrix(options_.transform, parameters), warped_to_,
                               options_.sample);
-  return ops::grid_sample(images, generator(warped_to_, images)(parameters), options_.sample);
+  return ops::grid_sample(images, generator(warped_to_, parameters)(parameters), options_.sample);
 }
 
 Tensor SpatialTransformerImpl::last_grid() const {

@@ -43,11 +43,13 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
                          std::function<torch::Tensor(const torch::Tensor&)> forward_localiser,
                          SpatialTransformerOptions options);
 
-  /// images [B,C,H,W] f -> [B,C,h,w]: warp(images, locate(images)).
+  /// images [B,C,H,W] f -> [B,C,h,w] of their type: warp(images, locate(images)). Also activations in
+  /// mixed precision: of bf16 or f16 images the places are f32.
   torch::Tensor forward(const torch::Tensor& images);
-  /// images [B,C,H,W] f -> parameters [B,P] of the transform.
+  /// images [B,C,H,W] f -> parameters [B,P] of the transform, of their ops::place_type.
   torch::Tensor locate(const torch::Tensor& images);
-  /// images [B,C,H,W], parameters [B,P] -> [B,C,h,w]; the images may be others than those located.
+  /// images [B,C,H,W], parameters [B,P] of their ops::place_type -> [B,C,h,w] of the images' type; the
+  /// images may be others than those located.
   torch::Tensor warp(const torch::Tensor& images, const torch::Tensor& parameters);
 
   /// What the last locate gave, without its graph; undefined before the first.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/ops/autocast.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
@@ -106,6 +107,37 @@ TEST_F(SpatialTransformerTest, LearnsToCentreABlob) {
     (step == 0 ? first : last) = loss.item<double>();
   }
   EXPECT_LT(last, 0.1 * first);
+}
+
+// Behind a convolution in mixed precision its images are bf16.
+TEST_F(SpatialTransformerTest, StandsAnywhereInANetworkInMixedPrecision) {
+  for (const auto& name : transform_names()) {
+    nn::Conv2d before(nn::Conv2dOptions(1, 4, 3)), after(nn::Conv2dOptions(4, 2, 3));
+    SpatialTransformer st(
+        small_net(4 * 10 * 10),
+        SpatialTransformerOptions{
+            .transform = parse_transform(name), .features = 16, .output_size = {8, 8}});
+    const Tensor images = torch::randn({3, 1, 12, 12});
+    torch::optim::SGD sgd(st->parameters(), 1e-2);
+    for (int step = 0; step < 2; ++step) {
+      Tensor out;
+      {
+        const ops::Autocast autocast(ops::Precision::kBf16);
+        const Tensor features = before->forward(images);
+        ASSERT_EQ(features.scalar_type(), torch::kBFloat16);
+        const Tensor warped = st->forward(features);
+        EXPECT_EQ(warped.scalar_type(), torch::kBFloat16) << name;
+        EXPECT_EQ(st->last_parameters().scalar_type(), torch::kFloat32) << name;
+        out = after->forward(warped);
+      }
+      sgd.zero_grad();
+      out.to(torch::kFloat32).square().sum().backward();
+      sgd.step();
+    }
+    for (const auto& p : st->named_parameters())
+      EXPECT_GT(p.value().grad().abs().sum().item<double>(), 0) << name << " " << p.key();
+    EXPECT_GT(before->weight.grad().abs().sum().item<double>(), 0) << name;
+  }
 }
 
 TEST_F(SpatialTransformerTest, InitialParametersSizesAndOtherImages) {

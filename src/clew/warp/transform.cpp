@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
+#include <tuple>
 
 #include "clew/core/error.h"
 
@@ -51,6 +53,40 @@ Tensor square_matrix(TransformKind kind, const Tensor& p) {
   return torch::cat({affine_matrix(kind, p), last}, 1);
 }
 
+// Whether each of matrices [B,3,3] has an inverse that is more than rounding: its determinant against
+// the sum of the same six products without signs, so that the size of rows and columns does not count.
+Tensor is_regular(const Tensor& matrix) {
+  const Tensor m = matrix.detach(), size = m.abs();
+  const auto at = [](const Tensor& t, int row, int column) {
+    return t.select(1, row % 3).select(1, column % 3);
+  };
+  Tensor determinant = torch::zeros_like(at(m, 0, 0)), bound = torch::zeros_like(determinant);
+  for (int j = 0; j < 3; ++j) {
+    determinant = determinant + at(m, 0, j) * (at(m, 1, j + 1) * at(m, 2, j + 2) -
+                                               at(m, 1, j + 2) * at(m, 2, j + 1));
+    bound = bound + at(size, 0, j) * (at(size, 1, j + 1) * at(size, 2, j + 2) +
+                                      at(size, 1, j + 2) * at(size, 2, j + 1));
+  }
+  const double rounding = m.scalar_type() == torch::kFloat64
+                              ? std::numeric_limits<double>::epsilon()
+                              : std::numeric_limits<float>::epsilon();
+  return determinant.abs() > 8 * rounding * bound;
+}
+
+// Whether parameters of such a kind can say what each matrix does: for a projective one, whose last entry
+// is divided away, it must be above zero, or what is before the horizon would come behind it.
+Tensor is_of_kind(TransformKind kind, const Tensor& matrix, const Tensor& parameters) {
+  const Tensor is_finite = torch::isfinite(parameters.detach()).all(1);
+  if (kind != TransformKind::kProjective) return is_finite;
+  return is_finite.logical_and(matrix.detach().select(1, 2).select(1, 2) > 0);
+}
+
+void check_all(const Tensor& good, TransformKind kind, const char* what, const char* where) {
+  CLEW_CHECK(good.all().item<bool>(), "transform ",
+             good.logical_not().nonzero()[0].item<std::int64_t>(), " of the batch has no ", what,
+             " that is '", transform_name(kind), "' (", where, ")");
+}
+
 // The parameters of a 3x3 matrix that such a transform can make.
 Tensor parameters_of(TransformKind kind, const Tensor& m) {
   const Tensor flat = m.reshape({-1, 9});
@@ -76,10 +112,11 @@ void check_has_matrix(TransformKind kind, const char* what) {
              " among its kind; wanted affine, attention, translation or projective");
 }
 
-// r^2 log r^2 between all pairs of points [N,2] and [M,2] f64 -> [N,M].
+// r^2 log r^2 between all pairs of points [N,2] and [M,2] f64 -> [N,M]. The bound changes no number;
+// without it the gradient where two points meet would be 0 times infinity.
 Tensor thin_plate(const Tensor& a, const Tensor& b) {
   const Tensor r2 = (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(2);
-  return torch::xlogy(r2, r2);
+  return torch::xlogy(r2, r2.clamp_min(std::numeric_limits<double>::min()));
 }
 
 Tensor control_points() {
@@ -92,7 +129,7 @@ Tensor thin_plate_basis(const Tensor& points) {
   const auto with_affine = [](const Tensor& p) {
     return torch::cat({torch::ones({p.size(0), 1}, torch::kFloat64), p}, 1);
   };
-  const Tensor controls = control_points(), at = points.detach().to(torch::kCPU, torch::kFloat64);
+  const Tensor controls = control_points(), at = points.to(torch::kCPU, torch::kFloat64);
   const Tensor border = with_affine(controls);
   const Tensor system =
       torch::cat({torch::cat({thin_plate(controls, controls), border}, 1),
@@ -198,12 +235,10 @@ Tensor invert(TransformKind kind, const Tensor& parameters) {
   check_parameters(kind, parameters, "invert");
   check_has_matrix(kind, "inverse");
   const Tensor matrix = square_matrix(kind, parameters);
-  const auto [inverse, fault] = torch::linalg_inv_ex(matrix);
+  const Tensor inverse = std::get<0>(torch::linalg_inv_ex(matrix));
   const Tensor result = parameters_of(kind, inverse);
-  const Tensor good = fault.eq(0).logical_and(torch::isfinite(result.detach()).all(1));
-  CLEW_CHECK(good.all().item<bool>(), "transform ",
-             good.logical_not().nonzero()[0].item<std::int64_t>(),
-             " of the batch has no inverse that is '", transform_name(kind), "' (invert)");
+  check_all(is_regular(matrix).logical_and(is_of_kind(kind, inverse, result)), kind, "inverse",
+            "invert");
   return result;
 }
 
@@ -213,7 +248,10 @@ Tensor compose(TransformKind kind, const Tensor& outer, const Tensor& inner) {
   check_has_matrix(kind, "composition");
   CLEW_CHECK(outer.size(0) == inner.size(0), "outer and inner must be of one batch size, got ",
              outer.size(0), " and ", inner.size(0), " (compose)");
-  return parameters_of(kind, torch::matmul(square_matrix(kind, outer), square_matrix(kind, inner)));
+  const Tensor matrix = torch::matmul(square_matrix(kind, outer), square_matrix(kind, inner));
+  const Tensor result = parameters_of(kind, matrix);
+  check_all(is_of_kind(kind, matrix, result), kind, "composition", "compose");
+  return result;
 }
 
 }  // namespace clew::warp

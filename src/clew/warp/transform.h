@@ -65,11 +65,13 @@ class GridGenerator {
   torch::Tensor basis_;   // [h*w,16] of thin plates
 };
 
-/// Parameters of the transform back, kind by kind. There is none for thin plates and for a matrix
-/// without an inverse: clew::Error.
+/// Parameters of the transform back, kind by kind. There is none for thin plates, for a matrix without
+/// an inverse, and for a projective one whose way back puts (0,0) on or behind the horizon, so that its
+/// last entry could not be 1: clew::Error.
 torch::Tensor invert(TransformKind kind, const torch::Tensor& parameters);
 /// Parameters of first `inner`, then `outer`; not for thin plates. Warping by A and the result by B
-/// is one warp by compose(A, B): the last warp's places are transformed first.
+/// is one warp by compose(A, B): the last warp's places are transformed first. A
+/// projective result that puts (0,0) on or behind the horizon: clew::Error.
 torch::Tensor compose(TransformKind kind, const torch::Tensor& outer, const torch::Tensor& inner);
 
 }  // namespace clew::warp

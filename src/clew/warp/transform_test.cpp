@@ -114,6 +114,58 @@ TEST_F(TransformTest, InverseAndComposition) {
   EXPECT_LT(largest(invert(TransformKind::kAttention, half) - numbers({2, -0.5, 2}, 3)), 1e-15);
 }
 
+// By hand: the way back of the first takes (0,0) to a denominator of -1, so that its last entry would be
+// divided to 1 by turning all signs, and what is before the horizon would come behind it.
+TEST_F(TransformTest, ProjectiveResultsMustKeepWhatIsBeforeTheHorizonThere) {
+  const auto kind = TransformKind::kProjective;
+  const Tensor good = identity_parameters(kind, torch::kFloat64).view({1, 8});
+  const Tensor turned = torch::cat({good, numbers({-0.2, 0, 1, 0, 1, 0, -1, 0}, 8)});
+  expect_error([&] { invert(kind, turned); },
+               "transform 1 of the batch has no inverse that is 'projective' (invert)");
+  const Tensor outer = numbers({1, 0, 0, 0, 1, 0, -0.8, 0}, 8),
+               inner = numbers({1, 0, 1.5, 0, 1, 0, 0, 0}, 8);
+  expect_error([&] { compose(kind, outer, inner); },
+               "transform 0 of the batch has no composition that is 'projective' (compose)");
+  // On the horizon, not behind it.
+  const Tensor edge = numbers({1, 0, 0, 0, 1, 0, -1, 0}, 8),
+               shift = numbers({1, 0, 1, 0, 1, 0, 0, 0}, 8);
+  expect_error([&] { compose(kind, edge, shift); },
+               "transform 0 of the batch has no composition that is 'projective' (compose)");
+}
+
+TEST_F(TransformTest, RoundingDoesNotMakeAMatrixRegular) {
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    const Tensor flat = numbers({0.1, 0.7, 0, 0.3, 2.1, 0}, 6).to(type);
+    expect_error([&] { invert(TransformKind::kAffine, flat); },
+                 "transform 0 of the batch has no inverse that is 'affine' (invert)");
+    // Small or lopsided is not flat.
+    const Tensor small = numbers({1e-6, 0, 1000, 0, 1e3, -1000}, 6).to(type);
+    const Tensor back = invert(TransformKind::kAffine, small).to(torch::kFloat64);
+    EXPECT_NEAR(back[0][0].item<double>(), 1e6, 1);
+    EXPECT_NEAR(back[0][4].item<double>(), 1e-3, 1e-9);
+  }
+}
+
+TEST_F(TransformTest, ThinPlateHasAGradientByItsPoints) {
+  const auto kind = TransformKind::kThinPlate;
+  const Tensor controls = ops::identity_grid({4, 4}, true, torch::kFloat64).view({16, 2});
+  // Offsets that halve the plane.
+  const Tensor halving = (-0.5 * controls).reshape({1, 32});
+  const Tensor at = torch::cat({controls, torch::rand({5, 2}, torch::kFloat64)}).requires_grad_();
+  const Tensor halved = torch::autograd::grad({transform_points(kind, halving, at).sum()}, {at})[0];
+  EXPECT_LT(largest(halved - 0.5), 1e-12);
+  const Tensor bending = some(kind, 1), up = torch::randn({1, 21, 2}, torch::kFloat64);
+  const auto loss = [&](const Tensor& points) {
+    return (transform_points(kind, bending, points) * up).sum();
+  };
+  const Tensor grad = torch::autograd::grad({loss(at)}, {at})[0];
+  const Tensor direction = torch::randn_like(at), plain = at.detach();
+  const double step = 1e-6;
+  const double wanted =
+      (loss(plain + step * direction) - loss(plain - step * direction)).item<double>() / (2 * step);
+  EXPECT_NEAR((grad * direction).sum().item<double>(), wanted, 1e-7);
+}
+
 TEST_F(TransformTest, ThinPlateMovesControlPointsByTheirOffsetsAndBendsLeast) {
   const auto kind = TransformKind::kThinPlate;
   const Tensor controls = ops::identity_grid({4, 4}, true, torch::kFloat64).view({16, 2});
