@@ -7,6 +7,8 @@
 
 #include "clew/core/error.h"
 #include "clew/core/memory.h"
+#include "clew/data/digits_config.h"
+#include "clew/train/run_folder.h"
 #include "clew/warp/digit_task.h"
 #include "clew/warp/evaluate.h"
 #include "clew/warp/locate.h"
@@ -28,6 +30,16 @@ std::string losses_text(const train::MetricsLine& line) {
   return shown;
 }
 
+/// Says, here and in the run's log, when the digits are not MNIST's though nobody asked for others.
+void say_source(const std::filesystem::path& run, const data::DigitsConfig& config) {
+  if (config.source != "auto" || data::digits_source(config) == "mnist") return;
+  const auto text = concat(config.dir.empty() ? std::string("data.dir names no folder with MNIST")
+                                              : concat("there is no MNIST in '", config.dir, "'"),
+                           ": learning from digits drawn from strokes");
+  std::fprintf(stderr, "%s\n", text.c_str());
+  train::write_log(run, text);
+}
+
 std::filesystem::path create(const std::filesystem::path& root, const Recipe& recipe,
                              int processes) {
   warp::WarpConfig config;
@@ -36,7 +48,9 @@ std::filesystem::path create(const std::filesystem::path& root, const Recipe& re
   const warp::DigitTask task(config);
   (void)task.make_network();
   train::check_training(task, config.train, processes);
-  return warp::create_run(root, recipe.name, config, about_this_program());
+  const auto run = warp::create_run(root, recipe.name, config, about_this_program());
+  say_source(run, config.data);
+  return run;
 }
 
 train::RunEnd train(const std::filesystem::path& run, bool is_resumed,
@@ -94,10 +108,13 @@ std::string located_text(const train::MetricsLine& line) {
 }
 
 std::filesystem::path create_locate(const std::filesystem::path& root, const Recipe& recipe,
-                                    int /*processes*/) {
+                                    int processes) {
   warp::LocateConfig config;
   load(config, recipe.tree);
-  return warp::create_run(root, recipe.name, config, about_this_program());
+  warp::check_pairs(config, processes);
+  const auto run = warp::create_run(root, recipe.name, config, about_this_program());
+  say_source(run, {.source = config.data.source, .dir = config.data.dir});
+  return run;
 }
 
 train::RunEnd train_locate(const std::filesystem::path& run, bool is_resumed,

@@ -20,6 +20,10 @@ def newest(run):
     return sorted((run / "checkpoints").glob("step_*.safetensors"))[-1]
 
 
+def pictures(run):
+    return sorted(path.name for path in (run / "pictures").glob("warps_*.png"))
+
+
 class WarpCase(CliTest):
     def train(self, *words):
         return self.folder / self.out("train", *words, timeout=TIMEOUT).rstrip("\n")
@@ -50,10 +54,32 @@ class Runs(WarpCase):
         self.assertRegex(self.out("eval", run), r"^rts digits \(procedural\), 100 of the test set: error \d+\.\d\d %")
         self.assertEqual(self.out("report", run).rstrip("\n"), str(run / "report.html"))
         page = (run / "report.html").read_text()
-        self.assertEqual(page.count("<img src=\"data:image/png;base64,"), 5)  # steps 0, 5, 10, 12 and the mistakes
+        # A picture from the start, each a quarter later than the last, at the end; and the mistakes.
+        self.assertEqual(pictures(run), [f"warps_{step:012}.png" for step in (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12)])
+        self.assertEqual(page.count("<img src=\"data:image/png;base64,"), 12)
         self.assertGreater((run / "pictures/warps.avi").stat().st_size, 1000)
         again = self.train("--config", run / "config.toml")
         self.assertEqual(newest(run).read_bytes(), newest(again).read_bytes())
+
+    def test_says_when_digits_are_drawn(self):
+        words = settings(**{"train.steps": 1, "data.source": "auto"})
+        for more, told in (([], "data.dir names no folder with MNIST: learning from digits drawn from strokes"),
+                           (["data.dir=nowhere"], "there is no MNIST in 'nowhere': learning from digits drawn from strokes")):
+            result = self.clew("train", "warp/rts", *words, *more, timeout=TIMEOUT)
+            self.assertEqual(result.code, 0, result)
+            self.assertIn(told, result.err.splitlines())
+            self.assertIn(told, (self.folder / result.out.rstrip("\n") / "log.txt").read_text())
+        # Nobody needs to be told what was asked for.
+        self.assertNotIn("strokes", self.clew("train", "warp/rts", *settings(**{"train.steps": 1}), timeout=TIMEOUT).err)
+
+    def test_a_trained_network_needs_no_data(self):
+        self.out("data", "make", "digits", "--data", "mnist", "train=200", "test=50")
+        run = self.train("warp/r", *settings(**{"data.source": "mnist", "data.dir": "mnist", "train.steps": 1}))
+        (self.folder / "mnist").rename(self.folder / "elsewhere")
+        (self.folder / "one.pgm").write_bytes(b"P5 2 2 255\n" + bytes(4))
+        self.assertRegex(self.out("predict", run, "one.pgm"), r"^one\.pgm  \d  \d+\.\d %\n$")
+        self.out("export", run, "--out", "net.onnx")
+        self.fails("eval", run, code=1, error="mnist")
 
     def test_a_line_for_people(self):
         result = self.clew("train", "warp/rts", *settings(), timeout=TIMEOUT)
@@ -91,8 +117,9 @@ class Runs(WarpCase):
         self.assertGreaterEqual(kills, 2)
         run = next((self.folder / "killed").glob("warp/rts/*/config.toml")).parent
         self.assertEqual(newest(run).read_bytes(), newest(whole).read_bytes())
-        self.assertEqual((run / "checkpoints/best.safetensors").read_bytes(),
-                         (whole / "checkpoints/best.safetensors").read_bytes())
+        for name in ["checkpoints/best.safetensors", *(f"pictures/{name}" for name in pictures(whole))]:
+            self.assertEqual((run / name).read_bytes(), (whole / name).read_bytes(), name)
+        self.assertEqual(pictures(run), pictures(whole))
 
 
 class Locate(WarpCase):
@@ -108,7 +135,7 @@ class Locate(WarpCase):
         self.assertRegex(self.out("eval", run), r"^The digit 3 \(procedural\) in 8 pictures with 0 pieces of others: \d+ % found")
         self.out("report", run)
         self.assertEqual((run / "report.html").read_text().count('<img src="data:image/png;base64,'), 1)
-        again = self.train("--config", run / "config.toml", f"encoder={encoder}")
+        again = self.train("--config", run / "config.toml")
         self.assertEqual(newest(run).read_bytes(), newest(again).read_bytes())
         self.fails("predict", run, "x.png", code=2, error="a run of locate reads no image files")
         self.fails("export", run, code=2, error="a run of locate has no network to export")
@@ -165,7 +192,10 @@ class BadInput(WarpCase):
         self.refuses("warp/rts", "network.transfrom=tps", error="did you mean 'network.transform'?")
         self.refuses("warp/rts", "network.transform=tsp", error="did you mean 'tps'?")
         self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, warp, locate, got wrap; did you mean 'warp'?")
-        self.refuses("warp/rts", *settings(**{"network.parameters": 2000}), error="network.parameters = 2000 is too few")
+        self.refuses("warp/rts", *settings(**{"network.parameters": 2000}), error="network.parameters = 2000 cannot be met within 5 %")
+        encoder = self.train("warp/plain", *settings(**{"train.steps": 1}), "--runs", "elsewhere")
+        self.refuses("warp/locate", f"encoder={encoder}", "data.source=procedural", "train.batch=99",
+                     error="batches of 99 of 100 pictures")
         self.refuses("warp/r", *settings(**{"network.warp_size": 20}), error="needs images of at least 24 pixels")
         self.refuses("warp/rts", *settings(**{"train.batch": 1}), error="train.batch must be at least train.workers")
         self.refuses("warp/rts", "data.source=mnist", "data.dir=nowhere", error="nowhere", code=1)

@@ -439,22 +439,36 @@ void Supervised::update() {
 
 torch::nn::Module& Supervised::network() { return *impl_->workers[0].network; }
 
+void Supervised::with_evaluated_weights(const std::function<void()>& look) {
+  const auto& ema = impl_->ema;
+  if (!ema.defined()) return look();
+  const torch::NoGradGuard no_grad;
+  struct Swap {
+    Swap(const torch::Tensor& the_values, const torch::Tensor& other)
+        : values(the_values), kept(values.clone()) {
+      values.copy_(other);
+    }
+    ~Swap() { values.copy_(kept); }
+    Swap(const Swap&) = delete;
+    Swap& operator=(const Swap&) = delete;
+    torch::Tensor values, kept;
+  };
+  const Swap swap(impl_->workers[0].flat.values, ema);
+  look();
+}
+
 std::vector<Metric> Supervised::evaluate() {
   auto& self = *impl_;
-  const auto& values = self.workers[0].flat.values;
-  torch::Tensor kept;
-  const torch::NoGradGuard no_grad;
-  if (self.ema.defined()) {
-    kept = values.clone();
-    values.copy_(self.ema);
-  }
   self.share_buffers();
-  const auto slices = self.gather_slices([&] {
-    std::string words;
-    self.test.seek(0);
-    for (std::int64_t i = 0; i < self.test.batches_per_epoch(); ++i)
-      words += self.run_slices(self.test, false);
-    return words;
+  std::vector<Slice> slices;
+  with_evaluated_weights([&] {
+    slices = self.gather_slices([&] {
+      std::string words;
+      self.test.seek(0);
+      for (std::int64_t i = 0; i < self.test.batches_per_epoch(); ++i)
+        words += self.run_slices(self.test, false);
+      return words;
+    });
   });
   Means means;
   const auto in_batch = static_cast<std::size_t>(self.processes.size() * self.options.workers);
@@ -463,7 +477,6 @@ std::vector<Metric> Supervised::evaluate() {
     if (slices[i].share > 0)
       means.add(slices[i].metrics, slices[i].share * static_cast<double>(self.test.size_of(batch)));
   }
-  if (kept.defined()) values.copy_(kept);
   return means.get();
 }
 

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -112,6 +113,9 @@ class Supervised : public Learner {
   /// The network as it is now, without averaging; in training or evaluation mode, as the last call
   /// left it. For looking, not for changing.
   torch::nn::Module& network();
+  /// Calls `look` while the network has the weights that are evaluated: their moving average where
+  /// there is one.
+  void with_evaluated_weights(const std::function<void()>& look);
 
   /// Means of the task's metrics over its whole test set, with the averaged weights where there are
   /// any. Blocks.

@@ -106,6 +106,23 @@ TEST(Supervised, LearnsAndMeasures) {
   EXPECT_TRUE(std::isnan(metric(learner.take_metrics(), "test_error")));
 }
 
+TEST(Supervised, TheWeightsThatAreEvaluatedCanBeLookedAt) {
+  const QuadrantTask task;
+  Supervised learner(task, options(), Key{1});
+  for (int i = 0; i < 10; ++i) learner.update();
+  const auto weights = [&] {
+    return learner.network().named_parameters()["first.weight"].detach().clone();
+  };
+  const auto now = weights();
+  torch::Tensor seen;
+  learner.with_evaluated_weights([&] { seen = weights(); });
+  EXPECT_TRUE(torch::equal(weights(), now));
+  NetworkImpl loaded;
+  load_network(loaded, learner.checkpoint(), "test");
+  EXPECT_TRUE(torch::equal(seen, loaded.named_parameters()["first.weight"]));
+  EXPECT_FALSE(torch::equal(seen, now));
+}
+
 TEST(Supervised, SameBytesForAnyNumberOfLoaders) {
   const QuadrantTask task;
   std::vector<std::byte> first;

@@ -146,11 +146,11 @@ DigitNetworkImpl::DigitNetworkImpl(const NetworkConfig& config, const DigitShape
   std::int64_t width = 1;
   while (count(width + 1) <= wanted) ++width;
   if (std::abs(count(width + 1) - wanted) < std::abs(count(width) - wanted)) ++width;
-  const auto most = static_cast<double>(config.parameters) * 1.05;
-  if (static_cast<double>(config.parameters - wanted + count(width)) > most) {
+  const std::int64_t total = config.parameters - wanted + count(width);
+  if (std::abs(total - config.parameters) * 20 > config.parameters) {
     throw UsageError(concat("network.parameters = ", config.parameters,
-                            " is too few for this network: it has ",
-                            config.parameters - wanted + count(1), " at its narrowest"));
+                            " cannot be met within 5 %; the nearest that this network can have is ",
+                            total));
   }
   width_ = width;
   body_ = register_module(

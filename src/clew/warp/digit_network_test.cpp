@@ -133,7 +133,18 @@ TEST(DigitNetwork, SaysWhatIsWrong) {
         DigitNetwork(NetworkConfig{.transform = "none", .parameters = 1000},
                      DigitShape{.side = 60});
       },
-      "network.parameters = 1000 is too few for this network: it has 1142 at its narrowest");
+      "network.parameters = 1000 cannot be met within 5 %; the nearest that this network can have "
+      "is "
+      "1142");
+  // Between two widths, far from both.
+  expect_error<UsageError>(
+      [] {
+        DigitNetwork(NetworkConfig{.transform = "none", .parameters = 1800},
+                     DigitShape{.side = 60});
+      },
+      "network.parameters = 1800 cannot be met within 5 %; the nearest that this network can have "
+      "is "
+      "2372");
 }
 
 }  // namespace

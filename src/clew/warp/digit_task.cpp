@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -27,17 +28,25 @@ constexpr std::uint64_t kKeyTraining = 0, kKeyTrainDigits = 1, kKeyTestDigits = 
 
 }  // namespace
 
+DigitLook look_of(const std::string& kind) {
+  const auto digit = std::make_shared<const data::DrawnDigits>(
+      data::DrawnDigitsOptions{.size = 1, .is_fixed = true});
+  const auto set = data::make_kind(kind, digit, data::Split::kTest, Key{});
+  const auto image = set->get(0, Key{}).input;
+  auto names = set->class_names();
+  return {.shape = {.channels = image.size(0),
+                    .side = image.size(1),
+                    .classes = static_cast<std::int64_t>(names.size())},
+          .class_names = std::move(names)};
+}
+
 DigitTask::DigitTask(const WarpConfig& config)
     : config_(config),
+      shape_(look_of(config.data.kind).shape),
       train_(data::make_digits(config.data, data::Split::kTrain,
                                split(Key{config.seed}, kKeyTrainDigits))),
       test_(data::make_digits(config.data, data::Split::kTest,
-                              split(Key{config.seed}, kKeyTestDigits))) {
-  const auto first = train_->get(0, Key{0}).input;
-  shape_ = {.channels = first.size(0),
-            .side = first.size(1),
-            .classes = static_cast<std::int64_t>(train_->class_names().size())};
-}
+                              split(Key{config.seed}, kKeyTestDigits))) {}
 
 std::shared_ptr<torch::nn::Module> DigitTask::make_network() const {
   return DigitNetwork(config_.network, shape_).ptr();
@@ -76,6 +85,12 @@ fs::path warp_picture(const fs::path& run, std::int64_t steps) {
   return run / kPictures / ("warps_" + train::step_digits(steps) + ".png");
 }
 
+bool is_pictured(std::int64_t steps) {
+  std::int64_t next = 1;
+  while (next < steps) next += std::max<std::int64_t>(1, next / 4);
+  return next == steps;
+}
+
 train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCallbacks& callbacks,
                         train::Processes* processes) {
   const WarpConfig config = read_run(run, processes);
@@ -86,15 +101,18 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCa
       static_cast<std::size_t>(std::min<std::int64_t>(kPictureDigits, task.test_set().size())));
   std::iota(shown.begin(), shown.end(), 0);
   const auto draw = [&](std::int64_t steps) {
-    image::write(warp_picture(run, steps), draw_warps(network, task.test_set(), shown));
+    learner.with_evaluated_weights([&] {
+      image::write(warp_picture(run, steps), draw_warps(network, task.test_set(), shown));
+    });
   };
   auto drawing = callbacks;
   if (!network.transformers().empty() && learner.processes()->is_first()) {
     make_folders(run / kPictures);
-    if (!is_resumed) draw(0);
-    drawing.on_log = [&](const train::Progress& progress) {
-      if (progress.line.get("test_error")) draw(progress.steps);
-      if (callbacks.on_log) callbacks.on_log(progress);
+    // Of the new weights, also where a run was killed before it could be made.
+    if (!fs::exists(warp_picture(run, 0))) draw(0);
+    drawing.on_update = [&](std::int64_t steps, double rate, double left) {
+      if (is_pictured(steps) || learner.is_finished()) draw(steps);
+      if (callbacks.on_update) callbacks.on_update(steps, rate, left);
     };
   }
   return train::train_run(run, learner, config.train.loop(), is_resumed, drawing);
@@ -110,12 +128,10 @@ DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const Digi
 
 void export_network(const fs::path& run, const fs::path& out) {
   const WarpConfig config = read_run(run);
-  const DigitTask task(config);
-  auto network = load_best(run, config, task.shape());
-  const auto& shape = task.shape();
+  const auto [shape, names] = look_of(config.data.kind);
+  auto network = load_best(run, config, shape);
   std::string classes;
-  for (const auto& name : task.test_set().class_names())
-    classes += (classes.empty() ? "" : ",") + name;
+  for (const auto& name : names) classes += (classes.empty() ? "" : ",") + name;
   nn::export_network(
       *network,
       [&network](const std::vector<torch::Tensor>& inputs) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clew/data/dataset.h"
 #include "clew/train/loop.h"
@@ -14,6 +15,13 @@
 #include "clew/warp/digit_network.h"
 
 namespace clew::warp {
+
+/// What networks for a kind of digits (data::DigitsConfig) read and say. Needs no data at hand.
+struct DigitLook {
+  DigitShape shape;
+  std::vector<std::string> class_names;
+};
+DigitLook look_of(const std::string& kind);
 
 class DigitTask : public train::Task {
  public:
@@ -31,8 +39,8 @@ class DigitTask : public train::Task {
 
  private:
   WarpConfig config_;
-  std::unique_ptr<data::Dataset> train_, test_;
   DigitShape shape_;
+  std::unique_ptr<data::Dataset> train_, test_;
 };
 
 /// Makes root/recipe/<UTC time>/ with config.toml in it and returns its path. The config holds
@@ -43,8 +51,12 @@ std::filesystem::path create_run(const std::filesystem::path& root, const std::s
 WarpConfig read_run(const std::filesystem::path& run, train::Processes* processes = nullptr);
 /// The picture of what the transformers do after `steps` steps.
 std::filesystem::path warp_picture(const std::filesystem::path& run, std::int64_t steps);
-/// Trains the run's network; train::train_run says how. At the start and wherever it is evaluated,
-/// a picture of the first digits of the test set is made. With several processes all make this call.
+/// Whether a picture is made after `steps` steps: from 1 on, each a quarter or one step later than the
+/// one before.
+bool is_pictured(std::int64_t steps);
+/// Trains the run's network; train::train_run says how. At the start, where is_pictured says so and at
+/// the end a picture of the first digits of the test set is made, with the weights that are evaluated.
+/// With several processes all make this call.
 train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks,
                         train::Processes* processes = nullptr);

@@ -37,18 +37,18 @@ std::vector<Reading> read_digits(const std::filesystem::path& run,
                                  const std::function<void(std::int64_t)>& on_progress) {
   const torch::NoGradGuard no_grad;
   const auto config = read_run(run);
-  const DigitTask task(config);
-  const auto channels = static_cast<std::size_t>(task.shape().channels);
-  const int side = static_cast<int>(task.shape().side);
+  const auto [shape, names] = look_of(config.data.kind);
+  const auto channels = static_cast<std::size_t>(shape.channels);
+  const int side = static_cast<int>(shape.side);
   if (images.size() % channels != 0) {
     throw UsageError(concat("this network reads images in groups of ", channels, ", got ",
                             images.size(), " images"));
   }
-  auto network = load_best(run, config, task.shape());
+  auto network = load_best(run, config, shape);
   std::vector<Reading> readings;
   for (std::size_t first = 0; first < images.size(); first += channels) {
-    Reading reading{.classes = task.test_set().class_names()};
-    auto input = torch::empty({1, task.shape().channels, side, side});
+    Reading reading{.classes = names};
+    auto input = torch::empty({1, shape.channels, side, side});
     for (std::size_t c = 0; c < channels; ++c) {
       const auto& path = images[first + c];
       reading.name += (c == 0 ? "" : " + ") + path.string();
@@ -91,7 +91,8 @@ std::string evaluation_json(const Evaluation& evaluation) {
 
 namespace {
 
-constexpr double kFramesPerSecond = 4;
+constexpr double kFramesPerSecond = 8;
+constexpr std::size_t kShownFrames = 16;  // in the report; the video has all
 
 /// The pictures of the training in order of their steps; the names sort so.
 std::vector<std::filesystem::path> training_pictures(const std::filesystem::path& run) {
@@ -130,7 +131,9 @@ void write_evaluation(const std::filesystem::path& run, const Evaluation& evalua
   const auto frames = training_pictures(run);
   if (!frames.empty()) {
     nlohmann::json files = nlohmann::json::array(), labels = nlohmann::json::array();
-    for (const auto& frame : frames) {
+    const std::size_t shown = std::min(kShownFrames, frames.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+      const auto& frame = frames[shown == 1 ? 0 : i * (frames.size() - 1) / (shown - 1)];
       files.push_back((std::filesystem::path("pictures") / frame.filename()).string());
       const auto name = frame.stem().string();
       labels.push_back("step " + std::to_string(std::stoll(name.substr(name.find('_') + 1))));

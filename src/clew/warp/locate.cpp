@@ -12,6 +12,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/pool.h"
 #include "clew/data/digits_config.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
@@ -248,6 +249,22 @@ std::vector<train::ParameterGroup> LocateTask::groups(const torch::nn::Module& /
   return {{.prefix = "encoder.", .lr_factor = 0}};
 }
 
+void check_pairs(const LocateConfig& config, int processes) {
+  const int slices = config.train.workers * processes;
+  const std::int64_t last = config.data.count % config.train.batch;
+  for (const std::int64_t pictures : {std::int64_t{config.train.batch}, last}) {
+    for (int i = 0; i < slices; ++i) {
+      const auto share = share_of(pictures, i, slices);
+      if (share.end - share.begin != 1) continue;
+      throw UsageError(concat("the loss is of pairs of pictures, and batches of ",
+                              config.train.batch, " of ", config.data.count, " pictures for ",
+                              slices,
+                              " workers leave one alone; choose another train.batch, "
+                              "data.count or train.workers"));
+    }
+  }
+}
+
 fs::path create_run(const fs::path& root, const std::string& recipe, const LocateConfig& config,
                     const std::string& about) {
   if (config.encoder.empty()) {
@@ -269,7 +286,7 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Locat
   digits.dir = config.data.dir;
   written.data.source = data::digits_source(digits);
   if (!written.data.dir.empty()) written.data.dir = fs::absolute(written.data.dir).string();
-  written.encoder = kEncoderFile;
+  written.encoder = fs::absolute(config.encoder).string();
   written.encoder_network = reader.network;
   (void)WithPieces(written);  // refuses what the data cannot be before there is a folder
   const auto run = train::create_run_folder(root, recipe);
@@ -281,7 +298,7 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Locat
 LocateConfig read_locate_run(const fs::path& run, train::Processes* processes) {
   LocateConfig config;
   load(config, parse_toml(train::read_run_config(run, processes), (run / "config.toml").string()));
-  config.encoder = (run / config.encoder).string();
+  config.encoder = (run / kEncoderFile).string();
   return config;
 }
 

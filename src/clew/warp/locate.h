@@ -158,7 +158,9 @@ class LocateTask : public train::Task {
   std::int64_t side_ = 0;
 };
 
-/// Makes the run folder; the encoder's weights go into it as encoder.safetensors.
+/// Refuses what would fail only while it trains: slices of a batch that hold a single picture. UsageError.
+void check_pairs(const LocateConfig& config, int processes = 1);
+/// Makes the run folder; the encoder's weights go into it as encoder.safetensors, and are read from there.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const LocateConfig& config, const std::string& about);
 LocateConfig read_locate_run(const std::filesystem::path& run,

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::warp {
 namespace {
@@ -148,6 +149,26 @@ TEST(LocateTask, TheStartWithTheLeastLossCounts) {
     EXPECT_EQ(*loss.metrics.at(1).value, 1);  // share of boxes that missed
     EXPECT_GT(loss.value.item<double>(), 2 * config.margin);
   }
+}
+
+TEST(LocateRun, NoPictureMayBeAloneInItsSlice) {
+  LocateConfig config;
+  config.data.count = 100;
+  config.train.workers = 2;
+  config.train.batch = 100;
+  check_pairs(config);
+  config.train.batch = 98;  // two left over, one for each worker
+  expect_error<UsageError>(
+      [&] { check_pairs(config); },
+      "the loss is of pairs of pictures, and batches of 98 of 100 pictures for 2 "
+      "workers leave one alone; choose another train.batch, data.count or train.workers");
+  config.train.workers = 1;
+  check_pairs(config);
+  config.train.batch = 99;
+  EXPECT_THROW(check_pairs(config), UsageError);
+  config.train.batch = 4;
+  check_pairs(config, 2);
+  EXPECT_THROW(check_pairs(config, 3), UsageError);
 }
 
 TEST(LocateRun, WantsAnEncoder) {
