@@ -49,6 +49,11 @@ class DistortedDigits::Drawer {
     CLEW_CHECK(how_.corner_px >= 0 && how_.control_px >= 0 && how_.patches >= 0,
                "a distorted digit's corner_px, control_px and patches must be at least 0, got ",
                how_.corner_px, ", ", how_.control_px, " and ", how_.patches);
+    CLEW_CHECK(
+        how_.corner_px == 0 || (how_.turn_deg == 0 && !how_.is_placed),
+        "a distorted digit's corner_px moves the whole picture: with it turn_deg must be 0 and "
+        "is_placed false, got ",
+        how_.turn_deg, " and ", how_.is_placed);
     if (how_.control_px > 0) grid_ = std::make_unique<const ControlGrid>(how_.side);
   }
 

@@ -161,6 +161,30 @@ TEST(DistortedDigits, PMovesCornersAndEBends) {
   }
 }
 
+TEST(DistortedDigits, PAndEMoveTheInkAsFarAsTheirPixelsSay) {
+  const auto digits = some_digits();
+  const auto spread = [&](const char* kind) {
+    const Distortion how = distortion_of(kind);
+    Distortion still = how;
+    still.corner_px = still.control_px = 0;
+    const DistortedDigits moving(digits, how), resting(digits, still);
+    double sum = 0;
+    constexpr int kDraws = 400;
+    for (std::uint64_t key = 0; key < kDraws; ++key) {
+      const auto m = moments(moving.get(0, {key}).input[0]),
+                 n = moments(resting.get(0, {key}).input[0]);
+      sum += (m.x - n.x) * (m.x - n.x) + (m.y - n.y) * (m.y - n.y);
+    }
+    return std::sqrt(sum / (2 * kDraws));
+  };
+  // The middle is where the diagonals cross: 5 pixels at the corners move it by 5 / sqrt(2) = 3.5, and
+  // what lies around it by less.
+  EXPECT_NEAR(spread("p"), 3.2, 0.4);
+  // 1.5 pixels times the root of the sum of the squared weights that 16 control points have near the
+  // middle: 0.88 within 6 pixels of it, 0.78 within 8.
+  EXPECT_NEAR(spread("e"), 0.85, 0.12);
+}
+
 TEST(DistortedDigits, TcIsTheDigitExactlyPlusPieces) {
   const auto digits = some_digits();
   Distortion how = distortion_of("tc");
@@ -266,6 +290,9 @@ TEST(DistortedDigits, OneSentencePerError) {
   EXPECT_EQ(
       error_of([] { DistortedDigits(some_digits(), {.patches = -1}); }),
       "a distorted digit's corner_px, control_px and patches must be at least 0, got 0, 0 and -1");
+  EXPECT_EQ(error_of([] { DistortedDigits(some_digits(), {.turn_deg = 10, .corner_px = 5}); }),
+            "a distorted digit's corner_px moves the whole picture: with it turn_deg must be 0 and "
+            "is_placed false, got 10 and 0");
 }
 
 }  // namespace
