@@ -11,6 +11,7 @@ function column(run, name) { return run.metrics[name] || null; }
 const hasNumbers = (values) => values !== null && values.some((v) => v !== null);
 
 // One plot of one or more columns against steps or minutes; nothing when no run has any of them.
+// What is rare is measured now and then: its line goes on from one measurement to the next.
 function addCurves(parent, spec) {
   const minutes = spec.against === 'minutes';
   const series = [];
@@ -22,7 +23,8 @@ function addCurves(parent, spec) {
       const one = runs.length === 1;
       const name = one ? c.name : shown.length > 1 ? `${run.name}, ${c.name}` : run.name;
       const weights = c.weighted && column(run, 'episodes') ? column(run, 'episodes').map((n) => (n > 0 ? n : 1)) : null;
-      const points = x.map((v, i) => [minutes && v !== null ? v / 60 : v, y[i], weights ? weights[i] : 1]).filter((p) => p[0] !== null);
+      const points = x.map((v, i) => [minutes && v !== null ? v / 60 : v, y[i], weights ? weights[i] : 1])
+        .filter((p) => p[0] !== null && (p[1] !== null || !c.rare));
       series.push({name, colour: one ? `var(--c${c.colour || k + 1})` : runColour(r), dash: one ? null : kDashes[k],
         x: points.map((p) => p[0]), y: points.map((p) => p[1]), weights: points.map((p) => p[2])});
     });
@@ -62,11 +64,11 @@ function buildCurves() {
   const score = {title: 'Score', unit: 'reward per episode', height: 300, references: references(), include: [0], columns: [{key: 'score', name: 'agent', weighted: true}]};
   addCurves(byId('score-plots'), score);
   addCurves(byId('score-plots'), {...score, title: 'Score over time', against: 'minutes'});
-  const error = {title: 'Error', unit: 'share of examples', height: 300, format: (v) => `${figure(100 * v)} %`, include: [0], columns: [{key: 'test_error', name: 'test set', colour: 1}, {key: 'error', name: 'training', colour: 7}]};
+  const error = {title: 'Error', unit: 'share of examples', height: 300, format: (v) => `${figure(100 * v)} %`, include: [0], columns: [{key: 'test_error', name: 'test set', colour: 1, rare: true}, {key: 'error', name: 'training', colour: 7}]};
   addCurves(byId('score-plots'), error);
   addCurves(byId('score-plots'), {...error, title: 'Error over time', against: 'minutes'});
   const others = byId('other-plots');
-  addCurves(others, {title: 'Loss', unit: 'nats', include: [0], columns: [{key: 'test_loss', name: 'test set', colour: 1}, {key: 'loss', name: 'training', colour: 7}]});
+  addCurves(others, {title: 'Loss', unit: 'nats', include: [0], columns: [{key: 'test_loss', name: 'test set', colour: 1, rare: true}, {key: 'loss', name: 'training', colour: 7}]});
   addCurves(others, {title: 'Goals', unit: 'per episode', include: [0], columns: [{key: 'goals', name: 'goals', weighted: true, colour: 6}]});
   const share = {format: percent, low: 0, high: 1};
   addCurves(others, {title: 'Depth predicted right', unit: 'share of cells', ...share, references: [{name: 'guessing', y: 1 / 8}],
