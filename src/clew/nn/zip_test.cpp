@@ -110,6 +110,8 @@ TEST(Zip, SaysWhatIsWrong) {
 TEST(Zip, RefusesRepetition) {
   const std::vector<ZipEntry> same = {{"a", bytes_of("xy")}, {"a", bytes_of("zw")}};
   EXPECT_EQ(refusal(write_zip(same)), "w.pth: entry 'a' is there twice");
+  const std::vector<ZipEntry> evil = {{"a\n\x1b[31m", {}}, {"a\n\x1b[31m", {}}};
+  EXPECT_EQ(refusal(write_zip(evil)), "w.pth: entry 'a\\x0a\\x1b[31m' is there twice");
 }
 
 // The first entry's data is a whole second entry, which the directory lists on its own.
