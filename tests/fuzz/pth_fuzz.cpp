@@ -9,6 +9,7 @@
 #include "clew/core/error.h"
 #include "clew/nn/pickle.h"
 #include "clew/nn/pth.h"
+#include "clew/nn/shown.h"
 
 namespace {
 
@@ -16,12 +17,22 @@ void check(bool is_true) {
   if (!is_true) std::abort();
 }
 
+/// One short line for people, whatever the file says.
+void check_message(const std::string& text) {
+  check(text.size() < 2000 && clew::nn::is_utf8(text));
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto code = static_cast<unsigned char>(text[i]);
+    check(code >= 0x20 && code != 0x7f);
+    check(code != 0xc2 || static_cast<unsigned char>(text.at(i + 1)) >= 0xa0);
+  }
+}
+
 void try_file(std::span<const std::byte> bytes) {
   clew::nn::PthFile file;
   try {
     file = clew::nn::parse_pth(bytes, "input");
-  } catch (const clew::Error&) {
-    return;
+  } catch (const clew::Error& error) {
+    return check_message(error.what());
   }
   for (const auto storage : file.storages)
     check(storage.empty() || (storage.data() >= bytes.data() &&
@@ -46,7 +57,8 @@ void try_pickle(std::span<const std::byte> bytes) {
   try {
     const auto pickle = clew::nn::parse_pickle(bytes, 0, "input");
     check(pickle.root < pickle.values.size() && pickle.end <= bytes.size());
-  } catch (const clew::Error&) {
+  } catch (const clew::Error& error) {
+    check_message(error.what());
   }
 }
 

@@ -6,6 +6,7 @@
 
 The committed ones were made by torch 1.13.0a0 (Debian's python3-torch), new_torch.pth by torch 2.13.0.
 """
+import argparse
 import collections
 import os
 import pickle
@@ -61,6 +62,13 @@ def nested():
             "device": torch.device("cpu"), "large": 2 ** 70, "negative": -5}
 
 
+def with_plain_values():
+    """What torch.load with weights_only=True reads beside tensors."""
+    return {"w": torch.tensor([1.0, 2.0]), "milestones": collections.Counter([30, 30, 60]), "seen": {3},
+            "none_seen": set(), "fixed": frozenset(["a"]), "key": b"\x00\xff", "empty": b"",
+            "buffer": bytearray(b"\xff"), "root": 1j, "last": torch.tensor([3])}
+
+
 class Call:
     """Pickles as a call of anything."""
 
@@ -97,6 +105,13 @@ FIXTURES = {
     "new_torch.pth": lambda path: torch.save(plain(), path),
     "protocol_4.pth": lambda path: torch.save(plain(), path, pickle_protocol=4),
     "legacy.pth": lambda path: torch.save(plain(), path, _use_new_zipfile_serialization=False),
+    "legacy_protocol_3.pth": lambda path: torch.save(plain(), path, pickle_protocol=3,
+                                                     _use_new_zipfile_serialization=False),
+    "legacy_protocol_5.pth": lambda path: torch.save(plain(), path, pickle_protocol=5,
+                                                     _use_new_zipfile_serialization=False),
+    "plain_values.pth": lambda path: torch.save(with_plain_values(), path),
+    "plain_values_4.pth": lambda path: torch.save(with_plain_values(), path, pickle_protocol=4),
+    "namespace.pth": lambda path: torch.save({"model": {"w": torch.ones(1)}, "args": argparse.Namespace(lr=1)}, path),
     "nested.pth": lambda path: torch.save(nested(), path),
     "nested_legacy.pth": lambda path: torch.save(nested(), path, _use_new_zipfile_serialization=False),
     "lone.pth": lambda path: torch.save(torch.tensor([3.0]), path),

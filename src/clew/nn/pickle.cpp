@@ -11,6 +11,7 @@
 
 #include "clew/core/error.h"
 #include "clew/nn/safetensors.h"
+#include "clew/nn/shown.h"
 
 namespace clew::nn {
 namespace {
@@ -18,17 +19,17 @@ namespace {
 using Kind = PickleValue::Kind;
 using Index = std::uint32_t;
 
-// A state dict of ten thousand tensors takes about 300,000 values.
-constexpr std::size_t kMaxValues = 4'000'000, kMaxTensors = 1'000'000;
 constexpr std::size_t kMaxDimensions = 16, kMaxName = 256;
 
 /// What a name of the closed list makes when it is called.
 enum class Name : std::uint8_t {
-  kDict,         // collections.OrderedDict
+  kDict,         // collections.OrderedDict, Counter
+  kSet,          // set, frozenset
+  kSkipped,      // bytes and the like, which no tensor is in
   kSize,         // torch.Size
   kDevice,       // torch.device
   kTensor,       // (storage, offset, size, stride, ...)
-  kTensorDtype,  // (storage, offset, size, stride, requires_grad, hooks, dtype, metadata)
+  kTensorDtype,  // (storage, offset, size, stride, requires_grad, hooks, dtype, ...)
   kParameter,    // (tensor, requires_grad, ...)
   kStorage,      // named in a persistent id only
   kDtype,        // a value, not called
@@ -42,6 +43,18 @@ struct KnownName {
 
 constexpr KnownName kNames[] = {
     {"collections.OrderedDict", Name::kDict},
+    {"collections.Counter", Name::kDict},
+    {"builtins.set", Name::kSet},
+    {"builtins.frozenset", Name::kSet},
+    {"__builtin__.set", Name::kSet},
+    {"__builtin__.frozenset", Name::kSet},
+    {"_codecs.encode", Name::kSkipped},  // bytes, as protocol 2 has them
+    {"builtins.bytes", Name::kSkipped},
+    {"builtins.bytearray", Name::kSkipped},
+    {"builtins.complex", Name::kSkipped},
+    {"__builtin__.bytes", Name::kSkipped},
+    {"__builtin__.bytearray", Name::kSkipped},
+    {"__builtin__.complex", Name::kSkipped},
     {"torch.Size", Name::kSize},
     {"torch.device", Name::kDevice},
     {"torch._utils._rebuild_tensor", Name::kTensor},
@@ -75,28 +88,11 @@ constexpr KnownName kNames[] = {
     {"torch.bool", Name::kDtype, "BOOL"},
 };
 
-const char* kind_name(Kind kind) {
-  constexpr const char* kText[] = {"None",    "a bool", "an int",  "a large int",
-                                   "a float", "a str",  "a dtype", "a class or function",
-                                   "a tuple", "a list", "a dict",  "a storage",
-                                   "a tensor"};
-  return kText[static_cast<std::size_t>(kind)];
-}
-
-/// A name as it may stand in an error: printable, not endless.
-std::string shown(std::string_view text) {
-  std::string result;
-  for (const char c : text.substr(0, 120)) {
-    const auto code = static_cast<unsigned char>(c);
-    result += code < 0x20 || code == 0x7f ? '?' : c;
-  }
-  return text.size() > 120 ? result + "..." : result;
-}
-
 class Unpickler {
  public:
-  Unpickler(std::span<const std::byte> bytes, std::size_t begin, const std::string& name)
-      : bytes_(bytes), at_(begin), name_(name) {}
+  Unpickler(std::span<const std::byte> bytes, std::size_t begin, const std::string& name,
+            const PickleLimits& limits)
+      : bytes_(bytes), at_(begin), name_(name), limits_(limits) {}
 
   Pickle run() {
     while (true) {
@@ -145,12 +141,18 @@ class Unpickler {
   // Values, stack, marks.
 
   Index add(PickleValue value) {
-    require(pickle_.values.size() < kMaxValues, "the pickle makes more than ", kMaxValues,
+    require(pickle_.values.size() < limits_.values, "the pickle makes more than ", limits_.values,
             " values");
     pickle_.values.push_back(std::move(value));
     return static_cast<Index>(pickle_.values.size() - 1);
   }
-  void push(PickleValue value) { stack_.push_back(add(std::move(value))); }
+  void push(PickleValue value) { push_again(add(std::move(value))); }
+  /// A value that is there already.
+  void push_again(Index index) {
+    require(stack_.size() < limits_.values, "the pickle stacks more than ", limits_.values,
+            " values");
+    stack_.push_back(index);
+  }
   void push_int(std::int64_t value) { push({.kind = Kind::kInt, .integer = value}); }
   void push_text(std::string_view text) {
     push({.kind = Kind::kString, .text = std::string(text)});
@@ -159,7 +161,12 @@ class Unpickler {
   /// None, True and False: one value each, because a byte each is all they cost the file.
   void push_shared(Index& slot, PickleValue value) {
     if (slot == kNoValue) slot = add(std::move(value));
-    stack_.push_back(slot);
+    push_again(slot);
+  }
+
+  void push_mark() {
+    require(marks_.size() < limits_.values, "the pickle sets more than ", limits_.values, " marks");
+    marks_.push_back(stack_.size());
   }
 
   std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
@@ -205,11 +212,13 @@ class Unpickler {
   void get_memo(std::uint64_t key) {
     const auto found = memo_.find(key);
     require(found != memo_.end(), "the pickle repeats a value that it never gave");
-    stack_.push_back(found->second);
+    push_again(found->second);
   }
   void put_memo(std::uint64_t key) {
     top();
-    memo_[key] = stack_.back();
+    const bool is_new = memo_.insert_or_assign(key, stack_.back()).second;
+    require(!is_new || memo_.size() <= limits_.values, "the pickle remembers more than ",
+            limits_.values, " values");
   }
 
   // Arguments of constructors, checked.
@@ -254,8 +263,10 @@ class Unpickler {
   void push_name(std::string_view module, std::string_view attribute);
   void call();
   void push_dict(const PickleValue& arguments);
+  void push_set(const PickleValue& arguments);
   void push_storage();
   void push_tensor(const PickleValue& arguments, bool has_dtype);
+  void check_metadata(const PickleValue& arguments, std::size_t index) const;
   void push_long(std::uint64_t size);
 
   static constexpr Index kNoValue = UINT32_MAX;
@@ -263,17 +274,18 @@ class Unpickler {
   std::span<const std::byte> bytes_;
   std::size_t at_, opcode_at_ = 0;
   const std::string& name_;
+  const PickleLimits limits_;
   Pickle pickle_;
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;  // sizes of the stack
   std::unordered_map<std::uint64_t, Index> memo_;
-  std::size_t copied_ = 0;
+  std::size_t copied_ = 0, key_bytes_ = 0;
   Index none_ = kNoValue, true_ = kNoValue, false_ = kNoValue;
 };
 
 void Unpickler::push_name(std::string_view module, std::string_view attribute) {
   // Files saved on a GPU by old versions say torch.cuda.FloatStorage.
-  auto name = concat(shown(module == "torch.cuda" ? "torch" : module), ".", shown(attribute));
+  auto name = concat(module == "torch.cuda" ? "torch" : module, ".", attribute);
   for (const auto& known : kNames) {
     if (known.name != name) continue;
     if (known.what == Name::kDtype) {
@@ -286,7 +298,7 @@ void Unpickler::push_name(std::string_view module, std::string_view attribute) {
   throw Error(
       concat(name_, ": asks for '", shown(module), ".", shown(attribute), "' at byte ", opcode_at_,
              "; only tensors, numbers, texts, dicts, lists and tuples are read, and nothing "
-             "is ever run"));
+             "is ever run; save only its state_dict in Python"));
 }
 
 void Unpickler::call() {
@@ -298,14 +310,16 @@ void Unpickler::call() {
   switch (kNames[static_cast<std::size_t>(function.integer)].what) {
     case Name::kDict:
       return push_dict(arguments);
+    case Name::kSet:
+      return push_set(arguments);
+    case Name::kSkipped:
+      return push({.kind = Kind::kSkipped});
     case Name::kSize:
       argument(arguments, 0, Kind::kTuple, "the size");
-      stack_.push_back(arguments.items[0]);
-      return;
+      return push_again(arguments.items[0]);
     case Name::kDevice:
       argument(arguments, 0, Kind::kString, "the device");
-      stack_.push_back(arguments.items[0]);
-      return;
+      return push_again(arguments.items[0]);
     case Name::kTensor:
       push_tensor(arguments, false);
       return;
@@ -314,20 +328,20 @@ void Unpickler::call() {
       return;
     case Name::kParameter:
       argument(arguments, 0, Kind::kTensor, "a parameter's tensor");
-      stack_.push_back(arguments.items[0]);
-      return;
+      return push_again(arguments.items[0]);
     case Name::kStorage:
     case Name::kDtype:
       require(false, "'", function.text, "' is called");
   }
 }
 
-/// OrderedDict(), or OrderedDict([[key, value], ...]) as Python 2 wrote it.
+/// OrderedDict(), Counter({...}), or OrderedDict([[key, value], ...]) as Python 2 wrote it.
 void Unpickler::push_dict(const PickleValue& arguments) {
   PickleValue dict = {.kind = Kind::kDict};
   if (!arguments.items.empty()) {
     require(arguments.items.size() == 1, "a dict is made with ", arguments.items.size(),
             " arguments");
+    if (value(arguments.items[0]).kind == Kind::kDict) return push_again(arguments.items[0]);
     for (const auto index : argument(arguments, 0, Kind::kList, "a dict's items").items) {
       const auto& pair = value(index);
       require((pair.kind == Kind::kList || pair.kind == Kind::kTuple) && pair.items.size() == 2,
@@ -336,9 +350,16 @@ void Unpickler::push_dict(const PickleValue& arguments) {
     }
     // One list may be named again and again.
     copied_ += dict.items.size();
-    require(copied_ <= kMaxValues, "the pickle copies more than ", kMaxValues, " values");
+    require(copied_ <= limits_.values, "the pickle copies more than ", limits_.values, " values");
   }
   push(std::move(dict));
+}
+
+/// set() or set([...]).
+void Unpickler::push_set(const PickleValue& arguments) {
+  if (arguments.items.empty()) return push({.kind = Kind::kList});
+  argument(arguments, 0, Kind::kList, "a set's items");
+  push_again(arguments.items[0]);
 }
 
 /// ('storage', type, key, location, elements[, view]) as a persistent id.
@@ -355,6 +376,9 @@ void Unpickler::push_storage() {
   storage.key = argument(id, 2, Kind::kString, "a storage's key").text;
   require(storage.key.size() <= kMaxName, "a storage's key must have at most ", kMaxName,
           " bytes, got ", storage.key.size());
+  key_bytes_ += storage.key.size();
+  require(key_bytes_ <= limits_.key_bytes, "the keys of the pickle's storages take more than ",
+          limits_.key_bytes, " bytes");
   storage.dtype = known.dtype;
   storage.elements = whole(id, 4, "a storage's number of elements");
   storage.view_elements = storage.elements;
@@ -367,6 +391,8 @@ void Unpickler::push_storage() {
             "a view of ", storage.view_elements, " elements from ", storage.view_offset,
             " lies outside its storage of ", storage.elements);
   }
+  require(pickle_.storages.size() < limits_.tensors, "the pickle names more than ", limits_.tensors,
+          " storages");
   pickle_.storages.push_back(std::move(storage));
   push({.kind = Kind::kStorage, .more = static_cast<Index>(pickle_.storages.size() - 1)});
 }
@@ -374,8 +400,9 @@ void Unpickler::push_storage() {
 void Unpickler::push_tensor(const PickleValue& arguments, bool has_dtype) {
   PickleTensor tensor;
   tensor.storage = argument(arguments, 0, Kind::kStorage, "a tensor's storage").more;
-  require(pickle_.tensors.size() < kMaxTensors, "the pickle makes more than ", kMaxTensors,
+  require(pickle_.tensors.size() < limits_.tensors, "the pickle makes more than ", limits_.tensors,
           " tensors");
+  check_metadata(arguments, has_dtype ? 7 : 6);
   const auto& storage = pickle_.storages[tensor.storage];
   tensor.dtype =
       has_dtype ? argument(arguments, 6, Kind::kDtype, "a tensor's dtype").text : storage.dtype;
@@ -404,6 +431,18 @@ void Unpickler::push_tensor(const PickleValue& arguments, bool has_dtype) {
           " of a storage of ", room);
   pickle_.tensors.push_back(std::move(tensor));
   push({.kind = Kind::kTensor, .more = static_cast<Index>(pickle_.tensors.size() - 1)});
+}
+
+/// {'neg': True} says that the numbers have another sign than the file's.
+void Unpickler::check_metadata(const PickleValue& arguments, std::size_t index) const {
+  if (index >= arguments.items.size() || value(arguments.items[index]).kind == Kind::kNone) return;
+  const auto& facts = argument(arguments, index, Kind::kDict, "a tensor's metadata").items;
+  for (std::size_t i = 0; i < facts.size(); i += 2) {
+    const auto& fact = value(facts[i + 1]);
+    CLEW_CHECK(fact.kind == Kind::kBool && fact.integer == 0, name_, ": the tensor at byte ",
+               opcode_at_, " is kept with '", shown(value(facts[i]).text),
+               "', so its numbers are not those in the file; save tensor.resolve_neg() in Python");
+  }
 }
 
 /// A two's complement number of any length, little-endian.
@@ -439,7 +478,7 @@ void Unpickler::step(unsigned char opcode) {
       take(8);
       return;
     case '(':  // MARK
-      return marks_.push_back(stack_.size());
+      return push_mark();
     case '0':  // POP
       pop();
       return;
@@ -472,6 +511,16 @@ void Unpickler::step(unsigned char opcode) {
       return push_text(take(take_number(4)));
     case 'U':  // SHORT_BINSTRING
       return push_text(take(take_number(1)));
+    case 'B':  // BINBYTES
+      take(take_number(4));
+      return push({.kind = Kind::kSkipped});
+    case 'C':  // SHORT_BINBYTES
+      take(take_number(1));
+      return push({.kind = Kind::kSkipped});
+    case 0x8e:  // BINBYTES8
+    case 0x96:  // BYTEARRAY8
+      take(take_number(8));
+      return push({.kind = Kind::kSkipped});
     case ')':  // EMPTY_TUPLE
       return push_tuple({});
     case 't':  // TUPLE
@@ -480,14 +529,18 @@ void Unpickler::step(unsigned char opcode) {
     case 0x86:  // TUPLE2
     case 0x87:  // TUPLE3
       return push_tuple(pop_many(opcode - 0x84U));
-    case ']':  // EMPTY_LIST
+    case ']':   // EMPTY_LIST
+    case 0x8f:  // EMPTY_SET
       return push({.kind = Kind::kList});
     case '}':  // EMPTY_DICT
       return push({.kind = Kind::kDict});
     case 'a':  // APPEND
       return extend(Kind::kList, pop_many(1));
-    case 'e':  // APPENDS
+    case 'e':   // APPENDS
+    case 0x90:  // ADDITEMS
       return extend(Kind::kList, pop_mark());
+    case 0x91:  // FROZENSET
+      return push({.kind = Kind::kList, .items = pop_mark()});
     case 's':  // SETITEM
       return extend(Kind::kDict, pop_many(2));
     case 'u':  // SETITEMS
@@ -535,8 +588,17 @@ void Unpickler::step(unsigned char opcode) {
 
 }  // namespace
 
-Pickle parse_pickle(std::span<const std::byte> bytes, std::size_t begin, const std::string& name) {
-  return Unpickler(bytes, begin, name).run();
+const char* kind_name(Kind kind) {
+  constexpr const char* kText[] = {"None",     "a bool", "an int",  "a large int",
+                                   "a float",  "a str",  "a dtype", "a class or function",
+                                   "a tuple",  "a list", "a dict",  "a storage",
+                                   "a tensor", "bytes"};
+  return kText[static_cast<std::size_t>(kind)];
+}
+
+Pickle parse_pickle(std::span<const std::byte> bytes, std::size_t begin, const std::string& name,
+                    const PickleLimits& limits) {
+  return Unpickler(bytes, begin, name, limits).run();
 }
 
 }  // namespace clew::nn

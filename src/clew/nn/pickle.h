@@ -26,10 +26,11 @@ struct PickleValue {
     kDtype,   // text: "F32"
     kName,    // integer: which name of the closed list; text: the name
     kTuple,   // items
-    kList,    // items
+    kList,    // items; a set's too
     kDict,    // items: key, value, key, value, ...
     kStorage,
     kTensor,
+    kSkipped,  // bytes or a complex number: nothing of it is kept
   };
   Kind kind = Kind::kNone;
   std::int64_t integer = 0;
@@ -63,8 +64,20 @@ struct Pickle {
   std::size_t end = 0;     // the byte after the pickle's last
 };
 
+/// "a str", for errors.
+const char* kind_name(PickleValue::Kind kind);
+
+/// How much a pickle may make, however small it is. A state dict of ten thousand tensors takes about
+/// 300,000 values.
+struct PickleLimits {
+  std::size_t values = 4'000'000;     // also entries of the memo, of the stack and marks
+  std::size_t tensors = 500'000;      // also storages
+  std::size_t key_bytes = 64U << 20;  // of all storages' keys
+};
+
 /// Reads the pickle that begins at byte `begin` of `bytes`; offsets in errors count from byte 0.
 /// `name` is for errors: "w.pth: data.pkl".
-Pickle parse_pickle(std::span<const std::byte> bytes, std::size_t begin, const std::string& name);
+Pickle parse_pickle(std::span<const std::byte> bytes, std::size_t begin, const std::string& name,
+                    const PickleLimits& limits = {});
 
 }  // namespace clew::nn

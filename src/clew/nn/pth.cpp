@@ -2,7 +2,6 @@
 #include "clew/nn/pth.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -11,6 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/nn/pickle.h"
+#include "clew/nn/shown.h"
 #include "clew/nn/zip.h"
 
 namespace clew::nn {
@@ -22,13 +22,17 @@ using Kind = PickleValue::Kind;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxLeaves = 500'000, kMaxNameBytes = 64 << 20;
 
-// The first pickle of a legacy file is this number, 10 bytes of LONG1.
-constexpr std::array<unsigned char, 15> kLegacyMagic = {
-    0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
-
-bool is_legacy(Bytes bytes) {
-  return bytes.size() >= kLegacyMagic.size() &&
-         std::memcmp(bytes.data(), kLegacyMagic.data(), kLegacyMagic.size()) == 0;
+/// The first pickle of a legacy file is a number, 10 bytes of LONG1, in any protocol: its size, or 0
+/// when the file is none.
+std::size_t magic_size(Bytes bytes) {
+  constexpr unsigned char kNumber[] = {0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46, 0xf9,
+                                       0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
+  const auto at = [&](std::size_t i) { return std::to_integer<int>(bytes[i]); };
+  if (bytes.size() < 3 || at(0) != 0x80 || at(1) < 2 || at(1) > 5) return 0;
+  const std::size_t begin = at(2) == 0x95 ? 11 : 2;  // behind a FRAME of protocol 4 or 5
+  if (bytes.size() < begin + sizeof kNumber) return 0;
+  const bool is_magic = std::memcmp(&bytes[begin], kNumber, sizeof kNumber) == 0;
+  return is_magic ? begin + sizeof kNumber : 0;
 }
 
 /// Finds a storage's bytes by its key.
@@ -46,7 +50,11 @@ class Flattener {
  public:
   Flattener(const Pickle& pickle, const std::string& name) : pickle_(pickle), name_(name) {}
 
-  void run(const std::string& part) { walk(part.empty() ? pickle_.root : find(part), "", 0); }
+  void run(const std::string& part) {
+    const auto root = part.empty() ? std::optional(pickle_.root) : find(pickle_.root, part);
+    CLEW_CHECK(root, name_, ": there is no part '", part, "' in the file; it has ", parts());
+    walk(*root, "", 0);
+  }
 
   std::vector<std::pair<std::string, const PickleTensor*>> tensors;
   std::vector<PthValue> values;
@@ -54,27 +62,18 @@ class Flattener {
  private:
   const PickleValue& at(std::uint32_t index) const { return pickle_.values[index]; }
 
-  /// The dict that the dotted `part` names; keys may hold dots themselves.
-  std::uint32_t find(std::string_view part) const {
-    std::uint32_t index = pickle_.root;
-    std::string_view rest = part;
-    while (true) {
-      const auto& dict = at(index);
-      std::optional<std::uint32_t> next;
-      if (dict.kind == Kind::kDict) {
-        for (std::size_t i = 0; i < dict.items.size(); i += 2) {
-          const auto key = key_text(at(dict.items[i]));
-          if (!key || !rest.starts_with(*key)) continue;
-          if (rest.size() != key->size() && rest[key->size()] != '.') continue;
-          next = dict.items[i + 1];
-          rest.remove_prefix(std::min(rest.size(), key->size() + 1));
-          break;
-        }
-      }
-      CLEW_CHECK(next, name_, ": there is no part '", part, "' in the file; it has ", parts());
-      if (rest.empty()) return *next;
-      index = *next;
+  /// What the dotted `part` of a dict names; keys may hold dots themselves.
+  std::optional<std::uint32_t> find(std::uint32_t index, std::string_view part) const {
+    const auto& dict = at(index);
+    if (dict.kind != Kind::kDict) return std::nullopt;
+    for (std::size_t i = 0; i < dict.items.size(); i += 2) {
+      const auto key = key_text(at(dict.items[i]));
+      if (!key || !part.starts_with(*key)) continue;
+      if (part.size() == key->size()) return dict.items[i + 1];
+      if (part[key->size()] != '.') continue;
+      if (const auto found = find(dict.items[i + 1], part.substr(key->size() + 1))) return found;
     }
+    return std::nullopt;
   }
 
   /// The first keys of the file, for an error.
@@ -85,7 +84,7 @@ class Flattener {
     for (std::size_t i = 0; i < root.items.size(); i += 2) {
       if (i == 16) return text + ", ...";
       const auto key = key_text(at(root.items[i]));
-      text += concat(i > 0 ? ", " : "", "'", key ? key->substr(0, 60) : "?", "'");
+      text += concat(i > 0 ? ", " : "", "'", key ? shown(*key) : "?", "'");
     }
     return text.empty() ? "an empty dict" : text;
   }
@@ -95,8 +94,8 @@ class Flattener {
   }
 
   void walk(std::uint32_t index, const std::string& path, int depth) {
-    CLEW_CHECK(depth <= kMaxDepth, name_, ": '", path.substr(0, 60), "...' is nested more than ",
-               kMaxDepth, " deep");
+    CLEW_CHECK(depth <= kMaxDepth, name_, ": '", shown(path), "' is nested more than ", kMaxDepth,
+               " deep");
     CLEW_CHECK(++visited_ <= kMaxLeaves && (name_bytes_ += path.size()) <= kMaxNameBytes, name_,
                ": the nested dicts and lists hold more than ", kMaxLeaves,
                " items, or their names and texts more than ", kMaxNameBytes, " bytes");
@@ -107,7 +106,8 @@ class Flattener {
         for (std::size_t i = 0; i < value.items.size(); i += 2) {
           const auto& item = at(value.items[i]);
           const auto key = key_text(item);
-          CLEW_CHECK(key, name_, ": a key of dict '", path, "' must be a text or a whole number");
+          CLEW_CHECK(key, name_, ": a key of dict '", shown(path),
+                     "' must be a text or a whole number, got ", kind_name(item.kind));
           walk(value.items[i + 1], joined(path, *key), depth + 1);
         }
         return;
@@ -135,9 +135,11 @@ class Flattener {
         return leaf(path, "0x" + value.text);
       case Kind::kName:
       case Kind::kStorage:
-        throw Error(concat(name_, ": '", path, "' is a ",
+        throw Error(concat(name_, ": '", shown(path), "' is a ",
                            value.kind == Kind::kName ? "class" : "storage",
                            ", wanted a tensor or a plain value"));
+      case Kind::kSkipped:
+        return;
     }
   }
 
@@ -148,7 +150,7 @@ class Flattener {
   }
 
   void claim(const std::string& path) {
-    CLEW_CHECK(names_.insert(path).second, name_, ": two entries are named '", path, "'");
+    CLEW_CHECK(names_.insert(path).second, name_, ": two entries are named '", shown(path), "'");
   }
 
   const Pickle& pickle_;
@@ -168,15 +170,16 @@ PthFile assemble(const Pickle& pickle, const StorageBytes& bytes, const std::str
   for (const auto& [path, tensor] : flat.tensors) {
     const auto& storage = pickle.storages[tensor->storage];
     const auto found = bytes.find(storage.key);
-    CLEW_CHECK(found != bytes.end(), name, ": '", path, "' needs storage '", storage.key,
-               "', which the file does not have");
+    CLEW_CHECK(found != bytes.end(), name, ": '", shown(path), "' needs storage '",
+               shown(storage.key), "', which the file does not have");
     const std::uint64_t item = dtype_size(storage.dtype);
     CLEW_CHECK(found->second.size() / item == storage.elements && found->second.size() % item == 0,
-               name, ": '", path, "' needs ", storage.elements, " elements of ", storage.dtype,
-               " in storage '", storage.key, "', which has ", found->second.size(), " bytes");
+               name, ": '", shown(path), "' needs ", storage.elements, " elements of ",
+               storage.dtype, " in storage '", shown(storage.key), "', which has ",
+               found->second.size(), " bytes");
     const std::uint64_t size = dtype_size(tensor->dtype);
     // A view's offset counts in elements of the storage, which legacy files type.
-    CLEW_CHECK(storage.view_offset == 0 || size == item, name, ": '", path,
+    CLEW_CHECK(storage.view_offset == 0 || size == item, name, ": '", shown(path),
                "' is a view of another type than its storage");
     const auto [place, is_new] = known.try_emplace(found->second.data(), file.storages.size());
     if (is_new) file.storages.push_back(found->second);
@@ -203,7 +206,7 @@ PthFile parse_zip_form(Bytes bytes, const std::string& name, const std::string& 
              ": is a TorchScript module, which holds code; wanted a state dict");
   for (const auto& entry : entries) {
     if (!entry.name.starts_with(folder)) continue;
-    CLEW_CHECK(!entry.is_compressed, name, ": entry '", entry.name,
+    CLEW_CHECK(!entry.is_compressed, name, ": entry '", shown(entry.name),
                "' is compressed; only stored entries are read, as torch.save writes them");
     const std::string_view rest = std::string_view(entry.name).substr(folder.size());
     if (rest == "byteorder")
@@ -218,7 +221,7 @@ PthFile parse_zip_form(Bytes bytes, const std::string& name, const std::string& 
 /// Magic, protocol and system pickles, the object, the list of storage keys, then each storage's
 /// number of elements (i64) and bytes.
 PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::string& part) {
-  std::size_t at = kLegacyMagic.size();
+  std::size_t at = magic_size(bytes);
   const auto protocol = parse_pickle(bytes, at, name);
   const auto& version = protocol.values[protocol.root];
   CLEW_CHECK(version.kind == Kind::kInt && version.integer == 1001, name,
@@ -238,7 +241,7 @@ PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::strin
   for (const auto& storage : object.storages) {
     const auto [place, is_new] = item_size.try_emplace(storage.key, dtype_size(storage.dtype));
     CLEW_CHECK(is_new || place->second == dtype_size(storage.dtype), name, ": storage '",
-               storage.key, "' is given two types");
+               shown(storage.key), "' is given two types");
   }
   StorageBytes storages;
   const auto& list = keys.values[keys.root];
@@ -248,15 +251,16 @@ PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::strin
     const auto size = item_size.find(key.text);
     CLEW_CHECK(key.kind == Kind::kString && size != item_size.end(), name,
                ": the file brings a storage that no tensor is in");
-    CLEW_CHECK(bytes.size() - at >= 8, name, ": the file ends before storage '", key.text, "'");
+    CLEW_CHECK(bytes.size() - at >= 8, name, ": the file ends before storage '", shown(key.text),
+               "'");
     std::uint64_t elements = 0;
     for (std::size_t i = 8; i-- > 0;)
       elements = elements << 8 | std::to_integer<std::uint64_t>(bytes[at + i]);
     at += 8;
-    CLEW_CHECK(elements <= (bytes.size() - at) / size->second, name, ": storage '", key.text,
+    CLEW_CHECK(elements <= (bytes.size() - at) / size->second, name, ": storage '", shown(key.text),
                "' claims ", elements, " elements, the file has ", bytes.size() - at, " bytes left");
     CLEW_CHECK(storages.emplace(key.text, bytes.subspan(at, elements * size->second)).second, name,
-               ": storage '", key.text, "' is there twice");
+               ": storage '", shown(key.text), "' is there twice");
     at += elements * size->second;
   }
   return assemble(object, storages, part, name);
@@ -342,11 +346,11 @@ void write_tensor(PickleWriter& out, const TensorEntry& entry, const std::string
 
 }  // namespace
 
-bool is_pth(Bytes bytes) { return is_zip(bytes) || is_legacy(bytes); }
+bool is_pth(Bytes bytes) { return is_zip(bytes) || magic_size(bytes) > 0; }
 
 PthFile parse_pth(Bytes bytes, const std::string& name, const std::string& part) {
   if (is_zip(bytes)) return parse_zip_form(bytes, name, part);
-  if (is_legacy(bytes)) return parse_legacy_form(bytes, name, part);
+  if (magic_size(bytes) > 0) return parse_legacy_form(bytes, name, part);
   const bool is_tar = bytes.size() > 262 && std::memcmp(&bytes[257], "ustar", 5) == 0;
   CLEW_CHECK(!is_tar, name, ": is a tar archive, as torch before 0.1.10 wrote; save it again");
   throw Error(concat(name,
@@ -355,6 +359,13 @@ PthFile parse_pth(Bytes bytes, const std::string& name, const std::string& part)
 }
 
 std::vector<std::byte> write_pth(std::span<const NamedEntry> tensors) {
+  std::unordered_set<std::string_view> names;
+  for (const auto& tensor : tensors) {
+    CLEW_CHECK(is_utf8(tensor.name), "a tensor's name must be UTF-8, got '", shown(tensor.name),
+               "'");
+    CLEW_CHECK(names.insert(tensor.name).second, "two tensors are named '", shown(tensor.name),
+               "'");
+  }
   PickleWriter out;
   out.raw("\x80\x02");
   out.empty_ordered_dict();

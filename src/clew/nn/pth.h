@@ -2,7 +2,7 @@
 // Python's .pth files (torch.save of a state dict or of dicts around one), read and written as
 // bytes: the zip form of torch >= 1.6 and the legacy form before it. No LibTorch here; weights.h
 // gives tensors. Nothing in a file is executed (pickle.h), and every size is checked against the
-// file: what is read never takes more memory than the file, but for a name or number each.
+// file: numbers never take more memory than the file, and what describes them has limits.
 #pragma once
 
 #include <cstddef>
@@ -52,7 +52,8 @@ struct NamedEntry {
 };
 
 /// A .pth (zip form) holding an OrderedDict of these tensors in this order, which Python's
-/// torch.load opens, also with weights_only=True. The same entries give the same bytes.
+/// torch.load opens, also with weights_only=True. The same entries give the same bytes. Names must
+/// be UTF-8 and differ.
 std::vector<std::byte> write_pth(std::span<const NamedEntry> tensors);
 
 }  // namespace clew::nn

@@ -11,6 +11,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/pickle.h"
 #include "clew/nn/zip.h"
 #include "tests/support/expect_error.h"
 
@@ -120,15 +121,18 @@ TEST(Pth, NothingIsRun) {
       {"legacy_os_system.pth", "w.pth: asks for 'posix.system' at byte "},
       {"eval.pth", "w.pth: data.pkl: asks for 'builtins.eval' at byte "},
       {"nested_call.pth", "w.pth: data.pkl: asks for '__builtin__.getattr' at byte "},
+      {"namespace.pth", "w.pth: data.pkl: asks for 'argparse.Namespace' at byte "},
       {"own_class.pth", "w.pth: data.pkl: asks for 'torch.nn.modules.linear.Linear' at byte "},
       {"torchscript.pt", "w.pth: is a TorchScript module, which holds code; wanted a state dict"},
       {"compressed.pth", "is compressed; only stored entries are read"},
   };
   for (const auto& [name, wanted] : cases)
     EXPECT_NE(refusal(fixture(name)).find(wanted), std::string::npos) << refusal(fixture(name));
-  EXPECT_EQ(refusal(around("\x80\2cposix\nsystem\n.")),
-            "w.pth: data.pkl: asks for 'posix.system' at byte 2; only tensors, numbers, texts, "
-            "dicts, lists and tuples are read, and nothing is ever run");
+  EXPECT_EQ(
+      refusal(around("\x80\2cposix\nsystem\n.")),
+      "w.pth: data.pkl: asks for 'posix.system' at byte 2; only tensors, numbers, texts, "
+      "dicts, lists and tuples are read, and nothing is ever run; save only its state_dict in "
+      "Python");
   EXPECT_NE(refusal(around("\x80\4\x8c\2os\x8c\6system\x93.")).find("asks for 'os.system'"),
             std::string::npos);
   EXPECT_FALSE(std::filesystem::exists("ran.txt"));
@@ -204,7 +208,7 @@ TEST(Pth, SaysWhatIsWrong) {
       {dict_of("ctorch\nFloatStorage\n)R"), "'torch.FloatStorage' is called"},
       {dict_of(text("f") + ")R"), "the pickle calls a str"},
       {dict_of("NQ"), "a persistent id must be a tuple of at least five"},
-      {"\x80\2})Ns.", "a key of dict '' must be a text or a whole number"},
+      {"\x80\2})Ns.", "a key of dict '' must be a text or a whole number, got a tuple"},
       {"\x80\2}" + text("w") + "N" + "s" + text("w") + "Ns.", "two entries are named 'w'"},
       {"\x80\2]q\1h\1a.", "nested more than 32 deep"},
       {"\x80\2" + deep + std::string(199, 'a') + ".", "nested more than 32 deep"},
@@ -248,6 +252,121 @@ TEST(Pth, RepeatedReferencesAreNoBomb) {
   const auto spread =
       around(dict_of(tensor(0, whole(2147483647) + whole(2147483647), whole(0) + whole(0))));
   EXPECT_EQ(parse_pth(bytes_of(spread), "spread").storages.at(0).size(), 16U);
+}
+
+// What a byte of the file may cost: each of these counts for itself.
+TEST(Pth, APickleMakesOnlySoMuch) {
+  const PickleLimits limits = {.values = 100, .tensors = 3, .key_bytes = 10};
+  const auto refused = [&](const std::string& pickle, const PickleLimits& of) {
+    return clew::error_of([&] { parse_pickle(bytes_of(pickle), 0, "w.pth", of); });
+  };
+  const auto id = "(" + text("storage") + "ctorch\nFloatStorage\n" + text("0123") + text("cpu") +
+                  whole(4) + "tq\1";
+  const auto twice = "\x80\2" + id + "Qh\1Q";
+  const struct {
+    std::string pickle;
+    PickleLimits limits;
+    const char* wanted;
+  } cases[] = {
+      {"\x80\4N" + std::string(101, '\x94'), limits,
+       "w.pth: the pickle remembers more than 100 values at byte 103"},
+      {"\x80\2" + std::string(101, '('), limits,
+       "w.pth: the pickle sets more than 100 marks at byte 102"},
+      {"\x80\2" + std::string(101, 'N'), limits,
+       "w.pth: the pickle stacks more than 100 values at byte 102"},
+      {"\x80\2" + std::string(101, ']'), limits,
+       "w.pth: the pickle makes more than 100 values at byte 102"},
+      {twice + "h\1Q.", limits,
+       "w.pth: the keys of the pickle's storages take more than 10 bytes at byte 66"},
+      {twice + "h\1Qh\1Q.",
+       {.tensors = 3},
+       "w.pth: the pickle names more than 3 storages at byte 69"},
+  };
+  for (const auto& [pickle, of, wanted] : cases) EXPECT_EQ(refused(pickle, of), wanted);
+  EXPECT_EQ(refused("\x80\4N" + std::string(100, '\x94') + ".", limits), "no error");
+  EXPECT_EQ(
+      refused("\x80\2N" + std::string(98, '(') + std::string(98, '1') + ".", limits).substr(0, 6),
+      "w.pth:");
+  EXPECT_EQ(refused(twice + ".", limits), "no error");
+  EXPECT_NE(refusal(around("\x80\4N" + std::string(4'000'001, '\x94'))).find("remembers more"),
+            std::string::npos);
+}
+
+TEST(Pth, WhatAFileSaysStaysOnOneShortLine) {
+  const std::string evil = "a\n\x1b[31m\xc2\x9b" + std::string(200, 'x');
+  const auto shown = "a\\x0a\\x1b[31m\\xc2\\x9bxxx"s;
+  for (const auto& pickle :
+       {"\x80\2cos\n" + evil.substr(2) + "\n.", dict_of("cos\x1b\nsystem\x7f\n"),
+        "\x80\2}" + text(evil) + "ctorch\nFloatStorage\ns.",
+        "\x80\2}" + text(evil) + "Ns" + text(evil) + "Ns.",
+        "\x80\2}" + text(evil) + tensor(0, whole(4), whole(1), storage(8)) + "s.",
+        "\x80\2}" + text(evil) + tensor(0, whole(4), whole(1), storage(4, evil)) + "s."}) {
+    const auto said = refusal(around(pickle));
+    EXPECT_NE(said.find("\\x1b"), std::string::npos) << said;
+    EXPECT_LT(said.size(), 500U);
+    EXPECT_TRUE(std::ranges::none_of(said, [](char c) {
+      return (c >= 0 && c < ' ') || c == '\x7f';
+    })) << said;
+  }
+  EXPECT_NE(refusal(around("\x80\2}" + text(evil) + "Ns."), "part").find("it has '" + shown),
+            std::string::npos);
+}
+
+TEST(Pth, PartsWhoseKeysHoldDots) {
+  const auto of = [](const std::string& value) { return concat("}", text("w"), value, "s"); };
+  const auto bytes =
+      around("\x80\2}" + text("model") + of("K\1") + "s" + text("model.ema") + of("K\2") + "s" +
+             text("a") + "}s" + text("a.b") + "}" + text("c.d") + of("K\3") + "ss.");
+  const auto value = [&](const std::string& part) {
+    return std::get<std::int64_t>(parse_pth(bytes_of(bytes), "w.pth", part).values.at(0).value);
+  };
+  EXPECT_EQ(value("model"), 1);
+  EXPECT_EQ(value("model.ema"), 2);
+  EXPECT_EQ(value("a.b.c.d"), 3);
+  EXPECT_NE(refusal(bytes, "a.b.c").find("there is no part 'a.b.c'"), std::string::npos);
+}
+
+// Of torch.load with weights_only=True, in the bytes of protocols 2 and 4.
+TEST(Pth, ValuesThatAreNoTensorsAreRead) {
+  for (const char* name : {"plain_values.pth", "plain_values_4.pth"}) {
+    const auto bytes = fixture(name);
+    const auto file = parse_pth(bytes_of(bytes), name);
+    ASSERT_EQ(file.tensors.size(), 2U);
+    EXPECT_EQ(file.tensors[0].name, "w");
+    EXPECT_EQ(file.tensors[1].name, "last");
+    std::vector<std::string> names;
+    for (const auto& value : file.values) names.push_back(value.name);
+    EXPECT_EQ(names,
+              (std::vector<std::string>{"milestones.30", "milestones.60", "seen.0", "fixed.0"}))
+        << name;
+  }
+  // A tensor in a set is no less a tensor.
+  const auto set = around(dict_of("\x8f(" + tensor(0, whole(4), whole(1)) + "\x90"));
+  EXPECT_EQ(parse_pth(bytes_of(set), "set").tensors.at(0).name, "w.0");
+  for (const std::string& pickle :
+       {"B\2\0\0\0ab"s, "\x8e\2\0\0\0\0\0\0\0ab"s, "\x96\2\0\0\0\0\0\0\0ab"s, "C\2ab"s})
+    EXPECT_EQ(refusal(around(dict_of(pickle))), "no error");
+  EXPECT_NE(refusal(around("\x80\2cbuiltins\nset\nN\x85R.")).find("a set's items must be a list"),
+            std::string::npos);
+}
+
+// As torch 2 saves a tensor whose is_neg() is true; 1.13 drops the sign itself.
+TEST(Pth, NegatedTensorsAreRefused) {
+  const auto of = [](const std::string& function, const std::string& tail) {
+    return refusal(around(dict_of("ctorch._utils\n" + function + "\n(" + storage() + whole(0) +
+                                  "(" + whole(4) + "t(" + whole(1) + "t\x89}" + tail + "tR")));
+  };
+  const auto neg = "}" + text("neg") + "\x88s", not_neg = "}" + text("neg") + "\x89s";
+  EXPECT_EQ(
+      of("_rebuild_tensor_v2", neg),
+      "w.pth: data.pkl: the tensor at byte 130 is kept with 'neg', so its numbers are not those "
+      "in the file; save tensor.resolve_neg() in Python");
+  EXPECT_NE(of("_rebuild_tensor_v3", "ctorch\nfloat32\n" + neg).find("kept with 'neg'"),
+            std::string::npos);
+  for (const std::string& tail : {"}"s, "N"s, not_neg}) {
+    EXPECT_EQ(of("_rebuild_tensor_v2", tail), "no error");
+    EXPECT_EQ(of("_rebuild_tensor_v3", "ctorch\nfloat32\n" + tail), "no error");
+  }
 }
 
 TEST(Pth, WrittenFilesAreReadAgain) {
