@@ -4,15 +4,24 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <unordered_set>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/shown.h"
 
 namespace clew::nn {
 namespace {
 
-constexpr std::uint64_t kHeaderMax = 100'000'000;  // the format's own limit
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kHeaderMax = 100'000'000;    // the format's own limit
+constexpr std::size_t kMaxHeaderValues = 4'000'000;  // an entry has six or more
+constexpr std::size_t kMaxSides = 64;                // LibTorch's operators take no more
+constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kChecksum = "clew.checksum";
+constexpr std::string_view kByEntry = "2:";  // begins checksums that do not depend on the order
 
 std::string hex64(std::uint64_t value) {
   char text[17];
@@ -27,7 +36,70 @@ std::uint64_t read_length(std::span<const std::byte> bytes) {
   return value;
 }
 
-TensorEntry parse_entry(const nlohmann::json& item, std::span<const std::byte> data,
+/// The bytes of all entries in the order of their names.
+std::vector<std::byte> joined_data(const TensorFile& file) {
+  std::size_t size = 0;
+  for (const auto& [name, entry] : file.tensors) size += entry.data.size();
+  std::vector<std::byte> data;
+  data.reserve(size);
+  for (const auto& [name, entry] : file.tensors)
+    data.insert(data.end(), entry.data.begin(), entry.data.end());
+  return data;
+}
+
+std::string checksum_of(const TensorFile& file) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, entry] : file.tensors) {
+    std::string label = name + '\0' + entry.dtype + '\0';
+    for (const auto side : entry.shape) label += std::to_string(side) + ',';
+    sum = hash64(entry.data, hash64(std::as_bytes(std::span(label)), sum));
+  }
+  return std::string(kByEntry) + hex64(sum);
+}
+
+void check_checksum(const TensorFile& file, const std::string& name) {
+  const auto found = file.metadata.find(kChecksum);
+  if (found == file.metadata.end()) return;
+  const auto& wanted = found->second;
+  // Files from before the checksum by entry have that of their data, which stood in this order.
+  const auto got =
+      wanted.starts_with(kByEntry) ? checksum_of(file) : hex64(hash64(joined_data(file)));
+  CLEW_CHECK(wanted == got, name, ": the data was altered or is incomplete: checksum ", got,
+             ", wanted ", shown(wanted), "; if it was altered on purpose, remove '", kChecksum,
+             "' from its metadata");
+}
+
+/// The header, in which no key is there twice and nothing is nested deeper than a shape is.
+Json parse_header(std::string_view text, const std::string& name) {
+  using Event = Json::parse_event_t;
+  std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
+  std::size_t values = 0;
+  const auto check = [&](int depth, Event event, const Json& parsed) {
+    if (event == Event::key) {
+      const auto key = parsed.get<std::string>();
+      CLEW_CHECK(keys.back().insert(key).second, name, ": the header gives '", shown(key),
+                 "' twice");
+      return true;
+    }
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::object_end || event == Event::array_end) return true;
+    CLEW_CHECK(++values <= kMaxHeaderValues, name, ": the header holds more than ",
+               kMaxHeaderValues, " values");
+    if (event == Event::value) return true;
+    CLEW_CHECK(depth < 3, name, ": the header nests deeper than the lists of an entry");
+    if (event == Event::object_start) keys.emplace_back();
+    return true;
+  };
+  try {
+    return Json::parse(text, check);
+  } catch (const Json::parse_error& error) {
+    throw Error(concat(name, ": the header is not JSON from its byte ", error.byte, " on"));
+  } catch (const Json::exception&) {
+    throw Error(concat(name, ": the header is not JSON: it holds a number that is too large"));
+  }
+}
+
+TensorEntry parse_entry(const Json& item, std::span<const std::byte> data,
                         const std::string& where) {
   CLEW_CHECK(item.is_object() && item.contains("dtype") && item["dtype"].is_string() &&
                  item.contains("shape") && item["shape"].is_array() &&
@@ -37,24 +109,27 @@ TensorEntry parse_entry(const nlohmann::json& item, std::span<const std::byte> d
   TensorEntry entry;
   entry.dtype = item["dtype"].get<std::string>();
   const std::uint64_t size = dtype_size(entry.dtype);
-  CLEW_CHECK(size > 0, where, ": unknown dtype '", entry.dtype, "'");
+  CLEW_CHECK(size > 0, where, ": unknown dtype '", shown(entry.dtype), "'");
+  CLEW_CHECK(item["shape"].size() <= kMaxSides, where, ": shape must have at most ", kMaxSides,
+             " sides, got ", item["shape"].size());
   std::uint64_t wanted = size;
   for (const auto& length : item["shape"]) {
     CLEW_CHECK(length.is_number_unsigned() && length.get<std::uint64_t>() <= data.size(), where,
-               ": shape must be whole numbers no larger than the file, got ", item["shape"].dump());
+               ": shape must be whole numbers no larger than the file, got ",
+               shown(item["shape"].dump()));
     const auto value = length.get<std::uint64_t>();
     entry.shape.push_back(static_cast<std::int64_t>(value));
-    CLEW_CHECK(value == 0 || wanted <= UINT64_MAX / value, where, ": shape ", item["shape"].dump(),
-               " overflows");
+    CLEW_CHECK(value == 0 || wanted <= UINT64_MAX / value, where, ": shape ",
+               shown(item["shape"].dump()), " overflows");
     wanted *= value;
   }
   const auto& offsets = item["data_offsets"];
   CLEW_CHECK(offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned(), where,
-             ": data_offsets must be whole numbers, got ", offsets.dump());
+             ": data_offsets must be whole numbers, got ", shown(offsets.dump()));
   const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
   CLEW_CHECK(begin <= end && end <= data.size(), where, ": data_offsets ", offsets.dump(),
              " lie outside the ", data.size(), " data bytes");
-  CLEW_CHECK(end - begin == wanted, where, ": ", entry.dtype, " ", item["shape"].dump(), " takes ",
+  CLEW_CHECK(end - begin == wanted, where, ": ", entry.dtype, " ", shown(entry.shape), " takes ",
              wanted, " bytes, data_offsets give ", end - begin);
   entry.data = data.subspan(begin, end - begin);
   return entry;
@@ -78,26 +153,21 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string
              length, " bytes, the file has ", bytes.size() - 8, " after its length");
   const auto* header = reinterpret_cast<const char*>(bytes.data() + 8);
   const auto data = bytes.subspan(8 + length);
-  nlohmann::json root;
-  try {
-    root = nlohmann::json::parse(header, header + length);
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(concat(name, ": the header is not JSON: ", error.what()));
-  }
+  const auto root = parse_header({header, length}, name);
   CLEW_CHECK(root.is_object(), name, ": the header must be a JSON object");
 
   TensorFile file;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (const auto& [key, item] : root.items()) {
-    if (key == "__metadata__") {
+    if (key == kMetadata) {
       CLEW_CHECK(item.is_object(), name, ": __metadata__ must be an object of strings");
       for (const auto& [field, value] : item.items()) {
-        CLEW_CHECK(value.is_string(), name, ": __metadata__ '", field, "' must be a string");
+        CLEW_CHECK(value.is_string(), name, ": __metadata__ '", shown(field), "' must be a string");
         file.metadata[field] = value.get<std::string>();
       }
       continue;
     }
-    const auto entry = parse_entry(item, data, name + ": tensor '" + key + "'");
+    const auto entry = parse_entry(item, data, name + ": tensor '" + shown(key) + "'");
     const auto begin = static_cast<std::uint64_t>(entry.data.data() - data.data());
     ranges.emplace_back(begin, begin + entry.data.size());
     file.tensors.emplace(key, entry);
@@ -111,32 +181,28 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string
   }
   CLEW_CHECK(position == data.size(), name, ": ", data.size() - position,
              " bytes after the last tensor");
-  if (const auto found = file.metadata.find(kChecksum); found != file.metadata.end()) {
-    const auto got = hex64(hash64(data));
-    CLEW_CHECK(found->second == got, name, ": the data was altered or is incomplete: checksum ",
-               got, ", wanted ", found->second);
-  }
+  check_checksum(file, name);
   return file;
 }
 
 std::vector<std::byte> write_safetensors(const TensorFile& file) {
-  nlohmann::json root = nlohmann::json::object();
+  Json root = Json::object();
   std::uint64_t position = 0;
   for (const auto& [name, entry] : file.tensors) {
+    CLEW_CHECK(is_utf8(name), "a tensor's name must be UTF-8, got '", shown(name), "'");
+    CLEW_CHECK(name != kMetadata, "a safetensors file cannot hold a tensor named '", name, "'");
     root[name] = {{"dtype", entry.dtype},
                   {"shape", entry.shape},
                   {"data_offsets", {position, position + entry.data.size()}}};
     position += entry.data.size();
   }
-  std::vector<std::byte> data(position);
-  position = 0;
-  for (const auto& [name, entry] : file.tensors) {
-    if (!entry.data.empty())
-      std::memcpy(data.data() + position, entry.data.data(), entry.data.size());
-    position += entry.data.size();
+  for (const auto& [key, value] : file.metadata) {
+    CLEW_CHECK(is_utf8(key) && is_utf8(value), "metadata must be UTF-8, got '", shown(key),
+               "' with '", shown(value), "'");
+    root[kMetadata][key] = value;
   }
-  for (const auto& [key, value] : file.metadata) root["__metadata__"][key] = value;
-  root["__metadata__"][kChecksum] = hex64(hash64(data));
+  root[kMetadata][kChecksum] = checksum_of(file);
+  const auto data = joined_data(file);
   auto header = root.dump();
   header.resize((header.size() + 7) / 8 * 8, ' ');  // the data section starts 8-byte aligned
 

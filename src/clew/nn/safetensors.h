@@ -31,11 +31,12 @@ std::size_t dtype_size(const std::string& dtype);
 
 /// Parses a container; `name` is for errors. The views point into `bytes`, which must outlive the
 /// result. Anything but a well-formed file: clew::Error. Entries must tile the data section
-/// exactly: no gap, no overlap.
+/// exactly, in any order: no gap, no overlap. No key may be there twice.
 TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
 
-/// Writes a container, entries in name order, with "clew.checksum" (64-bit XXH3 of the data) added
-/// to the metadata.
+/// Writes a container, entries in name order, with "clew.checksum" (64-bit XXH3 of every entry's
+/// name, type, shape and bytes) added to the metadata. Names and metadata must be UTF-8, and no
+/// tensor is named "__metadata__".
 std::vector<std::byte> write_safetensors(const TensorFile& file);
 
 }  // namespace clew::nn
