@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <new>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/nn/pth.h"
 #include "clew/nn/safetensors.h"
+#include "clew/nn/shown.h"
 #include "clew/nn/tensors.h"
 
 namespace clew::nn {
@@ -22,7 +26,7 @@ NamedTensors from_safetensors(std::span<const std::byte> bytes, const std::strin
   const auto file = parse_safetensors(bytes, name);
   NamedTensors tensors;
   for (const auto& [key, entry] : file.tensors) {
-    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", key, "'"));
+    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", shown(key), "'"));
     tensors.emplace_back(key, read_tensor(file, key, dtype, {}, name));
   }
   return tensors;
@@ -38,7 +42,7 @@ NamedTensors from_pth(std::span<const std::byte> bytes, const std::string& name,
   }
   NamedTensors tensors;
   for (const auto& entry : file.tensors) {
-    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", entry.name, "'"));
+    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", shown(entry.name), "'"));
     auto tensor = torch::empty({0}, dtype);
     tensor.set_(storages[entry.storage].storage(), static_cast<std::int64_t>(entry.offset),
                 entry.shape, entry.strides);
@@ -61,25 +65,31 @@ std::string type_text(const torch::Tensor& tensor) {
   std::string name = dtype_name(tensor.scalar_type());
   std::transform(name.begin(), name.end(), name.begin(),
                  [](char c) { return static_cast<char>(std::tolower(c)); });
-  std::string text = name + " [";
-  for (std::int64_t i = 0; i < tensor.dim(); ++i) text += concat(i > 0 ? "," : "", tensor.size(i));
-  return text + "]";
+  return name + " " + shown(std::span(tensor.sizes().data(), tensor.sizes().size()));
 }
 
-/// "fc.weight, fc.bias, ... (7 more)".
-std::string first_few(const std::vector<std::string>& names) {
+std::string text_of(const std::string& name) { return shown(name); }
+std::string text_of(const LoadReport::Misshapen& entry) {
+  return shown(entry.name) + ": wanted " + entry.wanted + ", got " + entry.got;
+}
+
+/// "2 missing (fc.weight, fc.bias)", after four ", ... (7 more)".
+template <class Entry>
+std::string complaint(const std::vector<Entry>& entries, const char* what) {
   constexpr std::size_t kShown = 4;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
-    text += (i > 0 ? ", " : "") + names[i];
-  return names.size() > kShown ? concat(text, ", ... (", names.size() - kShown, " more)") : text;
+  std::string text = concat(entries.size(), " ", what, " (");
+  for (std::size_t i = 0; i < std::min(entries.size(), kShown); ++i)
+    text += (i > 0 ? ", " : "") + text_of(entries[i]);
+  return entries.size() > kShown ? concat(text, ", ... (", entries.size() - kShown, " more))")
+                                 : text + ")";
 }
 
-std::vector<std::string> texts(const std::vector<LoadReport::Misshapen>& misshapen) {
-  std::vector<std::string> result;
-  for (const auto& entry : misshapen)
-    result.push_back(entry.name + ": wanted " + entry.wanted + ", got " + entry.got);
-  return result;
+std::string complaint(const std::vector<LoadReport::Misshapen>& misshapen) {
+  const auto count = std::ranges::count(misshapen, true, &LoadReport::Misshapen::has_shape);
+  const bool are_all = count == static_cast<std::ptrdiff_t>(misshapen.size());
+  return complaint(misshapen, are_all      ? "of another type"
+                              : count == 0 ? "of another shape"
+                                           : "of another shape or type");
 }
 
 bool begins_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
@@ -90,29 +100,85 @@ bool begins_with_any(const std::string& name, const std::vector<std::string>& pr
 /// Torch before 0.4.1 had no such buffer; it only counts.
 bool is_optional(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
-void refuse(const LoadReport& report, const std::string& where, const LoadOptions& options) {
+struct Prefix {
+  std::string text;  // "module."
+  std::size_t count = 0;
+};
+
+/// What most often stands before one of `names` to make one of `longer`.
+Prefix prefix_before(const std::vector<std::string>& names,
+                     const std::vector<std::string>& longer) {
+  constexpr std::size_t kMaxName = 1000;  // no network's names are longer
+  const std::unordered_set<std::string_view> wanted(names.begin(), names.end());
+  std::map<std::string_view, std::size_t> counts;
+  for (const std::string_view name : longer) {
+    if (name.size() > kMaxName) continue;
+    for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1))
+      if (wanted.contains(name.substr(dot + 1))) ++counts[name.substr(0, dot + 1)];
+  }
+  Prefix best;
+  for (const auto& [text, count] : counts)
+    if (count > best.count) best = {std::string(text), count};
+  return best;
+}
+
+/// Whether the file has such a part.
+using IsPart = std::function<bool(const std::string&)>;
+
+/// Which options would find at least half of the missing entries; nothing when none would.
+std::string hint(const std::vector<std::string>& missing,
+                 const std::vector<std::string>& unexpected, const IsPart& is_part) {
+  const auto in_file = prefix_before(missing, unexpected);
+  const auto in_module = prefix_before(unexpected, missing);
+  const auto count = std::max(in_file.count, in_module.count);
+  if (count == 0 || 2 * count < missing.size()) return "";
+  if (in_module.count > in_file.count) {
+    return concat("; ", count, " of the missing are there without '", shown(in_module.text),
+                  "', which LoadOptions::rename can put before them");
+  }
+  const auto found = concat("; ", count, " of the missing are there behind '", shown(in_file.text));
+  const auto part = in_file.text.substr(0, in_file.text.size() - 1);
+  return is_part(part) ? concat(found, "': LoadOptions::part can be '", shown(part), "'")
+                       : concat(found, "', which LoadOptions::rename can take away");
+}
+
+void refuse(const LoadReport& report, const std::string& where, const LoadOptions& options,
+            const IsPart& is_part) {
   std::vector<std::string> missing = report.missing, complaints;
   std::erase_if(missing, is_optional);
   if (!missing.empty() && !options.allows_missing)
-    complaints.push_back(concat(missing.size(), " missing (", first_few(missing), ")"));
+    complaints.push_back(complaint(missing, "missing"));
   if (!report.unexpected.empty() && !options.allows_unexpected)
-    complaints.push_back(
-        concat(report.unexpected.size(), " unexpected (", first_few(report.unexpected), ")"));
+    complaints.push_back(complaint(report.unexpected, "unexpected"));
   if (!report.misshapen.empty() && !options.allows_misshapen)
-    complaints.push_back(concat(report.misshapen.size(), " of another shape (",
-                                first_few(texts(report.misshapen)), ")"));
+    complaints.push_back(complaint(report.misshapen));
   if (complaints.empty()) return;
   std::string text;
-  for (const auto& complaint : complaints) text += (text.empty() ? "" : ", ") + complaint;
-  throw Error(concat(where, ": the weights do not fit the network: ", text));
+  for (const auto& one : complaints) text += (text.empty() ? "" : ", ") + one;
+  throw Error(concat(where, ": the weights do not fit the network: ", text,
+                     hint(missing, report.unexpected, is_part)));
 }
 
-}  // namespace
+/// Whether every number of `tensor` is one of `dtype`, real ones rounded.
+bool fits(const torch::Tensor& tensor, torch::ScalarType dtype) {
+  if (tensor.scalar_type() == dtype) return true;
+  const auto converted = tensor.to(dtype);
+  if (tensor.is_floating_point()) return torch::equal(converted.isinf(), tensor.isinf());
+  return torch::equal(converted.to(tensor.scalar_type()), tensor);
+}
 
-NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part) {
-  const auto text = read_file(path, kMaxFile);
+/// Runs a reader of the file `name`.
+template <class Read>
+auto within_memory(const std::string& name, const Read& read) {
+  try {
+    return read();
+  } catch (const std::bad_alloc&) {
+    throw Error(concat(name, ": there is not enough memory to read it"));
+  }
+}
+
+NamedTensors tensors_of(const std::string& text, const std::string& name, const std::string& part) {
   const auto bytes = std::as_bytes(std::span(text));
-  const auto name = path.string();
   if (is_pth(bytes)) return from_pth(bytes, name, part);
   // A safetensors file begins with the header's length, so its ninth byte opens a JSON object.
   CLEW_CHECK(bytes.size() > 8 && text[8] == '{', name,
@@ -121,10 +187,16 @@ NamedTensors read_tensors(const std::filesystem::path& path, const std::string& 
   return from_safetensors(bytes, name);
 }
 
-void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {
-  const auto ending = path.extension();
-  CLEW_CHECK(ending == ".safetensors" || ending == ".pth", "cannot write '", path.string(),
-             "': weights are written to .safetensors or .pth, got '", ending.string(), "'");
+bool has_part(const std::string& text, const std::string& part) {
+  try {
+    parse_pth(std::as_bytes(std::span(text)), "", part);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+std::vector<std::byte> bytes_of(const NamedTensors& tensors, bool is_safetensors) {
   std::vector<torch::Tensor> kept;
   std::vector<NamedEntry> entries;
   for (const auto& [name, tensor] : tensors) {
@@ -134,40 +206,22 @@ void write_tensors(const std::filesystem::path& path, const NamedTensors& tensor
                         copy.sizes().vec(),
                         {static_cast<const std::byte*>(copy.data_ptr()), copy.nbytes()}}});
   }
-  if (ending == ".pth") return write_file_atomic(path, write_pth(entries));
+  if (!is_safetensors) return write_pth(entries);
   TensorFile file;
   for (auto& [name, entry] : entries)
-    CLEW_CHECK(file.tensors.emplace(name, std::move(entry)).second, "cannot write '", path.string(),
-               "': two tensors are named '", name, "'");
-  write_file_atomic(path, write_safetensors(file));
+    CLEW_CHECK(file.tensors.emplace(name, std::move(entry)).second, "two tensors are named '",
+               shown(name), "'");
+  return write_safetensors(file);
 }
 
-NamedTensors state_of(const torch::nn::Module& module) {
-  NamedTensors state;
-  collect(module, "", state);
-  return state;
-}
-
-std::string LoadReport::text() const {
-  std::string text = concat(loaded.size(), " loaded");
-  const auto add = [&](const std::vector<std::string>& names, const char* what) {
-    if (!names.empty()) text += concat(", ", names.size(), " ", what, " (", first_few(names), ")");
-  };
-  add(missing, "missing");
-  add(unexpected, "unexpected");
-  add(texts(misshapen), "of another shape");
-  add(skipped, "skipped");
-  return text;
-}
-
-LoadReport load_weights(torch::nn::Module& module, const NamedTensors& tensors,
-                        const std::string& where, const LoadOptions& options) {
+LoadReport load(torch::nn::Module& module, const NamedTensors& tensors, const std::string& where,
+                const LoadOptions& options, const IsPart& is_part) {
   std::unordered_map<std::string, torch::Tensor> given;
   std::vector<std::string> order;
   for (const auto& [file_name, tensor] : tensors) {
     const auto name = options.rename ? options.rename(file_name) : file_name;
     if (name.empty()) continue;
-    CLEW_CHECK(given.emplace(name, tensor).second, where, ": two entries are named '", name,
+    CLEW_CHECK(given.emplace(name, tensor).second, where, ": two entries are named '", shown(name),
                "' after renaming");
     order.push_back(name);
   }
@@ -181,9 +235,11 @@ LoadReport load_weights(torch::nn::Module& module, const NamedTensors& tensors,
       report.skipped.push_back(name);
     } else if (found == given.end()) {
       report.missing.push_back(name);
-    } else if (found->second.sizes() != target.sizes() ||
-               found->second.is_floating_point() != target.is_floating_point()) {
-      report.misshapen.push_back({name, type_text(target), type_text(found->second)});
+    } else if (const auto& source = found->second;
+               source.sizes() != target.sizes() ||
+               source.is_floating_point() != target.is_floating_point()) {
+      report.misshapen.push_back(
+          {name, type_text(target), type_text(source), source.sizes() == target.sizes()});
     } else {
       report.loaded.push_back(name);
       targets.emplace_back(name, target);
@@ -192,15 +248,68 @@ LoadReport load_weights(torch::nn::Module& module, const NamedTensors& tensors,
   for (const auto& name : order)
     if (!is_wanted.contains(name) && !begins_with_any(name, options.skip))
       report.unexpected.push_back(name);
-  refuse(report, where, options);
+  refuse(report, where, options, is_part);
   const torch::NoGradGuard no_grad;
+  for (const auto& [name, target] : targets) {
+    const auto& source = given.at(name);
+    CLEW_CHECK(fits(source, target.scalar_type()), where, ": ", shown(name),
+               " has numbers that are too large: wanted ", type_text(target), ", got ",
+               type_text(source));
+  }
   for (auto& [name, target] : targets) target.copy_(given.at(name));
   return report;
 }
 
+}  // namespace
+
+NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part) {
+  const auto name = path.string();
+  return within_memory(name, [&] { return tensors_of(read_file(path, kMaxFile), name, part); });
+}
+
+void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {
+  const auto ending = path.extension();
+  CLEW_CHECK(ending == ".safetensors" || ending == ".pth", "cannot write '", path.string(),
+             "': weights are written to .safetensors or .pth, got '", ending.string(), "'");
+  std::vector<std::byte> bytes;
+  try {
+    bytes = bytes_of(tensors, ending == ".safetensors");
+  } catch (const Error& error) {
+    throw Error(concat("cannot write '", path.string(), "': ", error.what()));
+  }
+  write_file_atomic(path, bytes);
+}
+
+NamedTensors state_of(const torch::nn::Module& module) {
+  NamedTensors state;
+  collect(module, "", state);
+  return state;
+}
+
+std::string LoadReport::text() const {
+  std::string text = concat(loaded.size(), " loaded");
+  if (!missing.empty()) text += ", " + complaint(missing, "missing");
+  if (!unexpected.empty()) text += ", " + complaint(unexpected, "unexpected");
+  if (!misshapen.empty()) text += ", " + complaint(misshapen);
+  if (!skipped.empty()) text += ", " + complaint(skipped, "skipped");
+  return text;
+}
+
+LoadReport load_weights(torch::nn::Module& module, const NamedTensors& tensors,
+                        const std::string& where, const LoadOptions& options) {
+  return load(module, tensors, where, options, [](const std::string&) { return false; });
+}
+
 LoadReport load_weights(torch::nn::Module& module, const std::filesystem::path& path,
                         const LoadOptions& options) {
-  return load_weights(module, read_tensors(path, options.part), path.string(), options);
+  const auto name = path.string();
+  return within_memory(name, [&] {
+    const auto text = read_file(path, kMaxFile);
+    const auto is_part = [&](const std::string& inner) {
+      return has_part(text, options.part.empty() ? inner : options.part + "." + inner);
+    };
+    return load(module, tensors_of(text, name, options.part), name, options, is_part);
+  });
 }
 
 void save_weights(const torch::nn::Module& module, const std::filesystem::path& path) {

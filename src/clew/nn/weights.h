@@ -24,7 +24,8 @@ using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part = "");
 
 /// Writes contiguous copies in one step: the file is the old one or whole. ".safetensors" or
-/// ".pth" (which Python's torch.load opens, weights_only too); another ending: clew::Error. Blocks.
+/// ".pth" (which Python's torch.load opens, weights_only too). Another ending, a name that is there
+/// twice or is no UTF-8: clew::Error before anything is written. Blocks.
 void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors);
 
 /// A module's parameters and buffers under torchvision's kind of names ("layer1.0.conv1.weight"),
@@ -45,6 +46,7 @@ struct LoadOptions {
 struct LoadReport {
   struct Misshapen {
     std::string name, wanted, got;  // "f32 [64,3,7,7]"
+    bool has_shape = false;         // only the type is another
   };
   std::vector<std::string> loaded;
   std::vector<std::string> missing;     // the module wants it, the file has it not
@@ -56,9 +58,10 @@ struct LoadReport {
   std::string text() const;
 };
 
-/// Copies values into the module's parameters and buffers; real types convert to the module's.
-/// Unless the options allow it, a missing, unexpected or misshapen entry is a clew::Error that
-/// names the first few, and the module is as it was. A missing "num_batches_tracked" (files from
+/// Copies values into the module's parameters and buffers; real types convert to the module's, and so
+/// do whole ones, but no number may be too large for it. Unless the options allow it, a missing,
+/// unexpected or misshapen entry is a clew::Error that names the first few and, where all would fit
+/// behind some prefix, the options that would load them; the module is as it was. A missing "num_batches_tracked" (files from
 /// before torch 0.4.1) is reported, never refused. Blocks.
 LoadReport load_weights(torch::nn::Module& module, const std::filesystem::path& path,
                         const LoadOptions& options = {});

@@ -40,7 +40,8 @@ torch::nn::Sequential network(int classes) {
 
 // The values of plain() in tests/parity/make_pth.py.
 TEST(WeightsFixtures, EveryTypeAndLayoutOfEveryForm) {
-  for (const char* name : {"zip.pth", "legacy.pth", "protocol_4.pth", "new_torch.pth"}) {
+  for (const char* name : {"zip.pth", "legacy.pth", "protocol_4.pth", "new_torch.pth",
+                           "legacy_protocol_3.pth", "legacy_protocol_5.pth"}) {
     SCOPED_TRACE(name);
     const auto tensors = read_tensors(fixture(name));
     ASSERT_EQ(tensors.size(), 16U);
@@ -176,6 +177,122 @@ TEST_F(Weights, RealTypesConvertAndWholeNumbersDoNot) {
                   {{"weight", torch::ones({1, 1}, torch::kInt64)}, {"bias", torch::ones({1})}},
                   "w");
             }).find("weight: wanted f32 [1,1], got i64 [1,1]"),
+            std::string::npos);
+}
+
+TEST_F(Weights, AnotherTypeIsCalledOne) {
+  torch::nn::Linear module(1, 1);
+  const auto of = [&](const torch::Tensor& weight, const torch::Tensor& bias) {
+    return error_of([&] { load_weights(*module, {{"weight", weight}, {"bias", bias}}, "w"); });
+  };
+  const auto whole = torch::ones({1}, torch::kInt64);
+  EXPECT_EQ(of(torch::ones({1, 1}), whole),
+            "w: the weights do not fit the network: 1 of another type (bias: wanted f32 [1], got "
+            "i64 [1])");
+  EXPECT_EQ(of(torch::ones({1, 2}), whole),
+            "w: the weights do not fit the network: 2 of another shape or type (weight: wanted f32 "
+            "[1,1], got f32 [1,2], bias: wanted f32 [1], got i64 [1])");
+}
+
+TEST_F(Weights, NumbersThatAreTooLargeAreRefused) {
+  torch::nn::Linear module(1, 1);
+  const auto before = module->weight.clone();
+  const auto of = [&](double value, torch::ScalarType type) {
+    return error_of([&] {
+      load_weights(*module,
+                   {{"weight", torch::ones({1, 1})},
+                    {"bias", torch::full({1}, value, torch::kFloat64).to(type)}},
+                   "w");
+    });
+  };
+  EXPECT_EQ(of(1e300, torch::kFloat64),
+            "w: bias has numbers that are too large: wanted f32 [1], got f64 [1]");
+  EXPECT_TRUE(torch::equal(module->weight, before));
+  EXPECT_EQ(of(INFINITY, torch::kFloat64), "no error");
+  EXPECT_EQ(of(NAN, torch::kFloat64), "no error");
+  EXPECT_EQ(of(65504, torch::kFloat16), "no error");
+  EXPECT_EQ(module->bias.item<float>(), 65504);
+  module->to(torch::kFloat16);
+  EXPECT_NE(of(1e30, torch::kFloat32).find("too large: wanted f16 [1], got f32 [1]"),
+            std::string::npos);
+
+  torch::nn::BatchNorm1d counter(1);
+  auto state = state_of(*counter);
+  state.back().second = torch::tensor(7, torch::kInt32);
+  load_weights(*counter, state, "w");
+  EXPECT_EQ(counter->num_batches_tracked.item<int>(), 7);
+}
+
+TEST_F(Weights, WhatWouldFitIsSaid) {
+  NamedTensors state = state_of(*network(3)), prefixed;
+  for (const auto& [name, tensor] : state) prefixed.emplace_back("module." + name, tensor);
+  auto module = network(3);
+  const auto of = [&](const NamedTensors& tensors) {
+    return error_of([&] { load_weights(*module, tensors, "w"); });
+  };
+  EXPECT_EQ(
+      of(prefixed),
+      "w: the weights do not fit the network: 7 missing (0.weight, 1.weight, 1.bias, "
+      "1.running_mean, ... (3 more)), 8 unexpected (module.0.weight, module.1.weight, "
+      "module.1.bias, module.1.running_mean, ... (4 more)); 7 of the missing are there behind "
+      "'module.', which LoadOptions::rename can take away");
+  write_tensors(folder / "prefixed.pth", prefixed);
+  EXPECT_NE(error_of([&] {
+              load_weights(*module, folder / "prefixed.pth");
+            }).find("behind 'module.', which LoadOptions::rename can take away"),
+            std::string::npos);
+
+  torch::nn::Sequential convolution(torch::nn::Conv2d(1, 2, 3), torch::nn::BatchNorm2d(2));
+  EXPECT_NE(
+      error_of([&] {
+        load_weights(*convolution, fixture("nested.pth"));
+      }).find("; 6 of the missing are there behind 'model.': LoadOptions::part can be 'model'"),
+      std::string::npos);
+
+  torch::nn::ModuleList outer;
+  outer->push_back(network(3).ptr());
+  EXPECT_NE(
+      error_of([&] { load_weights(*outer, state, "w"); })
+          .find("; 7 of the missing are there without '0.', which LoadOptions::rename can put "
+                "before them"),
+      std::string::npos);
+  EXPECT_EQ(of({{"other", torch::ones({1})}}).find("LoadOptions"), std::string::npos);
+}
+
+TEST_F(Weights, NamesThatNoFileCanHold) {
+  const auto one = torch::ones({1});
+  const auto of = [&](const char* file, const NamedTensors& tensors) {
+    const auto text = error_of([&] { write_tensors(folder / file, tensors); });
+    EXPECT_FALSE(fs::exists(folder / file));
+    const auto begin = "cannot write '" + (folder / file).string() + "': ";
+    EXPECT_TRUE(text.starts_with(begin)) << text;
+    return text.substr(std::min(text.size(), begin.size()));
+  };
+  for (const char* file : {"w.pth", "w.safetensors"}) {
+    EXPECT_EQ(of(file, {{"a", one}, {"a", one}}), "two tensors are named 'a'");
+    EXPECT_EQ(of(file, {{"a\xff", one}}), "a tensor's name must be UTF-8, got 'a\\xff'");
+    EXPECT_EQ(of(file, {{"c", torch::ones({1}, torch::kComplexFloat)}}),
+              "a file of weights cannot hold ComplexFloat");
+  }
+  EXPECT_EQ(of("w.safetensors", {{"__metadata__", one}}),
+            "a safetensors file cannot hold a tensor named '__metadata__'");
+  write_tensors(folder / "w.pth", {{"__metadata__", one}});
+  EXPECT_EQ(read_tensors(folder / "w.pth").at(0).first, "__metadata__");
+}
+
+TEST_F(Weights, NamesOfFilesAreShownOnOneShortLine) {
+  torch::nn::Linear module(1, 1);
+  const std::string name = "evil\n\x1b[31m" + std::string(3'000'000, 'x');
+  for (const char* file : {"w.pth", "w.safetensors"}) {
+    write_tensors(folder / file, {{name, torch::ones({1})}});
+    const auto text = error_of([&] { load_weights(*module, folder / file); });
+    EXPECT_NE(text.find("1 unexpected (evil\\x0a\\x1b[31mxxx"), std::string::npos);
+    EXPECT_LT(text.size(), 500U);
+  }
+  const auto many = torch::ones(std::vector<std::int64_t>(40, 1));
+  EXPECT_NE(error_of([&] {
+              load_weights(*module, {{"weight", many}, {"bias", torch::ones({1})}}, "w");
+            }).find("got f32 [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,...]"),
             std::string::npos);
 }
 
