@@ -22,10 +22,14 @@ constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserC
 std::int64_t after(std::int64_t side, std::int64_t kernel) { return (side - kernel + 1) / 2; }
 
 /// A first layer behind a transformer, or of a localiser: what they learn from stays f32.
-struct NarrowConv2dImpl : nn::Conv2dImpl {
+struct NarrowConv2dImpl : nn::Conv2dImpl, clew::nn::OnnxConvertible {
   using nn::Conv2dImpl::Conv2dImpl;
   torch::Tensor forward(const torch::Tensor& images) {
     return ops::narrow_conv2d(images, weight, bias);
+  }
+  std::vector<clew::nn::OnnxValue> to_onnx(
+      clew::nn::OnnxGraph& graph, const std::vector<clew::nn::OnnxValue>& inputs) const override {
+    return clew::nn::onnx_as(graph, *this, typeid(nn::Conv2dImpl), inputs);
   }
 };
 TORCH_MODULE(NarrowConv2d);

@@ -22,10 +22,14 @@ struct DigitShape {
 };
 
 /// A Sequential in which 2x2 max pooling and the ReLU behind it run as one (ops::max_pool_relu).
-struct LayersImpl : torch::nn::SequentialImpl {
+struct LayersImpl : torch::nn::SequentialImpl, nn::OnnxConvertible {
   using SequentialImpl::SequentialImpl;
   /// `behind_relus`, where given, gets what each ReLU made.
   torch::Tensor forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus = nullptr);
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override {
+    return nn::onnx_as(graph, *this, typeid(torch::nn::SequentialImpl), inputs);
+  }
 };
 TORCH_MODULE(Layers);
 

@@ -11,10 +11,16 @@
 namespace clew::nn {
 namespace {
 
-/// Numbers in [0,1] that differ from place to place, the same every time; a batch of two.
+/// Numbers in [0,1] that differ from place to place, the same every time; a batch of two. Whole ones
+/// are 0 and 1, and others when mirrored, as the check after tracing does.
 torch::Tensor example_of(const OnnxEdge& edge) {
   auto shape = edge.shape;
   std::replace(shape.begin(), shape.end(), std::int64_t{-1}, std::int64_t{2});
+  if (!torch::isFloatingType(edge.dtype)) {
+    auto numbers = torch::ones(shape).flatten().cumsum(0).sub(1).remainder(2);
+    if (numbers.numel() > 0) numbers[-1] = 1;
+    return numbers.view(shape).to(edge.dtype);
+  }
   const auto numbers = torch::ones(shape).cumsum(0).flatten().cumsum(0);
   return (numbers.sin() * 0.5 + 0.5).view(shape).to(edge.dtype);
 }

@@ -47,5 +47,25 @@ TEST(Export, EveryFormatByItsEnding) {
   fs::remove_all(folder);
 }
 
+TEST(Export, WholeNumbersAreTracedOnMoreThanZeros) {
+  const auto path = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_whole.pt");
+  torch::nn::Embedding module(2, 3);
+  std::vector<torch::Tensor> seen;
+  const ForwardFunction forward = [&](const std::vector<torch::Tensor>& x) {
+    seen.push_back(x.at(0));
+    return std::vector<torch::Tensor>{module->forward(x.at(0))};
+  };
+  for (const std::int64_t side : {4, 3, 1}) {
+    seen.clear();
+    export_network(*module, forward, path,
+                   {.inputs = {{.name = "words", .shape = {-1, side}, .dtype = torch::kInt64}},
+                    .outputs = {{"vectors"}}});
+    EXPECT_EQ(seen.at(0).min().item<int>(), 0);
+    EXPECT_EQ(seen.at(0).max().item<int>(), 1);
+    EXPECT_FALSE(torch::equal(seen.at(0), seen.at(1)));
+  }
+  fs::remove(path);
+}
+
 }  // namespace
 }  // namespace clew::nn

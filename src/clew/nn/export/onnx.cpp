@@ -37,15 +37,17 @@ const OnnxValue* pointer(const std::optional<OnnxValue>& value) {
   return value ? &*value : nullptr;
 }
 
-/// One layer type: nothing when the module is none.
-using Converter = std::optional<OnnxValue> (*)(OnnxGraph&, const torch::nn::Module&,
-                                               const OnnxValue&);
+/// A layer type and its writer.
+struct Converter {
+  const std::type_info& type;
+  OnnxValue (*convert)(OnnxGraph&, const torch::nn::Module&, const OnnxValue&);
+};
 
 template <class Layer, OnnxValue (*kConvert)(OnnxGraph&, const Layer&, const OnnxValue&)>
-std::optional<OnnxValue> try_layer(OnnxGraph& graph, const torch::nn::Module& module,
-                                   const OnnxValue& x) {
+OnnxValue convert_layer(OnnxGraph& graph, const torch::nn::Module& module, const OnnxValue& x) {
   const auto* layer = dynamic_cast<const Layer*>(&module);
-  return layer != nullptr ? std::optional(kConvert(graph, *layer, x)) : std::nullopt;
+  CLEW_CHECK(layer != nullptr, module.name(), " does not derive from the layer it is written as");
+  return kConvert(graph, *layer, x);
 }
 
 // Layers with weights.
@@ -221,8 +223,9 @@ OnnxValue pass(OnnxGraph&, const Layer&, const OnnxValue& x) {
   return x;
 }
 
-#define CLEW_LAYER(Layer, ...) try_layer<torch::nn::Layer, __VA_ARGS__>
-constexpr Converter kLayers[] = {
+#define CLEW_LAYER(Layer, ...) \
+  { typeid(torch::nn::Layer), convert_layer<torch::nn::Layer, __VA_ARGS__> }
+const Converter kLayers[] = {
     CLEW_LAYER(Conv1dImpl, convolution<1, torch::nn::Conv1dImpl>),
     CLEW_LAYER(Conv2dImpl, convolution<2, torch::nn::Conv2dImpl>),
     CLEW_LAYER(Conv3dImpl, convolution<3, torch::nn::Conv3dImpl>),
@@ -256,7 +259,12 @@ std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& mo
                                    const std::vector<OnnxValue>& inputs) {
   if (const auto* own = dynamic_cast<const OnnxConvertible*>(&module))
     return own->to_onnx(graph, inputs);
-  if (dynamic_cast<const torch::nn::SequentialImpl*>(&module) != nullptr) {
+  return onnx_as(graph, module, typeid(module), inputs);
+}
+
+std::vector<OnnxValue> onnx_as(OnnxGraph& graph, const torch::nn::Module& module,
+                               const std::type_info& layer, const std::vector<OnnxValue>& inputs) {
+  if (layer == typeid(torch::nn::SequentialImpl)) {
     auto values = inputs;
     for (const auto& child : module.named_children()) {
       graph.begin_scope(child.key());
@@ -266,8 +274,8 @@ std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& mo
     return values;
   }
   CLEW_CHECK(inputs.size() == 1, module.name(), ": a layer takes one value, got ", inputs.size());
-  for (const auto convert : kLayers)
-    if (auto result = convert(graph, module, inputs[0])) return {*std::move(result)};
+  for (const auto& [type, convert] : kLayers)
+    if (layer == type) return {convert(graph, module, inputs[0])};
   throw Error(concat("cannot export to ONNX: module '", module.name(),
                      "' has no writer; it must implement clew::nn::OnnxConvertible"));
 }

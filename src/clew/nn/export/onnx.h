@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Modules as ONNX files. LibTorch's own layers and Sequential are known; a network of ours writes
-// itself, by OnnxConvertible. What is written is inference: dropout is left out, batch
+// itself, by OnnxConvertible, also one that derives from a layer, whose forward may be another. What is written is inference: dropout is left out, batch
 // normalisation uses its running statistics, whatever mode the module is in.
 //
 // Outputs are what forward gives (raw scores unless the network says otherwise): decoding stays in
@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include "clew/nn/export/onnx_graph.h"
@@ -33,7 +34,11 @@ class OnnxConvertible {
 /// with an option ONNX has not: clew::Error naming it.
 std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& module,
                                    const std::vector<OnnxValue>& inputs);
-/// The same for one value in and out, with names that begin with "NAME.".
+/// For to_onnx of a module that derives from LibTorch's `layer` and computes the same:
+/// onnx_as(graph, *this, typeid(torch::nn::Conv2dImpl), inputs).
+std::vector<OnnxValue> onnx_as(OnnxGraph& graph, const torch::nn::Module& module,
+                               const std::type_info& layer, const std::vector<OnnxValue>& inputs);
+/// add_to_onnx for one value in and out, with names that begin with "NAME.".
 OnnxValue onnx_child(OnnxGraph& graph, const std::string& name, const torch::nn::Module& module,
                      const OnnxValue& input);
 

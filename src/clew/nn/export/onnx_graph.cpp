@@ -87,6 +87,12 @@ void check_rank(const OnnxValue& x, std::size_t rank, const char* op) {
              text_of(x.shape));
 }
 
+void check_types(const OnnxValue& x, const std::vector<OnnxValue>& others, const char* op) {
+  for (const auto& other : others)
+    CLEW_CHECK(other.dtype == x.dtype, op, " takes values of one type, got ",
+               torch::toString(x.dtype), " and ", torch::toString(other.dtype));
+}
+
 void check_window(const OnnxValue& x, const OnnxWindow& window, const char* op) {
   CLEW_CHECK(x.shape.size() >= 3, op, " takes [B,C,...], got ", text_of(x.shape));
   const std::size_t sides = x.shape.size() - 2;
@@ -295,6 +301,7 @@ OnnxValue OnnxGraph::conv(const OnnxValue& x, const OnnxValue& weight, const Onn
   attribute(attributes, "group", groups);
   std::vector<OnnxValue> inputs = {x, weight};
   if (bias != nullptr) inputs.push_back(*bias);
+  check_types(x, inputs, "Conv");
   return node("Conv", inputs, attributes, x.dtype,
               joined({x.shape[0], weight.shape[0]}, slid(x, window, "Conv")));
 }
@@ -320,6 +327,7 @@ OnnxValue OnnxGraph::conv_transpose(const OnnxValue& x, const OnnxValue& weight,
   attribute(attributes, "group", groups);
   std::vector<OnnxValue> inputs = {x, weight};
   if (bias != nullptr) inputs.push_back(*bias);
+  check_types(x, inputs, "ConvTranspose");
   return node("ConvTranspose", inputs, attributes, x.dtype, shape);
 }
 
@@ -359,6 +367,7 @@ OnnxValue OnnxGraph::gemm(const OnnxValue& x, const OnnxValue& weight, const Onn
              weight.shape[0], "], got ", bias == nullptr ? "" : text_of(bias->shape));
   std::vector<OnnxValue> inputs = {x, weight};
   if (bias != nullptr) inputs.push_back(*bias);
+  check_types(x, inputs, "Gemm");
   ProtoMessage attributes;
   return node("Gemm", inputs, attribute(attributes, "transB", std::int64_t{1}), x.dtype,
               {x.shape[0], weight.shape[0]});
@@ -374,15 +383,17 @@ OnnxValue OnnxGraph::batch_normalization(const OnnxValue& x,
                " cannot take ", text_of(value.shape));
     inputs.push_back(value);
   }
+  check_types(x, inputs, "BatchNormalization");
   ProtoMessage attributes;
   return node("BatchNormalization", inputs, attribute(attributes, "epsilon", epsilon), x.dtype,
               x.shape);
 }
 
 OnnxValue OnnxGraph::matmul(const OnnxValue& a, const OnnxValue& b) {
-  CLEW_CHECK(a.shape.size() >= 2 && b.shape.size() >= 2 && a.dtype == b.dtype &&
-                 a.shape.back() == b.shape[b.shape.size() - 2],
-             "MatMul cannot multiply ", text_of(a.shape), " and ", text_of(b.shape));
+  check_types(a, {b}, "MatMul");
+  CLEW_CHECK(
+      a.shape.size() >= 2 && b.shape.size() >= 2 && a.shape.back() == b.shape[b.shape.size() - 2],
+      "MatMul cannot multiply ", text_of(a.shape), " and ", text_of(b.shape));
   auto shape = broadcast({a.shape.begin(), a.shape.end() - 2}, {b.shape.begin(), b.shape.end() - 2},
                          "MatMul");
   shape.push_back(a.shape[a.shape.size() - 2]);
@@ -496,6 +507,7 @@ OnnxValue OnnxGraph::grid_sample(const OnnxValue& x, const OnnxValue& grid,
   check_rank(x, 4, "GridSample");
   CLEW_CHECK(grid.shape.size() == 4 && grid.shape[0] == x.shape[0] && grid.shape[3] == 2,
              "GridSample of ", text_of(x.shape), " cannot take a grid ", text_of(grid.shape));
+  check_types(x, {grid}, "GridSample");
   const auto check = [](const std::string& value, const std::vector<std::string>& names) {
     CLEW_CHECK(std::ranges::count(names, value) == 1, "GridSample knows no '", value, "'");
   };

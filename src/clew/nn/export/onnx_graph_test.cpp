@@ -130,6 +130,40 @@ TEST(OnnxGraph, SaysWhatIsWrong) {
          g.conv(x(g), g.constant(torch::ones({4, 3, 3, 3}), "w"), nullptr, square(3));
        },
        "Conv of [B,2,9,7] in 1 groups with window [3,3] cannot take weights [4,3,3,3]"},
+      {[&](auto& g) {
+         g.conv(x(g), g.constant(torch::ones({4, 2, 3, 3}, torch::kFloat64), "w"), nullptr,
+                square(3));
+       },
+       "Conv takes values of one type, got Float and Double"},
+      {[&](auto& g) {
+         const auto bias = g.constant(torch::ones({4}, torch::kFloat64), "b");
+         g.conv(x(g), g.constant(torch::ones({4, 2, 3, 3}), "w"), &bias, square(3));
+       },
+       "Conv takes values of one type, got Float and Double"},
+      {[&](auto& g) {
+         g.conv_transpose(x(g), g.constant(torch::ones({2, 4, 3, 3}, torch::kFloat64), "w"),
+                          nullptr, square(3));
+       },
+       "ConvTranspose takes values of one type, got Float and Double"},
+      {[&](auto& g) {
+         g.gemm(g.flatten(x(g)), g.constant(torch::ones({4, 126}, torch::kFloat64), "w"), nullptr);
+       },
+       "Gemm takes values of one type, got Float and Double"},
+      {[&](auto& g) {
+         const auto ones = g.constant(torch::ones({2}), "o");
+         const auto wide = g.constant(torch::ones({2}, torch::kFloat64), "w");
+         g.batch_normalization(x(g), {ones, ones, ones, wide}, 1e-5);
+       },
+       "BatchNormalization takes values of one type, got Float and Double"},
+      {[&](auto& g) {
+         const auto image = x(g);
+         g.grid_sample(image, g.cast(g.reshape(image, {-1, 9, 7, 2}), torch::kFloat64), {});
+       },
+       "GridSample takes values of one type, got Float and Double"},
+      {[&](auto& g) {
+         g.matmul(x(g), g.constant(torch::ones({7, 2}, torch::kFloat64), "w"));
+       },
+       "MatMul takes values of one type, got Float and Double"},
       {[&](auto& g) { g.max_pool(x(g), square(8)); }, "a window of 8 does not fit into [B,2,9,7]"},
       {[&](auto& g) {
          g.max_pool(x(g), {{2}, {2}, {0}, {1}});

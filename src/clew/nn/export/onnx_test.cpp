@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <typeinfo>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -71,6 +72,46 @@ TEST(Onnx, ModulesThatCannotBeWritten) {
   EXPECT_NE(refusal(*torch::nn::Linear(2, 2), {-1, 2}, "w.bin").find("an ONNX file ends in .onnx"),
             std::string::npos);
   EXPECT_NE(refusal(*torch::nn::Linear(3, 2), {-1, 2}).find("cannot take weights [2,3]"),
+            std::string::npos);
+}
+
+struct Doubled : torch::nn::Conv2dImpl {
+  using Conv2dImpl::Conv2dImpl;
+  torch::Tensor forward(const torch::Tensor& x) { return 2 * Conv2dImpl::forward(x); }
+};
+struct Backwards : torch::nn::SequentialImpl {
+  using SequentialImpl::SequentialImpl;
+};
+/// Computes what its base does, and says so.
+struct Same : torch::nn::Conv2dImpl, OnnxConvertible {
+  using Conv2dImpl::Conv2dImpl;
+  std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
+                                 const std::vector<OnnxValue>& inputs) const override {
+    return onnx_as(graph, *this, typeid(torch::nn::Conv2dImpl), inputs);
+  }
+};
+struct Wrong : torch::nn::Module, OnnxConvertible {
+  std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
+                                 const std::vector<OnnxValue>& inputs) const override {
+    return onnx_as(graph, *this, typeid(torch::nn::Conv2dImpl), inputs);
+  }
+};
+
+// Its forward may be another than the layer's.
+TEST(Onnx, WhatDerivesFromALayerIsNotThatLayer) {
+  const std::vector<std::int64_t> image = {-1, 1, 5, 5};
+  const torch::nn::Conv2dOptions options(1, 1, 3);
+  EXPECT_EQ(
+      refusal(Doubled(options), image),
+      "cannot export to ONNX: module 'clew::nn::(anonymous namespace)::Doubled' has no writer; "
+      "it must implement clew::nn::OnnxConvertible");
+  EXPECT_NE(refusal(Backwards(torch::nn::ReLU()), image).find("Backwards' has no writer"),
+            std::string::npos);
+  torch::nn::Sequential nested;
+  nested->push_back(std::make_shared<Doubled>(options));
+  EXPECT_NE(refusal(*nested, image).find("Doubled' has no writer"), std::string::npos);
+  EXPECT_EQ(refusal(Same(options), image), "nothing was thrown");
+  EXPECT_NE(refusal(Wrong(), image).find("does not derive from the layer it is written as"),
             std::string::npos);
 }
 
