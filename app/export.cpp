@@ -22,15 +22,16 @@ std::string ending_of(const std::string& format) {
   return {};
 }
 
-/// The format of a file's ending; safetensors without a file.
-std::string format_of(const std::filesystem::path& out) {
+/// The format of a file's ending, one of the system's; safetensors without a file.
+std::string format_of(const std::filesystem::path& out, const System& system) {
   if (out.empty()) return "safetensors";
   std::string list;
-  for (const auto& known : nn::export_formats()) {
-    if (out.extension() == known.ending) return known.name;
-    list += (list.empty() ? "" : ", ") + known.ending;
+  for (const auto& format : system.formats) {
+    if (out.extension() == ending_of(format)) return format;
+    list += (list.empty() ? "" : ", ") + ending_of(format);
   }
-  throw UsageError(concat("--out must end in one of ", list, ", got '", out.string(), "'"));
+  throw UsageError(concat("--out must end in one of ", list, ", got '", out.string(),
+                          "' for a run of ", system.name));
 }
 
 }  // namespace
@@ -50,8 +51,9 @@ void define_export(CLI::App& command) {
   command.callback([arguments] {
     const auto& system = system_of_run(arguments->run);
     if (system.formats.empty())
-      throw UsageError(concat("a run of ", system.name, " has no network to export"));
-    const auto format = arguments->format.empty() ? format_of(arguments->out) : arguments->format;
+      throw UsageError(concat("clew export does not offer runs of ", system.name));
+    const auto format =
+        arguments->format.empty() ? format_of(arguments->out, system) : arguments->format;
     if (std::find(system.formats.begin(), system.formats.end(), format) == system.formats.end()) {
       std::string list;
       for (const auto& known : system.formats) list += (list.empty() ? "" : ", ") + known;

@@ -76,6 +76,10 @@ class TrainCase(CliTest):
 class Runs(TrainCase):
     def test_from_recipe_to_report(self):
         run = self.train(*tiny())
+        self.fails("export", run, "--out", "n.pt", code=2,
+                   error="--out must end in one of .safetensors, .pth, got 'n.pt' for a run of navigate")
+        self.fails("export", run, "--format", "onnx", code=2, error="--format must be one of safetensors, pth for a run of navigate")
+        self.assertEqual(self.out("export", run, "--out", "n.pth"), "n.pth\n")
         self.assertEqual(run.parent, self.folder / "runs/navigate/tiny")
         self.assertEqual([path.name for path in checkpoints(run)],
                          ["step_000000000580.safetensors", "step_000000000600.safetensors"])

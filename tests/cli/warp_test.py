@@ -138,7 +138,7 @@ class Locate(WarpCase):
         again = self.train("--config", run / "config.toml")
         self.assertEqual(newest(run).read_bytes(), newest(again).read_bytes())
         self.fails("predict", run, "x.png", code=2, error="a run of locate reads no image files")
-        self.fails("export", run, code=2, error="a run of locate has no network to export")
+        self.fails("export", run, code=2, error="clew export does not offer runs of locate")
 
     def test_what_is_no_encoder(self):
         self.fails("train", "warp/locate", code=2, error="`clew train warp/plain` makes one")
