@@ -260,13 +260,23 @@ std::optional<Entry> try_value(std::string_view text) {
   }
 }
 
+/// Digits of a number that no integer type holds.
+bool is_beyond_integers(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  std::uint64_t number = 0;
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  return read.ec == std::errc::result_out_of_range && read.ptr == end;
+}
+
 /// A scalar that need not be quoted: TOML, or a number like .5 and 5., or a string.
 Scalar bare_scalar(std::string_view key, std::string_view text) {
   if (auto value = try_value(text); value && !value->is_array) return std::move(value->values[0]);
   double number = 0;
   const auto* end = text.data() + text.size();
   if (const auto read = std::from_chars(text.data(), end, number);
-      read.ec == std::errc() && read.ptr == end && text.find('.') != std::string_view::npos) {
+      read.ec == std::errc() && read.ptr == end &&
+      (text.find('.') != std::string_view::npos || is_beyond_integers(text))) {
     return number;
   }
   if (!try_value(to_toml(std::string(text)))) fail("command line: ", key, " must be UTF-8 text");
@@ -403,22 +413,34 @@ std::optional<T> convert(const Scalar& scalar) {
   return std::nullopt;
 }
 
+/// What a scalar must be that is no T.
+template <class T>
+std::string wanted_instead(const Scalar& scalar, const FieldOptions& options) {
+  if constexpr (!std::is_same_v<T, std::string> && !std::is_same_v<T, bool>) {
+    const auto* integer = std::get_if<std::int64_t>(&scalar);
+    const auto* real = std::get_if<double>(&scalar);
+    const double value = integer != nullptr ? static_cast<double>(*integer)
+                         : real != nullptr  ? *real
+                                            : std::nan("");
+    // A whole number that does not fit is out of range, whatever the range.
+    if (std::isfinite(value) && std::floor(value) == value) {
+      if (!is_in_range(value, options)) return range_text(options);
+      using Limits = std::numeric_limits<T>;
+      const bool fits = value >= static_cast<double>(Limits::lowest()) &&
+                        value < static_cast<double>(Limits::max());
+      return fits ? "written in digits alone above 2^53"
+                  : concat("in ", Limits::lowest(), "..", Limits::max());
+    }
+  }
+  return type_text<T>();
+}
+
 template <class T>
 T checked(const Scalar& scalar, const Entry& entry, const FieldOptions& options) {
   const std::string got = entry.is_array ? to_toml(scalar) : entry.text;
   const std::string range = range_text(options);
   const auto value = convert<T>(scalar);
-  if (!value) {
-    const bool is_number = !std::is_same_v<T, std::string> && !std::is_same_v<T, bool> &&
-                           std::holds_alternative<std::int64_t>(scalar);
-    // A whole number that does not fit is out of range, whatever the range.
-    if (is_number && !range.empty()) fail_field(entry, range, got);
-    fail_field(entry,
-               is_number ? concat("in ", std::numeric_limits<T>::min(), "..",
-                                  std::numeric_limits<T>::max())
-                         : type_text<T>(),
-               got);
-  }
+  if (!value) fail_field(entry, wanted_instead<T>(scalar, options), got);
   if constexpr (std::is_same_v<T, std::string>) {
     if (!options.choices.empty() && std::ranges::count(options.choices, *value) == 0) {
       fail(entry.where(), ": ", entry.key, " must be one of ", join(options.choices), ", got '",

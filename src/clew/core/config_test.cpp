@@ -308,6 +308,26 @@ TEST(Config, BadOverrides) {
   EXPECT_EQ(refusal("", {"note=\xff"}), "command line: note must be UTF-8 text");
 }
 
+TEST(Config, AWholeNumberThatIsTooLargeIsCalledThat) {
+  const std::string limit = "18446744073709551615", above = "18446744073709551616";
+  EXPECT_EQ(loaded("", {"seed=" + limit}).seed, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(refusal("", {"seed=" + above}),
+            "command line: seed must be in 0.." + limit + ", got " + above);
+  EXPECT_EQ(refusal("seed = 1e30"), "recipe.toml:1: seed must be in 0.." + limit + ", got 1e+30");
+  EXPECT_EQ(refusal("", {"seed=9e18"}),
+            "command line: seed must be written in digits alone above 2^53, got 9e18");
+  EXPECT_EQ(refusal("", {"batch_size=9e18"}),
+            "command line: batch_size must be in 1..4096, got 9e18");
+  EXPECT_EQ(refusal("", {"batch_size=" + above}),
+            "command line: batch_size must be in 1..4096, got " + above);
+  EXPECT_EQ(refusal("", {"steps=-" + above}),
+            "command line: steps must be at least 1, got -" + above);
+  EXPECT_EQ(
+      refusal("", {"steps=" + above}),
+      "command line: steps must be in -9223372036854775808..9223372036854775807, got " + above);
+  EXPECT_EQ(loaded("", {"note=" + above}).note, above);
+}
+
 TEST(Config, DumpRoundTripsExactly) {
   Recipe recipe;
   recipe.agent = "ff";

@@ -128,10 +128,17 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view text)
   write_file_atomic(path, std::as_bytes(std::span(text)));
 }
 
+bool path_exists(const std::filesystem::path& path) {
+  std::error_code code;
+  const bool is_there = std::filesystem::exists(path, code);
+  if (code) fail("cannot read", path, code.value());
+  return is_there;
+}
+
 void make_folders(const std::filesystem::path& path) {
   std::error_code code;
   std::filesystem::create_directories(path, code);
-  if (!code && !std::filesystem::is_directory(path)) {
+  if (!code && !std::filesystem::is_directory(path, code) && !code) {
     code = std::make_error_code(std::errc::not_a_directory);
   }
   if (code) fail("cannot make folder", path, code.value());

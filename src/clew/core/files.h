@@ -22,6 +22,10 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomic(const std::filesystem::path& path, std::string_view text);
 
+/// Whether something has this name. Where the system does not say (no permission, a name that is too
+/// long, links in a circle): clew::Error naming the path.
+bool path_exists(const std::filesystem::path& path);
+
 /// Makes the folder and those above it that are missing; clew::Error when that fails.
 void make_folders(const std::filesystem::path& path);
 

@@ -159,6 +159,20 @@ TEST_F(Files, MakesFolders) {
             "cannot make folder '" + file + "/x': Not a directory");
 }
 
+TEST_F(Files, SaysWhetherAPathExists) {
+  EXPECT_TRUE(path_exists(folder_));
+  EXPECT_FALSE(path_exists(folder_ / "none" / "none"));
+  fs::create_symlink("circle", folder_ / "circle");
+  const std::string circle = (folder_ / "circle").string();
+  EXPECT_EQ(error_of([&] { (void)path_exists(circle); }),
+            "cannot read '" + circle + "': Too many levels of symbolic links");
+  const std::string longest(300, 'x');
+  EXPECT_EQ(error_of([&] { (void)path_exists(longest); }),
+            "cannot read '" + longest + "': File name too long");
+  EXPECT_EQ(error_of([&] { make_folders(longest); }),
+            "cannot make folder '" + longest + "': File name too long");
+}
+
 TEST_F(Files, LockIsForOneAtATime) {
   {
     const PathLock first(folder_);
