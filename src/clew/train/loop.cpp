@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <exception>
 #include <optional>
 
 #include "clew/core/error.h"
@@ -29,10 +31,23 @@ void note(const std::filesystem::path& run, const std::string& line) {
   log(LogLevel::kInfo, line);
 }
 
-}  // namespace
+/// Refuses settings that are not those of the checkpoint.
+void check_settings_of(const Checkpoint& checkpoint, const std::filesystem::path& run,
+                       const RunSettings& now) {
+  const auto name = checkpoint.path.string();
+  const auto file = nn::parse_safetensors(std::as_bytes(std::span(checkpoint.bytes)), name);
+  const auto said = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    return found == file.metadata.end() ? std::string() : found->second;
+  };
+  const std::string config = said("clew.config"), processes = said("clew.processes");
+  if (config.empty() || processes.empty()) return;  // of an older version
+  check_settings(run / "config.toml", {config, std::atoi(processes.c_str())}, now);
+}
 
-RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
-                 bool is_resumed, const RunCallbacks& callbacks) {
+/// The loop. `is_open` becomes true in the process that writes to the folder, once it does.
+RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
+                bool is_resumed, const RunCallbacks& callbacks, bool& is_open) {
   Processes one;
   auto& processes = learner.processes() == nullptr ? one : *learner.processes();
   const bool is_first = processes.is_first();
@@ -42,23 +57,33 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
   std::optional<std::int64_t> resumed_at;
   std::optional<MetricsWriter> metrics;
   std::optional<EventWriter> events;
+  const auto frozen = [&] {
+    about["clew.steps"] = std::to_string(learner.steps());
+    return learner.checkpoint(about);
+  };
   const auto save = [&] {
     metrics->sync();
-    save_checkpoint(run, learner.steps(), learner.checkpoint(about));
+    save_checkpoint(run, learner.steps(), frozen());
   };
   // The first process opens the folder; the others begin with its weights and counters.
   const auto beginning = processes.from_first([&] {
-    about = {{"clew.config", config_without_head(read_run_config(run))}};
+    const RunSettings settings{config_without_head(read_run_config(run)), processes.size()};
+    about = {{"clew.config", settings.config},
+             {"clew.processes", std::to_string(settings.processes)}};
     lock.emplace(run);
-    remove_parts(run);
     const bool has_checkpoint = has_checkpoints(run);
     CLEW_CHECK(is_resumed || !has_checkpoint, run.string(),
                " already has checkpoints; add --resume to go on from them");
     if (has_checkpoint) {
       const auto checkpoint = newest_checkpoint(run);
+      check_settings_of(checkpoint, run, settings);
       learner.restore(std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
       resumed_at = learner.steps();
+    } else {
+      check_untrained(run);
     }
+    is_open = true;
+    remove_parts(run);
     metrics.emplace(run / "metrics.jsonl", learner.steps());
     if (is_resumed) {
       const auto lines = read_metrics(run / "metrics.jsonl");
@@ -69,7 +94,7 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
                      options.steps));
     if (!has_checkpoint) save();  // that of step 0: a disk that is full or read-only shows at once
     if (processes.size() == 1) return std::string();
-    const auto bytes = learner.checkpoint(about);
+    const auto bytes = frozen();
     return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   });
   if (!is_first)
@@ -105,14 +130,9 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
   bool is_saved = true;
   while (!learner.is_finished()) {
     const auto before = learner.steps();
-    try {
-      learner.update();
-    } catch (const Error& error) {
-      if (is_first) write_log(run, error.what());
-      throw;
-    }
+    learner.update();
     is_saved = false;
-    if (is_first && learner.is_best()) save_best(run, learner.checkpoint(about));
+    if (is_first && learner.is_best()) save_best(run, frozen());
     // Lines stand where the step count passes a multiple of log_steps, so a resumed run writes the
     // same ones.
     if (learner.steps() / options.log_steps != before / options.log_steps || learner.is_finished())
@@ -135,11 +155,26 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
   // The others end when the run is written, or with what kept it from being written.
   processes.from_first([&] {
     if (!is_saved) save();
+    const std::string reason = learner.early_end();
     note(run, concat(end == RunEnd::kFinished ? "finished at step " : "stopped at step ",
-                     learner.steps()));
+                     learner.steps(), reason.empty() ? "" : ": " + reason));
     return std::string();
   });
   return end;
+}
+
+}  // namespace
+
+RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
+                 bool is_resumed, const RunCallbacks& callbacks) {
+  bool is_open = false;
+  try {
+    return train_in(run, learner, options, is_resumed, callbacks, is_open);
+  } catch (const std::exception& error) {
+    const std::string text = error.what();
+    if (is_open) write_log(run, "ended by an error: " + text.substr(0, text.find('\n')));
+    throw;
+  }
 }
 
 }  // namespace clew::train

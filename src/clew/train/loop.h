@@ -23,12 +23,14 @@ class Learner {
  public:
   virtual ~Learner() = default;
 
-  /// One optimiser step. Blocks. What makes going on senseless (a loss that is not finite):
-  /// clew::Error, with the weights as they were.
+  /// One optimiser step. Blocks. What makes going on senseless (a loss or weights that are not
+  /// finite): clew::Error, after which it must not be used further.
   virtual void update() = 0;
   /// What counts as progress (agent steps, optimiser steps); grows with every update.
   virtual std::int64_t steps() const = 0;
   virtual bool is_finished() const = 0;
+  /// Why it is finished before all steps are made, for people; empty where they are made.
+  virtual std::string early_end() const { return {}; }
   /// Means since the last call, in the order of metrics.jsonl.
   virtual std::vector<Metric> take_metrics() = 0;
   /// True when the last update led to the best weights so far.
@@ -69,8 +71,10 @@ enum class RunEnd : std::uint8_t { kFinished, kStopped };
 /// Trains until the learner is finished or until told to stop; the last thing written is a
 /// checkpoint. With `is_resumed`, goes on from the newest checkpoint, or from the start where the
 /// run was killed before its first one, and ends with the same bytes as a run that was never
-/// stopped. A folder that another training is writing to: clew::Error. With several processes all
-/// make this call; that of rank 0 alone touches `run` and calls back, but for should_stop.
+/// stopped. A folder that another training is writing to, settings that do not belong to the
+/// checkpoint, a trained run without one: clew::Error, with the folder as it was. What ends the run
+/// later stands in log.txt. With several processes all make this call; that of rank 0 alone touches
+/// `run` and calls back, but for should_stop.
 RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
                  bool is_resumed, const RunCallbacks& callbacks);
 

@@ -42,6 +42,7 @@ void append_number(std::string& line, double value) {
 struct Parsed {
   std::vector<MetricsLine> lines;
   std::vector<std::size_t> ends;  // byte after each line's closing brace
+  bool is_last_open = false;      // the last one has no newline
 };
 
 // One line, or what is wrong with it.
@@ -49,8 +50,10 @@ std::optional<std::string> parse_line(std::string_view text, MetricsLine& line) 
   Json object;
   try {
     object = Json::parse(text);
-  } catch (const Json::exception& error) {
-    return concat("malformed JSON: ", error.what());
+  } catch (const Json::parse_error& error) {
+    return concat("malformed JSON: wrong at byte ", error.byte, " of the line");
+  } catch (const Json::exception&) {
+    return std::string("malformed JSON: a number is too large");
   }
   if (!object.is_object()) return concat("a line must be a JSON object, got ", object.type_name());
   const auto step = object.find("step");
@@ -85,6 +88,7 @@ Parsed parse(const std::filesystem::path& path) {
                parsed.lines.back().step);
     parsed.lines.push_back(std::move(line));
     parsed.ends.push_back(end);
+    parsed.is_last_open = newline == std::string::npos;
     begin = end + 1;
   }
   return parsed;
@@ -127,14 +131,14 @@ std::string metrics_line(std::int64_t step, std::span<const Metric> metrics) {
 MetricsWriter::MetricsWriter(std::filesystem::path path, std::int64_t last_step)
     : path_(std::move(path)) {
   bool needs_newline = false;
-  if (std::filesystem::exists(path_)) {
+  if (path_exists(path_)) {
     const Parsed parsed = parse(path_);
     std::size_t kept = parsed.lines.size();
     while (kept > 0 && parsed.lines[kept - 1].step > last_step) --kept;
     if (kept > 0) {
       size_ = static_cast<std::int64_t>(parsed.ends[kept - 1]) + 1;
       last_step_ = parsed.lines[kept - 1].step;
-      needs_newline = static_cast<std::uintmax_t>(size_) > std::filesystem::file_size(path_);
+      needs_newline = parsed.is_last_open && kept == parsed.lines.size();
     }
   }
   file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

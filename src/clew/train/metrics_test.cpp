@@ -117,6 +117,9 @@ TEST_F(MetricsFile, ATornLastLineIsLeftOut) {
 TEST_F(MetricsFile, AnyOtherDamageNamesFileAndLine) {
   put("{\"step\": 1}\n{\"step\": 2, \"sco\n{\"step\": 3}\n");
   EXPECT_EQ(read_error().rfind(path.string() + ":2: malformed JSON: ", 0), 0U) << read_error();
+  EXPECT_EQ(read_error(), path.string() + ":2: malformed JSON: wrong at byte 17 of the line");
+  put("{\"step\": 1, \"score\": 1e999}\n");
+  EXPECT_EQ(read_error(), path.string() + ":1: malformed JSON: a number is too large");
   put("{\"step\": 1}\n[1]\n");
   EXPECT_EQ(read_error(), path.string() + ":2: a line must be a JSON object, got array");
   put("{\"step\": \"1\"}\n");

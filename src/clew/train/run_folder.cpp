@@ -2,15 +2,20 @@
 #include "clew/train/run_folder.h"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <fstream>
+#include <set>
 #include <system_error>
 #include <vector>
 
+#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/log.h"
 #include "clew/nn/tensors.h"
+#include "clew/train/metrics.h"
 #include "clew/train/processes.h"
 
 namespace clew::train {
@@ -44,10 +49,38 @@ std::vector<fs::path> checkpoint_files(const fs::path& run) {
   return files;
 }
 
+/// The whole number that `digits` are; nothing where they are something else.
+std::optional<std::int64_t> whole_number(std::string_view digits) {
+  std::int64_t value = 0;
+  const auto* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, value);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(value) : std::nullopt;
+}
+
 Checkpoint read_checkpoint(const fs::path& path) {
   Checkpoint checkpoint{path, read_file(path, kCheckpointMax)};
-  (void)nn::parse_safetensors(std::as_bytes(std::span(checkpoint.bytes)), path.string());
+  const auto file =
+      nn::parse_safetensors(std::as_bytes(std::span(checkpoint.bytes)), path.string());
+  const auto steps = file.metadata.find("clew.steps");
+  if (steps != file.metadata.end()) checkpoint.steps = whole_number(steps->second);
   return checkpoint;
+}
+
+/// What says how a training is run, not what comes out of it, and where its data lie.
+constexpr std::string_view kMayDiffer[] = {
+    "train.loaders", "train.log_steps", "train.checkpoint_seconds", "train.patience", "data.dir"};
+
+/// The number that an entry is; NaN where it is something else.
+double number_of(const ConfigTree::Entry* entry) {
+  if (entry == nullptr || entry->values.size() != 1 || entry->is_array) return std::nan("");
+  if (const auto* integer = std::get_if<std::int64_t>(&entry->values[0]))
+    return static_cast<double>(*integer);
+  const auto* real = std::get_if<double>(&entry->values[0]);
+  return real == nullptr ? std::nan("") : *real;
+}
+
+std::string text_of(const ConfigTree::Entry* entry) {
+  return entry == nullptr ? "not set" : entry->text;
 }
 
 }  // namespace
@@ -79,8 +112,7 @@ void write_run_config(const fs::path& run, std::string_view about, std::string_v
 std::string read_run_config(const fs::path& run, Processes* processes) {
   if (processes != nullptr) return processes->from_first([&] { return read_run_config(run); });
   const auto path = run / "config.toml";
-  CLEW_CHECK(fs::is_regular_file(path), run.string(),
-             " is not a run folder: it has no config.toml");
+  CLEW_CHECK(path_exists(path), run.string(), " is not a run folder: it has no config.toml");
   return read_file(path, kConfigMax);
 }
 
@@ -126,7 +158,61 @@ Checkpoint newest_checkpoint(const fs::path& run) {
 }
 
 Checkpoint best_checkpoint(const fs::path& run) {
-  return fs::exists(best_path(run)) ? read_checkpoint(best_path(run)) : newest_checkpoint(run);
+  if (!path_exists(best_path(run))) return newest_checkpoint(run);
+  try {
+    return read_checkpoint(best_path(run));
+  } catch (const Error& error) {
+    if (!has_checkpoints(run)) throw;
+    throw Error(concat(error.what(),
+                       "; when this file is removed, the newest checkpoint is taken instead"));
+  }
+}
+
+void check_untrained(const fs::path& run) {
+  const auto metrics = run / "metrics.jsonl";
+  bool is_trained = path_exists(best_path(run));
+  if (path_exists(metrics)) {
+    const auto lines = read_metrics(metrics);
+    is_trained = is_trained || (!lines.empty() && lines.back().step > 0);
+  }
+  CLEW_CHECK(!is_trained, run.string(),
+             " has been trained, but has no checkpoints/step_*.safetensors to go on from; put one "
+             "back, or train anew with --config ",
+             (run / "config.toml").string());
+}
+
+WeightsAge weights_age(const fs::path& run, const Checkpoint& checkpoint) {
+  WeightsAge age{.step = checkpoint.steps, .run_step = {}};
+  const auto files = checkpoint_files(run);
+  if (!files.empty()) age.run_step = whole_number(files.back().stem().string().substr(5));
+  return age;
+}
+
+void check_settings(const fs::path& file, const RunSettings& then, const RunSettings& now) {
+  const auto before = parse_toml(then.config, "the checkpoint"),
+             after = parse_toml(now.config, file.string());
+  std::set<std::string> keys;
+  for (const auto* tree : {&before, &after})
+    for (const auto& entry : tree->entries) keys.insert(entry.key);
+  std::string differing;
+  for (const auto& key : keys) {
+    const auto *was = before.find(key), *is = after.find(key);
+    const double old_number = number_of(was), new_number = number_of(is);
+    // "1" and "1.0"; whole numbers, which a double may not hold, are compared as text.
+    const bool is_same =
+        text_of(was) == text_of(is) ||
+        (old_number == new_number && was->values[0].index() != is->values[0].index());
+    const bool is_longer = key == "train.steps" && new_number > old_number;
+    const bool has_same_slices =
+        key == "train.workers" && old_number * then.processes == new_number * now.processes;
+    if (is_same || is_longer || has_same_slices || std::ranges::count(kMayDiffer, key) != 0)
+      continue;
+    differing +=
+        concat(differing.empty() ? "" : ", ", key, " was ", text_of(was), " and is ", text_of(is));
+  }
+  CLEW_CHECK(differing.empty(), file.string(),
+             ": the run was begun with other settings: ", differing,
+             "; put them back, or train anew with --config ", file.string());
 }
 
 nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name,
@@ -140,9 +226,13 @@ nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::str
 
 void remove_parts(const fs::path& run) {
   std::error_code error;
-  for (const auto& item : fs::directory_iterator(run / "checkpoints", error)) {
+  for (fs::recursive_directory_iterator item(run, error), end; !error && item != end;
+       item.increment(error)) {
     std::error_code ignored;
-    if (item.path().extension() == ".part") fs::remove(item.path(), ignored);
+    if (item->path().extension() != ".part" || !item->is_regular_file(ignored)) continue;
+    // A writer that is at work, such as `clew eval`, has its lock.
+    if (PathLock(item->path()).is_taken()) continue;
+    fs::remove(item->path(), ignored);
   }
 }
 
@@ -150,7 +240,7 @@ void write_log(const fs::path& run, const std::string& line) {
   std::ofstream(run / "log.txt", std::ios::app) << utc_now("%Y-%m-%dT%H:%M:%SZ ") << line << '\n';
 }
 
-RunLock::RunLock(const fs::path& run) : lock_(run / "config.toml") {
+RunLock::RunLock(const fs::path& run) : lock_(run) {
   CLEW_CHECK(!lock_.is_taken(), "another process is training in ", run.string());
 }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,6 +43,7 @@ std::string step_digits(std::int64_t steps);
 struct Checkpoint {
   std::filesystem::path path;
   std::string bytes;
+  std::optional<std::int64_t> steps{};  // at which it was made; older versions did not say
 };
 /// Writes step_<steps>.safetensors atomically and removes all but the last two.
 void save_checkpoint(const std::filesystem::path& run, std::int64_t steps,
@@ -49,22 +51,41 @@ void save_checkpoint(const std::filesystem::path& run, std::int64_t steps,
 /// Writes best.safetensors atomically.
 void save_best(const std::filesystem::path& run, std::span<const std::byte> bytes);
 bool has_checkpoints(const std::filesystem::path& run);
+/// Refuses a run without step_*.safetensors that has been trained all the same: its checkpoints are
+/// lost, and to start over would overwrite what is left.
+void check_untrained(const std::filesystem::path& run);
 /// The newest checkpoint that reads without error; clew::Error naming the folder when there is
 /// none. Damaged ones are skipped with a warning to the log.
 Checkpoint newest_checkpoint(const std::filesystem::path& run);
 /// best.safetensors, or the newest checkpoint where there is none.
 Checkpoint best_checkpoint(const std::filesystem::path& run);
+/// When the weights that an evaluation looks at were made, for eval.json.
+struct WeightsAge {
+  std::optional<std::int64_t> step;      // of the weights
+  std::optional<std::int64_t> run_step;  // how far the run was: that of its newest checkpoint
+};
+WeightsAge weights_age(const std::filesystem::path& run, const Checkpoint& checkpoint);
 /// The parts of a checkpoint, as views into `bytes`; clew::Error beginning with `name` unless its
 /// metadata has `format` as "clew.format".
 nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name,
                                 const std::string& format);
-/// Removes what a killed writer left half-written.
+/// What decides a run's bytes: the text of its config, and the number of processes that train it.
+struct RunSettings {
+  std::string config;
+  int processes = 1;
+};
+/// Refuses to go on with other settings than those a checkpoint was made with: clew::Error naming
+/// `file`, the keys and both values. What may differ: docs/training.md.
+void check_settings(const std::filesystem::path& file, const RunSettings& then,
+                    const RunSettings& now);
+/// Removes what killed writers left half-written, anywhere in the folder.
 void remove_parts(const std::filesystem::path& run);
 
 /// Adds a line with the time to RUN/log.txt.
 void write_log(const std::filesystem::path& run, const std::string& line);
 
-/// Held while a run is trained; a second holder gets clew::Error.
+/// Held while a run is trained; a second holder gets clew::Error. It is the folder's lock, so files in
+/// it may be replaced.
 class RunLock {
  public:
   explicit RunLock(const std::filesystem::path& run);
