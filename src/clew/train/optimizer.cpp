@@ -30,12 +30,23 @@ OptimizerKind parse_optimizer(const std::string& name) {
 
 Optimizer::Optimizer(OptimizerOptions options, const torch::Tensor& like)
     : options_(std::move(options)), mean_(torch::zeros_like(like)) {
-  if (options_.kind != OptimizerKind::kSgd) square_ = torch::zeros_like(like);
+  if (options_.kind == OptimizerKind::kSgd) return;
+  if (!(options_.eps > 0)) {
+    throw UsageError(concat("eps must be more than 0 for rmsprop, adam and adamw, got ",
+                            options_.eps, " (Optimizer)"));
+  }
+  square_ = torch::zeros_like(like);
 }
 
 void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients, double lr) {
   const torch::NoGradGuard no_grad;
   ++steps_;
+  move(values, gradients, lr);
+  const double norm = values.norm().item<double>();
+  CLEW_CHECK(std::isfinite(norm), "the weights' norm is ", std::isnan(norm) ? "nan" : "infinite");
+}
+
+void Optimizer::move(const torch::Tensor& values, const torch::Tensor& gradients, double lr) {
   const auto& [kind, decay, eps, momentum, weight_decay, lr_factors, decay_factors] = options_;
   if (weight_decay > 0 && kind == OptimizerKind::kAdamW) {
     values.sub_(scaled(scaled(values, decay_factors), lr_factors), lr * weight_decay);

@@ -34,10 +34,12 @@ struct OptimizerOptions {
 
 class Optimizer {
  public:
-  /// `like` [P]: the parameters; only its shape, dtype and device are used.
+  /// `like` [P]: the parameters; only its shape, dtype and device are used. An eps by which nothing
+  /// can be divided: UsageError.
   Optimizer(OptimizerOptions options, const torch::Tensor& like);
 
-  /// values [P] are changed in place. gradients [P] may be: weight decay is added to them.
+  /// values [P] are changed in place. gradients [P] may be: weight decay is added to them. Values that
+  /// are not finite afterwards: clew::Error.
   void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr);
 
   std::int64_t steps() const { return steps_; }
@@ -46,6 +48,8 @@ class Optimizer {
   std::vector<std::pair<std::string, torch::Tensor>> state() const;
 
  private:
+  void move(const torch::Tensor& values, const torch::Tensor& gradients, double lr);
+
   OptimizerOptions options_;
   torch::Tensor square_, mean_;
   std::int64_t steps_ = 0;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "clew/core/pool.h"
 #include "clew/data/loader.h"
 #include "clew/nn/flat.h"
@@ -28,7 +29,8 @@ namespace clew::train {
 namespace {
 
 constexpr const char* kFormat = "clew.supervised.checkpoint.1";
-constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyTest = 2;
+constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyTest = 2, kKeyTrainLoss = 3,
+                        kKeyTestLoss = 4;
 
 /// Weighted means of named numbers.
 struct Means {
@@ -144,7 +146,9 @@ void SupervisedOptions::fields(Fields& v) {
   v("steps", steps, {.min = 1, .max = 1'000'000'000'000, .help = "optimiser steps to train for"});
   v("batch", batch, {.min = 1, .max = 1'000'000, .help = "examples in a step"});
   v("workers", workers,
-    {.min = 1, .max = 256, .help = "worker threads, each with its slice of a batch"});
+    {.min = 1,
+     .max = 256,
+     .help = "worker threads, each with its slice of a batch; the weights depend on it"});
   v("loaders", loaders,
     {.min = 0, .max = 256, .help = "threads that make batches ahead of time; 0: none"});
   v("precision", precision,
@@ -153,7 +157,8 @@ void SupervisedOptions::fields(Fields& v) {
   v("optimizer", optimizer,
     {.choices = {"sgd", "rmsprop", "adam", "adamw"}, .help = "how gradients become steps"});
   v("lr", lr, {.min = 0, .max = 100, .help = "learning rate after the warm-up"});
-  v("lr_end", lr_end, {.min = 0, .max = 100, .help = "learning rate at the end (linear, cosine)"});
+  v("lr_end", lr_end,
+    {.min = 0, .max = 100, .help = "learning rate at the end (linear, cosine), lowest (step)"});
   v("schedule", schedule,
     {.choices = {"constant", "linear", "cosine", "step"}, .help = "how the learning rate moves"});
   v("warmup", warmup, {.min = 0, .help = "steps in which the learning rate climbs at first"});
@@ -162,7 +167,7 @@ void SupervisedOptions::fields(Fields& v) {
   v("momentum", momentum, {.min = 0, .below = 1.0, .help = "of SGD and RMSProp; Adam's beta 1"});
   v("decay", decay,
     {.min = 0, .below = 1.0, .help = "of the mean squared gradient; Adam's beta 2"});
-  v("eps", eps, {.min = 0, .max = 10, .help = "added to the mean squared gradient's root"});
+  v("eps", eps, {.above = 0.0, .max = 10, .help = "added to the mean squared gradient's root"});
   v("weight_decay", weight_decay, {.min = 0, .max = 10, .help = "pull of the weights to zero"});
   v("clip", clip, {.min = 0, .max = 1e9, .help = "largest norm of the gradient; 0: no limit"});
   v("ema", ema,
@@ -175,6 +180,13 @@ void SupervisedOptions::fields(Fields& v) {
   v("log_steps", log_steps, {.min = 1, .help = "steps between lines of metrics.jsonl"});
   v("checkpoint_seconds", checkpoint_seconds,
     {.min = 0, .max = 1e6, .help = "seconds between checkpoints"});
+}
+
+SupervisedOptions SupervisedOptions::resolved() const {
+  auto made = *this;
+  const bool is_bf16 = ops::parse_precision(precision) == ops::Precision::kBf16 && ops::has_bf16();
+  made.precision = is_bf16 ? "bf16" : "fp32";
+  return made;
 }
 
 std::vector<ParameterGroup> Task::groups(const torch::nn::Module& /*network*/) const { return {}; }
@@ -190,7 +202,12 @@ void check_training(const Task& task, const SupervisedOptions& options, int proc
                             task.train_set().size(), "), got ", options.batch));
   }
   (void)parse_optimizer(options.optimizer);
-  (void)parse_schedule(options.schedule);
+  if (parse_schedule(options.schedule) == ScheduleKind::kStep && options.lr_end > options.lr) {
+    throw UsageError(
+        concat("train.lr_end, below which train.schedule = step does not go, must be at "
+               "most train.lr (",
+               options.lr, "), got ", options.lr_end));
+  }
 }
 
 struct Supervised::Impl {
@@ -308,7 +325,9 @@ OptimizerOptions Supervised::Impl::optimizer_options() const {
 }
 
 std::string Supervised::Impl::run_slices(data::Loader& loader, bool is_learning) {
-  const std::int64_t count = loader.size_of(loader.position());
+  const std::int64_t position = loader.position(), count = loader.size_of(position);
+  const Key losses =
+      split(key, is_learning ? kKeyTrainLoss : kKeyTestLoss, static_cast<std::uint64_t>(position));
   const auto batch = loader.next();
   const auto part = share_of(count, processes.rank(), processes.size());
   const int first = processes.rank() * options.workers;
@@ -326,7 +345,8 @@ std::string Supervised::Impl::run_slices(data::Loader& loader, bool is_learning)
     worker.network->train(is_learning);
     const Loss loss = [&] {
       const ops::Autocast autocast(is_learning ? precision : ops::Precision::kFp32);
-      return task.loss(*worker.network, slice_of(batch, own));
+      return task.loss(*worker.network, slice_of(batch, own),
+                       split(losses, static_cast<std::uint64_t>(first + i)));
     }();
     slice.metrics = loss.metrics;
     if (!is_learning) return;
@@ -392,6 +412,12 @@ bool Supervised::is_finished() const {
   const auto& self = *impl_;
   return self.steps >= self.options.steps ||
          (self.options.patience > 0 && self.evaluations_since_best >= self.options.patience);
+}
+
+std::string Supervised::early_end() const {
+  const auto& self = *impl_;
+  if (!is_finished() || self.steps >= self.options.steps) return {};
+  return concat("no better evaluation within train.patience = ", self.options.patience);
 }
 
 void Supervised::update() {
@@ -533,6 +559,9 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
   auto& self = *impl_;
   const torch::NoGradGuard no_grad;
   const auto file = parse_checkpoint(bytes, name, kFormat);
+  if (self.precision == ops::Precision::kBf16 && !ops::has_bf16())
+    log(LogLevel::kWarning,
+        "train.precision = bf16, but this CPU has none and goes on with fp32: other bytes");
   const auto& flat = self.workers[0].flat;
   for (const auto& entry : flat.entries) {
     const auto read = [&](const std::string& prefix, const torch::Tensor& all) {

@@ -44,6 +44,9 @@ struct SupervisedOptions {
   double checkpoint_seconds = 60;
 
   void fields(Fields& v);
+  /// The same with a precision that means the same everywhere: what "auto" and "bf16" are on this CPU.
+  /// A run's config holds these, so that it goes on alike on another machine.
+  SupervisedOptions resolved() const;
   LoopOptions loop() const {
     return {.steps = steps, .log_steps = log_steps, .checkpoint_seconds = checkpoint_seconds};
   }
@@ -70,8 +73,11 @@ class Task {
   /// A network with new weights from LibTorch's generator, which the caller has seeded.
   virtual std::shared_ptr<torch::nn::Module> make_network() const = 0;
   /// Called by several threads at once, each with a network of its own. The network is in training
-  /// mode, or in evaluation mode without a graph.
-  virtual Loss loss(torch::nn::Module& network, const data::Batch& batch) const = 0;
+  /// mode, or in evaluation mode without a graph. `key` is the only source of randomness, such as a
+  /// mask's: one of its own for each slice of a batch and each step (each batch, in an evaluation), the
+  /// same however many processes share the slices. LibTorch's generator, from which
+  /// torch::nn::Dropout draws, is shared by the threads and is not in a checkpoint.
+  virtual Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const = 0;
   virtual const data::Dataset& train_set() const = 0;
   virtual const data::Dataset& test_set() const = 0;
   virtual std::vector<ParameterGroup> groups(const torch::nn::Module& network) const;
@@ -98,6 +104,7 @@ class Supervised : public Learner {
   void update() override;
   std::int64_t steps() const override;  // optimiser steps
   bool is_finished() const override;  // all steps made, or nothing better for train.patience times
+  std::string early_end() const override;
   /// epoch, the task's metrics on the training batches, the same as test_<name> where the network
   /// was evaluated since the last call, grad_norm, lr.
   std::vector<Metric> take_metrics() override;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -53,8 +54,16 @@ class QuadrantTask : public Task {
   std::shared_ptr<torch::nn::Module> make_network() const override {
     return std::make_shared<NetworkImpl>(has_norm);
   }
-  Loss loss(torch::nn::Module& network, const data::Batch& batch) const override {
-    const auto logits = dynamic_cast<NetworkImpl&>(network).forward(batch.inputs);
+  Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const override {
+    auto inputs = batch.inputs;
+    if (has_mask) {
+      Stream stream(key);
+      auto mask = torch::empty(inputs.sizes());
+      for (std::int64_t i = 0; i < mask.numel(); ++i)
+        mask.data_ptr<float>()[i] = stream.uniform() < 0.8F ? 1.25F : 0;
+      inputs = inputs * mask;
+    }
+    const auto logits = dynamic_cast<NetworkImpl&>(network).forward(inputs);
     const auto value = torch::nn::functional::cross_entropy(logits, batch.targets) * factor;
     const auto wrong = logits.argmax(1).ne(batch.targets).to(torch::kFloat32).mean();
     return {value, {{"loss", value.item<double>()}, {"error", wrong.item<double>()}}};
@@ -67,6 +76,7 @@ class QuadrantTask : public Task {
   std::vector<ParameterGroup> parts;
   double factor = 1;
   bool has_norm = true;
+  bool has_mask = false;  // on the inputs, as dropout is
 };
 
 SupervisedOptions options() {
@@ -233,6 +243,10 @@ TEST(Supervised, StopsEarly) {
   Supervised learner(task, with, Key{1});
   while (!learner.is_finished()) learner.update();
   EXPECT_EQ(learner.steps(), 15);  // the first is the best, the next two are not better
+  EXPECT_EQ(learner.early_end(), "no better evaluation within train.patience = 2");
+  Supervised whole(task, options(), Key{1});
+  while (!whole.is_finished()) whole.update();
+  EXPECT_EQ(whole.early_end(), "");
 }
 
 TEST(Supervised, ALossThatIsNotANumberKeepsTheWeights) {
@@ -246,6 +260,28 @@ TEST(Supervised, ALossThatIsNotANumberKeepsTheWeights) {
   load_network(kept, before, "checkpoint");
   load_network(spoilt, learner.checkpoint(), "checkpoint");
   EXPECT_TRUE(kept.last->weight.equal(spoilt.last->weight));
+}
+
+TEST(Supervised, WeightsThatAreNotNumbersStopIt) {
+  QuadrantTask task;
+  auto with = options();
+  with.eps = 1e-300;  // 0 as f32
+  task.factor = 0;    // so is every gradient
+  Supervised learner(task, with, Key{1});
+  expect_error([&] { learner.update(); }, "training stopped at step 0: the weights' norm is nan");
+  expect_error<UsageError>([&] { load(with, parse_toml("eps = 0", "recipe.toml")); },
+                           "recipe.toml:1: eps must be more than 0 and at most 10, got 0");
+}
+
+TEST(Supervised, ResolvedPrecisionIsOneThatThisMachineHas) {
+  auto with = options();
+  for (const char* name : {"auto", "bf16"}) {
+    with.precision = name;
+    EXPECT_EQ(with.resolved().precision, ops::has_bf16() ? "bf16" : "fp32");
+  }
+  with.precision = "fp32";
+  EXPECT_EQ(with.resolved().precision, "fp32");
+  EXPECT_TRUE(diff(with, with.resolved()).empty());
 }
 
 /// Trains in `processes` threads that stand for processes and gives each one's checkpoint.
@@ -298,6 +334,43 @@ TEST(Supervised, GoesOnInMoreOrFewerProcesses) {
   EXPECT_EQ(part, whole);
 }
 
+TEST(Supervised, WhatALossDrawsIsTheSameInMoreProcessesAndAfterAResume) {
+  QuadrantTask task;
+  const auto plain = train_in(1, task, options(), 40)[0];
+  task.has_mask = true;
+  auto two_workers = options(), one_worker = options();
+  two_workers.workers = 2;
+  one_worker.workers = 1;
+  const auto whole = train_in(1, task, two_workers, 40)[0];
+  EXPECT_NE(whole, plain);
+  EXPECT_EQ(train_in(2, task, one_worker, 40)[1], whole);
+  auto part = train_in(1, task, two_workers, 25)[0];
+  part = train_in(2, task, one_worker, 5, part)[0];
+  EXPECT_EQ(train_in(1, task, two_workers, 10, part)[0], whole);
+}
+
+TEST(Supervised, EachSliceOfEachStepHasAKeyOfItsOwn) {
+  struct Noting : QuadrantTask {
+    Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const override {
+      const std::lock_guard lock(noting);
+      keys.push_back(key.value);
+      return QuadrantTask::loss(network, batch, key);
+    }
+    mutable std::mutex noting;
+    mutable std::vector<std::uint64_t> keys;
+  };
+  const Noting task;
+  auto with = options();
+  with.workers = 2;
+  Supervised learner(task, with, Key{1});
+  for (int i = 0; i < 3; ++i) learner.update();
+  learner.evaluate();
+  auto& keys = task.keys;
+  EXPECT_EQ(keys.size(), 6U + 10U);  // 75 examples to look at, 16 at once
+  std::sort(keys.begin(), keys.end());
+  EXPECT_EQ(std::unique(keys.begin(), keys.end()), keys.end());
+}
+
 TEST(Supervised, ALossThatIsNotANumberStopsAllProcesses) {
   QuadrantTask task, spoilt;
   spoilt.factor = std::nan("");
@@ -327,6 +400,14 @@ TEST(Supervised, SaysWhatIsWrong) {
   with.batch = 201;
   expect_error([&] { Supervised(task, with, Key{1}); },
                "train.batch must be at most the number of examples (200), got 201");
+  with = options();
+  with.schedule = "step";
+  with.lr = 0.001;
+  with.lr_end = 0.1;
+  expect_error<UsageError>(
+      [&] { check_training(task, with); },
+      "train.lr_end, below which train.schedule = step does not go, must be at "
+      "most train.lr (0.001), got 0.1");
   Supervised learner(task, options(), Key{1});
   EXPECT_THROW(learner.restore({}, "empty"), Error);
   auto bytes = learner.checkpoint();

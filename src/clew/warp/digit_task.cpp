@@ -52,7 +52,8 @@ std::shared_ptr<torch::nn::Module> DigitTask::make_network() const {
   return DigitNetwork(config_.network, shape_).ptr();
 }
 
-train::Loss DigitTask::loss(torch::nn::Module& network, const data::Batch& batch) const {
+train::Loss DigitTask::loss(torch::nn::Module& network, const data::Batch& batch,
+                            const Key& /*key*/) const {
   auto& digits = dynamic_cast<DigitNetworkImpl&>(network);
   return train::classification_loss(digits.forward(batch.inputs), batch.targets);
 }

@@ -29,7 +29,8 @@ class DigitTask : public train::Task {
   explicit DigitTask(const WarpConfig& config);
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  train::Loss loss(torch::nn::Module& network, const data::Batch& batch) const override;
+  train::Loss loss(torch::nn::Module& network, const data::Batch& batch,
+                   const Key& key) const override;
   const data::Dataset& train_set() const override { return *train_; }
   const data::Dataset& test_set() const override { return *test_; }
   std::vector<train::ParameterGroup> groups(const torch::nn::Module& network) const override;

@@ -231,7 +231,8 @@ std::size_t LocateTask::best_start(LocatorImpl& locator) const {
   return static_cast<std::size_t>(std::ranges::min_element(sums) - sums.begin());
 }
 
-train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batch) const {
+train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batch,
+                             const Key& /*key*/) const {
   const auto starts = losses(dynamic_cast<LocatorImpl&>(network), batch);
   std::vector<Tensor> all;
   for (const auto& start : starts) all.push_back(start.loss);
@@ -325,7 +326,8 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
   LocateEvaluation evaluation{.source = config.data.source,
                               .digit = config.data.digit,
                               .patches = config.data.patches,
-                              .pictures = set.size()};
+                              .pictures = set.size(),
+                              .age = train::weights_age(run, checkpoint)};
   std::vector<image::Tile> tiles;
   for (std::int64_t i = 0; i < set.size(); ++i) {
     const auto sample = set.get(i, Key{});
@@ -376,7 +378,10 @@ std::string summary(const LocateEvaluation& evaluation) {
 }
 
 std::string evaluation_json(const LocateEvaluation& evaluation) {
+  const auto maybe = [](const auto& step) { return step ? nlohmann::json(*step) : nullptr; };
   const nlohmann::json root = {{"system", "locate"},
+                               {"step", maybe(evaluation.age.step)},
+                               {"run_step", maybe(evaluation.age.run_step)},
                                {"source", evaluation.source},
                                {"digit", evaluation.digit},
                                {"patches", evaluation.patches},

@@ -20,6 +20,7 @@
 #include "clew/data/distorted_digits.h"
 #include "clew/image/image.h"
 #include "clew/train/loop.h"
+#include "clew/train/run_folder.h"
 #include "clew/train/supervised.h"
 #include "clew/warp/digit_network.h"
 #include "clew/warp/spatial_transformer.h"
@@ -135,7 +136,8 @@ class LocateTask : public train::Task {
   std::shared_ptr<torch::nn::Module> make_network() const override;
   /// The sum over all starts. Metrics are of the start with the least loss on this batch: loss, overlap
   /// (mean IoU), error (share of boxes with an IoU of at most 0.5).
-  train::Loss loss(torch::nn::Module& network, const data::Batch& batch) const override;
+  train::Loss loss(torch::nn::Module& network, const data::Batch& batch,
+                   const Key& key) const override;
   const data::Dataset& train_set() const override { return *set_; }
   const data::Dataset& test_set() const override { return *set_; }
   std::vector<train::ParameterGroup> groups(const torch::nn::Module& network) const override;
@@ -176,6 +178,7 @@ struct LocateEvaluation {
   std::int64_t pictures = 0;
   double found = 0;    // share of pictures with an IoU above 0.5
   double overlap = 0;  // mean IoU
+  train::WeightsAge age;
 };
 /// Where the last weights of a run find the object; also makes its pictures for the report.
 LocateEvaluation evaluate_locate(const std::filesystem::path& run);
