@@ -68,6 +68,7 @@ navigate::Evaluation evaluate_run(const std::filesystem::path& run,
                                          line.show_share(share, concat("evaluating ", player));
                                        });
   line.end();
+  evaluation.age = train::weights_age(run, checkpoint);
   navigate::write_evaluation(run, config, evaluation);
   return evaluation;
 }

@@ -261,7 +261,8 @@ PlayerResult summarise(const Counts& counts, Who who, const AgentSpec& spec) {
   return result;
 }
 
-nlohmann::json maybe(const std::optional<double>& value) {
+template <class T>
+nlohmann::json maybe(const std::optional<T>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
@@ -346,6 +347,8 @@ std::string evaluation_json(const Evaluation& evaluation) {
   const nlohmann::json root = {{"level", evaluation.level},
                                {"episodes", evaluation.episodes},
                                {"seed", evaluation.seed},
+                               {"step", maybe(evaluation.age.step)},
+                               {"run_step", maybe(evaluation.age.run_step)},
                                {"players", std::move(players)}};
   return root.dump(2) + "\n";
 }

@@ -14,6 +14,7 @@
 #include "clew/maze/level.h"
 #include "clew/navigate/agent.h"
 #include "clew/navigate/config.h"
+#include "clew/train/run_folder.h"
 
 namespace clew::navigate {
 
@@ -51,6 +52,7 @@ struct Evaluation {
   std::uint64_t seed = 0;
   std::vector<PlayerResult> players;  // agent first
   std::vector<EpisodeTrace> traces;
+  train::WeightsAge age;
 };
 
 /// Blocks. `on_progress` gets the share done in 0..1 and the player's name, from the calling
@@ -59,7 +61,7 @@ using EvalProgress = std::function<void(double share, const std::string& player)
 Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const maze::Level>& level,
                     Agent agent, const EvalOptions& options, const EvalProgress& on_progress = {});
 
-/// {"level", "episodes", "seed", "players": [...]}; absent numbers are null.
+/// {"level", "episodes", "seed", "step", "run_step", "players": [...]}; absent numbers are null.
 std::string evaluation_json(const Evaluation& evaluation);
 /// Writes RUN/eval.json, RUN/trace.json and the frame sheets it names.
 void write_evaluation(const std::filesystem::path& run, const NavigateConfig& config,

@@ -79,6 +79,7 @@ std::string gallery_section(std::span<const RunData> runs) {
       }
       text += "</figure>\n";
     }
+    if (!run.is_navigator()) text += notes(run, runs.size() > 1 ? escape(run.name) + ": " : "");
   }
   if (text.empty()) return text;
   return concat("<section id=\"pictures\">\n<h2>What it learned to do</h2>\n", text,

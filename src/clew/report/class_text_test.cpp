@@ -134,14 +134,47 @@ TEST_F(ClassPage, RefusesWhatDoesNotFit) {
     EXPECT_NE(error().find("files[1] must be a path inside the run folder"), std::string::npos)
         << error();
   }
-  auto missing = gallery();
-  missing["items"][0]["files"][1] = "pictures/none.png";
-  write("gallery.json", missing);
-  EXPECT_NE(error().find("none.png"), std::string::npos);
   auto fewer = gallery();
   fewer["items"][0]["labels"] = {"one"};
   write("gallery.json", fewer);
   EXPECT_NE(error().find("labels must be a list of 3"), std::string::npos) << error();
+}
+
+TEST_F(ClassPage, APictureThatCannotBeReadIsANote) {
+  write("eval.json", evaluation());
+  auto missing = gallery();
+  missing["items"][0]["files"][1] = "pictures/none.png";
+  missing["items"][0]["files"][2] = "pictures/damaged.png";
+  write_file_atomic(run_ / "pictures" / "damaged.png", "\x89PNG");
+  write("gallery.json", missing);
+  const auto text = page();
+  EXPECT_NE(text.find("data-label=\"step 0\""), std::string::npos);
+  EXPECT_NE(
+      text.find("<p class=\"missing\">A picture is left out: cannot read &#39;" +
+                (run_ / "pictures/none.png").string() + "&#39;: No such file or directory.</p>"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("<p class=\"missing\">A picture is left out: " +
+                      (run_ / "pictures/damaged.png").string()),
+            std::string::npos);
+  for (auto& file : missing["items"][0]["files"]) file = "pictures/none.png";
+  write("gallery.json", missing);
+  EXPECT_NE(page().find("A picture is left out"), std::string::npos);  // also where none is left
+}
+
+TEST_F(ClassPage, SaysOfWhichStepTheEvaluationIs) {
+  EXPECT_EQ(page().find("valuated at step"), std::string::npos);
+  auto told = evaluation();
+  told["step"] = 50;  // the best weights of a run
+  told["run_step"] = 100;
+  write("eval.json", told);
+  EXPECT_NE(page().find("<p class=\"note\">Evaluated at step 50.</p>"), std::string::npos);
+  told["run_step"] = 60;
+  write("eval.json", told);
+  EXPECT_NE(page().find("Evaluated at step 50. The run has gone on since, to step 100: <code>clew "
+                        "eval " +
+                        run_.string() + "</code>"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -242,6 +242,23 @@ std::string single_headline(const RunData& run) {
   return text + (tiles.empty() ? "" : concat("<div class=\"tiles\">\n", tiles, "</div>\n"));
 }
 
+/// Of which step the evaluated weights are, and whether the run has gone further since.
+std::string ages_of_weights(std::span<const RunData> runs) {
+  std::string text;
+  for (const RunData& run : runs) {
+    if (!run.evaluated_step) continue;
+    const auto step = last(run, "step");
+    text += concat("<p class=\"note\">",
+                   runs.size() > 1 ? escape(run.name) + ": evaluated" : "Evaluated", " at step ",
+                   fixed(*run.evaluated_step, 0), ".");
+    if (step && run.evaluated_run_step && *step > *run.evaluated_run_step)
+      text += concat(" The run has gone on since, to step ", fixed(*step, 0), ": <code>clew eval ",
+                     escape(run.folder.string()), "</code> looks at what it has learned.");
+    text += "</p>\n";
+  }
+  return text;
+}
+
 struct Column {
   const char* key;
   const char* title;
@@ -356,7 +373,8 @@ std::string evaluation_table(std::span<const RunData> runs) {
       text += how_to_evaluate(run);
     }
   }
-  if (rows.empty()) return text;
+  const std::string ages = ages_of_weights(runs);
+  if (rows.empty()) return text + ages;
   std::string head =
       "<tr><th scope=\"col\">Player</th><th scope=\"col\">Score<span class=\"unit\">reward per "
       "episode</span></th>";
@@ -374,7 +392,7 @@ std::string evaluation_table(std::span<const RunData> runs) {
                run.evaluation->seed.empty() ? "" : concat(", seed ", escape(run.evaluation->seed)),
                ". ± is one standard error of the mean.</p>\n");
   }
-  return text;
+  return text + ages;
 }
 
 std::string configs(std::span<const RunData> runs) {
@@ -383,6 +401,13 @@ std::string configs(std::span<const RunData> runs) {
     text += concat("<details", runs.size() == 1 ? " open" : "", "><summary>",
                    escape((run.folder / "config.toml").string()), "</summary><pre>",
                    escape(run.config), "</pre></details>\n");
+  return text;
+}
+
+std::string notes(const RunData& run, const std::string& who) {
+  std::string text;
+  for (const std::string& note : run.notes)
+    text += concat("<p class=\"missing\">", who, escape(note), "</p>\n");
   return text;
 }
 
@@ -397,9 +422,7 @@ std::string missing(std::span<const RunData> runs, std::string_view part) {
     if (part == "trace" && !run.has_trace() && run.is_navigator())
       text += concat("<p class=\"missing\">", who, "No episode recorded yet: <code>clew eval ",
                      folder, "</code> plays some and keeps what the agent saw.</p>\n");
-    if (part == "trace")
-      for (const std::string& note : run.notes)
-        text += concat("<p class=\"missing\">", who, escape(note), "</p>\n");
+    if (part == "trace" && run.is_navigator()) text += notes(run, who);
   }
   return text;
 }

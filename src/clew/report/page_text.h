@@ -23,6 +23,8 @@ namespace clew::report {
 [[nodiscard]] std::string headline(std::span<const RunData> runs);
 [[nodiscard]] std::string evaluation_table(std::span<const RunData> runs);
 [[nodiscard]] std::string configs(std::span<const RunData> runs);
+/// What was left out of a run's page, a paragraph each; `who` stands before it, as HTML.
+[[nodiscard]] std::string notes(const RunData& run, const std::string& who = "");
 /// One paragraph a run for each part it lacks: `part` is metrics or trace.
 [[nodiscard]] std::string missing(std::span<const RunData> runs, std::string_view part);
 

@@ -334,6 +334,36 @@ TEST_F(Report, AFolderThatIsNoRunIsOneSentence) {
   EXPECT_EQ(error(), "cannot write '" + page.string() + "': No such file or directory");
 }
 
+TEST_F(Report, SaysOfWhichStepTheEvaluationIs) {
+  const SyntheticRun made(run, small());
+  EXPECT_EQ(written().find("valuated at step"), std::string::npos);
+  auto evaluation = nlohmann::json::parse(made.evaluation());
+  evaluation["step"] = evaluation["run_step"] = 2000000;  // of 20 * 102400
+  made.put("eval.json", evaluation.dump());
+  EXPECT_NE(written().find("Evaluated at step 2000000. The run has gone on since, to step 2048000: "
+                           "<code>clew eval "),
+            std::string::npos);
+}
+
+TEST_F(Report, AFolderThatCannotBeReadIsOneSentence) {
+  fs::create_directories(folder);
+  fs::create_symlink("circle", folder / "circle");
+  run = folder / "circle";
+  EXPECT_EQ(error(), "cannot read '" + run.string() + "': Too many levels of symbolic links");
+  run = folder / "one";
+  const SyntheticRun made(run, small());
+  for (const char* name :
+       {"config.toml", "metrics.jsonl", "eval.json", "trace.json", "gallery.json"}) {
+    const fs::path file = run / name, kept = run / "kept";
+    const bool was_there = fs::exists(file);
+    if (was_there) fs::rename(file, kept);
+    fs::create_symlink(name, file);
+    EXPECT_EQ(error(), "cannot read '" + file.string() + "': Too many levels of symbolic links");
+    fs::remove(file);
+    if (was_there) fs::rename(kept, file);
+  }
+}
+
 TEST(Setting, FindsAStringInTomlText) {
   const std::string text =
       "# level = \"no\"\nlevels = \"no\"\n[env]\n level=\"yes\" # why\nagent = 'nav'\nbroken = "

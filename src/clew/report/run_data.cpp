@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -77,9 +78,7 @@ void thin_out(std::map<std::string, std::vector<double>>& columns) {
   }
 }
 
-Evaluation read_evaluation(const std::filesystem::path& path) {
-  const JsonFile file = parse_json(path.string(), read_file(path, kLongestFile));
-  const Value root(file);
+Evaluation read_evaluation(const Value& root) {
   Evaluation evaluation;
   evaluation.level = root.maybe_string("level");
   if (const auto episodes = root.find("episodes"))
@@ -269,7 +268,7 @@ struct TraceReader {
       name->fail("the name of a file in the run folder");
     const int frames =
         value.at("frames").integer(1, static_cast<int>(std::min<std::size_t>(steps, 1000000)));
-    if (!std::filesystem::exists(folder / file)) {
+    if (!path_exists(folder / file)) {
       notes.push_back(
           concat("The frames of one episode are left out: ", file.string(), " is missing."));
       return;
@@ -353,7 +352,13 @@ void read_gallery(const std::filesystem::path& path, RunData& run, Budget& budge
     for (std::size_t i = 0; i < shown; ++i) {
       const std::size_t at = shown < 2 ? 0 : i * (files.size() - 1) / (shown - 1);
       const auto name = files[at].string(is_inside, "a path inside the run folder");
-      const Picture picture = read_picture(run.folder / name);
+      Picture picture;
+      try {
+        picture = read_picture(run.folder / name);
+      } catch (const Error& error) {
+        run.notes.push_back(concat("A picture is left out: ", error.what(), "."));
+        continue;
+      }
       const auto bytes = static_cast<std::int64_t>(picture.uri.size());
       if (bytes > budget.picture_bytes) {
         ++left_out;
@@ -383,9 +388,11 @@ const Player* Evaluation::player(const std::string& name) const {
 }
 
 RunData read_run(const std::filesystem::path& folder, Budget& budget) {
-  CLEW_CHECK(std::filesystem::is_directory(folder), folder.string(), " must be a run folder, got ",
-             std::filesystem::exists(folder) ? "a file" : "nothing: it does not exist");
-  CLEW_CHECK(std::filesystem::exists(folder / "config.toml"), folder.string(),
+  const bool is_there = path_exists(folder);
+  std::error_code error;
+  CLEW_CHECK(is_there && std::filesystem::is_directory(folder, error), folder.string(),
+             " must be a run folder, got ", is_there ? "a file" : "nothing: it does not exist");
+  CLEW_CHECK(path_exists(folder / "config.toml"), folder.string(),
              " must be a run folder, but it has no config.toml; `clew train` makes run folders");
   RunData run;
   run.folder = folder;
@@ -394,25 +401,25 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   if (!whole.has_filename()) whole = whole.parent_path();
   run.name = (whole.parent_path().filename() / whole.filename()).string();
   run.config = read_file(folder / "config.toml", kLongestFile);
-  if (std::filesystem::exists(folder / "metrics.jsonl")) {
+  if (path_exists(folder / "metrics.jsonl")) {
     run.metrics = read_metrics(folder / "metrics.jsonl");
     thin_out(run.metrics);
   }
-  if (std::filesystem::exists(folder / "eval.json")) {
+  if (path_exists(folder / "eval.json")) {
     const std::string name = (folder / "eval.json").string();
+    const JsonFile file = parse_json(name, read_file(name, kLongestFile));
+    const Value root(file);
+    run.evaluated_step = root.maybe_number("step", {0, 1e15});
+    run.evaluated_run_step = root.maybe_number("run_step", {0, 1e15});
     if (run.is_navigator()) {
-      run.evaluation = read_evaluation(name);
+      run.evaluation = read_evaluation(root);
     } else {
-      const JsonFile file = parse_json(name, read_file(name, kLongestFile));
-      const Value root(file);
       if (root.find("classes")) run.classes = read_classes(root);
       run.summary = root.maybe_string("summary");
     }
   }
-  if (std::filesystem::exists(folder / "gallery.json"))
-    read_gallery(folder / "gallery.json", run, budget);
-  if (std::filesystem::exists(folder / "trace.json"))
-    read_trace(folder / "trace.json", run, budget);
+  if (path_exists(folder / "gallery.json")) read_gallery(folder / "gallery.json", run, budget);
+  if (path_exists(folder / "trace.json")) read_trace(folder / "trace.json", run, budget);
   return run;
 }
 

@@ -51,6 +51,8 @@ struct RunData {
   std::map<std::string, std::vector<double>> metrics;
   std::optional<Evaluation> evaluation;
   std::optional<Classes> classes;
+  // Of which step the evaluated weights are, and how far the run was then; older files do not say.
+  std::optional<double> evaluated_step, evaluated_run_step;
   std::string summary;  // how well it does, in a sentence of the room's own; plain text
   std::vector<GalleryItem> gallery;
   std::string trace = "null";  // JSON ready for the page

@@ -25,7 +25,8 @@ Evaluation evaluate(const std::filesystem::path& run,
   auto network = load_best(run, config, task.shape());
   Evaluation evaluation{.kind = config.data.kind,
                         .source = config.data.source,
-                        .parameters = parameter_total(*network)};
+                        .parameters = parameter_total(*network),
+                        .age = train::weights_age(run, train::best_checkpoint(run))};
   evaluation.classes =
       train::classify_all([&](const torch::Tensor& images) { return network->forward(images); },
                           task.test_set(), {.on_progress = on_progress});
@@ -76,7 +77,10 @@ std::string evaluation_json(const Evaluation& evaluation) {
                         {"predicted", mistake.predicted},
                         {"confidence", mistake.confidence}});
   }
+  const auto maybe = [](const auto& step) { return step ? nlohmann::json(*step) : nullptr; };
   const nlohmann::json root = {{"system", "warp"},
+                               {"step", maybe(evaluation.age.step)},
+                               {"run_step", maybe(evaluation.age.run_step)},
                                {"kind", evaluation.kind},
                                {"source", evaluation.source},
                                {"parameters", evaluation.parameters},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "clew/train/classification.h"
+#include "clew/train/run_folder.h"
 #include "clew/warp/digit_task.h"
 
 namespace clew::warp {
@@ -16,6 +17,7 @@ struct Evaluation {
   std::string kind, source;  // of the digits: "rts", "mnist"
   std::int64_t parameters = 0;
   train::ClassificationReport classes;
+  train::WeightsAge age;
 };
 
 /// The best weights of `run` on its whole test set. `on_progress` gets the share that is done.
