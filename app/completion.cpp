@@ -26,6 +26,7 @@ std::vector<Word> words_after(const CLI::App& command) {
     words.push_back({sub->get_name(), sub->get_description()});
   }
   for (const auto* option : command.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden
     for (const auto& name : option->get_lnames())
       words.push_back({"--" + name, option->get_description()});
   }

@@ -50,6 +50,19 @@ void OtherProcesses::start(const train::ProcessPlace& place, int port,
   CLEW_CHECK(error == 0, "cannot start another process of clew: ", std::strerror(error));
 }
 
+void OtherProcesses::check() {
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    int status = 0;
+    if (::waitpid(ids_[i], &status, WNOHANG) != ids_[i]) continue;
+    ids_.erase(ids_.begin() + static_cast<std::ptrdiff_t>(i));
+    throw Error(concat(
+        "another process of this training, which was started here, ended before all were there (",
+        WIFSIGNALED(status) ? concat("signal ", WTERMSIG(status))
+                            : concat("exit code ", WEXITSTATUS(status)),
+        ")"));
+  }
+}
+
 void OtherProcesses::wait() {
   for (const int id : std::exchange(ids_, {})) {
     int status = 0;

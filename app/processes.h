@@ -18,6 +18,8 @@ class OtherProcesses {
 
   /// Starts all of `place` but this one with the command `words`; they meet at `port`. What they print goes to stderr.
   void start(const train::ProcessPlace& place, int port, const std::vector<std::string>& words);
+  /// While they come: clew::Error if one of them has ended. Does not wait.
+  void check();
   /// Waits until all have ended; clew::Error if one of them failed.
   void wait();
 

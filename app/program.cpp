@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <new>
 #include <string>
@@ -38,6 +39,8 @@ int parse(CLI::App& root, int argc, char** argv) {
     std::cout << help_of(command);
   } catch (const CLI::CallForVersion& version) {
     std::cout << version.what() << '\n';
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();  // has been said elsewhere
   } catch (const CLI::ParseError& error) {
     return complain(kUsage, usage_text(error, command));
   }
@@ -75,6 +78,9 @@ int run_program(std::span<const Command> commands, int argc, char** argv) {
     return complain(kFailed, error.what());
   } catch (const c10::Error& error) {
     return complain(kFailed, is_verbose ? error.what() : error.what_without_backtrace());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain(kFailed,
+                    concat("cannot use '", error.path1().string(), "': ", error.code().message()));
   } catch (const std::bad_alloc&) {
     return complain(kFailed, "out of memory");
   } catch (const std::exception& error) {

@@ -37,8 +37,7 @@ Recipe find_recipe(const std::string& name_or_file) {
     if (entry.key != "level" || entry.values.size() != 1) continue;
     auto* level = std::get_if<std::string>(&entry.values[0]);
     const auto beside = level == nullptr ? path : path.parent_path() / *level;
-    if (level != nullptr && std::filesystem::path(*level).has_extension() &&
-        std::filesystem::exists(beside))
+    if (level != nullptr && std::filesystem::path(*level).has_extension() && path_exists(beside))
       *level = beside.string();
   }
   return recipe;

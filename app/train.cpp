@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // clew train: a recipe becomes a run folder and is trained; a run folder is resumed.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <functional>
@@ -11,6 +12,7 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/train/processes.h"
 #include "clew/train/run_folder.h"
 #include "command.h"
@@ -21,9 +23,12 @@
 namespace clew::app {
 namespace {
 
+constexpr const char* kStarted = "--is-started";
+
 struct Arguments {
   std::string what, config, runs = "runs";
   bool is_resumed = false;
+  bool is_started = false;  // by another process of clew, with --processes
   int processes = 1;
   double timeout_s = train::ProcessPlace{}.timeout_s;
   std::vector<std::string> overrides;
@@ -35,6 +40,15 @@ const System& check_parallel(const System& system, int processes) {
                             processes, " processes"));
   }
   return system;
+}
+
+/// Whether `name` is a folder and no recipe, or a recipe's name under which a run lies here.
+bool is_run_or_folder(const std::string& name) {
+  std::error_code error;
+  if (!path_exists(name) || !std::filesystem::is_directory(name, error)) return false;
+  const auto names = recipe_names();
+  return std::ranges::count(names, name) == 0 ||
+         path_exists(std::filesystem::path(name) / "config.toml");
 }
 
 /// The run folder to train in: the one to go on with, or a new one of a recipe.
@@ -56,7 +70,7 @@ std::vector<std::string> words_of(const Arguments& arguments) {
   words.insert(words.end(), arguments.overrides.begin(), arguments.overrides.end());
   if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
   if (arguments.is_resumed) words.emplace_back("--resume");
-  words.insert(words.end(), {"--timeout", concat(arguments.timeout_s)});
+  words.insert(words.end(), {"--timeout", concat(arguments.timeout_s), kStarted});
   return words;
 }
 
@@ -83,13 +97,14 @@ void train(const Arguments& arguments) {
   }
   if (arguments.config.empty() && arguments.what.empty())
     throw UsageError("train needs a recipe or a run folder");
-  if (!arguments.is_resumed && std::filesystem::is_directory(arguments.what)) {
+  if (!arguments.is_resumed && is_run_or_folder(arguments.what)) {
     throw UsageError(concat(arguments.what, " is a folder; add --resume to go on with a run"));
   }
   auto place = train::place_from_environment();
   place.timeout_s = arguments.timeout_s;
   OtherProcesses others;
   std::function<void(int)> start_others;
+  std::function<void()> check_others;
   if (arguments.processes > 1) {
     if (place.size > 1) {
       throw UsageError(concat("--processes ", arguments.processes,
@@ -98,13 +113,16 @@ void train(const Arguments& arguments) {
     }
     place.size = arguments.processes;
     start_others = [&](int port) { others.start(place, port, words_of(arguments)); };
+    check_others = [&] { others.check(); };
   }
   {
-    train::Processes processes(place, start_others);
+    train::Processes processes(place, start_others, check_others);
     try {
       train_in(processes, arguments);
     } catch (const std::exception& error) {
       processes.tell_failure(error);
+      // Who started this process says it, on the same screen.
+      if (arguments.is_started && processes.is_known()) throw CLI::RuntimeError(1);
       throw;
     }
   }
@@ -123,6 +141,7 @@ void define_train(CLI::App& command) {
   command.add_option("--runs", arguments->runs, "where run folders go")->capture_default_str();
   command.add_flag("--resume", arguments->is_resumed,
                    "go on with a run folder from its newest checkpoint");
+  command.add_flag(kStarted, arguments->is_started)->group("");  // not in the help
   command
       .add_option("--processes", arguments->processes,
                   "train in so many processes of this machine, each with train.workers threads")

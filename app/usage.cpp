@@ -42,6 +42,7 @@ std::vector<std::string> options_of(const CLI::App* command) {
   std::vector<std::string> names;
   for (; command != nullptr; command = command->get_parent()) {
     for (const auto* option : command->get_options()) {
+      if (option->get_group().empty()) continue;  // hidden
       for (const auto& name : option->get_lnames()) names.push_back("--" + name);
     }
   }

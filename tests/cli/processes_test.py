@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 from harness import PROGRAM, CliTest, main
 
@@ -165,6 +166,26 @@ class Ends(ProcessesCase):
             self.assertRegex(err.splitlines()[-1], r"^error: training stopped at step \d+: .*(nan|infinite)$")
 
 
+    def test_an_error_in_one_of_those_that_were_started_is_said_once(self):
+        result = self.clew("train", "warp/rts", *settings(**ENDLESS, **{"train.optimizer": "sgd", "train.lr": 100,
+                           "train.weight_decay": 10}), "--processes", 2, timeout=TIMEOUT)
+        self.assertEqual((result.code, result.out), (1, ""), result)
+        self.assertEqual(result.err.count("error: "), 1, result)
+
+    def test_one_that_dies_before_all_have_met(self):
+        """It is killed as soon as it is there, as it would be for want of memory."""
+        process = self.start("train", "warp/rts", *settings(**ENDLESS), "--processes", "3")
+        self.addCleanup(process.kill)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        self.assertTrue(self.wait_for(lambda: len(children.read_text().split()) == 2, process))
+        others = [int(number) for number in children.read_text().split()]
+        os.kill(others[0], signal.SIGKILL)
+        out, err = process.communicate(timeout=TIMEOUT)
+        self.assertEqual((process.returncode, out), (1, ""), err)
+        self.assertEqual(err, "error: another process of this training, which was started here, ended before all "
+                              "were there (signal 9)\n")
+        self.assertFalse(Path(f"/proc/{others[1]}").exists())
+
     def test_a_folder_that_cannot_be_written_any_more_ends_all(self):
         group = self.start_group(2, "warp/rts", *settings(**ENDLESS))
         self.wait_for_steps(group[0])
@@ -214,7 +235,7 @@ class BadInput(ProcessesCase):
                               "train.batch must be at least train.workers (17 in each of 2 processes), got 32")):
             result = self.clew("train", *words, "--processes", 2)
             self.assertEqual((result.code, result.out), (2, ""), result)
-            self.assertIn(f"error: {error}\n", result.err)
+            self.assertEqual(result.err, f"error: {error}\n")
         self.assertFalse((self.folder / "runs").exists())
 
 

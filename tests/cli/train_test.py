@@ -159,6 +159,15 @@ class Runs(TrainCase):
         self.assertRegex(rewritten[-1], r"^600 of 600 steps.*\r\n")
 
 
+    def test_runs_beside_their_recipe(self):
+        """The folders of runs are called as their recipes."""
+        for _ in range(2):
+            run = self.train(*tiny(), "--runs", ".")
+            self.assertEqual(run.parent.resolve(), (self.folder / "navigate/tiny").resolve())
+        (self.folder / "navigate/tiny/config.toml").write_text("seed = 1\n")
+        self.fails("train", "navigate/tiny", code=2, error="navigate/tiny is a folder; add --resume to go on with a run")
+
+
 class StopAndResume(TrainCase):
     def test_ctrl_c_stops_with_a_checkpoint(self):
         whole = self.train(*tiny("train.steps=4000", "train.checkpoint_seconds=1000"))
@@ -230,6 +239,31 @@ class StopAndResume(TrainCase):
         self.assertRegex(process.stderr.readline(), "started")
         run = next(self.folder.glob("runs/*/*/*"))
         self.fails("train", run, "--resume", code=1, error=f"another process is training in {run}")
+
+    def test_a_config_that_is_replaced_lets_nobody_else_in(self):
+        process = self.start("train", *tiny("train.steps=1000000000"))
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.assertRegex(process.stderr.readline(), "started")
+        run = next(self.folder.glob("runs/*/*/*"))
+        (run / "new").write_bytes((run / "config.toml").read_bytes())
+        (run / "new").rename(run / "config.toml")
+        self.fails("train", run, "--resume", code=1, error=f"another process is training in {run}")
+
+    def test_a_run_that_lost_its_checkpoints_is_left_alone(self):
+        run = self.train(*tiny())
+        for path in checkpoints(run):
+            path.unlink()
+        before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+        self.fails("train", run, "--resume", code=1, error=f"{run} has been trained, but has no checkpoints/step_")
+        self.assertEqual({path: path.read_bytes() for path in run.rglob("*") if path.is_file()}, before)
+
+    def test_more_steps(self):
+        run = self.train(*tiny())
+        config = run / "config.toml"
+        config.write_text(config.read_text().replace("steps = 600\n", "steps = 800\n"))
+        self.assertEqual(self.train(run, "--resume"), run)
+        final_bytes(run, 800)
 
     def test_resume_of_a_finished_run_changes_nothing(self):
         run = self.train(*tiny())
@@ -401,6 +435,11 @@ class BadInput(TrainCase):
         self.fails("train", "navigate/tinny", code=2, error="unknown recipe 'navigate/tinny'; did you mean 'navigate/tiny'?")
         self.fails("train", "missing.toml", code=1, error="cannot read 'missing.toml': No such file or directory")
         self.fails("train", ".", code=2, error=". is a folder; add --resume to go on with a run")
+        (self.folder / "links").symlink_to("links")
+        for command in ("train", "eval", "report"):
+            for path, error in (("links", "Too many levels of symbolic links"), ("x" * 300, "File name too long")):
+                self.fails(command, path, code=1, error=f"cannot read '{path}")
+                self.assertIn(error, self.clew(command, path).err)
         self.fails("train", *tiny(), "--config", "x.toml", code=2, error="give either a recipe or --config")
         (self.folder / "bad.toml").write_text("level = \"tiny\"\n[train]\nlr = = 1\n")
         self.fails("train", "bad.toml", code=2, error="bad.toml:3:6: ")
@@ -454,7 +493,8 @@ class BadInput(TrainCase):
         # Settings that were changed behind the program's back do not fit the checkpoint.
         config = run / "config.toml"
         config.write_text(config.read_text().replace("lstm2 = 16", "lstm2 = 17"))
-        self.ends_with_error(self.clew("train", run, "--resume"), "must be [68, ")
+        error = f"{config}: the run was begun with other settings: lstm2 was 16 and is 17; put them back, or "
+        self.ends_with_error(self.clew("train", run, "--resume"), error)
 
     def test_eval_and_report_options(self):
         self.fails("eval", code=2, error="RUN is required (see clew help eval)")

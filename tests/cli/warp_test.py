@@ -122,6 +122,28 @@ class Runs(WarpCase):
         self.assertEqual(pictures(run), pictures(whole))
 
 
+    def test_an_evaluation_says_of_which_step_it_is(self):
+        run = self.train("warp/rts", *settings())
+        told = self.json("eval", run, "--json")
+        self.assertIn(told["step"], (5, 10, 12))
+        self.assertEqual(told["run_step"], 12)
+        config = run / "config.toml"
+        config.write_text(config.read_text().replace("\nsteps = 12\n", "\nsteps = 20\n"))
+        self.assertEqual(self.train(run, "--resume"), run)
+        self.out("report", run)
+        self.assertIn(f"Evaluated at step {told['step']}. The run has gone on since, to step 20: ",
+                      (run / "report.html").read_text())
+
+    def test_an_early_end_is_told(self):
+        result = self.clew("train", "warp/rts", *settings(**{"train.lr": 0, "train.patience": 1, "train.steps": 100}),
+                           timeout=TIMEOUT)
+        self.assertEqual(result.code, 0, result)
+        told = r"finished at step \d+: no better evaluation within train.patience = 1$"
+        self.assertRegex(result.err.splitlines()[-1], told)
+        run = self.folder / result.out.rstrip("\n")
+        self.assertRegex((run / "log.txt").read_text().rstrip("\n"), told)
+
+
 class Locate(WarpCase):
     def test_from_encoder_to_boxes(self):
         encoder = self.train("warp/plain", *settings(**{"train.steps": 30}))
@@ -209,6 +231,9 @@ class BadInput(WarpCase):
         best = run / "checkpoints/best.safetensors"
         best.write_bytes(best.read_bytes()[:-100])
         self.fails("eval", run, code=1, error="best.safetensors")
+        self.fails("eval", run, code=1, error="; when this file is removed, the newest checkpoint is taken instead")
+        best.unlink()
+        self.assertEqual(self.json("eval", run, "--json")["step"], 12)
 
 
 if __name__ == "__main__":

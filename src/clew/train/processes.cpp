@@ -100,8 +100,9 @@ ProcessPlace place_from_environment() {
 /// The connection to the others, and the memory of what goes through it.
 class Processes::Link {
  public:
-  Link(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
-      : size_(place.size), transport_(connect(place, on_listening)) {}
+  Link(const ProcessPlace& place, const std::function<void(int port)>& on_listening,
+       const std::function<void()>& while_waiting)
+      : size_(place.size), transport_(connect(place, on_listening, while_waiting)) {}
 
   std::vector<Head> exchange(const Head& mine) {
     const auto part = bytes(sizeof(Head)), all = bytes(size_ * std::int64_t{sizeof(Head)});
@@ -152,11 +153,12 @@ class Processes::Link {
 };
 
 Processes::Processes() = default;
-Processes::Processes(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
+Processes::Processes(const ProcessPlace& place, const std::function<void(int port)>& on_listening,
+                     const std::function<void()>& while_waiting)
     : rank_(place.rank), size_(place.size) {
   CLEW_CHECK(size_ >= 1 && rank_ >= 0 && rank_ < size_, "a process's rank must be in 0..",
              size_ - 1, ", got ", rank_);
-  if (size_ > 1) link_ = std::make_unique<Link>(place, on_listening);
+  if (size_ > 1) link_ = std::make_unique<Link>(place, on_listening, while_waiting);
 }
 Processes::~Processes() = default;
 
@@ -179,6 +181,8 @@ std::vector<std::string> Processes::gather(const std::function<std::string()>& m
   } else {
     for (const auto& head : heads) texts.emplace_back(head.words, head.length);
   }
+  is_known_ =
+      std::ranges::any_of(heads, [](const Head& head) { return head.kind != Kind::kWords; });
   if (outcome.fault) std::rethrow_exception(outcome.fault);
   for (std::size_t i = 0; i < heads.size(); ++i) {
     const auto text = concat("process ", i, ": ", texts[i]);

@@ -38,8 +38,10 @@ class Processes {
   /// One process, which sends nothing.
   Processes();
   /// Waits until all are there. With port 0, `on_listening` gets the port before that.
+  /// `while_waiting` is called often meanwhile; what it throws ends the waiting.
   explicit Processes(const ProcessPlace& place,
-                     const std::function<void(int port)>& on_listening = {});
+                     const std::function<void(int port)>& on_listening = {},
+                     const std::function<void()>& while_waiting = {});
   ~Processes();
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
@@ -60,6 +62,9 @@ class Processes {
   /// its bytes are the same everywhere and in every run.
   void sum(const torch::Tensor& values);
 
+  /// Whether all processes know what was thrown here.
+  bool is_known() const { return is_known_; }
+
   /// All agree on it in the next `gather` or `from_first`; one process alone does at once.
   void ask_to_stop();
   bool is_stopping() const { return is_stopping_; }
@@ -70,6 +75,7 @@ class Processes {
   int rank_ = 0, size_ = 1;
   bool is_stop_wanted_ = false, is_stopping_ = false;
   bool is_lost_ = false;        // a call has thrown, so the others know
+  bool is_known_ = false;       // and why
   std::unique_ptr<Link> link_;  // none for one process
 };
 

@@ -280,5 +280,17 @@ TEST(Processes, OneThatNeverComesIsMissed) {
   }
 }
 
+TEST(Processes, WhoWaitsForTheOthersMayGiveUp) {
+  int asked = 0;
+  expect_error(
+      [&] {
+        const Processes processes({.size = 2, .timeout_s = 60}, {}, [&] {
+          if (++asked == 3) throw Error("nobody comes");
+        });
+      },
+      "nobody comes");
+  EXPECT_EQ(asked, 3);
+}
+
 }  // namespace
 }  // namespace clew::train

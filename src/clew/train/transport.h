@@ -25,8 +25,9 @@ class Transport {
   virtual void broadcast(const torch::Tensor& values) = 0;
 };
 
-/// Waits until all processes of `place`, two at least, are there.
+/// Waits until all processes of `place`, two at least, are there. The functions: processes.h.
 std::unique_ptr<Transport> connect(const ProcessPlace& place,
-                                   const std::function<void(int port)>& on_listening);
+                                   const std::function<void(int port)>& on_listening,
+                                   const std::function<void()>& while_waiting);
 
 }  // namespace clew::train

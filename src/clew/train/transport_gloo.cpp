@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <stdexcept>
+#include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -74,7 +76,8 @@ class NoPipeSignals {
 
 class GlooTransport : public Transport {
  public:
-  GlooTransport(const ProcessPlace& place, const std::function<void(int port)>& on_listening)
+  GlooTransport(const ProcessPlace& place, const std::function<void(int port)>& on_listening,
+                const std::function<void()>& while_waiting)
       : place_(place) {
     const NoPipeSignals guard;
     const std::chrono::milliseconds timeout(static_cast<std::int64_t>(place.timeout_s * 1000));
@@ -100,7 +103,10 @@ class GlooTransport : public Transport {
     try {
       auto options = Group::Options::create(timeout);
       options->devices.push_back(make_device(place));
+      meet(*store, timeout, while_waiting);
       group_ = c10::make_intrusive<Group>(store, place.rank, place.size, std::move(options));
+    } catch (const Error&) {
+      throw;  // of while_waiting
     } catch (const std::exception& error) {
       throw Error(concat("process ", place.rank, " of ", place.size,
                          " does not reach the others: ", said(error),
@@ -126,6 +132,23 @@ class GlooTransport : public Transport {
   }
 
  private:
+  /// Each says that it has come. Who looks after the others waits for all of them here, because Gloo
+  /// does not return before its timeout where one is missing.
+  void meet(c10d::Store& store, std::chrono::milliseconds timeout,
+            const std::function<void()>& while_waiting) const {
+    constexpr const char* kHere = "clew.here";
+    constexpr std::chrono::milliseconds kPause(10);
+    const auto last = std::chrono::steady_clock::now() + timeout;
+    auto here = store.add(kHere, 1);
+    while (while_waiting && here < place_.size && std::chrono::steady_clock::now() < last) {
+      while_waiting();
+      std::this_thread::sleep_for(kPause);
+      here = store.add(kHere, 0);
+    }
+    if (while_waiting && here < place_.size)
+      throw std::runtime_error(concat("only ", here, " have come"));
+  }
+
   template <class Start>
   void wait(const Start& start) {
     const NoPipeSignals guard;
@@ -145,8 +168,9 @@ class GlooTransport : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> connect(const ProcessPlace& place,
-                                   const std::function<void(int port)>& on_listening) {
-  return std::make_unique<GlooTransport>(place, on_listening);
+                                   const std::function<void(int port)>& on_listening,
+                                   const std::function<void()>& while_waiting) {
+  return std::make_unique<GlooTransport>(place, on_listening, while_waiting);
 }
 
 }  // namespace clew::train
