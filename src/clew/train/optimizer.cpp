@@ -30,12 +30,7 @@ OptimizerKind parse_optimizer(const std::string& name) {
 
 Optimizer::Optimizer(OptimizerOptions options, const torch::Tensor& like)
     : options_(std::move(options)), mean_(torch::zeros_like(like)) {
-  if (options_.kind == OptimizerKind::kSgd) return;
-  if (!(options_.eps > 0)) {
-    throw UsageError(concat("eps must be more than 0 for rmsprop, adam and adamw, got ",
-                            options_.eps, " (Optimizer)"));
-  }
-  square_ = torch::zeros_like(like);
+  if (options_.kind != OptimizerKind::kSgd) square_ = torch::zeros_like(like);
 }
 
 void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients, double lr) {

@@ -34,8 +34,7 @@ struct OptimizerOptions {
 
 class Optimizer {
  public:
-  /// `like` [P]: the parameters; only its shape, dtype and device are used. An eps by which nothing
-  /// can be divided: UsageError.
+  /// `like` [P]: the parameters; only its shape, dtype and device are used.
   Optimizer(OptimizerOptions options, const torch::Tensor& like);
 
   /// values [P] are changed in place. gradients [P] may be: weight decay is added to them. Values that

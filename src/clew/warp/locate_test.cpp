@@ -144,7 +144,7 @@ TEST(LocateTask, TheStartWithTheLeastLossCounts) {
     EXPECT_EQ(task.best_start(*locator), outside);
     const auto& set = task.test_set();
     const auto batch = set.collate({set.get(0, Key{}), set.get(1, Key{})});
-    const auto loss = task.loss(*locator, batch);
+    const auto loss = task.loss(*locator, batch, Key{});
     EXPECT_NEAR(*loss.metrics.at(0).value, config.margin, 1e-6);
     EXPECT_EQ(*loss.metrics.at(1).value, 1);  // share of boxes that missed
     EXPECT_GT(loss.value.item<double>(), 2 * config.margin);
