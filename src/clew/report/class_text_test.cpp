@@ -75,6 +75,7 @@ TEST_F(ClassPage, SaysHowWellItDoes) {
                       "them) in <b>30 seconds</b>. It gets <b>30.00 %</b> of the test set wrong: 3 "
                       "of 10 examples."),
             std::string::npos);
+  EXPECT_EQ(text.find("drawn from strokes"), std::string::npos);
   EXPECT_NE(text.find("201k"), std::string::npos);
   EXPECT_NE(text.find("<th scope=\"row\">cat</th><td class=\"right\">5</td><td class=\"wrong\" "
                       "style=\"--share:0.500\">1</td><td>16.67 %</td>"),
@@ -85,9 +86,18 @@ TEST_F(ClassPage, SaysHowWellItDoes) {
   EXPECT_EQ(text.find("id=\"pictures\""), std::string::npos);
 }
 
+TEST_F(ClassPage, SaysWhenDigitsAreDrawn) {
+  write_file_atomic(run_ / "config.toml",
+                    "system = \"warp\"\nseed = 1\n[data]\nsource = \"procedural\"\n");
+  write("eval.json", evaluation());
+  EXPECT_NE(
+      page().find("of 10 examples. The digits are drawn from strokes; they are not MNIST's.</p>"),
+      std::string::npos);
+}
+
 TEST_F(ClassPage, BeforeTheEvaluation) {
   const auto text = page();
-  EXPECT_NE(text.find("tries its best weights on the test set"), std::string::npos);
+  EXPECT_NE(text.find("tries it on the test set"), std::string::npos);
   EXPECT_NE(text.find("30.00 %"), std::string::npos);  // the last measured while it trained
 }
 

@@ -160,8 +160,7 @@ std::string how_to_evaluate(const RunData& run) {
   if (!run.summary.empty()) return concat("<p>", escape(run.summary), "</p>\n");
   if (!run.is_navigator())
     return concat("<p class=\"missing\">Not evaluated yet: <code>clew eval ",
-                  escape(run.folder.string()),
-                  "</code> tries its best weights on the test set.</p>\n");
+                  escape(run.folder.string()), "</code> tries it on the test set.</p>\n");
   return concat("<p class=\"missing\">Not evaluated yet: <code>clew eval ",
                 escape(run.folder.string()),
                 "</code> compares the agent with a random and a shortest-path player.</p>\n");
@@ -179,7 +178,10 @@ std::string class_headline(const RunData& run) {
   } else {
     text += "Training has not written a line yet. ";
   }
-  text += verdict(run) + "</p>\n";
+  text += verdict(run);
+  if (setting(run.config, "source") == "procedural")
+    text += " The digits are drawn from strokes; they are not MNIST's.";
+  text += "</p>\n";
   std::string tiles;
   if (run.classes) {
     tiles += tile(fixed(100 * run.classes->error, 2) + " %", "errors on the test set");

@@ -70,6 +70,7 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const WarpC
                     const std::string& about) {
   WarpConfig written = config;
   written.data.source = data::digits_source(config.data);
+  written.train = config.train.resolved();
   if (!written.data.dir.empty()) written.data.dir = fs::absolute(written.data.dir).string();
   const auto run = train::create_run_folder(root, recipe);
   train::write_run_config(run, about, dump_toml(written));

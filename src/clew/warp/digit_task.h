@@ -45,7 +45,8 @@ class DigitTask : public train::Task {
 };
 
 /// Makes root/recipe/<UTC time>/ with config.toml in it and returns its path. The config holds
-/// where the digits really came from, so that the run is repeatable.
+/// where the digits really came from and in which precision this machine trains, so that the run is
+/// repeatable.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const WarpConfig& config, const std::string& about);
 /// The config of a run folder; clew::Error when it is not one (train::read_run_config).

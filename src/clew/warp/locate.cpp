@@ -287,6 +287,7 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Locat
   digits.dir = config.data.dir;
   written.data.source = data::digits_source(digits);
   if (!written.data.dir.empty()) written.data.dir = fs::absolute(written.data.dir).string();
+  written.train = config.train.resolved();
   written.encoder = fs::absolute(config.encoder).string();
   written.encoder_network = reader.network;
   (void)WithPieces(written);  // refuses what the data cannot be before there is a folder
