@@ -69,34 +69,58 @@ void check_checksum(const TensorFile& file, const std::string& name) {
              "' from its metadata");
 }
 
-/// The header, in which no key is there twice and nothing is nested deeper than a shape is.
-Json parse_header(std::string_view text, const std::string& name) {
-  using Event = Json::parse_event_t;
-  std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
-  std::size_t values = 0;
-  const auto check = [&](int depth, Event event, const Json& parsed) {
-    if (event == Event::key) {
-      const auto key = parsed.get<std::string>();
-      CLEW_CHECK(keys.back().insert(key).second, name, ": the header gives '", shown(key),
-                 "' twice");
-      return true;
-    }
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::object_end || event == Event::array_end) return true;
-    CLEW_CHECK(++values <= kMaxHeaderValues, name, ": the header holds more than ",
-               kMaxHeaderValues, " values");
-    if (event == Event::value) return true;
-    CLEW_CHECK(depth < 3, name, ": the header nests deeper than the lists of an entry");
-    if (event == Event::object_start) keys.emplace_back();
+/// Reads a header before its tree is made: no key may be there twice, nothing be nested deeper than a
+/// shape is, and there is an end to it. (The parser's own callback takes quadratic time.)
+class HeaderCheck : public nlohmann::json_sax<Json> {
+ public:
+  explicit HeaderCheck(const std::string& name) : name_(name) {}
+
+  bool null() override { return count(); }
+  bool boolean(bool /*value*/) override { return count(); }
+  bool number_integer(std::int64_t /*value*/) override { return count(); }
+  bool number_unsigned(std::uint64_t /*value*/) override { return count(); }
+  bool number_float(double /*value*/, const std::string& /*text*/) override { return count(); }
+  bool string(std::string& /*value*/) override { return count(); }
+  bool binary(Json::binary_t& /*value*/) override { return count(); }
+  bool start_object(std::size_t /*size*/) override { return open(); }
+  bool start_array(std::size_t /*size*/) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& key) override {
+    CLEW_CHECK(keys_.back().insert(key).second, name_, ": the header gives '", shown(key),
+               "' twice");
     return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::parse_error& error) {
-    throw Error(concat(name, ": the header is not JSON from its byte ", error.byte, " on"));
-  } catch (const Json::exception&) {
-    throw Error(concat(name, ": the header is not JSON: it holds a number that is too large"));
   }
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::detail::exception& /*error*/) override {
+    throw Error(concat(name_, ": the header is not JSON from its byte ", position, " on"));
+  }
+
+ private:
+  bool count() {
+    CLEW_CHECK(++values_ <= kMaxHeaderValues, name_, ": the header holds more than ",
+               kMaxHeaderValues, " values");
+    return true;
+  }
+  bool open() {
+    CLEW_CHECK(keys_.size() < 3, name_, ": the header nests deeper than the lists of an entry");
+    keys_.emplace_back();
+    return count();
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  const std::string& name_;
+  std::vector<std::unordered_set<std::string>> keys_;  // of the objects and lists that are open
+  std::size_t values_ = 0;
+};
+
+Json parse_header(std::string_view text, const std::string& name) {
+  HeaderCheck check(name);
+  Json::sax_parse(text, &check);
+  return Json::parse(text);
 }
 
 TensorEntry parse_entry(const Json& item, std::span<const std::byte> data,

@@ -188,7 +188,7 @@ TEST(Safetensors, WhatAFileSaysStaysOnOneShortLine) {
            {entry("a", "F32", sides), "shape must have at most 64 sides, got 10001"},
            {entry("a", "F32", "\"" + evil + "\""), "shape must be whole numbers"},
            {"{\"a\xff\x1b\":1}", "the header is not JSON from its byte 4 on"},
-           {"{\"a\":1e999}", "it holds a number that is too large"},
+           {"{\"a\":1e999}", "the header is not JSON from its byte"},
            {R"({"a":[[[[]]]]})", "the header nests deeper"},
            {R"({"__metadata__":{"\n":1}})", "__metadata__ '\\x0a' must be a string"},
            {R"({"__metadata__":{"clew.checksum":"\u001b"}})", "wanted \\x1b;"}}) {
@@ -198,6 +198,20 @@ TEST(Safetensors, WhatAFileSaysStaysOnOneShortLine) {
     EXPECT_LT(text.size(), 600U);
     EXPECT_TRUE(std::ranges::none_of(text, [](char c) { return c >= 0 && c < ' '; })) << text;
   }
+}
+
+// Quadratic work would take minutes.
+TEST(Safetensors, ManyEntriesTakeTheTimeOfMany) {
+  std::string header = "{";
+  for (int i = 0; i < 200'000; ++i)
+    header +=
+        concat(i > 0 ? "," : "", '"', i, R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})");
+  header += "}";
+  std::vector<std::byte> bytes(8 + header.size());
+  for (std::size_t i = 0; i < 4; ++i)
+    bytes[i] = static_cast<std::byte>(header.size() >> 8 * i & 0xff);
+  std::memcpy(&bytes[8], header.data(), header.size());
+  EXPECT_EQ(parse_safetensors(bytes, "many").tensors.size(), 200'000U);
 }
 
 TEST(Safetensors, WhatCannotBeWritten) {
