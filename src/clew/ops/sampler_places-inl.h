@@ -186,13 +186,12 @@ class Places {
     return p;
   }
 
-  /// Both taps outside. A pixel at the outer kink has a slope without a weight.
+  /// Both taps outside. At the far outer kink the last pixel, which is the second of its pair, has a
+  /// slope without a weight.
   static HWY_INLINE hn::Mask<D> reads_nothing(const Axis& axis) {
     const V zero = hn::Zero(D());
-    const auto has_no = [&](const V* of) {
-      return hn::And(hn::Eq(of[0], zero), hn::Eq(of[1], zero));
-    };
-    return hn::And(has_no(axis.weight), has_no(axis.slope));
+    return hn::And(hn::And(hn::Eq(axis.weight[0], zero), hn::Eq(axis.weight[1], zero)),
+                   hn::Eq(axis.slope[1], zero));
   }
 
   template <bool kExact>
