@@ -67,7 +67,51 @@ void paste(const Image& picture, Image& onto, int x, int y) {
   view(picture).copyTo(view(onto)(cv::Rect(x, y, picture.width, picture.height)));
 }
 
+/// What `draw` draws in white on a black grey picture, in `colour` on floats: OpenCV's antialiased lines are
+/// for bytes only.
+template <class Draw>
+void draw_over(FloatImage& picture, Colour colour, const char* where, const Draw& draw) {
+  check(picture, where);
+  Image ink = blank(picture.width, picture.height, 1);
+  draw(ink);
+  const float wanted[] = {static_cast<float>(colour.r) / 255, static_cast<float>(colour.g) / 255,
+                          static_cast<float>(colour.b) / 255};
+  const auto channels = static_cast<std::size_t>(picture.channels);
+  for (std::size_t i = 0; i < ink.pixels.size(); ++i) {
+    if (ink.pixels[i] == 0) continue;
+    const float share = static_cast<float>(ink.pixels[i]) / 255;
+    for (std::size_t c = 0; c < channels; ++c) {
+      float& value = picture.pixels[i * channels + c];
+      value = (1 - share) * value + share * wanted[c];
+    }
+  }
+}
+constexpr Colour kInk = {255, 255, 255};
+
 }  // namespace
+
+void draw_line(FloatImage& picture, float x0, float y0, float x1, float y1, Pen pen) {
+  draw_over(picture, pen.colour, "draw_line", [&](Image& ink) {
+    draw_line(ink, x0, y0, x1, y1, {.colour = kInk, .width = pen.width});
+  });
+}
+
+void draw_rectangle(FloatImage& picture, float x0, float y0, float x1, float y1, Pen pen) {
+  draw_over(picture, pen.colour, "draw_rectangle", [&](Image& ink) {
+    draw_rectangle(ink, x0, y0, x1, y1, {.colour = kInk, .width = pen.width});
+  });
+}
+
+void fill_rectangle(FloatImage& picture, int x0, int y0, int x1, int y1, Colour colour) {
+  draw_over(picture, colour, "fill_rectangle",
+            [&](Image& ink) { fill_rectangle(ink, x0, y0, x1, y1, kInk); });
+}
+
+void draw_text(FloatImage& picture, const std::string& text, int x, int y, TextStyle style) {
+  draw_over(picture, style.colour, "draw_text", [&](Image& ink) {
+    draw_text(ink, text, x, y, {.colour = kInk, .height = style.height});
+  });
+}
 
 void draw_line(Image& picture, float x0, float y0, float x1, float y1, Pen pen) {
   check_drawing(picture, {x0, y0, x1, y1}, pen, "draw_line");

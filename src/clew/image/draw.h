@@ -19,14 +19,17 @@ struct Pen {
 };
 
 // Points are pixels from the top left and may lie between pixels or outside the picture, as far as
-// 1e6. Lines are antialiased on RGB and grey alike.
+// 1e6. Lines are antialiased on RGB and grey alike. On floats the same is drawn, with colours divided by 255.
 
 /// A straight line.
 void draw_line(Image& picture, float x0, float y0, float x1, float y1, Pen pen = {});
+void draw_line(FloatImage& picture, float x0, float y0, float x1, float y1, Pen pen = {});
 /// The outline of a rectangle given by two corners; of width 1 it covers both corner pixels.
 void draw_rectangle(Image& picture, float x0, float y0, float x1, float y1, Pen pen = {});
+void draw_rectangle(FloatImage& picture, float x0, float y0, float x1, float y1, Pen pen = {});
 /// A filled rectangle of whole pixels [x0,x1) x [y0,y1).
 void fill_rectangle(Image& picture, int x0, int y0, int x1, int y1, Colour colour);
+void fill_rectangle(FloatImage& picture, int x0, int y0, int x1, int y1, Colour colour);
 
 struct TextStyle {
   Colour colour = {255, 255, 255};
@@ -41,6 +44,7 @@ struct TextSize {
 [[nodiscard]] TextSize text_size(const std::string& text, TextStyle style = {});
 /// Writes one line with its top left corner at (x, y); what goes beyond the picture is cut off.
 void draw_text(Image& picture, const std::string& text, int x, int y, TextStyle style = {});
+void draw_text(FloatImage& picture, const std::string& text, int x, int y, TextStyle style = {});
 
 /// One picture of a grid.
 struct Tile {

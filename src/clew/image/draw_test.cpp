@@ -96,6 +96,35 @@ TEST(Draw, TextIsAsLargeAsItSays) {
             "text must be 5..1000 pixels high, got 2");
 }
 
+// On floats the same as on bytes, but for the rounding of bytes, which OpenCV does anew with every stroke over
+// a pixel; what nothing is drawn on keeps its bits.
+TEST(Draw, FloatsAreDrawnOnAsBytesAre) {
+  for (const int channels : {1, 3}) {
+    const Colour colour = {250, 60, 128};
+    Image bytes = blank(60, 40, channels, {90, 200, 20});
+    FloatImage floats = to_float(bytes);
+    floats.pixels.back() = 1.5F;
+    const auto draw = [&](auto& picture) {
+      draw_line(picture, 3.3F, 2.1F, 55, 30.7F, {.colour = colour, .width = 2});
+      draw_rectangle(picture, 5, 20, 30, 38, {.colour = colour});
+      fill_rectangle(picture, 40, 2, 50, 8, colour);
+      draw_text(picture, "0.25", 8, 22, {.colour = colour, .height = 9});
+    };
+    draw(bytes);
+    draw(floats);
+    const FloatImage wanted = to_float(bytes);
+    int changed = 0;
+    for (std::size_t i = 0; i + 1 < wanted.pixels.size(); ++i) {
+      EXPECT_NEAR(floats.pixels[i], wanted.pixels[i], 4.F / 255) << i;
+      changed += floats.pixels[i] != floats.pixels[static_cast<std::size_t>(i % channels)];
+    }
+    EXPECT_GT(changed, 200 * channels);
+    EXPECT_EQ(floats.pixels.back(), 1.5F);
+  }
+  FloatImage none;
+  EXPECT_THROW(draw_line(none, 0, 0, 1, 1), Error);
+}
+
 TEST(Grid, PutsTilesInRows) {
   const std::vector<Tile> tiles = {
       {blank(2, 1, 1, {10})}, {blank(1, 2, 3, {1, 2, 3})}, {blank(2, 2, 1, {30})}};
