@@ -232,20 +232,20 @@ class StopAndResume(TrainCase):
 
         self.assertEqual(curve(run), curve(whole))
 
-    def test_a_run_is_trained_by_one_process(self):
+    def endless(self):
+        """The folder of a run that is being trained."""
         process = self.start("train", *tiny("train.steps=1000000000"))
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         self.assertRegex(process.stderr.readline(), "started")
-        run = next(self.folder.glob("runs/*/*/*"))
+        return next(self.folder.glob("runs/*/*/*"))
+
+    def test_a_run_is_trained_by_one_process(self):
+        run = self.endless()
         self.fails("train", run, "--resume", code=1, error=f"another process is training in {run}")
 
     def test_a_config_that_is_replaced_lets_nobody_else_in(self):
-        process = self.start("train", *tiny("train.steps=1000000000"))
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        self.assertRegex(process.stderr.readline(), "started")
-        run = next(self.folder.glob("runs/*/*/*"))
+        run = self.endless()
         (run / "new").write_bytes((run / "config.toml").read_bytes())
         (run / "new").rename(run / "config.toml")
         self.fails("train", run, "--resume", code=1, error=f"another process is training in {run}")

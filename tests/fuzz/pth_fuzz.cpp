@@ -9,23 +9,9 @@
 #include "clew/core/error.h"
 #include "clew/nn/pickle.h"
 #include "clew/nn/pth.h"
-#include "clew/nn/shown.h"
+#include "message.h"
 
 namespace {
-
-void check(bool is_true) {
-  if (!is_true) std::abort();
-}
-
-/// One short line for people, whatever the file says.
-void check_message(const std::string& text) {
-  check(text.size() < 2000 && clew::nn::is_utf8(text));
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto code = static_cast<unsigned char>(text[i]);
-    check(code >= 0x20 && code != 0x7f);
-    check(code != 0xc2 || static_cast<unsigned char>(text.at(i + 1)) >= 0xa0);
-  }
-}
 
 void try_file(std::span<const std::byte> bytes) {
   clew::nn::PthFile file;

@@ -9,25 +9,7 @@
 
 #include "clew/core/error.h"
 #include "clew/nn/safetensors.h"
-#include "clew/nn/shown.h"
-
-namespace {
-
-void check(bool is_true) {
-  if (!is_true) std::abort();
-}
-
-/// One short line for people, whatever the file says.
-void check_message(const std::string& text) {
-  check(text.size() < 2000 && clew::nn::is_utf8(text));
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto code = static_cast<unsigned char>(text[i]);
-    check(code >= 0x20 && code != 0x7f);
-    check(code != 0xc2 || static_cast<unsigned char>(text.at(i + 1)) >= 0xa0);
-  }
-}
-
-}  // namespace
+#include "message.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::span bytes(reinterpret_cast<const std::byte*>(data), size);

@@ -14,7 +14,6 @@
 #include "clew/nn/export/export.h"
 #include "clew/train/classification.h"
 #include "clew/train/processes.h"
-#include "clew/train/run_folder.h"
 #include "clew/warp/pictures.h"
 
 namespace clew::warp {
@@ -111,7 +110,7 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCa
   if (!network.transformers().empty() && learner.processes()->is_first()) {
     make_folders(run / kPictures);
     // Of the new weights, also where a run was killed before it could be made.
-    if (!fs::exists(warp_picture(run, 0))) draw(0);
+    if (!path_exists(warp_picture(run, 0))) draw(0);
     drawing.on_update = [&](std::int64_t steps, double rate, double left) {
       if (is_pictured(steps) || learner.is_finished()) draw(steps);
       if (callbacks.on_update) callbacks.on_update(steps, rate, left);
@@ -120,12 +119,16 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCa
   return train::train_run(run, learner, config.train.loop(), is_resumed, drawing);
 }
 
-DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const DigitShape& shape) {
-  const auto checkpoint = train::best_checkpoint(run);
+DigitNetwork load(const train::Checkpoint& checkpoint, const WarpConfig& config,
+                  const DigitShape& shape) {
   DigitNetwork network(config.network, shape);
   train::load_network(*network, std::as_bytes(std::span(checkpoint.bytes)),
                       checkpoint.path.string());
   return network;
+}
+
+DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const DigitShape& shape) {
+  return load(train::best_checkpoint(run), config, shape);
 }
 
 void export_network(const fs::path& run, const fs::path& out) {

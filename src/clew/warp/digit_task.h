@@ -10,6 +10,7 @@
 
 #include "clew/data/dataset.h"
 #include "clew/train/loop.h"
+#include "clew/train/run_folder.h"
 #include "clew/train/supervised.h"
 #include "clew/warp/config.h"
 #include "clew/warp/digit_network.h"
@@ -65,6 +66,8 @@ train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
 /// The network of a run with its best weights, in evaluation mode.
 DigitNetwork load_best(const std::filesystem::path& run, const WarpConfig& config,
                        const DigitShape& shape);
+DigitNetwork load(const train::Checkpoint& checkpoint, const WarpConfig& config,
+                  const DigitShape& shape);
 
 /// Writes a run's network with its best weights in the format that `out` ends in
 /// (nn/export/export.h): images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw).

@@ -22,11 +22,12 @@ Evaluation evaluate(const std::filesystem::path& run,
                     const std::function<void(double)>& on_progress) {
   const auto config = read_run(run);
   const DigitTask task(config);
-  auto network = load_best(run, config, task.shape());
+  const auto checkpoint = train::best_checkpoint(run);
+  auto network = load(checkpoint, config, task.shape());
   Evaluation evaluation{.kind = config.data.kind,
                         .source = config.data.source,
                         .parameters = parameter_total(*network),
-                        .age = train::weights_age(run, train::best_checkpoint(run))};
+                        .age = train::weights_age(run, checkpoint)};
   evaluation.classes =
       train::classify_all([&](const torch::Tensor& images) { return network->forward(images); },
                           task.test_set(), {.on_progress = on_progress});

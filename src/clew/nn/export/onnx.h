@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Modules as ONNX files. LibTorch's own layers and Sequential are known; a network of ours writes
-// itself, by OnnxConvertible, also one that derives from a layer, whose forward may be another. What is written is inference: dropout is left out, batch
-// normalisation uses its running statistics, whatever mode the module is in.
+// itself, by OnnxConvertible, also one that derives from a layer, whose forward may be another. What
+// is written is inference: dropout is left out, batch normalisation uses its running statistics,
+// whatever mode the module is in.
 //
 // Outputs are what forward gives (raw scores unless the network says otherwise): decoding stays in
 // one place, outside the file.
