@@ -8,7 +8,7 @@ namespace {
 constexpr clew::app::Command kCommands[] = {
     {"demo", "train in a small maze, evaluate, write the report: minutes", clew::app::define_demo},
     {"train", "train a recipe, or go on with a run", clew::app::define_train},
-    {"eval", "play a trained agent beside the random and the shortest-path player",
+    {"eval", "measure a trained agent in its maze, or a trained reader on its test set",
      clew::app::define_eval},
     {"predict", "say what a trained network reads in image files", clew::app::define_predict},
     {"export", "write a trained network for other programs: ONNX, TorchScript, weights",

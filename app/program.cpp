@@ -61,7 +61,8 @@ int run_program(std::span<const Command> commands, int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   bool is_verbose = false;
   try {
-    CLI::App root("Clew: learn to find the way through 3-D mazes by sight", "clew");
+    CLI::App root("Clew: end-to-end learning from pixels, of ways through mazes and of pictures",
+                  "clew");
     root.fallthrough();
     root.set_help_flag("-h,--help", "print this");
     root.set_version_flag("--version", concat("clew ", kVersion, " (", kRevision, ")"),
