@@ -44,6 +44,10 @@ class Runs(WarpCase):
     def test_from_recipe_to_evaluation(self):
         run = self.train("warp/rts", *settings())
         self.assertTrue((run / "checkpoints/best.safetensors").exists())
+        self.out("report", run)
+        page = (run / "report.html").read_text()
+        self.assertEqual(page.count("<img src=\"data:image/png;base64,"), 11)
+        self.assertIn("Not evaluated yet", page)
         told = self.json("eval", run, "--json")
         self.assertEqual(told["examples"], 100)
         self.assertEqual(sum(told["confusion"]), 100)

@@ -207,7 +207,7 @@ Picture read_picture(const std::filesystem::path& path) {
 }
 
 constexpr int kTileColumns = 20;
-constexpr std::size_t kMostClasses = 1000, kMostGalleryPictures = 24;
+constexpr std::size_t kMostClasses = 1000, kMostGalleryPictures = 16;
 
 struct TraceReader {
   std::filesystem::path folder;

@@ -14,6 +14,7 @@
 #include "clew/nn/export/export.h"
 #include "clew/train/classification.h"
 #include "clew/train/processes.h"
+#include "clew/warp/gallery.h"
 #include "clew/warp/pictures.h"
 
 namespace clew::warp {
@@ -21,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kPictures = "pictures";
 constexpr std::int64_t kPictureDigits = 18;
 constexpr std::uint64_t kKeyTraining = 0, kKeyTrainDigits = 1, kKeyTestDigits = 2;
 
@@ -82,16 +82,6 @@ WarpConfig read_run(const fs::path& run, train::Processes* processes) {
   return config;
 }
 
-fs::path warp_picture(const fs::path& run, std::int64_t steps) {
-  return run / kPictures / ("warps_" + train::step_digits(steps) + ".png");
-}
-
-bool is_pictured(std::int64_t steps) {
-  std::int64_t next = 1;
-  while (next < steps) next += std::max<std::int64_t>(1, next / 4);
-  return next == steps;
-}
-
 train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCallbacks& callbacks,
                         train::Processes* processes) {
   const WarpConfig config = read_run(run, processes);
@@ -105,10 +95,11 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCa
     learner.with_evaluated_weights([&] {
       image::write(warp_picture(run, steps), draw_warps(network, task.test_set(), shown));
     });
+    write_gallery(run);
   };
   auto drawing = callbacks;
   if (!network.transformers().empty() && learner.processes()->is_first()) {
-    make_folders(run / kPictures);
+    make_folders(picture_folder(run));
     // Of the new weights, also where a run was killed before it could be made.
     if (!path_exists(warp_picture(run, 0))) draw(0);
     drawing.on_update = [&](std::int64_t steps, double rate, double left) {

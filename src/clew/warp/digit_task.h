@@ -52,14 +52,9 @@ std::filesystem::path create_run(const std::filesystem::path& root, const std::s
                                  const WarpConfig& config, const std::string& about);
 /// The config of a run folder; clew::Error when it is not one (train::read_run_config).
 WarpConfig read_run(const std::filesystem::path& run, train::Processes* processes = nullptr);
-/// The picture of what the transformers do after `steps` steps.
-std::filesystem::path warp_picture(const std::filesystem::path& run, std::int64_t steps);
-/// Whether a picture is made after `steps` steps: from 1 on, each a quarter or one step later than the
-/// one before.
-bool is_pictured(std::int64_t steps);
 /// Trains the run's network; train::train_run says how. At the start, where is_pictured says so and at
-/// the end a picture of the first digits of the test set is made, with the weights that are evaluated.
-/// With several processes all make this call.
+/// the end a picture of the first digits of the test set is made, with the weights that are evaluated,
+/// and RUN/gallery.json anew. With several processes all make this call.
 train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks,
                         train::Processes* processes = nullptr);

@@ -14,6 +14,7 @@
 #include "clew/image/files.h"
 #include "clew/image/transform.h"
 #include "clew/image/video.h"
+#include "clew/warp/gallery.h"
 #include "clew/warp/pictures.h"
 
 namespace clew::warp {
@@ -97,21 +98,6 @@ std::string evaluation_json(const Evaluation& evaluation) {
 namespace {
 
 constexpr double kFramesPerSecond = 8;
-constexpr std::size_t kShownFrames = 16;  // in the report; the video has all
-
-/// The pictures of the training in order of their steps; the names sort so.
-std::vector<std::filesystem::path> training_pictures(const std::filesystem::path& run) {
-  std::vector<std::filesystem::path> files;
-  std::error_code error;
-  for (const auto& item : std::filesystem::directory_iterator(run / "pictures", error)) {
-    const auto name = item.path().filename().string();
-    if (name.size() == 22 && name.starts_with("warps_") && name.ends_with(".png") &&
-        name.find_first_not_of("0123456789", 6) == 18)
-      files.push_back(item.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
 
 /// The frames as a video whose sides are even, as encoders want them.
 void write_video(const std::filesystem::path& path,
@@ -132,38 +118,17 @@ void write_evaluation(const std::filesystem::path& run, const Evaluation& evalua
   write_file_atomic(run / "eval.json", evaluation_json(evaluation));
   const auto config = read_run(run);
   const DigitTask task(config);
-  auto items = nlohmann::json::array();
-  const auto frames = training_pictures(run);
-  if (!frames.empty()) {
-    nlohmann::json files = nlohmann::json::array(), labels = nlohmann::json::array();
-    const std::size_t shown = std::min(kShownFrames, frames.size());
-    for (std::size_t i = 0; i < shown; ++i) {
-      const auto& frame = frames[shown == 1 ? 0 : i * (frames.size() - 1) / (shown - 1)];
-      files.push_back((std::filesystem::path("pictures") / frame.filename()).string());
-      const auto name = frame.stem().string();
-      labels.push_back("step " + std::to_string(std::stoll(name.substr(name.find('_') + 1))));
-    }
-    items.push_back(
-        {{"title", "What the transformers do"},
-         {"caption",
-          "Digits of the test set with the lines of the sampling grid drawn on them, and "
-          "beside each what its transformer gives to the classifier, over the training."},
-         {"files", std::move(files)},
-         {"labels", std::move(labels)}});
-    write_video(run / "pictures" / "warps.avi", frames);
-  }
+  const auto frames = warp_pictures(run);
+  if (!frames.empty()) write_video(picture_folder(run) / "warps.avi", frames);
   const auto& worst = evaluation.classes.worst;
   if (!worst.empty()) {
-    make_folders(run / "pictures");
-    image::write(run / "pictures" / "mistakes.png",
+    make_folders(picture_folder(run));
+    image::write(mistakes_picture(run),
                  draw_mistakes(task.test_set(), worst, evaluation.classes.classes));
-    items.push_back(
-        {{"title", "Worst mistakes"},
-         {"caption", "What it is, what it was taken for, and how sure the network was of it."},
-         {"files", {"pictures/mistakes.png"}},
-         {"labels", {"mistakes"}}});
+  } else {
+    std::filesystem::remove(mistakes_picture(run));
   }
-  write_file_atomic(run / "gallery.json", nlohmann::json{{"items", items}}.dump(2) + "\n");
+  write_gallery(run);
 }
 
 }  // namespace clew::warp
