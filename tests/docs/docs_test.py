@@ -107,4 +107,6 @@ class DocsTest(unittest.TestCase):
 if __name__ == "__main__":
     BUILD = Path(sys.argv.pop(1)).resolve()
     ONLY = sys.argv[1:]
+    if unknown := set(ONLY) - {path.name for path in documents()}:
+        sys.exit(f"no documents: {', '.join(sorted(unknown))}; there are {', '.join(path.name for path in documents())}")
     unittest.main(argv=sys.argv[:1])
