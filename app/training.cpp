@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "training.h"
 
+#include <cmath>
 #include <thread>
 #include <utility>
 
@@ -15,11 +16,12 @@ TrainingLine::TrainingLine(std::int64_t steps,
     : total_(steps), details_(std::move(details)) {}
 
 void TrainingLine::show(bool is_milestone) {
-  line_.show(concat(count_text(static_cast<double>(last_.steps)), " of ",
-                    count_text(static_cast<double>(total_)), " steps  ",
-                    count_text(last_.steps_per_second), "/s  left ",
-                    duration_text(last_.seconds_left), details_(last_.line)),
-             is_milestone);
+  line_.show(
+      concat(count_text(static_cast<double>(last_.steps)), " of ",
+             count_text(static_cast<double>(total_)), " steps  ",
+             count_text(last_.steps_per_second), "/s  left ", duration_text(last_.seconds_left),
+             evaluating_, last_.line.metrics.empty() ? "" : details_(last_.line)),
+      is_milestone);
 }
 
 train::RunCallbacks TrainingLine::callbacks() {
@@ -33,6 +35,12 @@ train::RunCallbacks TrainingLine::callbacks() {
                 last_.steps = steps;
                 last_.steps_per_second = steps_per_second;
                 last_.seconds_left = seconds_left;
+                show(false);
+              },
+          .on_evaluation =
+              [this](double share) {
+                evaluating_ =
+                    share < 1 ? concat("  evaluating ", std::lround(100 * share), " %") : "";
                 show(false);
               },
           .should_stop = [this] { return watch_.was_interrupted(); }};

@@ -27,6 +27,7 @@ class TrainingLine {
   std::function<std::string(const train::MetricsLine&)> details_;
   ProgressLine line_;
   train::Progress last_;
+  std::string evaluating_;  // how far it is, or nothing
   InterruptWatch watch_;
 };
 

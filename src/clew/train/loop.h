@@ -35,6 +35,8 @@ class Learner {
   virtual std::vector<Metric> take_metrics() = 0;
   /// True when the last update led to the best weights so far.
   virtual bool is_best() const { return false; }
+  /// `watch` is called from update while it evaluates, often, with the share that is done.
+  virtual void watch_evaluations(std::function<void(double share)> /*watch*/) {}
   /// The processes that train it together; null: this one alone.
   virtual Processes* processes() const { return nullptr; }
 
@@ -62,7 +64,8 @@ struct Progress {
 struct RunCallbacks {
   std::function<void(const Progress&)> on_log;  // after each line of metrics.jsonl
   std::function<void(std::int64_t steps, double steps_per_second, double seconds_left)>
-      on_update;                      // often
+      on_update;                                    // often
+  std::function<void(double share)> on_evaluation;  // often while an update evaluates
   std::function<bool()> should_stop;  // asked after each update; true: checkpoint and return
                                       // (with several processes, all one update later)
 };

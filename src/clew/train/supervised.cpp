@@ -244,6 +244,7 @@ struct Supervised::Impl {
   double best = std::numeric_limits<double>::infinity();
   std::int64_t evaluations_since_best = 0;
   bool is_best = false;
+  std::function<void(double)> watch;  // over evaluations
 };
 
 Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
@@ -408,6 +409,9 @@ Processes* Supervised::processes() const { return &impl_->processes; }
 
 std::int64_t Supervised::steps() const { return impl_->steps; }
 bool Supervised::is_best() const { return impl_->is_best; }
+void Supervised::watch_evaluations(std::function<void(double)> watch) {
+  impl_->watch = std::move(watch);
+}
 bool Supervised::is_finished() const {
   const auto& self = *impl_;
   return self.steps >= self.options.steps ||
@@ -491,8 +495,11 @@ std::vector<Metric> Supervised::evaluate() {
     slices = self.gather_slices([&] {
       std::string words;
       self.test.seek(0);
-      for (std::int64_t i = 0; i < self.test.batches_per_epoch(); ++i)
+      const auto batches = self.test.batches_per_epoch();
+      for (std::int64_t i = 0; i < batches; ++i) {
         words += self.run_slices(self.test, false);
+        if (self.watch) self.watch(static_cast<double>(i + 1) / static_cast<double>(batches));
+      }
       return words;
     });
   });

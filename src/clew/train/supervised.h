@@ -109,6 +109,7 @@ class Supervised : public Learner {
   /// was evaluated since the last call, grad_norm, lr.
   std::vector<Metric> take_metrics() override;
   bool is_best() const override;
+  void watch_evaluations(std::function<void(double share)> watch) override;
   Processes* processes() const override;
 
   /// Weights and buffers under "network.", their moving average under "ema." where there is one,

@@ -116,6 +116,17 @@ TEST(Supervised, LearnsAndMeasures) {
   EXPECT_TRUE(std::isnan(metric(learner.take_metrics(), "test_error")));
 }
 
+TEST(Supervised, TellsHowFarAnEvaluationIs) {
+  const QuadrantTask task;
+  Supervised learner(task, options(), Key{1});
+  std::vector<double> shares;
+  learner.watch_evaluations([&](double share) { shares.push_back(share); });
+  for (int i = 0; i < 19; ++i) learner.update();
+  EXPECT_EQ(shares, std::vector<double>());
+  learner.update();
+  EXPECT_EQ(shares, (std::vector<double>{0.2, 0.4, 0.6, 0.8, 1}));  // 75 in batches of 16
+}
+
 TEST(Supervised, TheWeightsThatAreEvaluatedCanBeLookedAt) {
   const QuadrantTask task;
   Supervised learner(task, options(), Key{1});
