@@ -40,13 +40,13 @@ struct TrainOptions {
     v("lr", lr, {.min = 0, .max = 1, .help = "learning rate at the start"});
     v("lr_end", lr_end,
       {.min = 0, .max = 1, .help = "learning rate at the end; linear in between"});
-    v("decay", decay, {.min = 0, .max = 1, .help = "decay of the mean squared gradient"});
+    v("decay", decay, {.min = 0, .below = 1.0, .help = "decay of the mean squared gradient"});
     v("eps", eps,
-      {.min = 0,
+      {.above = 0.0,
        .max = 10,
        .help = "added to the mean squared gradient's root (Adam) or under it (RMSProp)"});
     v("momentum", momentum,
-      {.min = 0, .max = 1, .help = "decay of the mean gradient (Adam's beta 1)"});
+      {.min = 0, .below = 1.0, .help = "decay of the mean gradient (Adam's beta 1)"});
     v("clip", clip,
       {.min = 0, .max = 1e9, .help = "largest norm of the whole gradient; 0: no limit"});
     v("discount", discount, {.min = 0, .max = 1, .help = "gamma, per agent step"});

@@ -8,6 +8,7 @@
 #include "clew/core/files.h"
 #include "clew/maze/level_text.h"
 #include "clew/navigate/trainer.h"
+#include "clew/ops/precision.h"
 #include "clew/train/run_folder.h"
 
 namespace clew::navigate {
@@ -43,6 +44,7 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Navig
     write_file_atomic(run / kLevelFile, read_file(config.level, kLevelMax));
     written.level = kLevelFile;
   }
+  written.train.precision = ops::resolve_precision(config.train.precision);
   train::write_run_config(run, about, dump_toml(written));
   return run;
 }

@@ -70,6 +70,9 @@ TEST(PrecisionTest, Names) {
   EXPECT_EQ(parse_precision("fp32"), Precision::kFp32);
   EXPECT_EQ(parse_precision("bf16"), Precision::kBf16);
   EXPECT_EQ(parse_precision("auto"), has_bf16() ? Precision::kBf16 : Precision::kFp32);
+  EXPECT_EQ(resolve_precision("fp32"), "fp32");
+  for (const char* name : {"auto", "bf16"})
+    EXPECT_EQ(resolve_precision(name), has_bf16() ? "bf16" : "fp32");
   try {
     (void)parse_precision("fp8");
     FAIL();

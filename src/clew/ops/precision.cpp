@@ -12,6 +12,10 @@ Precision parse_precision(const std::string& name) {
   return has_bf16() ? Precision::kBf16 : Precision::kFp32;
 }
 
+std::string resolve_precision(const std::string& name) {
+  return parse_precision(name) == Precision::kBf16 && has_bf16() ? "bf16" : "fp32";
+}
+
 bool has_bf16() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16") != 0;

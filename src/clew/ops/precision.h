@@ -17,6 +17,10 @@ enum class Precision : std::uint8_t {
 /// Another one: clew::Error.
 Precision parse_precision(const std::string& name);
 
+/// A name that means the same everywhere, of what `name` is on this CPU: "fp32" or "bf16". A run's
+/// config holds it, so that it goes on alike on another machine. Unknown: clew::Error.
+std::string resolve_precision(const std::string& name);
+
 /// Whether this CPU has bf16 dot products (AVX-512 BF16).
 bool has_bf16();
 

@@ -184,8 +184,7 @@ void SupervisedOptions::fields(Fields& v) {
 
 SupervisedOptions SupervisedOptions::resolved() const {
   auto made = *this;
-  const bool is_bf16 = ops::parse_precision(precision) == ops::Precision::kBf16 && ops::has_bf16();
-  made.precision = is_bf16 ? "bf16" : "fp32";
+  made.precision = ops::resolve_precision(precision);
   return made;
 }
 

@@ -44,8 +44,7 @@ struct SupervisedOptions {
   double checkpoint_seconds = 60;
 
   void fields(Fields& v);
-  /// The same with a precision that means the same everywhere: what "auto" and "bf16" are on this CPU.
-  /// A run's config holds these, so that it goes on alike on another machine.
+  /// The same with a precision that means the same everywhere (ops::resolve_precision).
   SupervisedOptions resolved() const;
   LoopOptions loop() const {
     return {.steps = steps, .log_steps = log_steps, .checkpoint_seconds = checkpoint_seconds};
