@@ -100,7 +100,16 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
   if (!is_first)
     learner.restore(std::as_bytes(std::span(beginning)), "the checkpoint of the first process");
 
-  learner.watch_evaluations(is_first ? callbacks.on_evaluation : nullptr);
+  struct Watch {
+    Watch(Learner& whose, const std::function<void(double)>& watch) : learner(whose) {
+      learner.watch_evaluations(watch);
+    }
+    ~Watch() { learner.watch_evaluations(nullptr); }  // the callback may not live longer
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    Learner& learner;
+  };
+  const Watch watch(learner, is_first ? callbacks.on_evaluation : nullptr);
   const auto started = Clock::now();
   auto logged_at = started, saved_at = started;
   std::int64_t logged_steps = learner.steps();

@@ -25,6 +25,10 @@ class Counter : public Learner {
   void update() override {
     CLEW_CHECK(steps_ != fails_at, "the loss is nan");
     ++steps_;
+    if (watch) watch(1);
+  }
+  void watch_evaluations(std::function<void(double)> the_watch) override {
+    watch = std::move(the_watch);
   }
   std::int64_t steps() const override { return steps_; }
   bool is_finished() const override { return steps_ >= last_; }
@@ -42,6 +46,7 @@ class Counter : public Learner {
   }
 
   std::int64_t fails_at = -1;
+  std::function<void(double)> watch;
 
  private:
   std::int64_t last_, steps_ = 0;
@@ -89,6 +94,26 @@ TEST_F(Loop, ATrainedRunWithoutCheckpointsIsLeftAsItIs) {
   expect_error([&] { train(true); }, error);
   fs::remove(run / "checkpoints/best.safetensors");  // killed before its first checkpoint
   EXPECT_EQ(train(true), RunEnd::kFinished);
+}
+
+TEST_F(Loop, EvaluationsAreWatchedAsLongAsItTrains) {
+  for (const std::int64_t fails_at : {-1, 5}) {
+    fs::remove_all(run / "checkpoints");
+    fs::remove(run / "metrics.jsonl");
+    make_folders(run / "checkpoints");
+    Counter learner(20);
+    learner.fails_at = fails_at;
+    int calls = 0;
+    const RunCallbacks callbacks{.on_evaluation = [&](double share) { calls += share == 1; }};
+    const auto begin = [&] { train_run(run, learner, {.steps = 20}, false, callbacks); };
+    if (fails_at < 0) {
+      begin();
+    } else {
+      expect_error(begin, "the loss is nan");
+    }
+    EXPECT_EQ(calls, fails_at < 0 ? 20 : 5);
+    EXPECT_FALSE(learner.watch);
+  }
 }
 
 TEST_F(Loop, OtherSettingsAreRefusedBeforeAnythingIsTouched) {

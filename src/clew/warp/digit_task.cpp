@@ -110,8 +110,8 @@ train::RunEnd train_run(const fs::path& run, bool is_resumed, const train::RunCa
   return train::train_run(run, learner, config.train.loop(), is_resumed, drawing);
 }
 
-DigitNetwork load(const train::Checkpoint& checkpoint, const WarpConfig& config,
-                  const DigitShape& shape) {
+DigitNetwork load_checkpoint(const train::Checkpoint& checkpoint, const WarpConfig& config,
+                             const DigitShape& shape) {
   DigitNetwork network(config.network, shape);
   train::load_network(*network, std::as_bytes(std::span(checkpoint.bytes)),
                       checkpoint.path.string());
@@ -119,7 +119,7 @@ DigitNetwork load(const train::Checkpoint& checkpoint, const WarpConfig& config,
 }
 
 DigitNetwork load_best(const fs::path& run, const WarpConfig& config, const DigitShape& shape) {
-  return load(train::best_checkpoint(run), config, shape);
+  return load_checkpoint(train::best_checkpoint(run), config, shape);
 }
 
 void export_network(const fs::path& run, const fs::path& out) {

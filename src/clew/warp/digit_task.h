@@ -52,8 +52,8 @@ std::filesystem::path create_run(const std::filesystem::path& root, const std::s
                                  const WarpConfig& config, const std::string& about);
 /// The config of a run folder; clew::Error when it is not one (train::read_run_config).
 WarpConfig read_run(const std::filesystem::path& run, train::Processes* processes = nullptr);
-/// Trains the run's network; train::train_run says how. At the start, where is_pictured says so and at
-/// the end a picture of the first digits of the test set is made, with the weights that are evaluated,
+/// Trains the run's network; train::train_run says how. At the start, where is_pictured (gallery.h)
+/// says so and at the end a picture of the first digits of the test set is made, with the weights that are evaluated,
 /// and RUN/gallery.json anew. With several processes all make this call.
 train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks,
@@ -61,8 +61,9 @@ train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
 /// The network of a run with its best weights, in evaluation mode.
 DigitNetwork load_best(const std::filesystem::path& run, const WarpConfig& config,
                        const DigitShape& shape);
-DigitNetwork load(const train::Checkpoint& checkpoint, const WarpConfig& config,
-                  const DigitShape& shape);
+/// The same with the weights of `checkpoint`.
+DigitNetwork load_checkpoint(const train::Checkpoint& checkpoint, const WarpConfig& config,
+                             const DigitShape& shape);
 
 /// Writes a run's network with its best weights in the format that `out` ends in
 /// (nn/export/export.h): images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw).

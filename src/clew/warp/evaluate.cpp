@@ -24,7 +24,7 @@ Evaluation evaluate(const std::filesystem::path& run,
   const auto config = read_run(run);
   const DigitTask task(config);
   const auto checkpoint = train::best_checkpoint(run);
-  auto network = load(checkpoint, config, task.shape());
+  auto network = load_checkpoint(checkpoint, config, task.shape());
   Evaluation evaluation{.kind = config.data.kind,
                         .source = config.data.source,
                         .parameters = parameter_total(*network),
