@@ -505,14 +505,21 @@ class BadInput(TrainCase):
         self.fails("report", run, "--out", "missing/folder/x.html", code=1, error="No such file or directory")
 
     def test_numbers_that_blow_up(self):
-        result = self.clew("train", *tiny("train.steps=100000", "train.lr=1", "train.clip=0", "train.eps=0",
-                                          "train.reward_scale=1000", "train.value=10", "train.momentum=1"))
+        result = self.clew("train", *tiny("train.steps=100000", "train.lr=1", "train.clip=0", "train.eps=1e-300",
+                                          "train.reward_scale=1000", "train.value=10", "train.momentum=0.999"))
         self.ends_with_error(result, "training stopped at step ")
         self.assertRegex(result.err, r"error: training stopped at step \d+: the [\w' ]+ is (nan|infinite)\n$")
         run = next(self.folder.glob("runs/*/*/*"))
         step = int(re.search(r"error: training stopped at step (\d+)", result.err)[1])
         self.assertEqual(checkpoints(run)[-1].name, f"step_{step:012}.safetensors")
         self.json("eval", run, "--episodes", 1, "--json")
+
+    def test_settings_that_must_blow_up(self):
+        for setting, wanted in (("eps=0", "more than 0 and at most 10, got 0"),
+                                ("decay=1", "at least 0 and less than 1, got 1"),
+                                ("momentum=1", "at least 0 and less than 1, got 1")):
+            key = setting.split("=")[0]
+            self.fails("train", *tiny(f"train.{setting}"), code=2, error=f"train.{key} must be {wanted}")
 
 
 class Recipes(TrainCase):
