@@ -31,7 +31,7 @@ std::string number(const std::optional<double>& value, const char* format, doubl
 }
 
 /// What is known of the losses, as the progress line shows it.
-std::string losses_text(const train::MetricsLine& line) {
+std::string navigate_text(const train::MetricsLine& line) {
   const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
   std::string text;
   if (get("episodes") > 0) {
@@ -50,7 +50,7 @@ std::string losses_text(const train::MetricsLine& line) {
 
 train::RunEnd train_navigate(const std::filesystem::path& run, bool is_resumed) {
   keep_freed_memory();
-  TrainingLine line(navigate::read_run(run).train.steps, losses_text);
+  TrainingLine line(navigate::read_run(run).train.steps, navigate_text);
   return navigate::train_run(run, is_resumed, line.callbacks());
 }
 

@@ -17,7 +17,7 @@
 namespace clew::app {
 namespace {
 
-std::string losses_text(const train::MetricsLine& line) {
+std::string reader_text(const train::MetricsLine& line) {
   const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
   char text[120];
   std::snprintf(text, sizeof text, "  epoch %.1f  loss %.3f  error %.2f %%", get("epoch"),
@@ -56,7 +56,7 @@ std::filesystem::path create(const std::filesystem::path& root, const Recipe& re
 train::RunEnd train(const std::filesystem::path& run, bool is_resumed,
                     train::Processes& processes) {
   keep_freed_memory();
-  TrainingLine line(warp::read_run(run, &processes).train.steps, losses_text);
+  TrainingLine line(warp::read_run(run, &processes).train.steps, reader_text);
   return warp::train_run(run, is_resumed, line.callbacks(), &processes);
 }
 

@@ -3,7 +3,9 @@
 // rollout, with the same work by LibTorch's operators beside it in the same run. One thread,
 // measured in its CPU time.
 #include <time.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>

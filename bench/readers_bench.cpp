@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "readers_bench.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

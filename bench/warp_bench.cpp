@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What warping a batch of images costs, forward and backward with gradients to images and
 // transforms, and the same work by LibTorch's operators in turn with ours in the same run.
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <chrono>

@@ -9,19 +9,20 @@
 namespace clew::maze {
 namespace {
 
-struct Rgb {
+struct RgbColour {
   int r, g, b;
 };
 
 // The brightest colour of each ramp, in the order of Ramp.
-constexpr Rgb kBright[16] = {{190, 190, 190}, {186, 122, 70},  {222, 66, 48},  {255, 146, 38},
-                             {255, 222, 60},  {74, 204, 72},   {44, 206, 190}, {96, 184, 255},
-                             {70, 96, 244},   {164, 92, 236},  {255, 92, 190}, {255, 255, 250},
-                             {74, 70, 80},    {232, 206, 156}, {150, 160, 80}, {134, 150, 180}};
+constexpr RgbColour kBright[16] = {
+    {190, 190, 190}, {186, 122, 70},  {222, 66, 48},  {255, 146, 38},
+    {255, 222, 60},  {74, 204, 72},   {44, 206, 190}, {96, 184, 255},
+    {70, 96, 244},   {164, 92, 236},  {255, 92, 190}, {255, 255, 250},
+    {74, 70, 80},    {232, 206, 156}, {150, 160, 80}, {134, 150, 180}};
 
 // Dark ends lean to blue, as shadows do.
-Rgb palette_colour(int index) {
-  const Rgb bright = kBright[index >> 3];
+RgbColour palette_colour(int index) {
+  const RgbColour bright = kBright[index >> 3];
   const int light = 80 + (index & 7) * 25;  // of 255
   const int shadow = (255 - light) / 14;
   return {bright.r * light / 255, bright.g * light / 255 + shadow / 3,
@@ -280,7 +281,7 @@ void draw_floors(Textures& out) {
 std::unique_ptr<const Textures> draw() {
   auto out = std::make_unique<Textures>();
   for (int i = 0; i < kPalette; ++i) {
-    const Rgb rgb = palette_colour(i);
+    const RgbColour rgb = palette_colour(i);
     const auto at = static_cast<std::size_t>(i);
     out->red[at] = static_cast<std::uint8_t>(rgb.r);
     out->green[at] = static_cast<std::uint8_t>(rgb.g);

@@ -2,7 +2,8 @@
 #include "clew/navigate/evaluate.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +23,11 @@
 namespace clew::navigate {
 namespace {
 
-enum KeyUse : std::uint64_t { kKeyWorlds, kKeyActions, kKeyRandomPlayer };
+enum EvaluationKey : std::uint64_t {
+  kEvaluationWorlds,
+  kEvaluationActions,
+  kEvaluationRandomPlayer
+};
 enum class Who : std::uint8_t { kAgent, kRandom, kShortestPath };
 constexpr const char* kNames[] = {"agent", "random", "shortest path"};
 
@@ -79,7 +84,7 @@ Table::Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> le
       first_world_(first),
       worlds_(count),
       quota_(quota),
-      actions_key_(split(Key{options.seed}, kKeyActions)),
+      actions_key_(split(Key{options.seed}, kEvaluationActions)),
       batch_(std::move(level), {.worlds = count,
                                 .first_world = first,
                                 .threads = 1,
@@ -112,7 +117,7 @@ Table::Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> le
     if (first == 0)
       traces.resize(static_cast<std::size_t>(std::min(count, options.trace_episodes)));
   }
-  batch_.reset(split(Key{options.seed}, kKeyWorlds), out_);
+  batch_.reset(split(Key{options.seed}, kEvaluationWorlds), out_);
   is_done_.fill_(1);  // so that the first step starts from zero state
   for (std::size_t i = 0; i < traces.size(); ++i) {
     traces[i].grid = std::make_shared<maze::Grid>(*batch_.layout(static_cast<int>(i)).grid);
@@ -189,7 +194,7 @@ bool Table::step() {
   } else {
     for (int i = 0; i < worlds_; ++i) {
       actions_[static_cast<std::size_t>(i)] =
-          who_ == Who::kRandom ? random_action(split(actions_key_, kKeyRandomPlayer),
+          who_ == Who::kRandom ? random_action(split(actions_key_, kEvaluationRandomPlayer),
                                                static_cast<std::uint64_t>(first_world_ + i), steps_)
                                : shortest_path_action(batch_, i);
     }

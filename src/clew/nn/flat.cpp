@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/nn/flat.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "clew/core/error.h"
 

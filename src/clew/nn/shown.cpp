@@ -7,7 +7,7 @@
 namespace clew::nn {
 namespace {
 
-constexpr std::size_t kMaxCharacters = 80, kMaxSides = 16;
+constexpr std::size_t kMaxCharacters = 80, kMaxShownSides = 16;
 
 std::uint32_t byte_of(char c) { return static_cast<unsigned char>(c); }
 
@@ -60,11 +60,11 @@ std::string shown(std::string_view text) {
 
 std::string shown(std::span<const std::int64_t> shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < std::min(shape.size(), kMaxSides); ++i) {
+  for (std::size_t i = 0; i < std::min(shape.size(), kMaxShownSides); ++i) {
     if (i > 0) text += ',';
     text += std::to_string(shape[i]);
   }
-  return text + (shape.size() > kMaxSides ? ",...]" : "]");
+  return text + (shape.size() > kMaxShownSides ? ",...]" : "]");
 }
 
 bool is_utf8(std::string_view text) {

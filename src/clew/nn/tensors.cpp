@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/nn/tensors.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstring>
 #include <utility>

@@ -3,7 +3,7 @@
 // operators.
 #include "clew/ops/encoder.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <optional>
 #include <utility>
@@ -13,8 +13,6 @@
 
 namespace clew::ops {
 namespace {
-
-constexpr const char* kWhere = "encoder";
 
 void check(const EncoderWeights& w, const EncoderOptions& options) {
   CLEW_CHECK(options.stride1 > 0 && options.stride2 > 0, "strides must be at least 1, got ",
@@ -29,7 +27,7 @@ void check(const EncoderWeights& w, const EncoderOptions& options) {
   must_have("fc_weight", w.fc_weight, 2);
   const std::int64_t c1 = w.conv1_weight.size(0), c2 = w.conv2_weight.size(0);
   check_weights(
-      kWhere,
+      kEncoderName,
       {{"conv1_weight", &w.conv1_weight, w.conv1_weight.sizes().vec()},
        {"conv1_bias", &w.conv1_bias, {c1}},
        {"conv2_weight", &w.conv2_weight, {c2, c1, w.conv2_weight.size(2), w.conv2_weight.size(3)}},
@@ -84,7 +82,7 @@ torch::Tensor Encoder::operator()(const torch::Tensor& frames) {
   CLEW_CHECK(area * w.conv2_weight.size(0) == w.fc_weight.size(1), "fc_weight must have ",
              area * w.conv2_weight.size(0), " columns for frames ", frames.sizes(), ", got ",
              w.fc_weight.sizes(), " (encoder)");
-  state_->versions.check_unchanged(kWhere);
+  state_->versions.check_unchanged(kEncoderName);
 
   if (state_->fast && frames.size(2) == kFrameSide && frames.size(3) == kFrameSide)
     return state_->fast->forward(frames);

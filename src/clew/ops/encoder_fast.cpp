@@ -19,7 +19,6 @@ namespace {
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-constexpr const char* kWhere = "encoder";
 constexpr std::size_t kRowNumbers = kFlat;
 
 // [F, c*81+p] -> [F, p*32+c], the order in which the kernels hold the second activation.
@@ -35,7 +34,7 @@ void kernel_to_flat(const float* from, float* to, std::size_t rows) {
 }
 
 // What backward needs of one call.
-struct Call {
+struct EncoderCall {
   torch::Tensor frames;  // contiguous
   Kept features;
   std::size_t images = 0, units = 0;
@@ -54,7 +53,7 @@ struct FastEncoder::Tape {
   Buffer w1, w2, w2_back, fc, fc_back;  // packed
   Buffer biases;                        // [16 + 32 + F] f32
   std::size_t calls = 0;
-  std::vector<std::shared_ptr<Call>>
+  std::vector<std::shared_ptr<EncoderCall>>
       pending;  // calls that backward has passed since the weights' node last ran
   Buffer sums;  // [C*64*16 + 16 + 256*32 + 32 + F] f32 over the pending calls
 
@@ -73,8 +72,8 @@ struct FastEncoder::Tape {
   }
 
   void pack(const EncoderWeights& w);
-  torch::Tensor forward(const torch::Tensor& frames, Call* record);
-  void backward(Call& call, const torch::Tensor& d_features);
+  torch::Tensor forward(const torch::Tensor& frames, EncoderCall* record);
+  void backward(EncoderCall& call, const torch::Tensor& d_features);
   variable_list weight_gradients();
 };
 
@@ -134,7 +133,7 @@ void FastEncoder::Tape::pack(const EncoderWeights& w) {
   std::memcpy(floats(biases) + 48, dense(w.fc_bias).data_ptr<float>(), features * sizeof(float));
 }
 
-torch::Tensor FastEncoder::Tape::forward(const torch::Tensor& given, Call* record) {
+torch::Tensor FastEncoder::Tape::forward(const torch::Tensor& given, EncoderCall* record) {
   const torch::Tensor frames = given.contiguous();
   const std::size_t images = static_cast<std::size_t>(frames.size(0)),
                     units = kernels.words(images);
@@ -180,7 +179,7 @@ torch::Tensor FastEncoder::Tape::forward(const torch::Tensor& given, Call* recor
   return out;
 }
 
-void FastEncoder::Tape::backward(Call& call, const torch::Tensor& d_features) {
+void FastEncoder::Tape::backward(EncoderCall& call, const torch::Tensor& d_features) {
   if (pending.empty()) {
     sums = take_words(workspace, sums_size());
     std::fill_n(floats(sums), sums_size(), 0.0F);
@@ -188,7 +187,7 @@ void FastEncoder::Tape::backward(Call& call, const torch::Tensor& d_features) {
   const std::size_t images = call.images, units = call.units;
   const torch::Tensor upstream = d_features.contiguous();
   const float* const up = upstream.data_ptr<float>();
-  const float* const y = call.features.get("the features", kWhere).data_ptr<float>();
+  const float* const y = call.features.get("the features", kEncoderName).data_ptr<float>();
   const Buffer masked = take_words(workspace, images * features);
   float* const d = floats(masked);
   float* const d_bias = bias_sums();
@@ -256,7 +255,7 @@ variable_list FastEncoder::Tape::weight_gradients() {
 namespace {
 
 // Stands for all six weights in the graph.
-struct WeightsNode : Node {
+struct EncoderWeightsNode : Node {
   std::shared_ptr<FastEncoder::Tape> tape;
 
   variable_list apply(variable_list&&) override {
@@ -268,10 +267,10 @@ struct WeightsNode : Node {
 
 struct CallNode : Node {
   std::shared_ptr<FastEncoder::Tape> tape;
-  std::shared_ptr<Call> call;
+  std::shared_ptr<EncoderCall> call;
 
   variable_list apply(variable_list&& upstream) override {
-    refuse_second_derivative(kWhere);
+    refuse_second_derivative(kEncoderName);
     if (upstream[0].defined() && task_should_compute_output(0)) {
       tape->backward(*call, upstream[0]);
       tape->pending.push_back(call);
@@ -300,7 +299,7 @@ FastEncoder::FastEncoder(const EncoderWeights& w, const Kernels& kernels,
   tape_->pack(w);
   if (torch::autograd::compute_requires_grad(w.conv1_weight, w.conv1_bias, w.conv2_weight,
                                              w.conv2_bias, w.fc_weight, w.fc_bias)) {
-    const auto node = make_node<WeightsNode>();
+    const auto node = make_node<EncoderWeightsNode>();
     node->tape = tape_;
     node->set_next_edges(torch::autograd::collect_next_edges(
         w.conv1_weight, w.conv1_bias, w.conv2_weight, w.conv2_bias, w.fc_weight, w.fc_bias));
@@ -313,7 +312,7 @@ torch::Tensor FastEncoder::forward(const torch::Tensor& frames) const {
   if (!token_.defined() || !at::GradMode::is_enabled()) return tape_->forward(frames, nullptr);
   const auto node = make_node<CallNode>();
   node->tape = tape_;
-  node->call = std::make_shared<Call>();
+  node->call = std::make_shared<EncoderCall>();
   node->set_next_edges(torch::autograd::collect_next_edges(token_));
   torch::Tensor out = tape_->forward(frames, node->call.get());
   torch::autograd::set_history(out, node);

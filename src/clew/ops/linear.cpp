@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/ops/linear.h"
 
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +16,7 @@ namespace {
 
 using torch::autograd::variable_list;
 
-constexpr const char* kWhere = "linear";
+constexpr const char* kLinearName = "linear";
 
 std::size_t size_of(const torch::Tensor& t, int axis) {
   return static_cast<std::size_t>(t.size(axis));
@@ -45,15 +46,15 @@ struct LinearNode : torch::autograd::Node {
   Kept x, weight, y;
 
   variable_list apply(variable_list&& upstream) override {
-    refuse_second_derivative(kWhere);
+    refuse_second_derivative(kLinearName);
     variable_list grads(3);
     if (!upstream[0].defined()) return grads;
-    const torch::Tensor& kept_x = x.get("the input", kWhere);
-    const torch::Tensor& w = weight.get("the weight", kWhere);
+    const torch::Tensor& kept_x = x.get("the input", kLinearName);
+    const torch::Tensor& w = weight.get("the weight", kLinearName);
     const std::size_t n = size_of(kept_x, 0), in = size_of(w, 1), out = size_of(w, 0);
     torch::Tensor d = upstream[0].contiguous();
     if (options.has_relu) {
-      const float* const result = y.get("the output", kWhere).data_ptr<float>();
+      const float* const result = y.get("the output", kLinearName).data_ptr<float>();
       const float* const from = d.data_ptr<float>();
       torch::Tensor masked = torch::empty_like(d);
       float* const to = masked.data_ptr<float>();
@@ -97,7 +98,7 @@ torch::Tensor linear(const torch::Tensor& x_given, const torch::Tensor& weight,
   CLEW_CHECK(weight.defined() && weight.dim() == 2 && weight.numel() > 0,
              "weight must be [O,I], got ",
              weight.defined() ? concat(weight.sizes()) : "an undefined tensor", " (linear)");
-  check_weights(kWhere,
+  check_weights(kLinearName,
                 {{"weight", &weight, weight.sizes().vec()}, {"bias", &bias, {weight.size(0)}}});
   CLEW_CHECK(x_given.defined() && x_given.dim() == 2 && x_given.size(0) > 0 &&
                  x_given.size(1) == weight.size(1),

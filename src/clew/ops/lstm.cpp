@@ -3,7 +3,7 @@
 // operators.
 #include "clew/ops/lstm.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <optional>
 #include <utility>
@@ -14,8 +14,6 @@
 namespace clew::ops {
 namespace {
 
-constexpr const char* kWhere = "lstm";
-
 void check(const LstmWeights& w) {
   for (const auto& [name, tensor] : {std::pair{"w_ih", &w.w_ih}, {"w_hh", &w.w_hh}}) {
     CLEW_CHECK(tensor->defined(), name, " must be a tensor, got an undefined one (lstm)");
@@ -23,10 +21,10 @@ void check(const LstmWeights& w) {
                " must have 2 dimensions and no empty one, got ", tensor->sizes(), " (lstm)");
   }
   const std::int64_t hidden = w.w_hh.size(1), input = w.w_ih.size(1);
-  check_weights(kWhere, {{"w_ih", &w.w_ih, {4 * hidden, input}},
-                         {"w_hh", &w.w_hh, {4 * hidden, hidden}},
-                         {"b_ih", &w.b_ih, {4 * hidden}},
-                         {"b_hh", &w.b_hh, {4 * hidden}}});
+  check_weights(kLstmName, {{"w_ih", &w.w_ih, {4 * hidden, input}},
+                            {"w_hh", &w.w_hh, {4 * hidden, hidden}},
+                            {"b_ih", &w.b_ih, {4 * hidden}},
+                            {"b_hh", &w.b_hh, {4 * hidden}}});
 }
 
 }  // namespace
@@ -70,7 +68,7 @@ LstmOut Lstm::operator()(torch::TensorList inputs, const torch::Tensor& h, const
   }
   CLEW_CHECK(columns == input, "inputs must have ", input, " columns together as w_ih, got ",
              columns, " (lstm)");
-  state_->versions.check_unchanged(kWhere);
+  state_->versions.check_unchanged(kLstmName);
 
   if (state_->fast) return state_->fast->step(inputs, h, c);
   const torch::Tensor x = inputs.size() == 1 ? inputs[0] : torch::cat(inputs, 1);

@@ -17,8 +17,6 @@ namespace {
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-constexpr const char* kWhere = "lstm";
-
 // What backward needs of one step.
 struct Step {
   std::size_t lanes = 0, units = 0;  // N, and unit-words along it
@@ -124,8 +122,8 @@ variable_list FastLstm::Tape::backward(Step& step, const torch::Tensor& dh, cons
   const Buffer d_gates = take_words(workspace, n * gates);
   torch::Tensor dc_prev = torch::empty({rows, static_cast<std::int64_t>(hidden)});
   lstm_gates_backward(floats(step.gates),
-                      step.c_prev.get("the cell state given", kWhere).data_ptr<float>(),
-                      step.c.get("the cell state returned", kWhere).data_ptr<float>(),
+                      step.c_prev.get("the cell state given", kLstmName).data_ptr<float>(),
+                      step.c.get("the cell state returned", kLstmName).data_ptr<float>(),
                       dh.defined() ? dh_dense.data_ptr<float>() : nullptr,
                       dc.defined() ? dc_dense.data_ptr<float>() : nullptr, n, hidden,
                       floats(d_gates), dc_prev.data_ptr<float>(), floats(d_bias));
@@ -185,7 +183,7 @@ variable_list FastLstm::Tape::weight_gradients() {
 namespace {
 
 // Stands for all four weights in the graph.
-struct WeightsNode : Node {
+struct LstmWeightsNode : Node {
   std::shared_ptr<FastLstm::Tape> tape;
 
   variable_list apply(variable_list&&) override {
@@ -201,7 +199,7 @@ struct StepNode : Node {
   std::shared_ptr<Step> step;
 
   variable_list apply(variable_list&& upstream) override {
-    refuse_second_derivative(kWhere);
+    refuse_second_derivative(kLstmName);
     const std::size_t count = num_outputs();
     if (!upstream[0].defined() && !upstream[1].defined()) return variable_list(count);
     std::vector<bool> wanted;
@@ -228,7 +226,7 @@ FastLstm::FastLstm(const LstmWeights& w, const Kernels& kernels, const Workspace
   tape_->workspace = workspace;
   tape_->pack(w);
   if (torch::autograd::compute_requires_grad(w.w_ih, w.w_hh, w.b_ih, w.b_hh)) {
-    const auto node = make_node<WeightsNode>();
+    const auto node = make_node<LstmWeightsNode>();
     node->tape = tape_;
     node->set_next_edges(torch::autograd::collect_next_edges(w.w_ih, w.w_hh, w.b_ih, w.b_hh));
     token_ = torch::zeros({1});

@@ -10,6 +10,9 @@
 
 namespace clew::ops {
 
+/// How its errors call it.
+inline constexpr const char* kLstmName = "lstm";
+
 class FastLstm {
  public:
   /// The kernels for these checked weights, or null when they are not for them.

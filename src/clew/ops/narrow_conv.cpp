@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/ops/narrow_conv.h"
 
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include "clew/core/error.h"
 #include "clew/ops/autocast.h"
@@ -12,7 +13,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr const char* kWhere = "narrow_conv2d";
+constexpr const char* kNarrowConvName = "narrow_conv2d";
 constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
 
 /// The gradient by the images is a convolution of `up` with C outputs, and kernels that make
@@ -62,7 +63,7 @@ Tensor channels_last(const Tensor& images) {
 Tensor narrow_conv2d(const Tensor& images, const Tensor& weight, const Tensor& bias) {
   CLEW_CHECK(images.dim() == 4 && weight.dim() == 4,
              "images must be [B,C,H,W] and weight [O,C,K,L], got ", images.sizes(), " and ",
-             weight.sizes(), " (", kWhere, ")");
+             weight.sizes(), " (", kNarrowConvName, ")");
   // A traced network is to hold the operator that everyone knows, for images of any number.
   if (is_tracing()) return torch::conv2d(images, weight, bias);
   const Autocast off(Precision::kFp32);

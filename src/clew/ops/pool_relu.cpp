@@ -2,7 +2,8 @@
 #include "clew/ops/pool_relu.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <cstring>

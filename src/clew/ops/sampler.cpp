@@ -4,7 +4,8 @@
 #include "clew/ops/sampler.h"
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <memory>
@@ -149,7 +150,7 @@ void run(const SampleJob<T>& job) {
 }
 
 // What forward and backward of one call share; tensors are dense.
-struct Call {
+struct SamplerCall {
   bool is_affine = false;
   ImageSize size;
   SampleOptions options;
@@ -172,7 +173,7 @@ struct Call {
 
 // Edges: input, places.
 struct SampleNode : torch::autograd::Node {
-  Call call;
+  SamplerCall call;
   Kept input, places;
 
   template <class T>
@@ -231,7 +232,7 @@ void check_places(const Tensor& places, const char* name, const Tensor& input, c
              shape_of(places), " (", where, ")");
 }
 
-Tensor sample(const Tensor& input_given, const Tensor& places_given, const Call& call) {
+Tensor sample(const Tensor& input_given, const Tensor& places_given, const SamplerCall& call) {
   const Tensor input = input_given.detach().contiguous(),
                places = places_given.detach().contiguous();
   Tensor output = torch::empty({input.size(0), input.size(1), call.size.height, call.size.width},

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/train/supervised.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <charconv>

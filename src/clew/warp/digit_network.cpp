@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/warp/digit_network.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,8 +18,6 @@
 namespace clew::warp {
 namespace {
 
-namespace nn = torch::nn;
-
 constexpr std::int64_t kConv1 = 9, kConv2 = 7;  // sides of the body's kernels
 constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserConv = 5;
 
@@ -22,14 +25,14 @@ constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserC
 std::int64_t after(std::int64_t side, std::int64_t kernel) { return (side - kernel + 1) / 2; }
 
 /// A first layer behind a transformer, or of a localiser: what they learn from stays f32.
-struct NarrowConv2dImpl : nn::Conv2dImpl, clew::nn::OnnxConvertible {
-  using nn::Conv2dImpl::Conv2dImpl;
+struct NarrowConv2dImpl : torch::nn::Conv2dImpl, clew::nn::OnnxConvertible {
+  using torch::nn::Conv2dImpl::Conv2dImpl;
   torch::Tensor forward(const torch::Tensor& images) {
     return ops::narrow_conv2d(images, weight, bias);
   }
   std::vector<clew::nn::OnnxValue> to_onnx(
       clew::nn::OnnxGraph& graph, const std::vector<clew::nn::OnnxValue>& inputs) const override {
-    return clew::nn::onnx_as(graph, *this, typeid(nn::Conv2dImpl), inputs);
+    return clew::nn::onnx_as(graph, *this, typeid(torch::nn::Conv2dImpl), inputs);
   }
 };
 TORCH_MODULE(NarrowConv2d);
@@ -46,22 +49,24 @@ std::int64_t body_parameters(bool is_cnn, std::int64_t width, std::int64_t chann
          (width * last * last + 1) * classes;
 }
 
-nn::AnyModule make_first(bool is_warped, const nn::Conv2dOptions& options) {
-  if (is_warped) return nn::AnyModule(NarrowConv2d(options));
-  return nn::AnyModule(nn::Conv2d(options));
+torch::nn::AnyModule make_first(bool is_warped, const torch::nn::Conv2dOptions& options) {
+  if (is_warped) return torch::nn::AnyModule(NarrowConv2d(options));
+  return torch::nn::AnyModule(torch::nn::Conv2d(options));
 }
 
 Layers make_body(bool is_cnn, bool is_warped, std::int64_t width, std::int64_t channels,
                  std::int64_t side, std::int64_t classes) {
   if (!is_cnn) {
-    return Layers(nn::Flatten(), nn::Linear(channels * side * side, width), nn::ReLU(),
-                  nn::Linear(width, width), nn::ReLU(), nn::Linear(width, classes));
+    return Layers(torch::nn::Flatten(), torch::nn::Linear(channels * side * side, width),
+                  torch::nn::ReLU(), torch::nn::Linear(width, width), torch::nn::ReLU(),
+                  torch::nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
   // ReLU behind the pooling is the same as before it, on a quarter of the numbers.
-  return Layers(make_first(is_warped, {channels, width, kConv1}), nn::MaxPool2d(2), nn::ReLU(),
-                nn::Conv2d(width, width, kConv2), nn::MaxPool2d(2), nn::ReLU(), nn::Flatten(),
-                nn::Linear(width * last * last, classes));
+  return Layers(make_first(is_warped, {channels, width, kConv1}), torch::nn::MaxPool2d(2),
+                torch::nn::ReLU(), torch::nn::Conv2d(width, width, kConv2), torch::nn::MaxPool2d(2),
+                torch::nn::ReLU(), torch::nn::Flatten(),
+                torch::nn::Linear(width * last * last, classes));
 }
 
 struct Localiser {
@@ -72,8 +77,9 @@ struct Localiser {
 Localiser make_localiser(const std::string& kind, std::int64_t channels, std::int64_t side) {
   const std::int64_t w = kLocaliserWidth, f = kLocaliserFilters, k = kLocaliserConv;
   if (kind == "fc") {
-    return {Layers(nn::Flatten(), nn::Linear(channels * side * side, w), nn::ReLU(),
-                   nn::Linear(w, w), nn::ReLU(), nn::Linear(w, w), nn::ReLU()),
+    return {Layers(torch::nn::Flatten(), torch::nn::Linear(channels * side * side, w),
+                   torch::nn::ReLU(), torch::nn::Linear(w, w), torch::nn::ReLU(),
+                   torch::nn::Linear(w, w), torch::nn::ReLU()),
             w};
   }
   // On the input at half its size: conv, pooling, conv, and a fully connected layer.
@@ -82,14 +88,15 @@ Localiser make_localiser(const std::string& kind, std::int64_t channels, std::in
     throw UsageError(
         concat("network.localiser = conv needs images of at least 28 pixels, got ", side));
   }
-  return {Layers(nn::AvgPool2d(2), NarrowConv2d(nn::Conv2dOptions(channels, f, k)),
-                 nn::MaxPool2d(2), nn::ReLU(), nn::Conv2d(f, f, k), nn::ReLU(), nn::Flatten(),
-                 nn::Linear(f * last * last, f), nn::ReLU()),
+  return {Layers(torch::nn::AvgPool2d(2), NarrowConv2d(torch::nn::Conv2dOptions(channels, f, k)),
+                 torch::nn::MaxPool2d(2), torch::nn::ReLU(), torch::nn::Conv2d(f, f, k),
+                 torch::nn::ReLU(), torch::nn::Flatten(), torch::nn::Linear(f * last * last, f),
+                 torch::nn::ReLU()),
           f};
 }
 
-bool is_pooling_by_two(const nn::Module& layer) {
-  const auto* pooling = layer.as<nn::MaxPool2d>();
+bool is_pooling_by_two(const torch::nn::Module& layer) {
+  const auto* pooling = layer.as<torch::nn::MaxPool2d>();
   if (pooling == nullptr) return false;
   const auto is = [](const torch::ExpandingArray<2>& sides, std::int64_t side) {
     return sides->at(0) == side && sides->at(1) == side;
@@ -104,17 +111,17 @@ bool is_pooling_by_two(const nn::Module& layer) {
 torch::Tensor LayersImpl::forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus) {
   for (auto layer = begin(); layer != end(); ++layer) {
     const auto next = layer + 1;
-    const bool is_both =
-        is_pooling_by_two(*layer->ptr()) && next != end() && next->ptr()->as<nn::ReLU>() != nullptr;
+    const bool is_both = is_pooling_by_two(*layer->ptr()) && next != end() &&
+                         next->ptr()->as<torch::nn::ReLU>() != nullptr;
     x = is_both ? ops::max_pool_relu(x) : layer->forward(x);
     if (is_both) layer = next;
-    if (behind_relus != nullptr && layer->ptr()->as<nn::ReLU>() != nullptr)
+    if (behind_relus != nullptr && layer->ptr()->as<torch::nn::ReLU>() != nullptr)
       behind_relus->push_back(x);
   }
   return x;
 }
 
-std::int64_t parameter_total(const nn::Module& module) {
+std::int64_t parameter_total(const torch::nn::Module& module) {
   std::int64_t total = 0;
   for (const auto& parameter : module.parameters()) total += parameter.numel();
   return total;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/warp/locate.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <array>
@@ -27,13 +30,13 @@ namespace {
 namespace fs = std::filesystem;
 using torch::Tensor;
 
-constexpr std::uint64_t kKeyTraining = 0, kKeyDigits = 1, kKeyPictures = 2;
+constexpr std::uint64_t kLocateTraining = 0, kLocateDigits = 1, kLocatePictures = 2;
 constexpr const char* kEncoderFile = "encoder.safetensors";
 constexpr std::int64_t kLayers = 3, kMeasured = 256;
 /// What a layer counts, from the images on: the last ones know a whole digit from a part of it.
 constexpr std::array<double, kLayers> kLayerWeights = {0.3, 0.7, 2};
 constexpr double kLeast = 0.3;  // of a digit's length: a cut with less in it is nearly nothing
-constexpr int kPictures = 24, kScale = 2;
+constexpr int kPictures = 24, kPictureScale = 2;
 constexpr image::Colour kTruth = {0, 158, 115}, kFound = {230, 159, 0};
 
 /// The localisation network: two convolutions, and of each of the second's maps where its mass lies,
@@ -67,7 +70,8 @@ std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
   data::DigitsConfig digits;
   digits.source = config.data.source;
   digits.dir = config.data.dir;
-  return data::make_plain_digits(digits, data::Split::kTrain, split(Key{config.seed}, kKeyDigits));
+  return data::make_plain_digits(digits, data::Split::kTrain,
+                                 split(Key{config.seed}, kLocateDigits));
 }
 
 /// Pictures with a digit somewhere: target [8] f32, the digit's box in pixels, then, from get's key, where
@@ -79,7 +83,7 @@ class WithPieces : public data::Dataset {
                 {.digit = config.data.digit,
                  .count = config.data.count,
                  .patches = config.data.patches,
-                 .draw = {.key = split(Key{config.seed}, kKeyPictures), .is_fixed = true}}) {
+                 .draw = {.key = split(Key{config.seed}, kLocatePictures), .is_fixed = true}}) {
     CLEW_CHECK(digits_.size() == config.data.count, "data.count = ", config.data.count,
                " pictures of the digit ", config.data.digit, " were wanted, the data set has ",
                digits_.size());
@@ -308,7 +312,8 @@ train::RunEnd train_locate_run(const fs::path& run, bool is_resumed,
                                const train::RunCallbacks& callbacks, train::Processes* processes) {
   const auto config = read_locate_run(run, processes);
   const LocateTask task(config);
-  train::Supervised learner(task, config.train, split(Key{config.seed}, kKeyTraining), processes);
+  train::Supervised learner(task, config.train, split(Key{config.seed}, kLocateTraining),
+                            processes);
   return train::train_run(run, learner, config.train.loop(), is_resumed, callbacks);
 }
 
@@ -338,10 +343,10 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
     evaluation.overlap += overlap / static_cast<double>(set.size());
     evaluation.found += (overlap > 0.5 ? 1.0 : 0.0) / static_cast<double>(set.size());
     if (i >= kPictures) continue;
-    auto picture = digit_picture(sample.input, kScale);
+    auto picture = digit_picture(sample.input, kPictureScale);
     const auto draw = [&](const Tensor& b, image::Colour colour) {
       const auto at = [&](int k) {
-        return kScale * std::clamp(b[0][k].item<float>(), -999.0F, 999.0F);
+        return kPictureScale * std::clamp(b[0][k].item<float>(), -999.0F, 999.0F);
       };
       image::draw_rectangle(picture, at(0), at(1), at(2) - 1, at(3) - 1,
                             {.colour = colour, .width = 2});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spatial transformers and the networks around them as ONNX operators: the grids that transform.cpp
 // makes, from constants and products, and GridSample.
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

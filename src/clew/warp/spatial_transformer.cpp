@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/warp/spatial_transformer.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <utility>
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/nn/export/export.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <algorithm>
 

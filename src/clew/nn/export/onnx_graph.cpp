@@ -3,7 +3,7 @@
 // the methods only state what each operator is called, takes and gives.
 #include "clew/nn/export/onnx_graph.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/nn/export/torchscript.h"
 
+#include <torch/autograd.h>
 #include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/nn/module.h>
 #include <torch/script.h>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <exception>
 #include <sstream>
