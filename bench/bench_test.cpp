@@ -9,7 +9,7 @@
 #include "clew/maze/render.h"
 
 namespace clew::bench {
-namespace {
+namespace bench_test {
 
 TEST(Bench, TableAlignsTextLeftAndNumbersRight) {
   const Json rows = {{{"what", "fp32"}, {"threads", 1}, {"gflops", 229.44}},
@@ -80,5 +80,5 @@ TEST(Bench, RenderGivesARowForEachImageSizeAndInstructionSet) {
   EXPECT_EQ(maze::simd_target_name(), targets.front());
 }
 
-}  // namespace
+}  // namespace bench_test
 }  // namespace clew::bench

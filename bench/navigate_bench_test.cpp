@@ -6,7 +6,7 @@
 #include "clew/core/error.h"
 
 namespace clew::bench {
-namespace {
+namespace navigate_bench_test {
 
 TEST(NavigateBench, CountsTheOperationsOfAStep) {
   // By hand, multiply-adds of the full agent at 84x84: convolutions 20*20*16*192 and 9*9*32*256,
@@ -41,5 +41,5 @@ TEST(NavigateBench, OneRowWithItsRates) {
   EXPECT_FALSE(row.contains("peer_agent_steps_per_second"));
 }
 
-}  // namespace
+}  // namespace navigate_bench_test
 }  // namespace clew::bench

@@ -7,7 +7,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::bench {
-namespace {
+namespace readers_bench_test {
 
 TEST(ReadersBench, CountsTheOperationsOfAnExample) {
   // By hand, multiply-adds. The body of 28x28 pixels: 60 filters of 9x9 on 20x20 places, 60 of 60x7x7
@@ -58,5 +58,5 @@ TEST(ReadersBench, WhatThePeerDoesNotKnow) {
             "--peer knows network.transform = none and affine, got 'tps'");
 }
 
-}  // namespace
+}  // namespace readers_bench_test
 }  // namespace clew::bench

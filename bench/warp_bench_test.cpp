@@ -4,7 +4,7 @@
 #include "bench.h"
 
 namespace clew::bench {
-namespace {
+namespace warp_bench_test {
 
 TEST(WarpBench, GivesARowForEachShapeAndNumberOfThreads) {
   for (const char* places : {"affine", "grid"}) {
@@ -24,5 +24,5 @@ TEST(WarpBench, GivesARowForEachShapeAndNumberOfThreads) {
   }
 }
 
-}  // namespace
+}  // namespace warp_bench_test
 }  // namespace clew::bench

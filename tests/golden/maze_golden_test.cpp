@@ -16,7 +16,7 @@
 #include "clew/maze/signature.h"
 
 namespace clew::maze {
-namespace {
+namespace maze_golden_test {
 
 const std::string kFolder = CLEW_GOLDEN_FOLDER;
 
@@ -143,5 +143,5 @@ TEST(MazeGolden, PlaythroughsOfAllBuiltInLevels) {
     expect_golden("playthrough/" + name + ".txt", playthrough(name));
 }
 
-}  // namespace
+}  // namespace maze_golden_test
 }  // namespace clew::maze

@@ -12,7 +12,7 @@
 #include "clew/data/mnist.h"
 
 namespace clew::data {
-namespace {
+namespace digits_learn_test {
 
 torch::nn::Sequential small_network() {
   namespace nn = torch::nn;
@@ -59,5 +59,5 @@ TEST(DigitsLearn, ANetworkThatSawOnlyDrawnDigitsReadsMnist) {
   EXPECT_GE(real, 0.85);
 }
 
-}  // namespace
+}  // namespace digits_learn_test
 }  // namespace clew::data

@@ -12,7 +12,7 @@
 #include "clew/navigate/trainer.h"
 
 namespace clew::navigate {
-namespace {
+namespace navigate_learn_test {
 
 TEST(NavigateLearn, BeatsChanceInTiny) {
   keep_freed_memory();
@@ -43,5 +43,5 @@ TEST(NavigateLearn, BeatsChanceInTiny) {
   EXPECT_GT(agent.depth2_accuracy.value_or(0), 0.5);
 }
 
-}  // namespace
+}  // namespace navigate_learn_test
 }  // namespace clew::navigate

@@ -15,7 +15,7 @@
 #include "tests/parity/python.h"
 
 namespace clew::parity {
-namespace {
+namespace onnx_parity_test {
 
 using nn::OnnxGraph;
 using nn::OnnxValue;
@@ -289,5 +289,5 @@ TEST_F(OnnxRuntime, OperatorsWithoutALayer) {
   EXPECT_LT(distance(got.at(1).second, computed[1]), kTolerance);
 }
 
-}  // namespace
+}  // namespace onnx_parity_test
 }  // namespace clew::parity

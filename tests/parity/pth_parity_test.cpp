@@ -8,7 +8,7 @@
 #include "tests/parity/python.h"
 
 namespace clew::parity {
-namespace {
+namespace pth_parity_test {
 
 constexpr const char* kWithoutTorch =
     "no Python with torch: install python3-torch or set CLEW_PYTHON to an interpreter that has it";
@@ -60,5 +60,5 @@ TEST(PthParity, EveryTypeComesBackEqual) {
   }
 }
 
-}  // namespace
+}  // namespace pth_parity_test
 }  // namespace clew::parity

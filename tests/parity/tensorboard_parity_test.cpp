@@ -16,7 +16,7 @@
 #include "tests/parity/python.h"
 
 namespace clew::parity {
-namespace {
+namespace tensorboard_parity_test {
 
 using train::EventWriter;
 using train::Metric;
@@ -147,5 +147,5 @@ TEST_F(TensorBoard, LosesOnlyTheLastEventOfATornFile) {
   EXPECT_EQ(read(), wanted.text());
 }
 
-}  // namespace
+}  // namespace tensorboard_parity_test
 }  // namespace clew::parity

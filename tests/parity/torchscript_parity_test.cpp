@@ -11,7 +11,7 @@
 #include "tests/parity/python.h"
 
 namespace clew::parity {
-namespace {
+namespace torchscript_parity_test {
 
 /// The largest difference between the network and its file in Python, for a batch of another size.
 template <class Holder>
@@ -80,5 +80,5 @@ TEST_F(TorchScriptParity, DigitNetwork) {
   EXPECT_LT(difference_in_python(module, torch::rand({2, 1, 42, 42}), *python), 1e-5);
 }
 
-}  // namespace
+}  // namespace torchscript_parity_test
 }  // namespace clew::parity

@@ -14,7 +14,7 @@
 #include "clew/core/key.h"
 
 namespace clew {
-namespace {
+namespace config_test {
 
 struct Optim {
   double lr = 5e-4;
@@ -436,5 +436,5 @@ TEST(Nearest, FindsTyposAndPrefixes) {
   EXPECT_EQ(did_you_mean("quit", commands), "");
 }
 
-}  // namespace
+}  // namespace config_test
 }  // namespace clew

@@ -17,7 +17,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew {
-namespace {
+namespace files_test {
 
 namespace fs = std::filesystem;
 
@@ -191,5 +191,5 @@ TEST(Hash, IsXxh3) {
   EXPECT_NE(hash64(std::as_bytes(std::span(text)), 1), 0x78af5f94892f3950U);
 }
 
-}  // namespace
+}  // namespace files_test
 }  // namespace clew

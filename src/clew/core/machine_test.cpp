@@ -7,7 +7,7 @@
 #include <thread>
 
 namespace clew {
-namespace {
+namespace machine_test {
 
 TEST(Machine, SaysWhatThisIs) {
   const Machine machine = this_machine();
@@ -35,5 +35,5 @@ TEST(Machine, CountsTheCoresOfTheAffinity) {
   EXPECT_EQ(usable, 1);
 }
 
-}  // namespace
+}  // namespace machine_test
 }  // namespace clew

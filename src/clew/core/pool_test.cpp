@@ -9,7 +9,7 @@
 #include "clew/core/error.h"
 
 namespace clew {
-namespace {
+namespace pool_test {
 
 TEST(ThreadPool, CallsEveryWorkerOncePerRun) {
   for (const int threads : {1, 2, 3, 8}) {
@@ -100,5 +100,5 @@ TEST(ShareOf, PartsAreContiguousAndEven) {
   }
 }
 
-}  // namespace
+}  // namespace pool_test
 }  // namespace clew

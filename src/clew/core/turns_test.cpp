@@ -7,7 +7,7 @@
 #include <cstring>
 
 namespace clew {
-namespace {
+namespace turns_test {
 
 TEST(Turns, EveryHeadingIsWithinHalfAnUlpOfOne) {
   for (int h = 0; h < 65536; ++h) {
@@ -40,5 +40,5 @@ TEST(Turns, BitsArePinned) {
   EXPECT_EQ(sum, 10667870388339116768ULL);
 }
 
-}  // namespace
+}  // namespace turns_test
 }  // namespace clew

@@ -17,7 +17,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
-namespace {
+namespace catalogue_test {
 
 namespace fs = std::filesystem;
 
@@ -168,5 +168,5 @@ TEST_F(Catalogue, OneSentencePerError) {
   }
 }
 
-}  // namespace
+}  // namespace catalogue_test
 }  // namespace clew::data

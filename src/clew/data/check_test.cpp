@@ -16,7 +16,7 @@
 #include "clew/image/files.h"
 
 namespace clew::data {
-namespace {
+namespace check_test {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
@@ -260,5 +260,5 @@ TEST_F(CheckData, AFolderThatIsNeither) {
   EXPECT_THROW((void)check_data(folder / "none"), Error);
 }
 
-}  // namespace
+}  // namespace check_test
 }  // namespace clew::data

@@ -13,7 +13,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
-namespace {
+namespace digits_config_test {
 
 namespace fs = std::filesystem;
 
@@ -81,5 +81,5 @@ TEST(DigitsConfig, ComesFromARecipe) {
   EXPECT_THROW(load(config, parse_toml("kind = 'upside_down'\n", "recipe")), UsageError);
 }
 
-}  // namespace
+}  // namespace digits_config_test
 }  // namespace clew::data

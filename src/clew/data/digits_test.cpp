@@ -12,7 +12,7 @@
 #include "clew/core/files.h"
 
 namespace clew::data {
-namespace {
+namespace digits_test {
 
 using Pixels = std::array<std::uint8_t, kDigitPixels>;
 
@@ -94,5 +94,5 @@ TEST(DrawnDigits, AreFixedOrFreshAsAsked) {
   EXPECT_THROW((void)DrawnDigits({.size = 0}), Error);
 }
 
-}  // namespace
+}  // namespace digits_test
 }  // namespace clew::data

@@ -12,7 +12,7 @@
 #include "clew/core/files.h"
 
 namespace clew::data {
-namespace {
+namespace distorted_digits_test {
 
 const char* const kKinds[] = {"r", "rts", "p", "e", "tc"};
 
@@ -295,5 +295,5 @@ TEST(DistortedDigits, OneSentencePerError) {
             "is_placed false, got 10 and 0");
 }
 
-}  // namespace
+}  // namespace distorted_digits_test
 }  // namespace clew::data

@@ -11,7 +11,7 @@
 #include "clew/core/files.h"
 
 namespace clew::data {
-namespace {
+namespace download_test {
 
 namespace fs = std::filesystem;
 
@@ -108,5 +108,5 @@ TEST_F(Downloads, WhatIsThereIsCheckedAndLeftAlone) {
   EXPECT_EQ(read_file(folder / "abc.txt", 10), "abd");
 }
 
-}  // namespace
+}  // namespace download_test
 }  // namespace clew::data

@@ -13,7 +13,7 @@
 #include "clew/image/files.h"
 
 namespace clew::data {
-namespace {
+namespace folders_test {
 
 namespace fs = std::filesystem;
 
@@ -208,5 +208,5 @@ TEST_F(Folders, OneSentencePerError) {
   EXPECT_THROW((void)list_classes(folder / "none"), Error);
 }
 
-}  // namespace
+}  // namespace folders_test
 }  // namespace clew::data

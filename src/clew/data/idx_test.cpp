@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
-namespace {
+namespace idx_test {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
@@ -175,5 +175,5 @@ TEST(Idx, RefusesToWriteNonsense) {
   EXPECT_THROW((void)format_idx({.type = IdxType::kU8, .shape = {-1}, .data = {}}), Error);
 }
 
-}  // namespace
+}  // namespace idx_test
 }  // namespace clew::data

@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
-namespace {
+namespace loader_test {
 
 /// Example i: input [2] f32 = (i, a number from the key), target i.
 class Numbers : public Dataset {
@@ -208,5 +208,5 @@ TEST(Stack, NeedsOneShapeAndOneType) {
             "a batch needs at least one target (stack)");
 }
 
-}  // namespace
+}  // namespace loader_test
 }  // namespace clew::data

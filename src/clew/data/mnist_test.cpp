@@ -15,7 +15,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
-namespace {
+namespace mnist_test {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
@@ -165,5 +165,5 @@ TEST(Mnist, IsTheRealOne) {
   EXPECT_EQ(std::count(test.labels().begin(), test.labels().end(), 1), 1135);
 }
 
-}  // namespace
+}  // namespace mnist_test
 }  // namespace clew::data

@@ -8,7 +8,7 @@
 #include "clew/core/error.h"
 
 namespace clew::data {
-namespace {
+namespace pixel_map_test {
 
 using Pixels = std::array<std::uint8_t, kDigitPixels>;
 
@@ -189,5 +189,5 @@ TEST(WarpDigit, AShiftMovesWhatAPixelShows) {
       ASSERT_EQ(out[static_cast<std::size_t>(y * 28 + x)], expected(digit, x + 3, y - 2));
 }
 
-}  // namespace
+}  // namespace pixel_map_test
 }  // namespace clew::data

@@ -7,7 +7,7 @@
 #include "clew/core/files.h"
 
 namespace clew::data {
-namespace {
+namespace sha256_test {
 
 std::string sum(const std::string& text, std::size_t piece = 1000) {
   Sha256 sha;
@@ -40,5 +40,5 @@ TEST(Sha256, OfAFile) {
   EXPECT_THROW((void)sha256_of_file(path), Error);
 }
 
-}  // namespace
+}  // namespace sha256_test
 }  // namespace clew::data

@@ -8,7 +8,7 @@
 #include "clew/data/distorted_digits.h"
 
 namespace clew::data {
-namespace {
+namespace sheet_test {
 
 TEST(SampleSheet, ShowsDigitsWithLabels) {
   const DrawnDigits digits({.size = 7, .key = {1}});
@@ -59,5 +59,5 @@ TEST(PictureOf, TakesOneToThreeChannels) {
   EXPECT_THROW((void)picture_of({}), Error);
 }
 
-}  // namespace
+}  // namespace sheet_test
 }  // namespace clew::data

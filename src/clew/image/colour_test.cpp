@@ -8,7 +8,7 @@
 #include "clew/core/error.h"
 
 namespace clew::image {
-namespace {
+namespace colour_test {
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -98,5 +98,5 @@ TEST(Colour, OneSentencePerError) {
   EXPECT_THROW((void)adjust_saturation(Image{}, 1), Error);
 }
 
-}  // namespace
+}  // namespace colour_test
 }  // namespace clew::image

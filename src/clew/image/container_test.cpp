@@ -7,7 +7,7 @@
 #include <string>
 
 namespace clew::image {
-namespace {
+namespace container_test {
 
 using std::string_literals::operator""s;
 
@@ -50,5 +50,5 @@ TEST(ContainerHeader, OthersAreUnknown) {
   EXPECT_EQ(look("\x1a\x45\xdf\xa3"), Container::kWhole);
 }
 
-}  // namespace
+}  // namespace container_test
 }  // namespace clew::image

@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
-namespace {
+namespace draw_test {
 
 TEST(ContactSheet, PutsTilesInRowMajorOrder) {
   // Three tiles of 2x1 pixels, two columns.
@@ -184,5 +184,5 @@ TEST(Grid, OneSentencePerError) {
             "a pen must be 1..255 pixels wide, got 0 (draw_rectangle)");
 }
 
-}  // namespace
+}  // namespace draw_test
 }  // namespace clew::image

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
-namespace {
+namespace files_test {
 
 namespace fs = std::filesystem;
 
@@ -132,5 +132,5 @@ TEST_F(ImageFiles, AnAbsurdHeaderIsRefusedBeforeMemoryIsTaken) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace files_test
 }  // namespace clew::image

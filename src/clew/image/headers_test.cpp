@@ -11,7 +11,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
-namespace {
+namespace headers_test {
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -108,5 +108,5 @@ TEST(PictureHeaders, APngsSidesAreThoseOfAPicture) {
   EXPECT_EQ(error_of(file), "x: an image must be 1..65535 pixels wide and high, got 70000x1");
 }
 
-}  // namespace
+}  // namespace headers_test
 }  // namespace clew::image

@@ -8,7 +8,7 @@
 #include "clew/core/error.h"
 
 namespace clew::image {
-namespace {
+namespace image_test {
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -65,5 +65,5 @@ TEST(ImageKinds, OneSentencePerError) {
   }
 }
 
-}  // namespace
+}  // namespace image_test
 }  // namespace clew::image

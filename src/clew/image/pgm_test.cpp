@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
-namespace {
+namespace pgm_test {
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -63,5 +63,5 @@ TEST(Pgm, OneSentencePerError) {
   EXPECT_EQ(error_of(bytes("P2 3 1 9\n1 9        ")), "x: the file ends before its pixel");
 }
 
-}  // namespace
+}  // namespace pgm_test
 }  // namespace clew::image

@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
-namespace {
+namespace transform_test {
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -101,5 +101,5 @@ TEST(Transforms, OneSentencePerError) {
   EXPECT_THROW((void)flip_x(Image{}), Error);
 }
 
-}  // namespace
+}  // namespace transform_test
 }  // namespace clew::image

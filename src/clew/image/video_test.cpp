@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
-namespace {
+namespace video_test {
 
 namespace fs = std::filesystem;
 
@@ -165,5 +165,5 @@ TEST_F(Videos, ACutVideoIsRefused) {
   }
 }
 
-}  // namespace
+}  // namespace video_test
 }  // namespace clew::image

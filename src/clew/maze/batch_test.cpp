@@ -16,7 +16,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::maze {
-namespace {
+namespace batch_test {
 
 constexpr RenderOptions kTiny{.width = 24, .height = 16};
 
@@ -652,5 +652,5 @@ TEST(Batch, NamesWhatIsWrong) {
   EXPECT_EQ(error_of([&] { batch.is_collected(0, 5); }), "thing must be in 0..4, got 5 (world 0)");
 }
 
-}  // namespace
+}  // namespace batch_test
 }  // namespace clew::maze

@@ -11,7 +11,7 @@
 #include "clew/maze/level_text.h"
 
 namespace clew::maze {
-namespace {
+namespace draw_test {
 
 const Level& hairpin() {
   static const Level level = parse_level(
@@ -112,5 +112,5 @@ TEST(MapText, BoxDrawing) {
             "└───┴───┴───┴───┴───┘\n");
 }
 
-}  // namespace
+}  // namespace draw_test
 }  // namespace clew::maze

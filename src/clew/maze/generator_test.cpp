@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::maze {
-namespace {
+namespace generator_test {
 
 std::string error_of(const GeneratorOptions& options) {
   return clew::error_of([&] { check(options); });
@@ -238,5 +238,5 @@ TEST(Paths, AWalkFollowsTheDistances) {
   }
 }
 
-}  // namespace
+}  // namespace generator_test
 }  // namespace clew::maze

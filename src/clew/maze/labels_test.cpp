@@ -11,7 +11,7 @@
 #include "clew/core/key.h"
 
 namespace clew::maze {
-namespace {
+namespace labels_test {
 
 TEST(DepthClasses, EdgesFollowFromTheOriginalsCuts) {
   const double cuts[] = {.05, .175, .3, .425, .55, .675, .8};
@@ -184,5 +184,5 @@ TEST(Trail, BytesGiveItBack) {
   EXPECT_EQ(again, bytes);
 }
 
-}  // namespace
+}  // namespace labels_test
 }  // namespace clew::maze

@@ -15,7 +15,7 @@
 #include "clew/maze/paths.h"
 
 namespace clew::maze {
-namespace {
+namespace layout_test {
 
 Level random_level(int width, int height) {
   Level level;
@@ -169,5 +169,5 @@ TEST(Layout, GoalsOfTheMapAreDrawnUniformly) {
   }
 }
 
-}  // namespace
+}  // namespace layout_test
 }  // namespace clew::maze

@@ -18,7 +18,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::maze {
-namespace {
+namespace level_text_test {
 
 std::string error_of(const std::string& text) {
   return clew::error_of<UsageError>([&] { parse_level(text, "a.toml"); });
@@ -604,5 +604,5 @@ TEST(LoadLevel, NamesPathsAndWhatIsNeither) {
   EXPECT_THROW(load_builtin("nothing"), UsageError);
 }
 
-}  // namespace
+}  // namespace level_text_test
 }  // namespace clew::maze

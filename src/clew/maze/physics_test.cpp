@@ -11,7 +11,7 @@
 #include "clew/maze/generator.h"
 
 namespace clew::maze {
-namespace {
+namespace physics_test {
 
 // A grid without inner walls.
 Grid open_grid(int width, int height) {
@@ -276,5 +276,5 @@ TEST(Physics, BitsArePinned) {
   EXPECT_EQ(sum, 14081674348263646324ULL);
 }
 
-}  // namespace
+}  // namespace physics_test
 }  // namespace clew::maze

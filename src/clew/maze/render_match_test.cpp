@@ -16,7 +16,7 @@
 #include "clew/maze/render_reference.h"
 
 namespace clew::maze {
-namespace {
+namespace render_match_test {
 
 struct Scene {
   RenderOptions options;
@@ -212,5 +212,5 @@ TEST(SimdTarget, IsTheBestUnlessChosen) {
   EXPECT_EQ(simd_target_name(), names.front());
 }
 
-}  // namespace
+}  // namespace render_match_test
 }  // namespace clew::maze

@@ -14,7 +14,7 @@
 #include "clew/maze/render_model.h"
 
 namespace clew::maze {
-namespace {
+namespace render_test {
 
 // A room without inner walls.
 Grid open_room(int width, int height) {
@@ -215,5 +215,5 @@ TEST(Renderer, FlowLeadsToThePreviousView) {
   EXPECT_TRUE(std::isnan(flow[20 * 60 + 30]));
 }
 
-}  // namespace
+}  // namespace render_test
 }  // namespace clew::maze

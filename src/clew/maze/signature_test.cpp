@@ -6,7 +6,7 @@
 #include "clew/core/error.h"
 
 namespace clew::maze {
-namespace {
+namespace signature_test {
 
 std::shared_ptr<Level> small_level() {
   auto level = std::make_shared<Level>();
@@ -47,5 +47,5 @@ TEST(Signature, SeesAChangeOfLooksRulesAndSize) {
 
 TEST(Signature, RefusesNoSteps) { EXPECT_THROW(signature(small_level(), {.steps = 0}), Error); }
 
-}  // namespace
+}  // namespace signature_test
 }  // namespace clew::maze

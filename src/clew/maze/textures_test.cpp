@@ -10,7 +10,7 @@
 #include <vector>
 
 namespace clew::maze {
-namespace {
+namespace textures_test {
 
 struct Rgb {
   int r, g, b;
@@ -95,5 +95,5 @@ TEST(Textures, FloorsDiffer) {
   EXPECT_EQ(floors.size(), static_cast<std::size_t>(kFloorTextures));
 }
 
-}  // namespace
+}  // namespace textures_test
 }  // namespace clew::maze

@@ -12,7 +12,7 @@
 #include "clew/navigate/losses.h"
 
 namespace clew::navigate {
-namespace {
+namespace agent_test {
 
 AgentOptions tiny(const std::string& name) {
   return {.spec = parse_agent(name), .height = 36, .width = 36, .lstm1 = 3, .lstm2 = 5};
@@ -158,5 +158,5 @@ TEST(Agent, GradientsOfTheWholeLossAreThoseOfFiniteDifferences) {
   }
 }
 
-}  // namespace
+}  // namespace agent_test
 }  // namespace clew::navigate

@@ -10,7 +10,7 @@
 #include "clew/core/error.h"
 
 namespace clew::navigate {
-namespace {
+namespace losses_test {
 
 const auto kDouble = torch::TensorOptions(torch::kFloat64);
 
@@ -149,5 +149,5 @@ TEST(Losses, LoopIsBinaryCrossEntropy) {
   EXPECT_NEAR(losses.loop.item<double>(), -(std::log(0.75) + std::log(0.25)) / 2, 1e-12);
 }
 
-}  // namespace
+}  // namespace losses_test
 }  // namespace clew::navigate

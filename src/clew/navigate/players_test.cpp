@@ -9,7 +9,7 @@
 #include "clew/maze/level_text.h"
 
 namespace clew::navigate {
-namespace {
+namespace players_test {
 
 TEST(RandomPlayer, PlaysEveryActionEquallyOften) {
   std::array<int, maze::kActions> counts{};
@@ -38,5 +38,5 @@ TEST(ShortestPathPlayer, FindsTheGoalAgainAndAgainInEveryLevel) {
   }
 }
 
-}  // namespace
+}  // namespace players_test
 }  // namespace clew::navigate

@@ -15,7 +15,7 @@
 #include "clew/train/run_folder.h"
 
 namespace clew::navigate {
-namespace {
+namespace run_test {
 
 namespace fs = std::filesystem;
 using train::newest_checkpoint;
@@ -115,5 +115,5 @@ TEST_F(RunTest, SaysWhatIsNotARun) {
   EXPECT_THROW(train_run(run, false, {}), Error);  // it has checkpoints: resume or start another
 }
 
-}  // namespace
+}  // namespace run_test
 }  // namespace clew::navigate

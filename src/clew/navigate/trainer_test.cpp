@@ -15,7 +15,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::navigate {
-namespace {
+namespace trainer_test {
 
 std::shared_ptr<const maze::Level> tiny_level() {
   return std::make_shared<const maze::Level>(maze::load_builtin("tiny"));
@@ -163,5 +163,5 @@ TEST(Trainer, EveryWeightMoves) {
   EXPECT_EQ(weights, 6 + 8 + 4 + 12);
 }
 
-}  // namespace
+}  // namespace trainer_test
 }  // namespace clew::navigate

@@ -16,7 +16,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::nn {
-namespace {
+namespace pth_test {
 
 using namespace std::string_literals;
 
@@ -391,5 +391,5 @@ TEST(Pth, WrittenFilesAreReadAgain) {
   EXPECT_THROW(write_pth(cut), Error);
 }
 
-}  // namespace
+}  // namespace pth_test
 }  // namespace clew::nn

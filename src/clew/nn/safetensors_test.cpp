@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::nn {
-namespace {
+namespace safetensors_test {
 
 std::vector<std::byte> file_of(const std::string& header, std::size_t data_bytes) {
   std::vector<std::byte> bytes(8 + header.size() + data_bytes);
@@ -228,5 +228,5 @@ TEST(Safetensors, WhatCannotBeWritten) {
   EXPECT_EQ(of("a", "\xff"), "metadata must be UTF-8, got 'key' with '\\xff'");
 }
 
-}  // namespace
+}  // namespace safetensors_test
 }  // namespace clew::nn

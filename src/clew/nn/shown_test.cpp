@@ -6,7 +6,7 @@
 #include <vector>
 
 namespace clew::nn {
-namespace {
+namespace shown_test {
 
 using namespace std::string_literals;
 
@@ -42,5 +42,5 @@ TEST(Shown, Utf8) {
     EXPECT_FALSE(is_utf8(text)) << shown(text);
 }
 
-}  // namespace
+}  // namespace shown_test
 }  // namespace clew::nn

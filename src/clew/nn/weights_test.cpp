@@ -8,7 +8,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::nn {
-namespace {
+namespace weights_test {
 
 namespace fs = std::filesystem;
 
@@ -318,5 +318,5 @@ TEST_F(Weights, FilesThatHoldNoWeights) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace weights_test
 }  // namespace clew::nn

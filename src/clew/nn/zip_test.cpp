@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::nn {
-namespace {
+namespace zip_test {
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
@@ -131,5 +131,5 @@ TEST(Zip, EveryBeginningIsRefused) {
     EXPECT_THROW(parse_zip(std::span(bytes).first(size), "cut"), Error) << size;
 }
 
-}  // namespace
+}  // namespace zip_test
 }  // namespace clew::nn

@@ -8,7 +8,7 @@
 #include "clew/ops/narrow_conv.h"
 
 namespace clew::ops {
-namespace {
+namespace autocast_test {
 
 torch::Dtype product_type() {
   return torch::mm(torch::ones({2, 2}), torch::ones({2, 2})).scalar_type();
@@ -81,5 +81,5 @@ TEST(PrecisionTest, Names) {
   }
 }
 
-}  // namespace
+}  // namespace autocast_test
 }  // namespace clew::ops

@@ -16,7 +16,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::ops {
-namespace {
+namespace encoder_test {
 
 using torch::Tensor;
 
@@ -401,5 +401,5 @@ TEST_F(EncoderTest, SaysWhatIsWrong) {
                "make a new one after each optimiser step");
 }
 
-}  // namespace
+}  // namespace encoder_test
 }  // namespace clew::ops

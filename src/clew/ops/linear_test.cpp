@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::ops {
-namespace {
+namespace linear_test {
 
 using torch::Tensor;
 
@@ -120,5 +120,5 @@ TEST_F(LinearTest, SaysWhatIsWrong) {
                "x must be Float on cpu as the weight, got Double on cpu (linear)");
 }
 
-}  // namespace
+}  // namespace linear_test
 }  // namespace clew::ops

@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::ops {
-namespace {
+namespace lstm_test {
 
 using torch::Tensor;
 
@@ -332,5 +332,5 @@ TEST_F(LstmTest, SaysWhatIsWrong) {
       "make a new one after each optimiser step");
 }
 
-}  // namespace
+}  // namespace lstm_test
 }  // namespace clew::ops

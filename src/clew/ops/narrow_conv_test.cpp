@@ -10,7 +10,7 @@
 #include "clew/core/error.h"
 
 namespace clew::ops {
-namespace {
+namespace narrow_conv_test {
 
 using torch::Tensor;
 // Batch, channels, height, width, outputs, rows and columns of the kernel.
@@ -119,5 +119,5 @@ TEST(NarrowConvTest, RefusesOtherShapes) {
       narrow_conv2d(torch::zeros({2, 8, 8}), torch::zeros({4, 2, 3, 3}), torch::zeros({4})), Error);
 }
 
-}  // namespace
+}  // namespace narrow_conv_test
 }  // namespace clew::ops

@@ -10,7 +10,7 @@
 #include "clew/ops/narrow_conv.h"
 
 namespace clew::ops {
-namespace {
+namespace pool_relu_test {
 
 using torch::Tensor;
 
@@ -89,5 +89,5 @@ TEST(MaxPoolReluTest, RefusesASecondDerivative) {
   EXPECT_THROW(torch::autograd::grad({out}, {images}, {}, true, /*create_graph=*/true), Error);
 }
 
-}  // namespace
+}  // namespace pool_relu_test
 }  // namespace clew::ops

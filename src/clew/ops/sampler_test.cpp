@@ -21,7 +21,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::ops {
-namespace {
+namespace sampler_test {
 
 using torch::Tensor;
 
@@ -558,5 +558,5 @@ TEST_F(SamplerTest, SaysWhatIsWrong) {
                "the input must not be changed in place before backward (affine_sample)");
 }
 
-}  // namespace
+}  // namespace sampler_test
 }  // namespace clew::ops

@@ -9,7 +9,7 @@
 #include "clew/core/error.h"
 
 namespace clew::ops {
-namespace {
+namespace workspace_test {
 
 TEST(Workspace, GivesABlockAgainOnceItIsFree) {
   Workspace workspace;
@@ -52,5 +52,5 @@ TEST(Workspace, RefusesNoBytes) {
   }
 }
 
-}  // namespace
+}  // namespace workspace_test
 }  // namespace clew::ops

@@ -15,7 +15,7 @@
 #include "clew/report/report.h"
 
 namespace clew::report {
-namespace {
+namespace class_text_test {
 
 namespace fs = std::filesystem;
 
@@ -187,5 +187,5 @@ TEST_F(ClassPage, SaysOfWhichStepTheEvaluationIs) {
             std::string::npos);
 }
 
-}  // namespace
+}  // namespace class_text_test
 }  // namespace clew::report

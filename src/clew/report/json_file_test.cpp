@@ -9,7 +9,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::report {
-namespace {
+namespace json_file_test {
 
 const std::string kText = R"({
   "level": "a",
@@ -105,5 +105,5 @@ TEST(JsonFile, DeepNestingIsNoStackOverflow) {
   EXPECT_THROW((void)parse_json("deep.json", deep), Error);
 }
 
-}  // namespace
+}  // namespace json_file_test
 }  // namespace clew::report

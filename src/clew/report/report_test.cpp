@@ -17,7 +17,7 @@
 #include "clew/report/synthetic_run.h"
 
 namespace clew::report {
-namespace {
+namespace report_test {
 
 namespace fs = std::filesystem;
 
@@ -392,5 +392,5 @@ TEST(Words, RandomScoresOfZeroOrLessAreNotDividedBy) {
   EXPECT_EQ(text.find("inf"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace report_test
 }  // namespace clew::report

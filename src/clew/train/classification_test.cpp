@@ -9,7 +9,7 @@
 #include "clew/core/error.h"
 
 namespace clew::train {
-namespace {
+namespace classification_test {
 
 TEST(ClassificationLoss, ByHand) {
   const auto logits = torch::tensor({{0.0, std::log(3.0)}, {std::log(9.0), 0.0}});
@@ -64,5 +64,5 @@ TEST(ClassifyAll, CountsAndSorts) {
   EXPECT_EQ(classify_all(forward, Counted(), {.worst = 1}).worst.size(), 1U);
 }
 
-}  // namespace
+}  // namespace classification_test
 }  // namespace clew::train

@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::train {
-namespace {
+namespace loop_test {
 
 namespace fs = std::filesystem;
 
@@ -166,5 +166,5 @@ TEST_F(Loop, WhatCannotBeSavedStandsInTheLog) {
   EXPECT_TRUE(file("log.txt").ends_with(" ended by an error: " + error + "\n"));
 }
 
-}  // namespace
+}  // namespace loop_test
 }  // namespace clew::train

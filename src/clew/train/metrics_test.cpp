@@ -13,7 +13,7 @@
 #include "clew/core/error.h"
 
 namespace clew::train {
-namespace {
+namespace metrics_test {
 
 namespace fs = std::filesystem;
 
@@ -176,5 +176,5 @@ TEST_F(MetricsFile, AFolderThatIsNotThereIsOneSentence) {
   }
 }
 
-}  // namespace
+}  // namespace metrics_test
 }  // namespace clew::train

@@ -10,7 +10,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::train {
-namespace {
+namespace optimizer_test {
 
 const auto kDouble = torch::TensorOptions(torch::kFloat64);
 
@@ -144,5 +144,5 @@ TEST(Optimizer, SaysWhenTheWeightsAreNotFinite) {
                "the weights' norm is infinite");
 }
 
-}  // namespace
+}  // namespace optimizer_test
 }  // namespace clew::train

@@ -8,7 +8,7 @@
 #include <netinet/in.h>
 
 namespace clew::train {
-namespace {
+namespace own_address_test {
 
 TEST(OwnAddress, IsThatOfTheWay) {
   EXPECT_EQ(own_address_towards("127.0.0.1"), "127.0.0.1");
@@ -32,5 +32,5 @@ TEST(OwnAddress, NoWay) {
   EXPECT_EQ(own_address_towards("255.255.255.255"), "");  // broadcasts are not allowed unasked
 }
 
-}  // namespace
+}  // namespace own_address_test
 }  // namespace clew::train

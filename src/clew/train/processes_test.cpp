@@ -20,7 +20,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::train {
-namespace {
+namespace processes_test {
 
 using Environment = std::map<std::string, std::string>;
 
@@ -292,5 +292,5 @@ TEST(Processes, WhoWaitsForTheOthersMayGiveUp) {
   EXPECT_EQ(asked, 3);
 }
 
-}  // namespace
+}  // namespace processes_test
 }  // namespace clew::train

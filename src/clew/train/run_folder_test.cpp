@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::train {
-namespace {
+namespace run_folder_test {
 
 std::vector<std::byte> file_of(const std::map<std::string, std::string>& metadata) {
   return nn::write_safetensors({.metadata = metadata});
@@ -132,5 +132,5 @@ TEST(CheckSettings, NamesWhatDiffers) {
       "them back, or train anew with --config c");
 }
 
-}  // namespace
+}  // namespace run_folder_test
 }  // namespace clew::train

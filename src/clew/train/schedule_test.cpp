@@ -6,7 +6,7 @@
 #include "clew/core/error.h"
 
 namespace clew::train {
-namespace {
+namespace schedule_test {
 
 TEST(Schedule, ByHand) {
   Schedule schedule{.lr = 0.8, .lr_end = 0.2, .warmup = 4, .steps = 14};
@@ -44,5 +44,5 @@ TEST(ParseSchedule, SaysWhatIsWrong) {
   }
 }
 
-}  // namespace
+}  // namespace schedule_test
 }  // namespace clew::train

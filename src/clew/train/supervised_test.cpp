@@ -15,7 +15,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::train {
-namespace {
+namespace supervised_test {
 
 /// Points in the plane; the class says whether x y > 0. Noise comes from the key.
 class Quadrants : public data::Dataset {
@@ -426,5 +426,5 @@ TEST(Supervised, SaysWhatIsWrong) {
   EXPECT_THROW(learner.restore(bytes, "half"), Error);
 }
 
-}  // namespace
+}  // namespace supervised_test
 }  // namespace clew::train

@@ -13,7 +13,7 @@
 #include "clew/core/error.h"
 
 namespace clew::train {
-namespace {
+namespace tensorboard_test {
 
 namespace fs = std::filesystem;
 
@@ -140,5 +140,5 @@ TEST_F(Events, AFolderThatIsNotThereIsOneSentence) {
   }
 }
 
-}  // namespace
+}  // namespace tensorboard_test
 }  // namespace clew::train

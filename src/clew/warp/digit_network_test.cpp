@@ -14,7 +14,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
-namespace {
+namespace digit_network_test {
 
 TEST(DigitNetwork, HasAsManyParametersAsAskedFor) {
   for (const std::string body : {"fcn", "cnn"}) {
@@ -147,5 +147,5 @@ TEST(DigitNetwork, SaysWhatIsWrong) {
       "2372");
 }
 
-}  // namespace
+}  // namespace digit_network_test
 }  // namespace clew::warp

@@ -10,7 +10,7 @@
 #include "clew/core/files.h"
 
 namespace clew::warp {
-namespace {
+namespace gallery_test {
 
 namespace fs = std::filesystem;
 
@@ -50,5 +50,5 @@ TEST(IsPictured, AQuarterLaterEachTime) {
   EXPECT_EQ(steps, (std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 22, 27, 33}));
 }
 
-}  // namespace
+}  // namespace gallery_test
 }  // namespace clew::warp

@@ -11,7 +11,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
-namespace {
+namespace locate_test {
 
 TEST(BoxOverlap, ByHand) {
   const auto boxes =
@@ -183,5 +183,5 @@ TEST(LocateRun, WantsAnEncoder) {
   }
 }
 
-}  // namespace
+}  // namespace locate_test
 }  // namespace clew::warp

@@ -10,7 +10,7 @@
 #include "clew/data/distorted_digits.h"
 
 namespace clew::warp {
-namespace {
+namespace pictures_test {
 
 TEST(DigitPicture, ColoursByHand) {
   const auto grey = digit_picture(torch::tensor({{{0.0F, 1.0F}, {0.5F, 2.0F}}}), 2);
@@ -56,5 +56,5 @@ TEST(DrawMistakes, OneTileEach) {
   EXPECT_LT(picture.width, 3 * 84);
 }
 
-}  // namespace
+}  // namespace pictures_test
 }  // namespace clew::warp

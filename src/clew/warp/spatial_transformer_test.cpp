@@ -11,7 +11,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
-namespace {
+namespace spatial_transformer_test {
 
 using torch::Tensor;
 namespace nn = torch::nn;
@@ -180,5 +180,5 @@ TEST_F(SpatialTransformerTest, SaysWhatIsWrong) {
       "[2, 1, 8, 8] (SpatialTransformer)");
 }
 
-}  // namespace
+}  // namespace spatial_transformer_test
 }  // namespace clew::warp

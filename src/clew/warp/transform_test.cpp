@@ -11,7 +11,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
-namespace {
+namespace transform_test {
 
 using torch::Tensor;
 
@@ -266,5 +266,5 @@ TEST_F(TransformTest, SaysWhatIsWrong) {
       "parameters must be Double on cpu as the generator, got Float on cpu (GridGenerator)");
 }
 
-}  // namespace
+}  // namespace transform_test
 }  // namespace clew::warp

@@ -12,7 +12,7 @@
 #include "clew/nn/weights.h"
 
 namespace clew::nn {
-namespace {
+namespace export_test {
 
 namespace fs = std::filesystem;
 
@@ -67,5 +67,5 @@ TEST(Export, WholeNumbersAreTracedOnMoreThanZeros) {
   fs::remove(path);
 }
 
-}  // namespace
+}  // namespace export_test
 }  // namespace clew::nn

@@ -12,7 +12,7 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::nn {
-namespace {
+namespace onnx_graph_test {
 
 using Shape = std::vector<std::int64_t>;
 
@@ -206,5 +206,5 @@ TEST(OnnxGraph, SaysWhatIsWrong) {
     EXPECT_NE(refusal(build).find(wanted), std::string::npos) << wanted << "\n" << refusal(build);
 }
 
-}  // namespace
+}  // namespace onnx_graph_test
 }  // namespace clew::nn

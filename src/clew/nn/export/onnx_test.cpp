@@ -12,7 +12,7 @@
 #include "clew/core/files.h"
 
 namespace clew::nn {
-namespace {
+namespace onnx_test {
 
 namespace fs = std::filesystem;
 
@@ -146,5 +146,5 @@ TEST(Onnx, OptionsThatOnnxHasNot) {
     EXPECT_NE(got.find(wanted), std::string::npos) << wanted << "\n" << got;
 }
 
-}  // namespace
+}  // namespace onnx_test
 }  // namespace clew::nn

@@ -8,7 +8,7 @@
 #include "clew/core/error.h"
 
 namespace clew::nn {
-namespace {
+namespace torchscript_test {
 
 namespace fs = std::filesystem;
 
@@ -141,5 +141,5 @@ TEST_F(TorchScript, AFixedBatchCanBeAskedFor) {
   EXPECT_TRUE(fs::exists(path));
 }
 
-}  // namespace
+}  // namespace torchscript_test
 }  // namespace clew::nn
