@@ -3,17 +3,37 @@
 #include "bench/bench.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "bench/navigate_bench.h"
 #include "bench/readers_bench.h"
+#include "bench/settings_bench.h"
+#include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "command.h"
 #include "settings.h"
 
 namespace clew::app {
 namespace {
+
+/// The command line of this process, as a command that can be run again, without some words and
+/// with one more.
+std::vector<std::string> own_command(const std::vector<std::string>& without, const char* more) {
+  std::istringstream text(read_file("/proc/self/cmdline", 1 << 20));
+  std::vector<std::string> words;
+  for (std::string word; std::getline(text, word, '\0');)
+    if (std::ranges::find(without, word) == without.end()) words.push_back(word);
+  words[0] = std::filesystem::read_symlink("/proc/self/exe").string();
+  words.emplace_back(more);
+  return words;
+}
 
 /// Adds --json to a benchmark and prints what `rows` gives.
 void print_rows_of(CLI::App& command, const std::function<bench::Json()>& rows) {
@@ -73,15 +93,34 @@ void define_render(CLI::App& command) {
 
 /// Adds --peer to it.
 template <typename Options>
-void define_with_peer(CLI::App& command, bench::Json (*rows)(const Options&, bool has_peer)) {
+void define_with_peer(CLI::App& command,
+                      const std::function<bench::Json(const Options&, bool has_peer)>& rows) {
   auto has_peer = std::make_shared<bool>(false);
   command.add_flag("--peer", *has_peer, "also run the same job in plain PyTorch");
   const auto settings = add_settings<Options>(command);
   print_rows_of(command, [rows, has_peer, settings] { return rows(settings(), *has_peer); });
 }
 
-void define_navigate(CLI::App& command) { define_with_peer(command, bench::navigate_rows); }
-void define_readers(CLI::App& command) { define_with_peer(command, bench::readers_rows); }
+/// Adds --settings to it: the command itself in a grid of settings, compared by the rate `key`.
+template <typename Options>
+void define_with_settings(CLI::App& command, bench::Json (*rows)(const Options&, bool has_peer),
+                          const char* key) {
+  auto is_grid = std::make_shared<bool>(false);
+  command.add_flag("--settings", *is_grid,
+                   "compare the default with each precision, BLAS thread and kernel set by hand");
+  define_with_peer<Options>(command, [rows, key, is_grid](const Options& options, bool has_peer) {
+    if (!*is_grid) return rows(options, has_peer);
+    if (has_peer) throw UsageError("--settings and --peer do not go together");
+    return bench::settings_rows(own_command({"--settings", "--json"}, "--json"), key);
+  });
+}
+
+void define_navigate(CLI::App& command) {
+  define_with_settings(command, bench::navigate_rows, "agent_steps_per_second");
+}
+void define_readers(CLI::App& command) {
+  define_with_settings(command, bench::readers_rows, "examples_per_second");
+}
 
 void define_ops(CLI::App& command) {
   const auto settings = add_settings<bench::OpsOptions>(command);

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -47,6 +48,12 @@ Blas find_blas() {
   if (auto* config = loaded<char*()>("openblas_get_config")) blas.config = config();
   if (auto* threads = loaded<int()>("openblas_get_num_threads")) blas.threads = threads();
   return blas;
+}
+
+void limit_blas_threads() {
+  for (const char* name : {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"})
+    if (std::getenv(name) != nullptr) return;
+  if (auto* set_threads = loaded<void(int)>("openblas_set_num_threads")) set_threads(1);
 }
 
 }  // namespace clew::app

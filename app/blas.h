@@ -19,4 +19,8 @@ struct Blas {
 
 Blas find_blas();
 
+/// One thread for the BLAS: the workers of a training are threads already, and threads of OpenBLAS
+/// spin while they wait. What the user has set (OPENBLAS_NUM_THREADS) stays.
+void limit_blas_threads();
+
 }  // namespace clew::app

@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "blas.h"
 #include "build_info.h"
 #include "clew/core/error.h"
+#include "clew/ops/precision.h"
 #include "command.h"
 
 namespace clew::app {
@@ -40,30 +42,11 @@ Json libtorch_json() {
 }
 
 /// One line each: what is wrong, and what to do.
-std::vector<std::string> advice(const Json& machine, const Json& torch, const Blas& blas) {
+std::vector<std::string> advice(const Json& machine, const Json& torch) {
   std::vector<std::string> lines;
-  const bool has_avx512 = machine["has_avx512"].get<bool>();
-  if (blas.threading == "pthread") {
-    lines.emplace_back(
-        "OpenBLAS is the pthread build, whose threads fight with LibTorch's OpenMP threads: "
-        "install "
-        "libopenblas0-openmp, or set OPENBLAS_NUM_THREADS=1");
-  }
-  if (blas.name == "reference BLAS") {
-    lines.emplace_back("BLAS is the slow reference library: install libopenblas0-openmp");
-  }
-  if (blas.name == "OpenBLAS" && has_avx512 && (blas.core == "Haswell" || blas.core == "Zen")) {
-    lines.push_back(
-        concat("OpenBLAS takes this processor for ", blas.core,
-               " and leaves AVX-512 unused: OPENBLAS_CORETYPE=SkylakeX makes matrix products "
-               "faster (results then differ in the last bits)"));
-  }
   if (!torch["has_onednn"].get<bool>()) {
     lines.emplace_back(
         "LibTorch was built without oneDNN: convolutions will be several times slower");
-  }
-  if (torch["parallel_backend"] != "OpenMP" && blas.threading == "openmp") {
-    lines.emplace_back("LibTorch does not use OpenMP but BLAS does: set OMP_NUM_THREADS=1");
   }
   const std::string omp = variable("OMP_NUM_THREADS");
   if (omp.empty() && torch["threads"] < machine["usable_cores"]) {
@@ -100,7 +83,14 @@ void print_info(bool is_json) {
                  {"core", blas.core},
                  {"threads", blas.threads},
                  {"config", blas.config}}}};
-  info["advice"] = advice(info["machine"], info["libtorch"], blas);
+  for (const auto products : {ops::Products::kKernels, ops::Products::kLibTorch}) {
+    const auto rates = ops::precision_rates(products);
+    info["precision"][products == ops::Products::kKernels ? "navigator" : "libtorch"] = {
+        {"auto", ops::resolve_precision("auto", products)},
+        {"fp32_gflops", rates.fp32},
+        {"bf16_gflops", rates.bf16}};
+  }
+  info["advice"] = advice(info["machine"], info["libtorch"]);
   if (is_json) {
     std::cout << info.dump(2) << '\n';
     return;
@@ -128,6 +118,16 @@ void print_info(bool is_json) {
   if (!blas.core.empty()) std::cout << ", kernels for " << blas.core;
   if (!blas.library.empty()) std::cout << " (" << blas.library << ')';
   std::cout << '\n';
+  const auto precision = [&](const char* name) {
+    const auto& of = info["precision"][name];
+    std::string line =
+        concat(text(of["auto"]), " (fp32 ", std::lround(of["fp32_gflops"].get<double>()));
+    if (of["bf16_gflops"] > 0)
+      line += concat(", bf16 ", std::lround(of["bf16_gflops"].get<double>()));
+    return line + " GFLOP/s of one thread)";
+  };
+  std::cout << "precision auto is " << precision("navigator") << " for the navigator, "
+            << precision("libtorch") << " for networks of LibTorch's layers\n";
   for (const auto& line : info["advice"]) std::cout << "advice    " << text(line) << '\n';
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "blas.h"
 #include "build_info.h"
 #include "clew/core/error.h"
 #include "terminal.h"
@@ -59,6 +60,7 @@ int run_program(std::span<const Command> commands, int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   // A file that grows past the limit the user set (ulimit -f) is an error, not a sudden end.
   std::signal(SIGXFSZ, SIG_IGN);
+  limit_blas_threads();
   bool is_verbose = false;
   try {
     CLI::App root("Clew: end-to-end learning from pixels, of ways through mazes and of pictures",

@@ -38,6 +38,7 @@ double operations_of_step(const navigate::AgentOptions& options) {
 Json navigate_rows(const NavigateOptions& options, bool has_peer) {
   keep_freed_memory();  // as clew train does
   constexpr int kChunks = 10, kWarmUp = 5;
+  constexpr const char* kPeerRate = "peer_agent_steps_per_second";
   const auto& config = options.config;
   const std::string python = has_peer ? find_python(options.python) : "";
   const auto agent = navigate::agent_options(config);
@@ -49,7 +50,11 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
   Json peer;
   if (has_peer) {
     log(LogLevel::kInfo, "running the same job in plain PyTorch with " + python);
-    peer = run_peer(python, kNavPyTorch, {}, "peer_agent_steps_per_second");
+    peer = run_peer(python, kNavPyTorch, {}, kPeerRate, best_core_type());
+    if (!best_core_type().empty()) {
+      log(LogLevel::kInfo, "again with the kernels that its BLAS chooses");
+      peer["with_chosen_kernels"] = run_peer(python, kNavPyTorch, {}, kPeerRate)[kPeerRate];
+    }
   }
   rate.measure(kChunks - kChunks / 2, options.seconds / kChunks);
 
@@ -70,9 +75,12 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
               {"peak_gflops", peak},
               {"share_of_peak", gflops / peak}};
   if (has_peer) {
-    const auto peer_rate = peer["peer_agent_steps_per_second"].get<double>();
-    row["peer_agent_steps_per_second"] = peer_rate;
+    const auto peer_rate = peer[kPeerRate].get<double>();
+    row[kPeerRate] = peer_rate;
     row["times_peer"] = rate.median() / peer_rate;
+    if (peer.contains("with_chosen_kernels"))
+      row["times_peer_with_chosen_kernels"] =
+          rate.median() / peer["with_chosen_kernels"].get<double>();
     row["peer"] = peer;
   }
   return Json::array({row});

@@ -25,8 +25,8 @@ struct NavigateOptions {
 
 /// One row: what was trained, "agent_steps_per_second" (median of ten chunks, with "slowest" and
 /// "fastest"), "frames_per_second", "gflops", "peak_gflops" of all workers in the precision used,
-/// "share_of_peak"; with `has_peer` also "peer_agent_steps_per_second" and "times_peer". The peer
-/// runs between two halves of ours, so that a machine that changes its speed changes both. No
+/// "share_of_peak"; with `has_peer` also "peer_agent_steps_per_second" and "times_peer". The peer,
+/// whose BLAS is told the kernels that fit this CPU best (and once more without), runs between two halves of ours, so that a machine that changes its speed changes both. No
 /// python with PyTorch: clew::Error.
 Json navigate_rows(const NavigateOptions& options, bool has_peer);
 

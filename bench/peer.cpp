@@ -4,10 +4,12 @@
 #include <stdlib.h>  // mkdtemp
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "settings_bench.h"
 
 namespace clew::bench {
 namespace {
@@ -61,17 +63,32 @@ std::string find_python(const std::string& wanted) {
                      candidates[0], " cannot import torch"));
 }
 
+Json run_json(const std::vector<std::string>& environment,
+              const std::vector<std::string>& command) {
+  std::string line = "env";
+  for (const auto& word : environment) line += ' ' + quoted(word);
+  for (const auto& word : command) line += ' ' + quoted(word);
+  bool is_good = false;
+  const Json answer = Json::parse(output_of(line, is_good), nullptr, false);
+  return is_good && !answer.is_discarded() ? answer : Json();
+}
+
+std::vector<std::string> best_core_type() {
+  const auto names = core_types();
+  if (names.empty() || std::getenv("OPENBLAS_CORETYPE") != nullptr) return {};
+  return {"OPENBLAS_CORETYPE=" + names.front()};
+}
+
 Json run_peer(const std::string& python, std::string_view script,
-              const std::vector<std::string>& arguments, const std::string& key) {
+              const std::vector<std::string>& arguments, const std::string& key,
+              const std::vector<std::string>& environment) {
   const Folder folder;
   const auto path = folder.path / "peer.py";
   write_file_atomic(path, script);
-  std::string command = quoted(python) + ' ' + quoted(path.string());
-  for (const auto& word : arguments) command += ' ' + quoted(word);
-  bool is_good = false;
-  const std::string out = output_of(command, is_good);
-  const Json answer = Json::parse(out, nullptr, false);
-  CLEW_CHECK(is_good && answer.is_object() && answer.contains(key),
+  std::vector<std::string> command{python, path.string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const Json answer = run_json(environment, command);
+  CLEW_CHECK(answer.is_object() && answer.contains(key),
              "the peer ended with an error; what it said stands above");
   return answer;
 }

@@ -14,10 +14,18 @@ namespace clew::bench {
 /// None: clew::Error.
 std::string find_python(const std::string& wanted);
 
+/// Runs a program with its arguments, with VARIABLE=VALUE words in its environment, and gives the
+/// JSON that it prints; null when it failed or printed none. Blocks.
+Json run_json(const std::vector<std::string>& environment, const std::vector<std::string>& command);
+
+/// OPENBLAS_CORETYPE=NAME of the kernels that fit this CPU best; empty where the user has set it.
+std::vector<std::string> best_core_type();
+
 /// Runs the text of a script with `arguments` and returns the object it prints, which has `key`.
 /// Blocks. Another answer or exit: clew::Error.
 Json run_peer(const std::string& python, std::string_view script,
-              const std::vector<std::string>& arguments, const std::string& key);
+              const std::vector<std::string>& arguments, const std::string& key,
+              const std::vector<std::string>& environment = {});
 
 /// What `clew bench peak` measures for products in that precision, GFLOP/s.
 double peak_gflops(int threads, bool is_bf16);

@@ -24,7 +24,7 @@ namespace clew::bench {
 namespace {
 
 bool is_bf16(const warp::WarpConfig& config) {
-  return config.train.precision != "fp32" && ops::has_bf16();
+  return ops::resolve_precision(config.train.precision, ops::Products::kLibTorch) == "bf16";
 }
 
 /// Multiply-adds of one forward pass through a stack of layers, and of its first product alone.
@@ -75,7 +75,7 @@ Json best_peer(const std::string& python, const warp::WarpConfig& config, std::i
     auto all = words;
     all.push_back(concat("--processes=", has_processes ? config.train.workers : 1));
     all.push_back(concat("--threads=", has_processes ? 1 : config.train.workers));
-    const Json one = run_peer(python, kReadersPyTorch, all, kRate);
+    const Json one = run_peer(python, kReadersPyTorch, all, kRate, best_core_type());
     if (best.is_null() || one[kRate] > best[kRate]) best = one;
   }
   return best;

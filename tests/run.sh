@@ -5,12 +5,13 @@
 
 root=${root:?the script clew sets it and sources this file}
 passed=0 failed=0 skipped=0
+ctest_environment=() # VARIABLE=VALUE words
 # The order in which the rings of tests run: cheap and telling first. A label that is not listed runs after them.
 ring_order=(layers script unit parity golden cli docs install learn gpu)
 
 usage_of_tests() {
   say "usage: ./clew test [--fast] [STAGE ...]"
-  say "stages: build format headers witnesses rings asan tsan fuzz, or the label of one ring: ${ring_order[*]}"
+  say "stages: build format headers witnesses rings old_cpu asan tsan fuzz cpus, or the label of one ring: ${ring_order[*]}"
   say "--fast builds and runs the unit ring only. With CI=true each fuzz target runs a minute, else five seconds."
 }
 
@@ -49,9 +50,20 @@ one_test() { # COMMAND...
   fi
 }
 
+# A warning of the compiler is a failure here, not where a user builds.
 stage_build() {
-  one_test ninja -C "$root/build/release" -j "$(compile_jobs)" all
-  stage_note="release preset: program, tests, benchmarks"
+  local warnings
+  if ninja -C "$root/build/release" -j "$(compile_jobs)" all 2>&1 </dev/null | tee "$stage_log" | show_progress building; then
+    stage_passed=1
+  else
+    stage_failed=1
+  fi
+  warnings=$(grep -c 'warning:' "$stage_log" || true)
+  if ((warnings > 0)); then
+    stage_failed=1
+    stage_details=$(grep 'warning:' "$stage_log" | sort -u | head -n 20)
+  fi
+  stage_note="program, tests, benchmarks; $warnings warnings"
 }
 
 stage_format() {
@@ -89,7 +101,7 @@ stage_headers() {
 stage_ctest() { # PRESET CTEST-ARGUMENT...
   local preset=$1 report tests
   shift
-  (cd "$root" && ctest --preset "$preset" -V -j "$(nproc)" --no-tests=error "$@") >>"$stage_log" 2>&1 </dev/null
+  (cd "$root" && env "${ctest_environment[@]}" ctest --preset "$preset" -V -j "$(nproc)" --no-tests=error "$@") >>"$stage_log" 2>&1 </dev/null
   report=$(awk -f "$root/tests/ctest_cases.awk" "$stage_log")
   read -r stage_passed stage_failed stage_skipped tests <<<"$report"
   if ((tests == 0)); then
@@ -133,6 +145,14 @@ fill_witnesses() { # REQUIREMENTS FOLDER
   if ((status == 124)); then echo "no answer of the registry within 300 s"; fi
   rm -rf "$2.part"
   return 1
+}
+
+# The unit ring on a processor that this one is not, by the variables that LibTorch, oneDNN and OpenBLAS read.
+stage_as_cpu() { # VARIABLE=VALUE...
+  ctest_environment=("$@")
+  stage_ctest release -L '^unit$'
+  ctest_environment=()
+  stage_note+=" with $*"
 }
 
 # Builds and tests clew_maze under sanitizers: LibTorch itself is not built with them.
@@ -208,9 +228,9 @@ run_tests() {
   done
 
   lock_build
-  if [ -n "$is_fast" ]; then install_packages build; else install_packages build test; fi
+  install_packages build test
   mkdir -p "$root/build/test"
-  build release clew
+  configure release -DCLEW_DEVELOPER_MODE=ON
   stage build stage_build
   unlock_build # tests start ./clew themselves
   if [ -n "$is_fast" ]; then
@@ -218,7 +238,7 @@ run_tests() {
     finish_tests
   fi
 
-  if ((${#stages[@]} == 0)); then stages=(format headers rings asan tsan fuzz); fi
+  if ((${#stages[@]} == 0)); then stages=(format headers rings old_cpu asan tsan fuzz); fi
   # Programs that the parity ring asks.
   if [[ " ${stages[*]} " == *\ @(rings|parity|witnesses)\ * ]]; then stage witnesses stage_witnesses; fi
   for argument in "${stages[@]}"; do
@@ -229,6 +249,15 @@ run_tests() {
       asan) stage asan stage_sanitizer asan ;;
       tsan) stage tsan stage_sanitizer tsan ;;
       fuzz) stage fuzz stage_fuzz ;;
+      old_cpu)
+        stage old_cpu stage_as_cpu ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Prescott
+        ;;
+      cpus)
+        stage onednn_avx2 stage_as_cpu ONEDNN_MAX_CPU_ISA=AVX2
+        stage onednn_sse41 stage_as_cpu ONEDNN_MAX_CPU_ISA=SSE41
+        stage aten_default stage_as_cpu ATEN_CPU_CAPABILITY=default
+        for core in Prescott Nehalem Haswell; do stage "blas_$core" stage_as_cpu "OPENBLAS_CORETYPE=$core"; done
+        ;;
       rings)
         mapfile -t rings < <(known_rings)
         for ring in "${rings[@]}"; do stage "$ring" stage_ctest release -L "^$ring\$"; done

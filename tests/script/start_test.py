@@ -150,6 +150,20 @@ class StartTest(unittest.TestCase):
         result = self.start("info", STUB_APT_FAILS="E: dpkg was interrupted, run 'dpkg --configure -a'")
         self.one_sentence(result, "could not install libtorch-dev", "dpkg was interrupted")
 
+    def test_waits_for_another_installation(self):
+        self.miss("libtorch-dev")
+        lock = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 77 (unattended-upgr)"
+        self.write_stub("apt-get", f'echo "$@" >>"$STATE/apt"\nif [ ! -e "$STATE/free" ]; then case "$*" in *install*) '
+                        f'touch "$STATE/free";; esac; echo "{lock}" >&2; exit 100; fi\nrm -f "$STATE/missing"')
+        result = self.start("info")
+        self.assertEqual(result.returncode, 7, result.stderr)
+        self.assertEqual(result.stderr.count("waiting for another installation on this machine to end: Could not get lock "
+                                             "/var/lib/dpkg/lock-frontend. It is held by process 77 (unattended-upgr)"), 1)
+        self.assertEqual(len([call for call in self.calls("apt") if " install " in call]), 2)
+
+    def test_says_in_a_pipe_how_long_a_build_has_run(self):
+        self.assertRegex(self.start("info").stderr, r"building \[1/2\] after 0:0\d\n(building \[2/2\] after 0:0\d\n)?")
+
     def test_without_apt(self):
         self.miss("libtorch-dev")
         (self.bin / "apt-get").unlink()

@@ -9,6 +9,7 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/ops/linear.h"
 
 namespace clew::navigate {
 namespace {
@@ -25,11 +26,6 @@ torch::Tensor uniform_tensor(const std::vector<std::int64_t>& shape, double boun
     values[i] = static_cast<float>(bound) * (2 * stream.uniform() - 1);
   }
   return tensor;
-}
-
-torch::Tensor mlp(const torch::Tensor& x, const torch::Tensor& w1, const torch::Tensor& b1,
-                  const torch::Tensor& w2, const torch::Tensor& b2) {
-  return torch::linear(torch::relu(torch::linear(x, w1, b1)), w2, b2);
 }
 
 }  // namespace
@@ -173,15 +169,17 @@ AgentOutput AgentImpl::forward(const Observation& observation, const AgentState&
   } else {
     out.hidden = out.features;
   }
-  out.logits = torch::linear(out.hidden, policy_w_, policy_b_);
-  out.value = torch::linear(out.hidden, value_w_, value_b_).squeeze(1);
+  out.logits = ops::linear(out.hidden, policy_w_, policy_b_, {.workspace = workspace_});
+  out.value = ops::linear(out.hidden, value_w_, value_b_, {.workspace = workspace_}).squeeze(1);
   return out;
 }
 
 AuxiliaryOutput AgentImpl::auxiliary(const torch::Tensor& features, const torch::Tensor& hidden) {
   AuxiliaryOutput out;
-  const auto run = [](const Mlp& layers, const torch::Tensor& x) {
-    return mlp(x, layers.w1, layers.b1, layers.w2, layers.b2);
+  const auto run = [&](const Mlp& layers, const torch::Tensor& x) {
+    const auto hidden_layer =
+        ops::linear(x, layers.w1, layers.b1, {.has_relu = true, .workspace = workspace_});
+    return ops::linear(hidden_layer, layers.w2, layers.b2, {.workspace = workspace_});
   };
   if (options.spec.has_d1)
     out.depth1 = run(depth1_, features).view({-1, kDepthPositions, kDepthClasses});

@@ -44,7 +44,7 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Navig
     write_file_atomic(run / kLevelFile, read_file(config.level, kLevelMax));
     written.level = kLevelFile;
   }
-  written.train.precision = ops::resolve_precision(config.train.precision);
+  written.train.precision = ops::resolve_precision(config.train.precision, ops::Products::kKernels);
   train::write_run_config(run, about, dump_toml(written));
   return run;
 }

@@ -261,7 +261,7 @@ AgentOptions agent_options(const NavigateConfig& config) {
           .width = config.size,
           .lstm1 = config.lstm1,
           .lstm2 = config.lstm2,
-          .precision = ops::parse_precision(config.train.precision)};
+          .precision = ops::parse_precision(config.train.precision, ops::Products::kKernels)};
 }
 
 struct Trainer::Impl {

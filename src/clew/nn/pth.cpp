@@ -269,12 +269,12 @@ PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::strin
 // Writing.
 
 const char* storage_name(const std::string& dtype) {
-  constexpr const char* kNames[][2] = {{"F64", "DoubleStorage"}, {"F32", "FloatStorage"},
+  constexpr const char* kStorages[][2] = {{"F64", "DoubleStorage"}, {"F32", "FloatStorage"},
                                        {"F16", "HalfStorage"},   {"BF16", "BFloat16Storage"},
                                        {"I64", "LongStorage"},   {"I32", "IntStorage"},
                                        {"I16", "ShortStorage"},  {"I8", "CharStorage"},
                                        {"U8", "ByteStorage"},    {"BOOL", "BoolStorage"}};
-  for (const auto& [name, storage] : kNames)
+  for (const auto& [name, storage] : kStorages)
     if (dtype == name) return storage;
   throw Error(concat("a .pth file cannot hold ", dtype));
 }

@@ -110,11 +110,11 @@ struct Prefix {
 /// What most often stands before one of `names` to make one of `longer`.
 Prefix prefix_before(const std::vector<std::string>& names,
                      const std::vector<std::string>& longer) {
-  constexpr std::size_t kMaxName = 1000;  // no network's names are longer
+  constexpr std::size_t kLongestName = 1000;  // no network's names are longer
   const std::unordered_set<std::string_view> wanted(names.begin(), names.end());
   std::map<std::string_view, std::size_t> counts;
   for (const std::string_view name : longer) {
-    if (name.size() > kMaxName) continue;
+    if (name.size() > kLongestName) continue;
     for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1))
       if (wanted.contains(name.substr(dot + 1))) ++counts[name.substr(0, dot + 1)];
   }

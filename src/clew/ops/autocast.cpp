@@ -21,6 +21,8 @@ void set_type(at::ScalarType type) { at::autocast::set_autocast_cpu_dtype(type);
 
 }  // namespace
 
+bool is_autocast() { return is_enabled(); }
+
 Autocast::Autocast(Precision precision)
     : was_enabled_(is_enabled()),
       was_cached_(at::autocast::is_autocast_cache_enabled()),

@@ -10,6 +10,9 @@
 
 namespace clew::ops {
 
+/// Whether products of the calling thread round their operands.
+bool is_autocast();
+
 /// For the forward pass; backward runs outside and follows what forward did. kFp32 turns it off for
 /// a part of a network that must be exact. They nest, and each gives back what it found.
 class Autocast {

@@ -66,20 +66,5 @@ TEST(AutocastTest, TheFirstLayerStaysInF32) {
   EXPECT_NEAR(out[0][0][0][0].item<float>(), 9.0F / 7, 1e-6);
 }
 
-TEST(PrecisionTest, Names) {
-  EXPECT_EQ(parse_precision("fp32"), Precision::kFp32);
-  EXPECT_EQ(parse_precision("bf16"), Precision::kBf16);
-  EXPECT_EQ(parse_precision("auto"), has_bf16() ? Precision::kBf16 : Precision::kFp32);
-  EXPECT_EQ(resolve_precision("fp32"), "fp32");
-  for (const char* name : {"auto", "bf16"})
-    EXPECT_EQ(resolve_precision(name), has_bf16() ? "bf16" : "fp32");
-  try {
-    (void)parse_precision("fp8");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "precision must be auto, fp32 or bf16, got 'fp8'");
-  }
-}
-
 }  // namespace autocast_test
 }  // namespace clew::ops

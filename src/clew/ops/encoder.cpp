@@ -10,6 +10,7 @@
 
 #include "clew/ops/checks.h"
 #include "clew/ops/encoder_fast.h"
+#include "clew/ops/linear.h"
 
 namespace clew::ops {
 namespace {
@@ -89,7 +90,7 @@ torch::Tensor Encoder::operator()(const torch::Tensor& frames) {
   torch::Tensor x = frames.to(w.conv1_weight.scalar_type()).mul_(1.0 / 255.0);
   x = torch::relu(torch::conv2d(x, w.conv1_weight, w.conv1_bias, options.stride1));
   x = torch::relu(torch::conv2d(x, w.conv2_weight, w.conv2_bias, options.stride2));
-  return torch::relu(torch::linear(x.flatten(1), w.fc_weight, w.fc_bias));
+  return linear(x.flatten(1), w.fc_weight, w.fc_bias, {.has_relu = true});
 }
 
 bool Encoder::fast() const { return state_->fast.has_value(); }

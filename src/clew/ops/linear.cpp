@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "clew/ops/autocast.h"
 #include "clew/ops/checks.h"
 #include "clew/ops/kernels.h"
 #include "clew/ops/tape.h"
@@ -104,16 +105,18 @@ torch::Tensor linear(const torch::Tensor& x_given, const torch::Tensor& weight,
                  x_given.size(1) == weight.size(1),
              "x must be [N,", weight.size(1), "] with N > 0, got ",
              x_given.defined() ? concat(x_given.sizes()) : "an undefined tensor", " (linear)");
+  const auto libtorch = [&] {
+    const torch::Tensor y = torch::linear(x_given, weight, bias);
+    return options.has_relu ? torch::relu(y) : y;
+  };
+  if (is_tracing() || is_autocast()) return libtorch();
   CLEW_CHECK(x_given.scalar_type() == weight.scalar_type() && x_given.device() == weight.device(),
              "x must be ", weight.scalar_type(), " on ", weight.device(), " as the weight, got ",
              x_given.scalar_type(), " on ", x_given.device(), " (linear)");
   const Kernels* const kernels = weight.device().is_cpu() && weight.scalar_type() == torch::kFloat32
                                      ? ops::kernels(options.precision)
                                      : nullptr;
-  if (kernels == nullptr) {
-    const torch::Tensor y = torch::linear(x_given, weight, bias);
-    return options.has_relu ? torch::relu(y) : y;
-  }
+  if (kernels == nullptr) return libtorch();
 
   const torch::Tensor x = x_given.detach().contiguous(), w = weight.detach().contiguous(),
                       b = bias.detach().contiguous();

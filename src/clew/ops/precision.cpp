@@ -1,19 +1,144 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/ops/precision.h"
 
+#include <ATen/Parallel.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+#include "clew/core/cache.h"
 #include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/core/machine.h"
+#include "clew/ops/autocast.h"
+#include "clew/ops/encoder.h"
 
 namespace clew::ops {
+namespace {
 
-Precision parse_precision(const std::string& name) {
+namespace fs = std::filesystem;
+using torch::Tensor;
+
+constexpr double kProbeSeconds = 0.010;  // for each precision, behind a warm-up
+
+/// Numbers that are alike on every machine, in [-scale, scale], without LibTorch's generator.
+Tensor filled(at::IntArrayRef shape, double scale) {
+  const Tensor t = torch::arange(c10::multiply_integers(shape), torch::kFloat32);
+  return (t * 0.7F).sin().mul(scale).view(shape).clone();
+}
+
+/// Forward and backward through a layer, with the gradient of its first weight.
+struct Probe {
+  std::function<Tensor(Precision)> forward;
+  Tensor weight;
+  double operations = 0;
+};
+
+Probe kernels_probe() {
+  constexpr std::int64_t kFrames = 8;
+  const EncoderWeights w = {.conv1_weight = filled({16, 3, 8, 8}, 0.1).requires_grad_(),
+                            .conv1_bias = filled({16}, 0.1),
+                            .conv2_weight = filled({32, 16, 4, 4}, 0.1).requires_grad_(),
+                            .conv2_bias = filled({32}, 0.1),
+                            .fc_weight = filled({256, 2592}, 0.02).requires_grad_(),
+                            .fc_bias = filled({256}, 0.1)};
+  const Tensor frames = filled({kFrames, 3, 84, 84}, 127).add(128).to(torch::kUInt8);
+  const double first = 2.0 * 16 * 192 * 400, second = 2.0 * 32 * 256 * 81, last = 2.0 * 256 * 2592;
+  return {[w, frames](Precision precision) {
+            return conv_encoder(frames, w, {.precision = precision});
+          },
+          w.conv1_weight, kFrames * (2 * first + 3 * second + 3 * last)};
+}
+
+Probe libtorch_probe() {
+  constexpr std::int64_t kImages = 8, kChannels = 32, kSide = 20, kKernel = 5;
+  const Tensor images = filled({kImages, kChannels, kSide, kSide}, 1).requires_grad_(),
+               weight = filled({kChannels, kChannels, kKernel, kKernel}, 0.1).requires_grad_(),
+               bias = filled({kChannels}, 0.1);
+  const double places = (kSide - kKernel + 1) * (kSide - kKernel + 1);
+  return {[=](Precision precision) {
+            const Autocast autocast(precision);
+            return torch::conv2d(images, weight, bias).to(torch::kFloat32);
+          },
+          weight, 3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
+}
+
+double rate(const Probe& probe, Precision precision) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_of_one = [&] {
+    const auto start = Clock::now();
+    (void)torch::autograd::grad({probe.forward(precision).sum()}, {probe.weight});
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  double left = kProbeSeconds - seconds_of_one(), best = 1e9;  // the first one is the warm-up
+  do {
+    const double spent = seconds_of_one();
+    best = std::min(best, spent);
+    left -= spent;
+  } while (left > 0);
+  return probe.operations / best * 1e-9;
+}
+
+/// Where the rates are kept; empty where there is no folder for it. What they depend on is in the
+/// name.
+fs::path rates_file(Products products) {
+  const fs::path folder = cache_folder();
+  if (folder.empty()) return {};
+  const Machine machine = this_machine();
+  const std::string key = concat(machine.cpu, '|', machine.instruction_set, '|', machine.compiler,
+                                 '|', TORCH_VERSION, '|', CLEW_VERSION);
+  std::ostringstream name;
+  name << "precision-" << (products == Products::kKernels ? "kernels-" : "libtorch-") << std::hex
+       << hash64(std::as_bytes(std::span(key)));
+  return folder / name.str();
+}
+
+std::optional<PrecisionRates> read_rates(const fs::path& file) {
+  try {
+    if (file.empty() || !fs::exists(file)) return std::nullopt;
+    std::istringstream text(read_file(file, 1000));
+    PrecisionRates rates;
+    std::string fp32, bf16, rest;
+    const bool is_whole = static_cast<bool>(text >> fp32 >> rates.fp32 >> bf16 >> rates.bf16);
+    if (is_whole && !(text >> rest) && fp32 == "fp32" && bf16 == "bf16" && rates.fp32 > 0 &&
+        rates.bf16 >= 0)
+      return rates;
+  } catch (const std::exception&) {  // what cannot be read is measured again
+  }
+  return std::nullopt;
+}
+
+void keep_rates(const fs::path& file, const PrecisionRates& rates) {
+  if (file.empty()) return;
+  try {
+    make_folders(file.parent_path());
+    write_file_atomic(file, concat("fp32 ", rates.fp32, " bf16 ", rates.bf16, '\n'));
+  } catch (const Error&) {  // a home that is read-only or full: measured again by the next process
+  }
+}
+
+}  // namespace
+
+Precision parse_precision(const std::string& name, Products products) {
   if (name == "fp32") return Precision::kFp32;
   if (name == "bf16") return Precision::kBf16;
   CLEW_CHECK(name == "auto", "precision must be auto, fp32 or bf16, got '", name, "'");
-  return has_bf16() ? Precision::kBf16 : Precision::kFp32;
+  return faster(precision_rates(products));
 }
 
-std::string resolve_precision(const std::string& name) {
-  return parse_precision(name) == Precision::kBf16 && has_bf16() ? "bf16" : "fp32";
+std::string resolve_precision(const std::string& name, Products products) {
+  return parse_precision(name, products) == Precision::kBf16 && has_bf16() ? "bf16" : "fp32";
 }
 
 bool has_bf16() {
@@ -22,6 +147,35 @@ bool has_bf16() {
 #else
   return false;
 #endif
+}
+
+Precision faster(const PrecisionRates& rates) {
+  return rates.bf16 >= 1.05 * rates.fp32 ? Precision::kBf16 : Precision::kFp32;
+}
+
+PrecisionRates measure_precisions(Products products) {
+  const at::AutoGradMode has_gradients(true);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const Probe probe = products == Products::kKernels ? kernels_probe() : libtorch_probe();
+  PrecisionRates rates{.fp32 = rate(probe, Precision::kFp32)};
+  if (has_bf16()) rates.bf16 = rate(probe, Precision::kBf16);
+  at::set_num_threads(threads);
+  return rates;
+}
+
+PrecisionRates precision_rates(Products products) {
+  static std::mutex mutex;
+  static std::map<std::pair<Products, fs::path>, PrecisionRates> known;
+  const fs::path file = rates_file(products);
+  const std::scoped_lock lock(mutex);
+  const auto [found, is_new] = known.try_emplace({products, file});
+  if (is_new) {
+    const auto kept = read_rates(file);
+    found->second = kept ? *kept : measure_precisions(products);
+    if (!kept) keep_rates(file, found->second);
+  }
+  return found->second;
 }
 
 }  // namespace clew::ops

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// In which numbers a network multiplies. Weights, gradients and sums are f32 in either case.
+// Precision of a network's products. Weights, gradients and sums are f32 in either case.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,37 @@ enum class Precision : std::uint8_t {
           // as kFp32
 };
 
-/// What a name in a recipe stands for: fp32, bf16, or auto, which is bf16 where the CPU has it.
-/// Another one: clew::Error.
-Precision parse_precision(const std::string& name);
+/// Whose products a precision is for: on some CPUs bf16 is faster in one and slower in the other.
+enum class Products : std::uint8_t {
+  kKernels,   // of this room's encoder, LSTM and linear layer: the navigator's
+  kLibTorch,  // LibTorch's convolutions and linear layers under an Autocast
+};
+
+/// A name in a recipe: fp32, bf16, or auto, the faster one on this machine. Another one:
+/// clew::Error.
+Precision parse_precision(const std::string& name, Products products);
 
 /// A name that means the same everywhere, of what `name` is on this CPU: "fp32" or "bf16". A run's
 /// config holds it, so that it goes on alike on another machine. Unknown: clew::Error.
-std::string resolve_precision(const std::string& name);
+std::string resolve_precision(const std::string& name, Products products);
 
 /// Whether this CPU has bf16 dot products (AVX-512 BF16).
 bool has_bf16();
+
+/// Rates of one thread in GFLOP/s; bf16 is 0 where the CPU has none.
+struct PrecisionRates {
+  double fp32 = 0, bf16 = 0;
+};
+
+/// bf16 where it is at least a twentieth faster.
+Precision faster(const PrecisionRates& rates);
+
+/// Trains one small layer in both precisions, for at most 25 ms. Blocks.
+PrecisionRates measure_precisions(Products products);
+
+/// The same, measured once for a machine and a version: kept in the cache folder, so that noise does
+/// not change the answer from run to run, and in the process. Where nothing can be kept it is
+/// measured once a process.
+PrecisionRates precision_rates(Products products);
 
 }  // namespace clew::ops

@@ -155,7 +155,7 @@ void SupervisedOptions::fields(Fields& v) {
     {.min = 0, .max = 256, .help = "threads that make batches ahead of time; 0: none"});
   v("precision", precision,
     {.choices = {"auto", "fp32", "bf16"},
-     .help = "operands of products while training; auto: bf16 where the CPU has it"});
+     .help = "operands of products while training; auto: the faster on this machine"});
   v("optimizer", optimizer,
     {.choices = {"sgd", "rmsprop", "adam", "adamw"}, .help = "how gradients become steps"});
   v("lr", lr, {.min = 0, .max = 100, .help = "learning rate after the warm-up"});
@@ -186,7 +186,7 @@ void SupervisedOptions::fields(Fields& v) {
 
 SupervisedOptions SupervisedOptions::resolved() const {
   auto made = *this;
-  made.precision = ops::resolve_precision(precision);
+  made.precision = ops::resolve_precision(precision, ops::Products::kLibTorch);
   return made;
 }
 
@@ -253,7 +253,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
     : task(the_task),
       options(the_options),
       key(the_key),
-      precision(ops::parse_precision(options.precision)),
+      precision(ops::parse_precision(options.precision, ops::Products::kLibTorch)),
       processes(the_processes == nullptr ? one : *the_processes),
       schedule{.kind = parse_schedule(options.schedule),
                .lr = options.lr,

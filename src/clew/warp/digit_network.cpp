@@ -12,6 +12,7 @@
 #include <cmath>
 
 #include "clew/core/error.h"
+#include "clew/ops/linear.h"
 #include "clew/ops/narrow_conv.h"
 #include "clew/ops/pool_relu.h"
 
@@ -111,10 +112,18 @@ bool is_pooling_by_two(const torch::nn::Module& layer) {
 torch::Tensor LayersImpl::forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus) {
   for (auto layer = begin(); layer != end(); ++layer) {
     const auto next = layer + 1;
-    const bool is_both = is_pooling_by_two(*layer->ptr()) && next != end() &&
-                         next->ptr()->as<torch::nn::ReLU>() != nullptr;
-    x = is_both ? ops::max_pool_relu(x) : layer->forward(x);
-    if (is_both) layer = next;
+    const bool has_relu = next != end() && next->ptr()->as<torch::nn::ReLU>() != nullptr;
+    const auto* const linear = layer->ptr()->as<torch::nn::Linear>();
+    const bool is_pooling = has_relu && is_pooling_by_two(*layer->ptr());
+    if (is_pooling) {
+      x = ops::max_pool_relu(x);
+    } else if (linear != nullptr) {
+      x = ops::linear(x, linear->weight, linear->bias,
+                      {.has_relu = has_relu, .workspace = workspace_});
+    } else {
+      x = layer->forward(x);
+    }
+    if (is_pooling || (linear != nullptr && has_relu)) layer = next;
     if (behind_relus != nullptr && layer->ptr()->as<torch::nn::ReLU>() != nullptr)
       behind_relus->push_back(x);
   }

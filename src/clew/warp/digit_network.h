@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clew/nn/export/onnx.h"
+#include "clew/ops/workspace.h"
 #include "clew/warp/config.h"
 #include "clew/warp/spatial_transformer.h"
 
@@ -30,6 +31,9 @@ struct LayersImpl : torch::nn::SequentialImpl, nn::OnnxConvertible {
                                      const std::vector<nn::OnnxValue>& inputs) const override {
     return nn::onnx_as(graph, *this, typeid(torch::nn::SequentialImpl), inputs);
   }
+
+ private:
+  ops::Workspace workspace_;
 };
 TORCH_MODULE(Layers);
 

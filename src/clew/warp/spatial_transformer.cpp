@@ -10,6 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/ops/autocast.h"
+#include "clew/ops/linear.h"
 
 namespace clew::warp {
 
@@ -54,7 +55,8 @@ Tensor SpatialTransformerImpl::locate(const Tensor& images) {
   const ops::Autocast off(
       ops::Precision::kFp32);  // places finer than a pixel want all their digits
   const Tensor parameters =
-      last_->forward(features.to(last_->weight.scalar_type())).to(ops::place_type(images));
+      ops::linear(features.to(last_->weight.scalar_type()), last_->weight, last_->bias)
+          .to(ops::place_type(images));
   last_parameters_ = parameters.detach();
   return parameters;
 }
