@@ -12,17 +12,19 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "clew/core/cache.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/machine.h"
 #include "clew/ops/autocast.h"
-#include "clew/ops/encoder.h"
+#include "clew/ops/kernels.h"
 
 namespace clew::ops {
 namespace {
@@ -30,7 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 using torch::Tensor;
 
-constexpr double kProbeSeconds = 0.010;  // for each precision, behind a warm-up
+constexpr double kProbeSeconds = 0.012;  // for each precision, behind a warm-up
 
 /// Numbers that are alike on every machine, in [-scale, scale], without LibTorch's generator.
 Tensor filled(at::IntArrayRef shape, double scale) {
@@ -38,29 +40,53 @@ Tensor filled(at::IntArrayRef shape, double scale) {
   return (t * 0.7F).sin().mul(scale).view(shape).clone();
 }
 
-/// Forward and backward through a layer, with the gradient of its first weight.
+/// Something to repeat in a precision, and its number of operations.
 struct Probe {
-  std::function<Tensor(Precision)> forward;
-  Tensor weight;
+  std::function<void(Precision)> run;
   double operations = 0;
 };
 
+/// Products of the navigator's shapes: 32 worlds through the layer behind the convolutions and
+/// through the LSTM, packed before.
 Probe kernels_probe() {
-  constexpr std::int64_t kFrames = 8;
-  const EncoderWeights w = {.conv1_weight = filled({16, 3, 8, 8}, 0.1).requires_grad_(),
-                            .conv1_bias = filled({16}, 0.1),
-                            .conv2_weight = filled({32, 16, 4, 4}, 0.1).requires_grad_(),
-                            .conv2_bias = filled({32}, 0.1),
-                            .fc_weight = filled({256, 2592}, 0.02).requires_grad_(),
-                            .fc_bias = filled({256}, 0.1)};
-  const Tensor frames = filled({kFrames, 3, 84, 84}, 127).add(128).to(torch::kUInt8);
-  const double first = 2.0 * 16 * 192 * 400, second = 2.0 * 32 * 256 * 81, last = 2.0 * 256 * 2592;
-  return {[w, frames](Precision precision) {
-            return conv_encoder(frames, w, {.precision = precision});
-          },
-          w.conv1_weight, kFrames * (2 * first + 3 * second + 3 * last)};
+  constexpr std::size_t kRows = 32;
+  struct Shape {
+    std::size_t inputs, outputs;
+  };
+  static constexpr Shape kShapes[] = {{2592, 256}, {590, 1024}};
+  struct Product {
+    std::vector<Word> rows, panels;
+    GemmPiece piece{};
+  };
+  auto products = std::make_shared<std::map<std::pair<Precision, std::size_t>, Product>>();
+  Probe probe;
+  for (const Shape& shape : kShapes) {
+    const Tensor x = filled({kRows, static_cast<std::int64_t>(shape.inputs)}, 1),
+                 w = filled({static_cast<std::int64_t>(shape.outputs),
+                             static_cast<std::int64_t>(shape.inputs)},
+                            0.1);
+    for (const auto precision : {Precision::kFp32, Precision::kBf16}) {
+      const Kernels* const table = kernels(precision);
+      if (table == nullptr) return {};
+      auto& product = (*products)[{precision, shape.inputs}];
+      product.rows.resize(kRows * table->tile_words(shape.inputs));
+      product.panels.resize(table->words(shape.inputs) * table->padded(shape.outputs));
+      table->pack_a(x.data_ptr<float>(), shape.inputs, kRows, shape.inputs, product.rows.data());
+      table->pack_b_transposed(w.data_ptr<float>(), shape.inputs, shape.outputs, shape.inputs,
+                               product.panels.data());
+      product.piece = {product.rows.data(), product.panels.data(), table->words(shape.inputs)};
+    }
+    probe.operations += 2.0 * kRows * static_cast<double>(shape.inputs * shape.outputs);
+  }
+  probe.run = [products, out = std::vector<float>(kRows * 1024)](Precision precision) mutable {
+    for (const Shape& shape : kShapes)
+      kernels(precision)->gemm(&products->at({precision, shape.inputs}).piece, 1, kRows,
+                               shape.outputs, out.data(), shape.outputs);
+  };
+  return probe;
 }
 
+/// A convolution, forward and backward.
 Probe libtorch_probe() {
   constexpr std::int64_t kImages = 8, kChannels = 32, kSide = 20, kKernel = 5;
   const Tensor images = filled({kImages, kChannels, kSide, kSide}, 1).requires_grad_(),
@@ -68,17 +94,21 @@ Probe libtorch_probe() {
                bias = filled({kChannels}, 0.1);
   const double places = (kSide - kKernel + 1) * (kSide - kKernel + 1);
   return {[=](Precision precision) {
-            const Autocast autocast(precision);
-            return torch::conv2d(images, weight, bias).to(torch::kFloat32);
+            Tensor y;
+            {
+              const Autocast autocast(precision);
+              y = torch::conv2d(images, weight, bias);
+            }
+            (void)torch::autograd::grad({y.to(torch::kFloat32).sum()}, {images, weight});
           },
-          weight, 3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
+          3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
 }
 
-double rate(const Probe& probe, Precision precision) {
+double rate(Probe& probe, Precision precision) {
   using Clock = std::chrono::steady_clock;
   const auto seconds_of_one = [&] {
     const auto start = Clock::now();
-    (void)torch::autograd::grad({probe.forward(precision).sum()}, {probe.weight});
+    probe.run(precision);
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   double left = kProbeSeconds - seconds_of_one(), best = 1e9;  // the first one is the warm-up
@@ -157,7 +187,8 @@ PrecisionRates measure_precisions(Products products) {
   const at::AutoGradMode has_gradients(true);
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
-  const Probe probe = products == Products::kKernels ? kernels_probe() : libtorch_probe();
+  Probe probe = products == Products::kKernels ? kernels_probe() : Probe();
+  if (!probe.run) probe = libtorch_probe();  // which serves where there are no kernels
   PrecisionRates rates{.fp32 = rate(probe, Precision::kFp32)};
   if (has_bf16()) rates.bf16 = rate(probe, Precision::kBf16);
   at::set_num_threads(threads);

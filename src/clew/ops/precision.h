@@ -38,7 +38,7 @@ struct PrecisionRates {
 /// bf16 where it is at least a twentieth faster.
 Precision faster(const PrecisionRates& rates);
 
-/// Trains one small layer in both precisions, for at most 25 ms. Blocks.
+/// Products of those shapes in both precisions, for at most 25 ms in all. Blocks.
 PrecisionRates measure_precisions(Products products);
 
 /// The same, measured once for a machine and a version: kept in the cache folder, so that noise does

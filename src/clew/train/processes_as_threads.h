@@ -29,8 +29,12 @@ inline std::vector<std::string> run_as_threads(int size, const std::function<voi
     }
   };
   std::vector<std::thread> threads;
-  threads.emplace_back([&] { work(0, 0, [&](int listening) { port.set_value(listening); }); });
-  const int meeting = size == 1 ? 0 : port.get_future().get();  // one alone meets nobody
+  threads.emplace_back([&] {
+    bool is_listening = false;
+    work(0, 0, [&](int listening) { port.set_value(listening), is_listening = true; });
+    if (!is_listening) port.set_value(0);  // alone, or it failed: the others find nobody
+  });
+  const int meeting = port.get_future().get();
   for (int rank = 1; rank < size; ++rank)
     threads.emplace_back([&, rank] { work(rank, meeting, {}); });
   for (auto& thread : threads) thread.join();

@@ -28,6 +28,12 @@ using Group = c10d::ProcessGroupGloo;
 constexpr const char* kTorchrun =
     "; torchrun must be that of this LibTorch, or run with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1";
 
+/// LibTorch from 2.1 on: a store without libuv, which Debian's has not.
+template <class Options>
+void set_without_libuv(Options& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 /// The first line of what a library said, without the place in its source.
 std::string said(const std::exception& error) {
   const auto* own = dynamic_cast<const c10::Error*>(&error);
@@ -88,6 +94,7 @@ class GlooTransport : public Transport {
       options.isServer = place.rank == 0 && !place.has_store;
       options.waitWorkers = false;
       options.timeout = timeout;
+      set_without_libuv(options);
       auto meeting = c10::make_intrusive<c10d::TCPStore>(place.address, options);
       if (options.isServer && on_listening) on_listening(meeting->getPort());
       store = meeting;
