@@ -6,6 +6,9 @@ function(clew_target target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   # Fused multiply-add would make the same source give other bytes on other machines.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers -ffp-contract=off)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+    target_compile_options(${target} PRIVATE -Wno-array-bounds)  # false alarms in LibTorch's autograd::Function::apply
+  endif()
   if(CLEW_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

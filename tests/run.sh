@@ -175,31 +175,44 @@ stage_fuzz() {
     stage_failed=1 stage_note="the build failed"
     return
   fi
+  local targets=()
   for target in "$root"/build/fuzz/tests/fuzz/*_fuzz; do
-    if [ -x "$target" ]; then
-      found=$((found + 1))
-      one_test fuzz_target "$target" "$seconds"
+    if [ ! -x "$target" ]; then continue; fi
+    while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done # one a core
+    fuzz_target "$target" "$seconds" &
+    targets+=("$(basename "$target")")
+    found=$((found + 1))
+  done
+  wait
+  for target in "${targets[@]}"; do
+    cat "$root/build/test/$target.log" >>"$stage_log"
+    if [ -f "$root/build/test/$target.passed" ]; then
+      stage_passed=$((stage_passed + 1))
+    else
+      stage_failed=$((stage_failed + 1))
+      stage_details+=$(fuzz_complaint "$root/build/test/$target.log")$'\n'
     fi
   done
   if ((found == 0)); then stage_failed=1; fi
   stage_note="$found targets, $seconds s each"
 }
 
-# New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log. What the target said last is
-# what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all over it.
+# New finds go to build/, the seeds stay as they are; a crash leaves its input beside the log.
 fuzz_target() { # PROGRAM SECONDS
-  local name log status=0
-  name=$(basename "$1") log=$root/build/test/$(basename "$1").log
+  local name
+  name=$(basename "$1")
   mkdir -p "$root/build/test/corpus/$name"
+  rm -f "$root/build/test/$name.passed"
   "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="$root/build/test/$name-" "$root/build/test/corpus/$name" "$root/tests/fuzz/corpus/$name" \
-    >"$log" 2>&1 || status=$?
-  cat "$log"
-  if ((status != 0)); then
-    stage_details+="$name ended with $status, its log is $log"$'\n'
-    stage_details+=$(grep -E '^INFO: Seed|^==[0-9]+==|^SUMMARY|runtime error|Test unit written|^ +#[0-9]+ .*clew' "$log" | head -n 20)$'\n'
-  fi
-  return "$status"
+    >"$root/build/test/$name.log" 2>&1 </dev/null && touch "$root/build/test/$name.passed"
+}
+
+# What the target said last is what is shown of a failure: the fuzzer's log is long, and words such as "Error" stand all
+# over it.
+fuzz_complaint() { # LOG
+  printf 'failed, its log is %s\n' "$1"
+  grep -E '^INFO: Seed|^==[0-9]+==|^SUMMARY|runtime error|Test unit written|^ +#[0-9]+ .*clew' "$1" | head -n 20
 }
 
 # The labels that ctest knows, in ring_order, unknown ones last.

@@ -189,6 +189,12 @@ struct Loops {
     for (std::size_t col = 0; col < padded; col += kNr) {
       const std::size_t width = panel_width(padded, col), real = std::min(width, n - col);
       Word* to = out + col * words;
+      if (kPack == 1 && real == width) {  // whole vectors, word for word
+        for (std::size_t q = 0; q < words; ++q, to += width)
+          for (std::size_t j = 0; j < width; j += T::kLanes)
+            T::StoreF(T::LoadF(w + q * ld + col + j), reinterpret_cast<float*>(to) + j);
+        continue;
+      }
       for (std::size_t q = 0; q < words; ++q, to += width) {
         std::fill(above, above + kNr, 0.0F);
         std::fill(below, below + kNr, 0.0F);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/warp/transform.h"
 
-#include <torch/linalg.h>
 #include <torch/types.h>
 
 #include <algorithm>
