@@ -143,6 +143,7 @@ struct Batch::Impl {
     if (out.velocity != nullptr) write_velocity(body, out.velocity + 6 * i);
     if (out.reward != nullptr) out.reward[i] = outcome.reward;
     if (out.is_done != nullptr) out.is_done[i] = outcome.is_episode_over ? 1 : 0;
+    if (out.is_truncated != nullptr) out.is_truncated[i] = outcome.is_truncated ? 1 : 0;
     if (out.event != nullptr) out.event[i] = outcome.event;
     if (out.last_action != nullptr) out.last_action[i] = world.lane().last_action;
     if (out.position != nullptr) {

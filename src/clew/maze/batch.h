@@ -28,6 +28,8 @@ struct StepBuffers {
   float* reward = nullptr;  // [N] f32: sum over the repeated frames
   // [N] u8: this step ended an episode; the observation is the next episode's first
   std::uint8_t* is_done = nullptr;
+  // [N] u8: the clock ended the episode, not what the player did (then 0); 0 where is_done is 0
+  std::uint8_t* is_truncated = nullptr;
   std::int32_t* last_action = nullptr;  // [N] i32; -1 on the first observation of an episode
   // The last observation of an episode that ended in this step; untouched where is_done is 0.
   std::uint8_t* final_rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8

@@ -29,6 +29,7 @@ struct Everything {
         final_rgb(rgb),
         semantic(worlds * pixels),
         is_done(worlds),
+        is_truncated(worlds),
         depth_class(worlds * 64),
         is_loop(worlds),
         event(worlds),
@@ -51,6 +52,7 @@ struct Everything {
             .velocity = velocity.data(),
             .reward = reward.data(),
             .is_done = is_done.data(),
+            .is_truncated = is_truncated.data(),
             .last_action = last_action.data(),
             .final_rgb = final_rgb.data(),
             .final_depth = final_depth.data(),
@@ -75,8 +77,8 @@ struct Everything {
       const std::size_t each = values.size() / worlds * sizeof(values[0]);
       out.append(reinterpret_cast<const char*>(values.data()) + world * each, each);
     };
-    add(rgb), add(semantic), add(is_done), add(depth_class), add(is_loop), add(event),
-        add(instance), add(depth);
+    add(rgb), add(semantic), add(is_done), add(is_truncated), add(depth_class), add(is_loop);
+    add(event), add(instance), add(depth);
     add(flow), add(velocity), add(reward), add(position), add(heading), add(last_action), add(cell);
     add(goal_distance);
     if (is_done[world] != 0) add(final_rgb), add(final_depth), add(final_velocity);
@@ -84,7 +86,8 @@ struct Everything {
   }
 
   std::size_t worlds, pixels;
-  std::vector<std::uint8_t> rgb, final_rgb, semantic, is_done, depth_class, is_loop, event;
+  std::vector<std::uint8_t> rgb, final_rgb, semantic, is_done, is_truncated, depth_class, is_loop,
+      event;
   std::vector<std::uint16_t> instance;
   std::vector<float> depth, final_depth, flow, velocity, final_velocity, reward, position, heading;
   std::vector<std::int32_t> last_action, cell, goal_distance;
@@ -258,6 +261,38 @@ TEST(Batch, AGoalMayEndTheEpisodeInTheMiddleOfAStep) {
   EXPECT_EQ(coarse_all.final_velocity, final_velocity);
   EXPECT_TRUE(coarse_all.final_rgb == final_rgb);
   EXPECT_EQ(coarse.state(0).frame, 0);
+}
+
+TEST(Batch, TellsTheClockFromTheGoal) {
+  Level level = corridor();
+  level.rules.does_goal_end_episode = true;
+  Everything all(1, kTiny);
+  const std::int32_t forward[] = {static_cast<std::int32_t>(Action::kForward)};
+  // Plays one episode; the frames it lasted.
+  const auto play = [&](int episode_frames) {
+    level.rules.episode_frames = episode_frames;
+    Batch batch(share(level), {.render = kTiny, .action_repeat = 1});
+    batch.reset(Key{1}, all.buffers());
+    face(batch, 0);
+    int frames = batch.state(0).frame;
+    for (; all.is_done[0] == 0; ++frames) {
+      EXPECT_EQ(all.is_truncated[0], 0);
+      batch.step(forward, all.buffers());
+    }
+    return frames;
+  };
+  const int frames = play(3600);
+  EXPECT_LT(frames, 3600);
+  EXPECT_EQ(all.event[0], kEventGoal | kEventEpisodeEnd);
+  EXPECT_EQ(all.is_truncated[0], 0);
+
+  EXPECT_EQ(play(frames - 1), frames - 1);
+  EXPECT_EQ(all.event[0], kEventEpisodeEnd);
+  EXPECT_EQ(all.is_truncated[0], 1);
+
+  EXPECT_EQ(play(frames), frames);
+  EXPECT_EQ(all.event[0], kEventGoal | kEventEpisodeEnd);
+  EXPECT_EQ(all.is_truncated[0], 0) << "the goal in the very last frame counts";
 }
 
 TEST(Batch, AGoalThatNeitherEndsNorRespawnsIsGone) {

@@ -101,7 +101,9 @@ Outcome World::step(const Level& level, Action action, int frames) {
     move(*layout_.grid, solids_, action, lane_.body);
     ++lane_.frame;
     touch(level.rules, outcome);
-    if (lane_.frame >= level.rules.episode_frames) outcome.is_episode_over = true;
+    // A goal in the very last frame ends the episode, the clock does not.
+    if (!outcome.is_episode_over && lane_.frame >= level.rules.episode_frames)
+      outcome.is_episode_over = outcome.is_truncated = true;
   }
   if (outcome.is_episode_over) outcome.event |= kEventEpisodeEnd;
   lane_.episode_reward += outcome.reward;

@@ -48,6 +48,7 @@ struct Outcome {
   float reward = 0;
   std::uint8_t event = 0;  // bits of Event
   bool is_episode_over = false;
+  bool is_truncated = false;  // over by the clock
 };
 
 /// A lane with what is derived from its level and episode key.

@@ -21,6 +21,7 @@ struct TrainOptions {
   double clip = 5;
   double discount = 0.99;
   double lambda = 1;
+  bool bootstrap_timeouts = true;
   double reward_scale = 0.3;
   double entropy = 0.01, entropy_end = 0.001, value = 0.5, depth1 = 0.3, depth2 = 0.3, loop = 0.3;
   std::string precision = "auto";
@@ -51,6 +52,8 @@ struct TrainOptions {
       {.min = 0, .max = 1e9, .help = "largest norm of the whole gradient; 0: no limit"});
     v("discount", discount, {.min = 0, .max = 1, .help = "gamma, per agent step"});
     v("lambda", lambda, {.min = 0, .max = 1, .help = "V-trace lambda"});
+    v("bootstrap_timeouts", bootstrap_timeouts,
+      {.help = "an episode that the clock ends counts as going on; false: as over (the paper)"});
     v("reward_scale", reward_scale,
       {.min = 0, .max = 1000, .help = "factor on rewards before learning"});
     v("entropy", entropy,

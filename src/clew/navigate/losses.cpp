@@ -16,12 +16,18 @@ VtraceTargets vtrace(const VtraceInput& input) {
              "rewards, values, discounts and log_rhos must all be [T,N], got ",
              input.rewards.sizes(), ", ", input.values.sizes(), ", ", input.discounts.sizes(), ", ",
              input.log_rhos.sizes(), " (vtrace)");
+  CLEW_CHECK(
+      !input.timeout_returns.defined() || input.timeout_returns.sizes() == input.rewards.sizes(),
+      "timeout_returns must be [T,N] = ", input.rewards.sizes(), ", got ",
+      input.timeout_returns.sizes(), " (vtrace)");
   const auto steps = input.rewards.size(0);
   const auto ratios = input.log_rhos.exp();
   const auto rho = ratios.clamp_max(input.rho_max);
   const auto c = ratios.clamp_max(input.c_max) * input.lambda;
   const auto next_values = torch::cat({input.values.slice(0, 1), input.bootstrap.unsqueeze(0)});
-  const auto deltas = rho * (input.rewards + input.discounts * next_values - input.values);
+  const auto rewards =
+      input.timeout_returns.defined() ? input.rewards + input.timeout_returns : input.rewards;
+  const auto deltas = rho * (rewards + input.discounts * next_values - input.values);
 
   // v_t - V(x_t) = delta_t + discount_t c_t (v_{t+1} - V(x_{t+1})), from the last step to the
   // first.
@@ -33,7 +39,7 @@ VtraceTargets vtrace(const VtraceInput& input) {
     targets.values[t].copy_(input.values[t] + correction);
   }
   const auto next_targets = torch::cat({targets.values.slice(0, 1), input.bootstrap.unsqueeze(0)});
-  targets.advantages = rho * (input.rewards + input.discounts * next_targets - input.values);
+  targets.advantages = rho * (rewards + input.discounts * next_targets - input.values);
   return targets;
 }
 

@@ -20,11 +20,14 @@ struct VtraceInput {
   torch::Tensor rewards;    // [T,N]
   torch::Tensor values;     // [T,N] V(x_t)
   torch::Tensor bootstrap;  // [N] V(x_T)
+  // [T,N] gamma V(x'), x' the last observation of an episode that the clock ended in this step, else
+  // 0; undefined: 0 everywhere
+  torch::Tensor timeout_returns = {};
   double rho_max = 1, c_max = 1, lambda = 1;
 };
 struct VtraceTargets {
   torch::Tensor values;      // [T,N] v_t
-  torch::Tensor advantages;  // [T,N] rho_t (r_t + discount_t v_{t+1} - V(x_t))
+  torch::Tensor advantages;  // [T,N] rho_t (r_t + discount_t v_{t+1} + timeout_return_t - V(x_t))
 };
 VtraceTargets vtrace(const VtraceInput& input);
 

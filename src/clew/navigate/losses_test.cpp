@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::navigate {
 namespace losses_test {
@@ -86,6 +87,33 @@ TEST(Vtrace, OnPolicyIsTheNStepReturn) {
   EXPECT_DOUBLE_EQ(targets.advantages[0].item<double>(), -8);
 }
 
+TEST(Vtrace, ATimeoutIsWorthItsLastObservationAndNothingOfTheNextEpisode) {
+  // r = 1, 2, 3; gamma = 0.5; the clock ends the episode after the second step, in an observation of
+  // value 6; V(x_3) = 8.
+  const auto row = [](std::initializer_list<double> values) {
+    return torch::tensor(std::vector<double>(values), kDouble).unsqueeze(1);
+  };
+  VtraceInput input{.log_rhos = row({0, 0, 0}),
+                    .discounts = row({0.5, 0, 0.5}),
+                    .rewards = row({1, 2, 3}),
+                    .values = row({10, 20, 30}),
+                    .bootstrap = torch::tensor({8.0}, kDouble),
+                    .timeout_returns = row({0, 0.5 * 6, 0})};
+  const auto targets = vtrace(input);
+  EXPECT_DOUBLE_EQ(targets.values[0].item<double>(), 3.5);  // 1 + 0.5 * 5
+  EXPECT_DOUBLE_EQ(targets.values[1].item<double>(), 5);    // 2 + 0.5 * 6
+  EXPECT_DOUBLE_EQ(targets.values[2].item<double>(), 7);    // 3 + 0.5 * 8
+  EXPECT_DOUBLE_EQ(targets.advantages[0].item<double>(), -6.5);
+  EXPECT_DOUBLE_EQ(targets.advantages[1].item<double>(), -15);
+  EXPECT_DOUBLE_EQ(targets.advantages[2].item<double>(), -23);
+
+  input.lambda = 0.5;  // 10 + (1 + 0.5 * 20 - 10) + 0.5 * 0.5 * (5 - 20)
+  EXPECT_DOUBLE_EQ(vtrace(input).values[0].item<double>(), 7.25);
+  // Acted with twice the probability, rho cut at 1.5: 20 + 1.5 * (2 + 3 - 20).
+  input.log_rhos = row({0, std::log(2.0), 0}), input.rho_max = 1.5;
+  EXPECT_NEAR(vtrace(input).values[1].item<double>(), -2.5, 1e-12);
+}
+
 TEST(Vtrace, RefusesShapesThatDiffer) {
   const auto good = torch::zeros({2, 3});
   try {
@@ -99,6 +127,15 @@ TEST(Vtrace, RefusesShapesThatDiffer) {
     EXPECT_NE(std::string(error.what()).find("must all be [T,N]"), std::string::npos)
         << error.what();
   }
+  EXPECT_EQ(error_of([&] {
+              vtrace({.log_rhos = good,
+                      .discounts = good,
+                      .rewards = good,
+                      .values = good,
+                      .bootstrap = torch::zeros({3}),
+                      .timeout_returns = torch::zeros({3})});
+            }),
+            "timeout_returns must be [T,N] = [2, 3], got [3] (vtrace)");
 }
 
 LossInput small_input() {

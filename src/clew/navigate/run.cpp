@@ -51,6 +51,8 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Navig
 
 NavigateConfig read_run(const fs::path& run) {
   NavigateConfig config;
+  config.train.bootstrap_timeouts =
+      false;  // a run that does not name it is from before it was there
   load(config, parse_toml(train::read_run_config(run), (run / "config.toml").string()));
   // The path of a level in a config file is one from the file's own folder.
   if (!is_builtin_level(config.level) && fs::exists(run / config.level))

@@ -100,6 +100,17 @@ TEST_F(RunTest, SkipsADamagedCheckpoint) {
   EXPECT_EQ(newest_checkpoint(run).path, newest);
 }
 
+TEST_F(RunTest, ARunFromBeforeTimeoutsWereBootstrappedGoesOnWithoutThat) {
+  const auto run = make_run();
+  EXPECT_TRUE(read_run(run).train.bootstrap_timeouts);
+  auto text = read_file(run / "config.toml", 1 << 20);
+  const std::string line = "bootstrap_timeouts = true\n";
+  ASSERT_NE(text.find(line), std::string::npos) << text;
+  write_file_atomic(run / "config.toml", text.erase(text.find(line), line.size()));
+  EXPECT_FALSE(read_run(run).train.bootstrap_timeouts);
+  EXPECT_EQ(train_run(run, false, {}), RunEnd::kFinished);
+}
+
 TEST_F(RunTest, SaysWhatIsNotARun) {
   fs::create_directories(root_);
   try {

@@ -64,6 +64,8 @@ struct Worker {
 
   void rollout(Key actions_key, std::int64_t first_step);
   void learn(double share, double entropy_weight, bool measure_accuracy);
+  void value_timeouts(std::int64_t t, const std::vector<std::int64_t>& lanes,
+                      const AgentState& now);
   maze::StepBuffers buffers(std::int64_t row) const;
   Observation observe(std::int64_t row) const;
 
@@ -73,7 +75,9 @@ struct Worker {
   Agent agent;
   nn::FlatParameters flat;
   torch::Tensor frames, velocity, reward, is_done, last_action, depth_class, is_loop,
-      event;                          // [T+1,N,...]
+      event;  // [T+1,N,...]
+  // Of the last step; [N,...], filled when timeouts are bootstrapped.
+  torch::Tensor is_truncated, final_frames, final_velocity;
   AgentState state;                   // before row T, no graph
   std::vector<float> episode_reward;  // of the running episode, a world each
   std::vector<float> episode_goals;
@@ -81,8 +85,9 @@ struct Worker {
 
   // The rollout's graph, from rollout() to learn().
   std::vector<torch::Tensor> features, hidden, logits, values;
-  torch::Tensor actions;    // [T,N] i64
-  torch::Tensor bootstrap;  // [N]
+  torch::Tensor actions;         // [T,N] i64
+  torch::Tensor bootstrap;       // [N]
+  torch::Tensor timeout_values;  // [T,N] V of the last observation of such an episode, else 0
 };
 
 Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level,
@@ -110,6 +115,10 @@ Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::L
   is_loop = torch::zeros({rows, worlds}, torch::kUInt8);
   event = torch::zeros({rows, worlds}, torch::kUInt8);
   actions = torch::zeros({unroll, worlds}, torch::kInt64);
+  is_truncated = torch::zeros({worlds}, torch::kUInt8);
+  final_frames = torch::zeros({worlds, 3, size, size}, torch::kUInt8);
+  final_velocity = torch::zeros({worlds, 6});
+  timeout_values = torch::zeros({unroll, worlds});
   state = agent->initial_state(worlds);
 }
 
@@ -124,6 +133,11 @@ maze::StepBuffers Worker::buffers(std::int64_t row) const {
   out.event = event[row].data_ptr<std::uint8_t>();
   if (spec.has_d1 || spec.has_d2) out.depth_class = depth_class[row].data_ptr<std::uint8_t>();
   if (spec.has_loop) out.is_loop = is_loop[row].data_ptr<std::uint8_t>();
+  if (config->train.bootstrap_timeouts) {
+    out.is_truncated = is_truncated.data_ptr<std::uint8_t>();
+    out.final_rgb = final_frames.data_ptr<std::uint8_t>();
+    out.final_velocity = final_velocity.data_ptr<float>();
+  }
   return out;
 }
 
@@ -133,6 +147,22 @@ Observation Worker::observe(std::int64_t row) const {
           last_action[row]};
 }
 
+/// Values of the observations in which the clock ended the episodes of `lanes` in step t, from `now`,
+/// the state after that step. No gradient.
+void Worker::value_timeouts(std::int64_t t, const std::vector<std::int64_t>& lanes,
+                            const AgentState& now) {
+  const torch::NoGradGuard no_grad;
+  const auto index = torch::tensor(torch::ArrayRef<std::int64_t>(lanes));
+  const auto rows = [&](const torch::Tensor& all) {
+    return all.defined() ? all.index_select(0, index) : all;
+  };
+  const auto out = agent->forward({rows(final_frames), rows(final_velocity), rows(reward[t + 1]),
+                                   rows(actions[t]).to(torch::kInt32)},
+                                  {rows(now.h1), rows(now.c1), rows(now.h2), rows(now.c2)},
+                                  torch::ones({index.size(0)}));
+  timeout_values[t].index_copy_(0, index, out.value.to(torch::kFloat32));
+}
+
 void Worker::rollout(Key actions_key, std::int64_t first_step) {
   for (const auto& buffer :
        {frames, velocity, reward, is_done, last_action, depth_class, is_loop, event}) {
@@ -140,7 +170,9 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
   }
   agent->begin_rollout();
   features.clear(), hidden.clear(), logits.clear(), values.clear();
+  timeout_values.zero_();
   std::vector<std::int32_t> chosen(static_cast<std::size_t>(worlds));
+  std::vector<std::int64_t> timeouts;  // lanes
   AgentState now = state;
   const auto keep_of = [&](std::int64_t row) { return 1 - is_done[row].to(torch::kFloat32); };
   for (std::int64_t t = 0; t < unroll; ++t) {
@@ -162,6 +194,8 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
     const auto* rewards = reward[t + 1].data_ptr<float>();
     const auto* done = is_done[t + 1].data_ptr<std::uint8_t>();
     const auto* events = event[t + 1].data_ptr<std::uint8_t>();
+    const auto* truncated = is_truncated.data_ptr<std::uint8_t>();
+    timeouts.clear();
     for (int i = 0; i < worlds; ++i) {
       const auto lane = static_cast<std::size_t>(i);
       episode_reward[lane] += rewards[i];
@@ -170,7 +204,9 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
         meters.score.add(std::exchange(episode_reward[lane], 0.0F));
         meters.goals.add(std::exchange(episode_goals[lane], 0.0F));
       }
+      if (truncated[i] != 0) timeouts.push_back(i);
     }
+    if (!timeouts.empty()) value_timeouts(t, timeouts, now);
   }
   const torch::NoGradGuard no_grad;
   bootstrap = agent->forward(observe(unroll), now, keep_of(unroll)).value.to(torch::kFloat32);
@@ -192,6 +228,7 @@ void Worker::learn(double share, double entropy_weight, bool measure_accuracy) {
        .rewards = reward.slice(0, 1) * options.reward_scale,
        .values = input.values.detach(),
        .bootstrap = bootstrap,
+       .timeout_returns = timeout_values * options.discount,
        .lambda = options.lambda});
   input.auxiliary = agent->auxiliary(torch::cat(features), torch::cat(hidden));
   input.depth_classes =

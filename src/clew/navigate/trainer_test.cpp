@@ -8,8 +8,11 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clew/core/error.h"
+#include "clew/core/key.h"
+#include "clew/maze/batch.h"
 #include "clew/maze/level_text.h"
 #include "clew/nn/safetensors.h"
 #include "tests/support/expect_error.h"
@@ -18,7 +21,9 @@ namespace clew::navigate {
 namespace trainer_test {
 
 std::shared_ptr<const maze::Level> tiny_level() {
-  return std::make_shared<const maze::Level>(maze::load_builtin("tiny"));
+  auto level = maze::load_builtin("tiny");
+  level.rules.episode_frames = 40;  // ten steps, so that some end in every test
+  return std::make_shared<const maze::Level>(level);
 }
 
 NavigateConfig tiny_config() {
@@ -75,6 +80,147 @@ TEST(Trainer, ResumingEqualsNeverStopping) {
     EXPECT_EQ(resumed.steps(), 3 * 6 * 5);
     EXPECT_EQ(resumed.checkpoint(), middle) << agent;
     EXPECT_EQ(after(resumed, 3), wanted) << agent;
+  }
+}
+
+/// The value loss of the first rollout from the returns' definition, and how its episodes ended. One
+/// step after another in one batch, without gradients, masks or V-trace; lambda is 1.
+struct FirstRollout {
+  double value_loss = 0;
+  int timeouts = 0, paid_timeouts = 0, goals = 0;  // paid: with a reward in the last step
+};
+FirstRollout first_rollout(const NavigateConfig& config,
+                           const std::shared_ptr<const maze::Level>& level) {
+  const torch::NoGradGuard no_grad;
+  const auto& train = config.train;
+  const int worlds = train.worlds;
+  auto agent = load_agent(config, Trainer(config, level).checkpoint(), "start");
+  maze::Batch batch(level, {.worlds = worlds,
+                            .threads = 2,
+                            .render = {.width = config.size, .height = config.size},
+                            .action_repeat = config.action_repeat});
+  const auto frames = torch::zeros({worlds, 3, config.size, config.size}, torch::kUInt8),
+             final_frames = torch::zeros_like(frames);
+  const auto velocity = torch::zeros({worlds, 6}), final_velocity = torch::zeros({worlds, 6}),
+             reward = torch::zeros({worlds});
+  const auto last_action = torch::zeros({worlds}, torch::kInt32);
+  std::vector<std::uint8_t> is_done(static_cast<std::size_t>(worlds)),
+      is_truncated(static_cast<std::size_t>(worlds));
+  const maze::StepBuffers buffers{.rgb = frames.data_ptr<std::uint8_t>(),
+                                  .velocity = velocity.data_ptr<float>(),
+                                  .reward = reward.data_ptr<float>(),
+                                  .is_done = is_done.data(),
+                                  .is_truncated = is_truncated.data(),
+                                  .last_action = last_action.data_ptr<std::int32_t>(),
+                                  .final_rgb = final_frames.data_ptr<std::uint8_t>(),
+                                  .final_velocity = final_velocity.data_ptr<float>()};
+  const Key key{config.seed}, worlds_key = split(key, 1), actions_key = split(key, 2);
+  batch.reset(worlds_key, buffers);
+
+  const auto ones = torch::ones({worlds});
+  auto last_reward = torch::zeros({worlds}), keep = ones.clone();
+  auto state = agent->initial_state(worlds);
+  // [T][N]; `rest`: what follows an episode's last step in its return.
+  using Rows = std::vector<std::vector<double>>;
+  Rows values, rewards, rest, continues;
+  const auto row = [&](const torch::Tensor& tensor) {
+    const auto all = tensor.to(torch::kFloat64).contiguous();
+    return std::vector<double>(all.data_ptr<double>(), all.data_ptr<double>() + worlds);
+  };
+  FirstRollout result;
+  for (int t = 0; t < train.unroll; ++t) {
+    const auto out = agent->forward({frames, velocity, last_reward, last_action}, state, keep);
+    std::vector<std::int32_t> actions;
+    for (int i = 0; i < worlds; ++i) {
+      const Key draw =
+          split(actions_key, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(t));
+      actions.push_back(sample_action(out.logits.data_ptr<float>() + i * maze::kActions,
+                                      maze::kActions, Stream(draw).uniform()));
+    }
+    batch.step(actions, buffers);
+    state = out.state;
+    const auto taken = torch::tensor(torch::ArrayRef<std::int32_t>(actions));
+    values.push_back(row(out.value));
+    rewards.push_back(row(reward));
+    rest.push_back(
+        row(agent->forward({final_frames, final_velocity, reward, taken}, state, ones).value));
+    continues.emplace_back();
+    for (int i = 0; i < worlds; ++i) {
+      const auto lane = static_cast<std::size_t>(i);
+      const bool is_timeout = is_truncated[lane] != 0, is_over = is_done[lane] != 0;
+      continues.back().push_back(is_over ? 0 : 1);
+      if (!is_timeout || !train.bootstrap_timeouts) rest.back()[lane] = 0;
+      result.timeouts += is_timeout ? 1 : 0;
+      result.paid_timeouts += is_timeout && rewards.back()[lane] != 0 ? 1 : 0;
+      result.goals += is_over && !is_timeout ? 1 : 0;
+    }
+    keep = torch::tensor(torch::ArrayRef<double>(continues.back())).to(torch::kFloat32);
+    last_reward = reward * keep;
+  }
+  const auto bootstrap =
+      row(agent->forward({frames, velocity, last_reward, last_action}, state, keep).value);
+  for (std::size_t i = 0; i < bootstrap.size(); ++i) {
+    double next = bootstrap[i];
+    for (std::size_t t = values.size(); t-- > 0;) {
+      next = train.reward_scale * rewards[t][i] +
+             train.discount * (continues[t][i] != 0 ? next : rest[t][i]);
+      result.value_loss += 0.5 * (next - values[t][i]) * (next - values[t][i]);
+    }
+  }
+  result.value_loss /= static_cast<double>(train.worlds) * train.unroll;
+  return result;
+}
+
+TEST(Trainer, ATimeoutIsWorthTheValueOfItsLastObservation) {
+  // Nine cells: the goal ends some episodes, the clock the others after twelve steps.
+  const auto level = std::make_shared<const maze::Level>(maze::parse_level(R"(
+reading = "cells"
+map = """
+*****
+*AAA*
+*APG*
+*AAA*
+*****
+"""
+[rules]
+episode_frames = 48
+does_goal_end_episode = true
+reward_apple = 20
+)",
+                                                                           "nine_cells"));
+  struct Case {
+    const char* agent;
+    int size;
+  };
+  for (const auto& [agent, size] : {Case{"nav+d1+d2+l", 36}, Case{"nav", 84}, Case{"ff", 36}}) {
+    auto config = tiny_config();
+    config.agent = agent;
+    config.size = size;
+    config.train.unroll = 30;
+    config.train.worlds = 13;
+    config.train.precision = "fp32";
+    config.train.reward_scale = 0.001;  // so that values weigh as much as rewards
+    double with = 0;
+    for (const bool is_on : {true, false}) {
+      config.train.bootstrap_timeouts = is_on;
+      const auto wanted = first_rollout(config, level);
+      EXPECT_GT(wanted.timeouts, 3);
+      EXPECT_GT(wanted.paid_timeouts, 0);
+      EXPECT_GT(wanted.goals, 0);
+      Trainer trainer(config, level);
+      trainer.update();
+      double got = 0;
+      for (const auto& metric : trainer.take_metrics()) {
+        if (metric.name == "loss_value") got = metric.value.value_or(0);
+      }
+      // Products of other shapes add in another order.
+      EXPECT_NEAR(got, wanted.value_loss, 1e-4 * wanted.value_loss) << agent << " " << is_on;
+      if (is_on) {
+        with = got;
+      } else {
+        EXPECT_GT(std::abs(got - with), 1e-2 * with) << agent;
+      }
+    }
   }
 }
 
