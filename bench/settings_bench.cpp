@@ -28,7 +28,10 @@ Json settings_rows(const std::vector<std::string>& command, const std::string& k
     std::vector<std::string> words, all = command;
     if (!core.empty()) words.push_back("OPENBLAS_CORETYPE=" + core);
     if (has_one_thread) words.emplace_back("OPENBLAS_NUM_THREADS=1");
-    if (!precision.empty()) all.push_back("train.precision=" + precision);
+    if (!precision.empty()) {
+      std::erase_if(all, [](const auto& word) { return word.starts_with("train.precision="); });
+      all.push_back("train.precision=" + precision);
+    }
     log(LogLevel::kInfo, concat("measuring ", precision, ' ', core, has_one_thread ? " 1" : ""));
     const Json answer = run_json(words, all);
     CLEW_CHECK(

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """clew bench navigate, on a network and a maze small enough to be quick."""
+import os
+
 from harness import CliTest, main
 
 SMALL = ("level=tiny", "size=36", "train.worlds=2", "train.unroll=2", "train.precision=fp32", "seconds=0.1")
@@ -16,6 +18,16 @@ class BenchNavigate(CliTest):
 
     def test_table(self):
         self.assertIn("agent_steps_per_second", self.out("bench", "navigate", *SMALL).splitlines()[0])
+
+    def test_settings(self):
+        rows = self.json("bench", "navigate", *SMALL[:-1], "seconds=0.02", "--settings", "--json")["rows"]
+        self.assertEqual([row["settings"] for row in rows], ["default"] + ["by hand"] * (len(rows) - 2) + ["default"])
+        self.assertAlmostEqual(rows[0]["of_default"] + rows[-1]["of_default"], 2)
+        settings = {(row["precision"], row["core_type"], row["blas_threads"]) for row in rows}
+        self.assertIn(("fp32", "the BLAS chooses", "1"), settings)
+        if os.uname().machine == "x86_64":
+            self.assertIn(("fp32", "Prescott", "the BLAS chooses"), settings)
+        self.fails("bench", "navigate", "--settings", "--peer", code=2, error="--settings and --peer do not go together")
 
     def test_peer(self):
         # The real peer takes half a minute and needs PyTorch; here it is a script that answers as it does.

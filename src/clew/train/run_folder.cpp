@@ -218,7 +218,7 @@ void check_settings(const fs::path& file, const RunSettings& then, const RunSett
 nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name,
                                 const std::string& format) {
   auto file = nn::parse_safetensors(bytes, name);
-  const auto& got = nn::read_meta(file, "clew.format", name);
+  const std::string got = nn::read_meta(file, "clew.format", name);
   CLEW_CHECK(got == format, name, ": not a checkpoint of this version: format must be '", format,
              "', got '", got, "'");
   return file;
