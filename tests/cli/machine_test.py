@@ -19,6 +19,26 @@ class Info(CliTest):
         self.assertTrue(info["blas"]["name"])
         self.assertIsInstance(info["advice"], list)
 
+    def test_precision_is_measured_once_for_a_machine(self):
+        env = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        first = self.json("info", "--json", env=env)["precision"]
+        for kind in ("navigator", "libtorch"):
+            self.assertIn(first[kind]["auto"], ("fp32", "bf16"))
+            self.assertGreater(first[kind]["fp32_gflops"], 0)
+        kept = sorted(path.name.rsplit("-", 1)[0] for path in (self.folder / "cache" / "clew").iterdir())
+        self.assertEqual(kept, ["precision-kernels", "precision-libtorch"])
+        again = self.json("info", "--json", env=env)["precision"]
+        self.assertAlmostEqual(again["navigator"]["fp32_gflops"], first["navigator"]["fp32_gflops"], delta=0.01)
+        # A home that cannot be written is no fault.
+        self.json("info", "--json", env={"XDG_CACHE_HOME": "/proc/none"})
+
+    def test_gives_openblas_one_thread_unless_told_otherwise(self):
+        blas = self.json("info", "--json")["blas"]
+        if blas["name"] != "OpenBLAS" or blas["threading"] == "none":
+            self.skipTest("the BLAS is no OpenBLAS with threads")
+        self.assertEqual(blas["threads"], 1)
+        self.assertEqual(self.json("info", "--json", env={"OPENBLAS_NUM_THREADS": "2"})["blas"]["threads"], 2)
+
     def test_counts_the_cores_it_may_use(self):
         before = os.sched_getaffinity(0)
         self.addCleanup(os.sched_setaffinity, 0, before)
