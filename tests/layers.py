@@ -15,7 +15,7 @@ from pathlib import Path
 ROOMS = {
     "core": ([], ["toml++", "xxhash.h"]),
     "maze": (["core"], ["hwy", "toml++", "xxhash.h"]),
-    "image": (["core"], ["opencv2"]),
+    "image": (["core"], ["opencv2", "jpeglib.h"]),
     "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "curl", "zlib.h"]),
@@ -32,9 +32,9 @@ ROOMS = {
 # Rooms of the target clew_maze, which must build and link without LibTorch and OpenCV.
 WITHOUT_TORCH = ["core", "maze"]
 # Headers of these libraries may stand only in .cpp files: an installed header must not ask its user for them.
-PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "zlib.h"}
+PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "zlib.h", "jpeglib.h"}
 KNOWN = {"torch", "ATen", "c10", "opencv2", "toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark",
-         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "zlib.h"}
+         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "zlib.h", "jpeglib.h"}
 TORCH = {"torch", "ATen", "c10"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The look at PNG and JPEG files before OpenCV sees them: ends for any bytes, and what is whole is not
-// whole without its last bytes.
+// The look at picture files before OpenCV sees them: ends for any bytes, and a PNG or JPEG that is whole
+// is not whole without its last bytes.
 #include <cstdint>
 #include <cstdlib>
 #include <span>
@@ -11,20 +11,37 @@
 namespace {
 
 bool passes(std::span<const std::uint8_t> file) {
+  using clew::image::FileKind;
   try {
-    clew::image::is_png(file) ? clew::image::check_png(file, "input")
-                              : clew::image::check_jpeg(file, "input");
-    return true;
+    switch (clew::image::kind_of(file)) {
+      case FileKind::kPng:
+        // What is left of a PNG is one, and nothing of that goes.
+        return clew::image::check_png(clew::image::check_png(file, "input").file, "again").file ==
+               clew::image::check_png(file, "input").file;
+      case FileKind::kJpeg:
+        return clew::image::check_jpeg(file, "input");
+      case FileKind::kBmp:
+        clew::image::check_bmp(file, "input");
+        break;
+      case FileKind::kTiff:
+        clew::image::check_tiff(file, "input");
+        break;
+      case FileKind::kWebp:
+        clew::image::check_webp(file, "input");
+        break;
+      case FileKind::kPnm:
+      case FileKind::kOther:
+        break;
+    }
   } catch (const clew::Error&) {
-    return false;
   }
+  return false;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::span<const std::uint8_t> file(data, size);
-  if (!clew::image::is_png(file) && !clew::image::is_jpeg(file)) return 0;
   if (!passes(file)) return 0;
   // What follows the picture's end may go; with that it may not.
   while (passes(file.first(file.size() - 1))) file = file.first(file.size() - 1);

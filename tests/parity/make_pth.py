@@ -8,13 +8,16 @@ The committed ones were made by torch 1.13.0a0 (Debian's python3-torch), new_tor
 """
 import argparse
 import collections
+import operator
 import os
 import pickle
+import random
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy
 import torch
 
 FOLDER = Path(__file__).resolve().parent / "pth"
@@ -69,6 +72,18 @@ def with_plain_values():
             "buffer": bytearray(b"\xff"), "root": 1j, "last": torch.tensor([3])}
 
 
+def mixed():
+    """A checkpoint as training scripts save it: weights beside objects of many types."""
+    random.seed(1)
+    numpy.random.seed(1)
+    return {"model": collections.OrderedDict(w=torch.tensor([1.0, 2.0]), scale=torch.tensor(3)),
+            "args": argparse.Namespace(lr=0.1, out=Path("/tmp/run"), sizes=[1, 2]), "best": numpy.float64(0.5),
+            "path": Path("runs/1"), "torch_state": torch.tensor([1, 2], dtype=torch.uint8),
+            "numpy_state": numpy.random.get_state(), "python_state": random.getstate(),
+            "by_class": collections.defaultdict(list, a=[1]), "linear": torch.nn.Linear(1, 1),
+            "sparse": torch.eye(2).to_sparse(), "complex": torch.tensor([1j]), "sum": operator.add, 7: {Path("a"): 1}}
+
+
 class Call:
     """Pickles as a call of anything."""
 
@@ -77,6 +92,16 @@ class Call:
 
     def __reduce__(self):
         return self.made
+
+
+def with_attributes():
+    """Tensors that carry Python attributes, as torch 2 saves them; 1.13 drops the attributes itself."""
+    def carrying(tensor, **attributes):
+        return Call(torch._tensor._rebuild_from_type_v2, tensor._reduce_ex_internal(2)[0], type(tensor),
+                    tensor._reduce_ex_internal(2)[1], attributes)
+    return {"plain": carrying(torch.tensor([1.0, 2.0]), rows=["a"], args=argparse.Namespace(lr=1)),
+            "turned": carrying(torch.tensor([[3], [4]]).t(), note="x"),
+            "parameter": carrying(torch.nn.Parameter(torch.tensor([5.0])), note="y")}
 
 
 def save_pickle(path, pickled):
@@ -114,6 +139,11 @@ FIXTURES = {
     "namespace.pth": lambda path: torch.save({"model": {"w": torch.ones(1)}, "args": argparse.Namespace(lr=1)}, path),
     "nested.pth": lambda path: torch.save(nested(), path),
     "nested_legacy.pth": lambda path: torch.save(nested(), path, _use_new_zipfile_serialization=False),
+    "mixed.pth": lambda path: torch.save(mixed(), path),
+    "mixed_4.pth": lambda path: torch.save(mixed(), path, pickle_protocol=4),
+    "mixed_legacy.pth": lambda path: torch.save({**mixed(), "complex": 0}, path, _use_new_zipfile_serialization=False),
+    "attributes.pth": lambda path: torch.save(with_attributes(), path),
+    "empty.pth": lambda path: torch.save({"a": torch.empty(0, 300), "b": torch.empty(3, 0, 2)[1:]}, path),
     "lone.pth": lambda path: torch.save(torch.tensor([3.0]), path),
     "list.pth": lambda path: torch.save([torch.tensor([3.0]), {"a": torch.tensor([4])}], path),
     "compressed.pth": save_compressed,

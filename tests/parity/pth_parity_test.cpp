@@ -44,7 +44,8 @@ TEST(PthParity, EveryTypeComesBackEqual) {
         torch::kInt32, torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool})
     tensors.emplace_back(torch::toString(dtype), torch::arange(24).view({2, 3, 4}).to(dtype));
   tensors.emplace_back("scalar", torch::tensor(3.5));
-  tensors.emplace_back("empty", torch::empty({0, 3}));
+  tensors.emplace_back("empty", torch::empty({0, 300}));
+  tensors.emplace_back("empty inside", torch::empty({300, 0, 2}));
   tensors.emplace_back("a name with 'quotes' and \u00e9", torch::ones({1}));
   nn::write_tensors(folder / "all.pth", tensors);
   run_python(*python, "check_pth.py",

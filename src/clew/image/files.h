@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pixels in and out of PNG, JPEG and PGM, in memory and on disk. Video is in video.h. A file that is
-// cut short is refused, and a PNG that is damaged anywhere; JPEG has no checksums, so that damage in
-// the middle of one that can still be decoded is not found.
+// Pixels in and out of picture files, in memory and on disk. Video is in video.h. A file that is cut
+// short is refused, and a PNG that is damaged anywhere; others have no checksums, so that damage in the
+// middle of one that can still be decoded is not found.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +24,25 @@ struct EncodeOptions {
 /// The file of `picture` as bytes. PNG and PGM keep every pixel, JPEG does not;
 /// PGM holds grey only.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options = {});
-/// A PNG, JPEG or PGM file in memory -> [H,W,3] u8 RGB (alpha dropped, grey repeated). `name` is
-/// for the error text.
-[[nodiscard]] Image decode(std::span<const std::uint8_t> file, const std::string& name);
+/// What lies behind a picture's transparent parts. kAuto: white where what is drawn is dark on
+/// average, weighted by its opacity, black where it is light, so that it stands out.
+enum class Background { kAuto, kWhite, kBlack };
+inline const std::vector<std::string> kBackgrounds = {"auto", "white", "black"};
+/// By its name in kBackgrounds.
+[[nodiscard]] Background background_of(const std::string& name);
+
+/// A PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated, the first
+/// picture where there are several). `name` is for the error text.
+[[nodiscard]] Image decode(std::span<const std::uint8_t> file, const std::string& name,
+                           Background background = Background::kAuto);
 
 /// Writes `picture` by the ending of `path`: .png, .jpg, .jpeg or .pgm. The file is whole or
 /// untouched.
 void write(const std::filesystem::path& path, const Image& picture);
-/// Reads a PNG, JPEG or PGM file -> [H,W,3] u8 RGB.
-[[nodiscard]] Image read(const std::filesystem::path& path);
+/// Reads a file that decode knows -> [H,W,3] u8 RGB.
+[[nodiscard]] Image read(const std::filesystem::path& path,
+                         Background background = Background::kAuto);
+/// Whether a file of this name is one that `read` reads, by its ending in any case.
+[[nodiscard]] bool has_picture_ending(const std::filesystem::path& path);
 
 }  // namespace clew::image

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <opencv2/imgcodecs.hpp>
 
 #include "clew/core/error.h"
 #include "tests/support/expect_error.h"
@@ -104,10 +105,10 @@ TEST_F(ImageFiles, OneSentencePerError) {
   EXPECT_EQ(error_of([] { (void)encode(gradient(2, 2), {.format = Format::kJpeg, .quality = 0}); }),
             "JPEG quality must be in 1..100, got 0 (encode)");
   EXPECT_EQ(error_of([] { (void)decode({}, "x.png"); }),
-            "x.png: must be a PNG, JPEG or PGM file, got an empty file");
+            "x.png: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got an empty file");
   const std::vector<std::uint8_t> text = {'h', 'e', 'l', 'l', 'o'};
   EXPECT_EQ(error_of([&] { (void)decode(text, "x.png"); }),
-            "x.png: must be a PNG, JPEG or PGM file, got something else");
+            "x.png: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got something else");
   EXPECT_EQ(error_of([&] { (void)read(folder / "none.png"); }),
             "cannot read '" + (folder / "none.png").string() + "': No such file or directory");
   EXPECT_EQ(error_of([&] { (void)read(folder); }),
@@ -116,12 +117,238 @@ TEST_F(ImageFiles, OneSentencePerError) {
             "cannot write '" + (folder / "no" / "a.png").string() + "': No such file or directory");
 }
 
+using Bytes = std::vector<std::uint8_t>;
+
+/// OpenCV's file of `bgr`, of the kind of this ending.
+Bytes file_of(const std::string& ending, const cv::Mat& bgr, const std::vector<int>& options = {}) {
+  Bytes file;
+  EXPECT_TRUE(cv::imencode(ending, bgr, file, options));
+  return file;
+}
+cv::Mat bgr_of(const Image& picture) {
+  cv::Mat bgr(picture.height, picture.width, CV_8UC3);
+  for (std::size_t i = 0; i < picture.pixels.size(); ++i)
+    bgr.data[i / 3 * 3 + 2 - i % 3] = picture.pixels[i];
+  return bgr;
+}
+
+void append_little(Bytes& file, std::uint32_t value, int count) {
+  for (int i = 0; i < count; ++i) file.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+}
+/// A BMP of one row whose header (BITMAPV4HEADER) has a mask for the alpha of its BGRA.
+Bytes bmp_with_alpha(const cv::Mat& bgra) {
+  Bytes file = {'B', 'M'};
+  const auto bytes = static_cast<std::uint32_t>(4 * bgra.cols);
+  for (const std::uint32_t value : {122 + bytes, 0U, 122U, 108U, bytes / 4, 1U, 1U | 32U << 16, 3U,
+                                    bytes, 0U, 0U, 0U, 0U, 0xff0000U, 0xff00U, 0xffU, 0xff000000U})
+    append_little(file, value, 4);
+  file.resize(122);
+  file.insert(file.end(), bgra.data, bgra.data + bytes);
+  return file;
+}
+/// A TIFF of one row whose fourth channel is alpha that is not multiplied into the others.
+Bytes tiff_with_alpha(const cv::Mat& bgra) {
+  Bytes file = {'I', 'I', '*', 0};
+  const auto bytes = static_cast<std::uint32_t>(4 * bgra.cols);
+  append_little(file, 8 + bytes, 4);
+  for (std::uint32_t i = 0; i < bytes; ++i)
+    file.push_back(bgra.data[i % 4 == 3 ? i : i / 4 * 4 + 2 - i % 4]);
+  constexpr int kEntries = 10;
+  append_little(file, kEntries, 2);
+  const auto entry = [&](std::uint32_t tag, std::uint32_t type, std::uint32_t count,
+                         std::uint32_t value) {
+    append_little(file, tag, 2), append_little(file, type, 2);
+    append_little(file, count, 4), append_little(file, value, 4);
+  };
+  entry(256, 4, 1, bytes / 4), entry(257, 4, 1, 1);
+  entry(258, 3, 4, 8 + bytes + 2 + 12 * kEntries + 4);  // bits of each sample, at the end
+  entry(259, 3, 1, 1), entry(262, 3, 1, 2), entry(273, 4, 1, 8), entry(277, 3, 1, 4);
+  entry(278, 4, 1, 1), entry(279, 4, 1, bytes), entry(338, 3, 1, 2);
+  append_little(file, 0, 4);
+  for (int i = 0; i < 4; ++i) append_little(file, 8, 2);
+  return file;
+}
+
+/// A chunk of a PNG.
+Bytes chunk_of(const std::string& kind, const Bytes& content) {
+  Bytes chunk = {0, 0, 0, static_cast<std::uint8_t>(content.size())};
+  chunk.insert(chunk.end(), kind.begin(), kind.end());
+  chunk.insert(chunk.end(), content.begin(), content.end());
+  std::uint32_t crc = ~0U;
+  for (std::size_t i = 4; i < chunk.size(); ++i) {
+    crc ^= chunk[i];
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
+  }
+  for (int shift = 24; shift >= 0; shift -= 8)
+    chunk.push_back(static_cast<std::uint8_t>(~crc >> shift));
+  return chunk;
+}
+/// `file` with a chunk behind its header.
+Bytes with_chunk(Bytes file, const std::string& kind, const Bytes& content) {
+  const Bytes chunk = chunk_of(kind, content);
+  file.insert(file.begin() + 33, chunk.begin(), chunk.end());
+  return file;
+}
+
+/// What `call` lets OpenCV's libraries print.
+std::string printed(const std::function<void()>& call) {
+  testing::internal::CaptureStderr();
+  call();
+  return testing::internal::GetCapturedStderr();
+}
+
 TEST_F(ImageFiles, EveryCutShortFileIsRefused) {
-  for (const Format format : {Format::kPng, Format::kJpeg}) {
-    const auto file = encode(gradient(8, 8), {.format = format});
-    for (std::size_t size = 8; size + 2 < file.size(); size += 7) {
-      EXPECT_THROW((void)decode(std::span(file).first(size), "cut"), Error) << size;
-    }
+  const cv::Mat bgr = bgr_of(gradient(8, 8));
+  for (const char* ending : {".png", ".jpg", ".bmp", ".tiff", ".webp", ".ppm"}) {
+    const Bytes file = file_of(ending, bgr);
+    EXPECT_EQ(printed([&] {
+                for (std::size_t size = 8; size + 2 < file.size(); size += 7) {
+                  EXPECT_THROW((void)decode(std::span(file).first(size), "cut"), Error)
+                      << ending << size;
+                }
+              }),
+              "")
+        << ending;
+  }
+}
+
+TEST_F(ImageFiles, ReadsWhatOpenCvReads) {
+  const Image picture = gradient(9, 5);
+  const cv::Mat bgr = bgr_of(picture);
+  for (const char* ending : {".bmp", ".tiff", ".ppm", ".webp"}) {
+    const auto file = file_of(ending, bgr, {cv::IMWRITE_WEBP_QUALITY, 101});  // without loss
+    const Image back = decode(file, ending);
+    EXPECT_EQ(back.width, 9) << ending;
+    EXPECT_EQ(back.pixels, picture.pixels) << ending;
+    EXPECT_TRUE(has_picture_ending(folder / ("a" + std::string(ending)))) << ending;
+  }
+  EXPECT_TRUE(has_picture_ending("A.JPG"));
+  EXPECT_FALSE(has_picture_ending("a.gif"));
+  // Sides that no picture has, before memory is taken.
+  auto bmp = file_of(".bmp", bgr), tiff = file_of(".tiff", bgr);
+  for (const std::size_t at : {20, 24}) bmp[at] = 1;
+  EXPECT_EQ(error_of([&] { (void)decode(bmp, "x"); }),
+            "x: the image claims more than 268435456 pixels");
+  EXPECT_EQ(error_of([&] { (void)decode(std::span(tiff).first(9), "x"); }),
+            "x: the image is cut short (9 bytes)");
+}
+
+TEST_F(ImageFiles, TransparentPicturesHaveAGround) {
+  const auto grounds = [](const Bytes& file) {
+    std::vector<Bytes> pixels;
+    for (const auto& name : kBackgrounds)
+      pixels.push_back(decode(file, "x", background_of(name)).pixels);
+    return pixels;
+  };
+  // Ink and nothing; a half of it.
+  const auto inked = [](int ink, int half) {
+    const auto at = [ink](int alpha) {
+      const auto byte = static_cast<std::uint8_t>(ink);
+      return cv::Vec4b(byte, byte, byte, static_cast<std::uint8_t>(alpha));
+    };
+    cv::Mat_<cv::Vec4b> row(1, 3);
+    row << at(255), cv::Vec4b(0, 0, 0, 0), at(half);
+    return cv::Mat(row);
+  };
+  const auto greys = [](const std::vector<std::uint8_t>& values) {
+    Bytes pixels;
+    for (const auto value : values) pixels.insert(pixels.end(), 3, value);
+    return pixels;
+  };
+  const std::vector<int> lossless = {cv::IMWRITE_WEBP_QUALITY, 101};
+  for (const auto& [dark, light] :
+       {std::pair(file_of(".png", inked(0, 51)), file_of(".png", inked(255, 51))),
+        {file_of(".webp", inked(0, 51), lossless), file_of(".webp", inked(255, 51), lossless)},
+        {tiff_with_alpha(inked(0, 51)), tiff_with_alpha(inked(255, 51))},
+        {bmp_with_alpha(inked(0, 51)), bmp_with_alpha(inked(255, 51))}}) {
+    EXPECT_EQ(grounds(dark),
+              (std::vector<Bytes>{greys({0, 255, 204}), greys({0, 255, 204}), greys({0, 0, 0})}));
+    EXPECT_EQ(grounds(light), (std::vector<Bytes>{greys({255, 0, 51}), greys({255, 255, 255}),
+                                                  greys({255, 0, 51})}));
+  }
+  // (200 * 51 + 255 * 204) / 255 = 244
+  EXPECT_EQ(decode(file_of(".png", inked(200, 51)), "x", Background::kWhite).pixels,
+            greys({200, 255, 244}));
+  cv::Mat deep;
+  inked(0, 51).convertTo(deep, CV_16U, 257);
+  EXPECT_EQ(decode(file_of(".png", deep), "x").pixels, greys({0, 255, 204}));
+  // A palette, made by Python's zlib and struct: black, a clear colour, red.
+  const Bytes palette = {
+      0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44,
+      0x52, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, 0x01, 0x02, 0x03, 0x00, 0x00, 0x00, 0x66,
+      0x8e, 0xfc, 0x27, 0x00, 0x00, 0x00, 0x09, 0x50, 0x4c, 0x54, 0x45, 0x00, 0x00, 0x00, 0x0a,
+      0x14, 0x1e, 0xff, 0x00, 0x00, 0xb9, 0xc6, 0xef, 0xa5, 0x00, 0x00, 0x00, 0x02, 0x74, 0x52,
+      0x4e, 0x53, 0xff, 0x00, 0xe5, 0xb7, 0x30, 0x4a, 0x00, 0x00, 0x00, 0x0a, 0x49, 0x44, 0x41,
+      0x54, 0x78, 0x9c, 0x63, 0x90, 0x00, 0x00, 0x00, 0x1a, 0x00, 0x19, 0x2d, 0x88, 0xf4, 0x36,
+      0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82};
+  EXPECT_EQ(decode(palette, "x").pixels, (Bytes{0, 0, 0, 255, 255, 255, 255, 0, 0}));
+  // One grey, and one colour, that means nothing.
+  const cv::Mat grey = (cv::Mat_<std::uint8_t>(1, 3) << 0, 255, 0);
+  cv::Mat deep_grey;
+  grey.convertTo(deep_grey, CV_16U, 257);
+  for (const auto& file :
+       {with_chunk(file_of(".png", grey), "tRNS", {0, 255}),
+        with_chunk(file_of(".png", grey, {cv::IMWRITE_PNG_BILEVEL, 1}), "tRNS", {0, 1}),
+        with_chunk(file_of(".png", deep_grey), "tRNS", {255, 255})})
+    EXPECT_EQ(grounds(file),
+              (std::vector<Bytes>{greys({0, 255, 0}), greys({0, 255, 0}), greys({0, 0, 0})}));
+  const cv::Mat blue = (cv::Mat_<cv::Vec3b>(1, 2) << cv::Vec3b(255, 0, 0), cv::Vec3b(9, 9, 9));
+  EXPECT_EQ(decode(with_chunk(file_of(".png", blue), "tRNS", {0, 0, 0, 0, 0, 255}), "x").pixels,
+            (Bytes{255, 255, 255, 9, 9, 9}));
+  // A BMP whose fourth bytes are all 0, or mean nothing.
+  cv::Mat unused = inked(7, 0);
+  for (int x = 0; x < 3; ++x) unused.at<cv::Vec4b>(0, x)[3] = 0;
+  EXPECT_EQ(decode(bmp_with_alpha(unused), "x").pixels, greys({7, 0, 7}));
+  EXPECT_EQ(decode(file_of(".bmp", inked(7, 51)), "x").pixels, greys({7, 0, 7}));
+  EXPECT_EQ(error_of([] { (void)background_of("grey"); }),
+            "a background must be auto, white or black, got 'grey'");
+}
+
+TEST_F(ImageFiles, OpinionsOfLibpngAreNotPrinted) {
+  const Image picture = gradient(5, 5);
+  const Bytes plain = encode(picture);
+  for (const auto& file :
+       {with_chunk(plain, "iCCP", {'x', 0, 0, 1, 2, 3}), with_chunk(plain, "gAMA", {1}),
+        with_chunk(plain, "tRNS", {1}), with_chunk(plain, "sRGB", {9}),
+        with_chunk(plain, "PLTE", {1, 2}), with_chunk(plain, "cHRM", Bytes(32, 255)),
+        with_chunk(plain, "pHYs", {0}), with_chunk(with_chunk(plain, "tIME", {0}), "eXIf", {0})}) {
+    EXPECT_EQ(printed([&] { EXPECT_EQ(decode(file, "x").pixels, picture.pixels); }), "");
+  }
+  // Headers and data that libpng would print errors about.
+  Bytes head = plain;
+  const Bytes wrong = chunk_of("IHDR", {0, 0, 0, 5, 0, 0, 0, 5, 7, 2, 0, 0, 0});
+  std::copy(wrong.begin(), wrong.end(), head.begin() + 8);
+  Bytes empty(plain.begin(), plain.begin() + 33);
+  const Bytes end = chunk_of("IEND", {});
+  empty.insert(empty.end(), end.begin(), end.end());
+  EXPECT_EQ(printed([&] {
+              EXPECT_EQ(error_of([&] { (void)decode(head, "x"); }),
+                        "x: the PNG is damaged: its header says what no PNG can be");
+              EXPECT_EQ(error_of([&] { (void)decode(empty, "x"); }),
+                        "x: the PNG is damaged: it has no pixels");
+            }),
+            "");
+}
+
+TEST_F(ImageFiles, AJpegWithoutAnEndMarkerIsAPicture) {
+  const cv::Mat bgr = bgr_of(gradient(40, 24));
+  for (const std::vector<int>& options : {std::vector<int>{},
+                                          {cv::IMWRITE_JPEG_PROGRESSIVE, 1},
+                                          {cv::IMWRITE_JPEG_RST_INTERVAL, 2}}) {
+    const Bytes whole = file_of(".jpg", bgr, options);
+    const auto wanted = decode(whole, "whole").pixels;
+    const auto cut = [&](std::size_t bytes) {
+      return std::span(whole).first(whole.size() - bytes);
+    };
+    EXPECT_EQ(printed([&] {
+                EXPECT_EQ(decode(cut(1), "x").pixels, wanted);
+                EXPECT_EQ(decode(cut(2), "x").pixels, wanted);
+                for (std::size_t bytes = 3; bytes + 20 < whole.size(); ++bytes) {
+                  EXPECT_EQ(error_of([&] { (void)decode(cut(bytes), "x"); }),
+                            concat("x: the image is cut short (", whole.size() - bytes, " bytes)"));
+                }
+              }),
+              "");
   }
 }
 

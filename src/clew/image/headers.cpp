@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "clew/core/error.h"
 #include "clew/image/image.h"
@@ -14,10 +17,10 @@ namespace {
 using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::array<std::uint8_t, 8> kPng = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-constexpr std::array<std::uint8_t, 3> kJpeg = {0xff, 0xd8, 0xff};
 
-bool starts_with(Bytes file, Bytes magic) {
-  return file.size() >= magic.size() && std::equal(magic.begin(), magic.end(), file.begin());
+bool has_text(Bytes file, std::size_t at, std::string_view text) {
+  return file.size() >= at + text.size() &&
+         std::memcmp(file.data() + at, text.data(), text.size()) == 0;
 }
 
 std::uint32_t two_bytes(Bytes file, std::size_t at) {
@@ -25,6 +28,13 @@ std::uint32_t two_bytes(Bytes file, std::size_t at) {
 }
 std::uint32_t four_bytes(Bytes file, std::size_t at) {
   return two_bytes(file, at) << 16 | two_bytes(file, at + 2);
+}
+
+/// The `count` bytes at `at`, least significant first.
+std::uint32_t little(Bytes file, std::size_t at, int count) {
+  std::uint32_t value = 0;
+  while (count-- > 0) value = value << 8 | file[at + static_cast<std::size_t>(count)];
+  return value;
 }
 
 void check_size(std::uint64_t width, std::uint64_t height, const std::string& name) {
@@ -63,34 +73,81 @@ bool is_marker(std::uint8_t byte) {
 
 }  // namespace
 
-bool is_png(Bytes file) { return starts_with(file, kPng); }
-bool is_jpeg(Bytes file) { return starts_with(file, kJpeg); }
+FileKind kind_of(Bytes file) {
+  if (file.size() >= kPng.size() && std::equal(kPng.begin(), kPng.end(), file.begin()))
+    return FileKind::kPng;
+  if (has_text(file, 0, "\xff\xd8\xff")) return FileKind::kJpeg;
+  for (const char* magic : {"P2", "P3", "P5", "P6"})
+    if (has_text(file, 0, magic)) return FileKind::kPnm;
+  if (has_text(file, 0, "BM")) return FileKind::kBmp;
+  if (has_text(file, 0, {"II*\0", 4}) || has_text(file, 0, {"MM\0*", 4})) return FileKind::kTiff;
+  if (has_text(file, 0, "RIFF") && has_text(file, 8, "WEBP")) return FileKind::kWebp;
+  return FileKind::kOther;
+}
 
-void check_png(Bytes file, const std::string& name) {
-  if (file.size() < 24) fail_cut_short(file, name);
+PlainPng check_png(Bytes file, const std::string& name) {
+  if (file.size() < 29) fail_cut_short(file, name);
   check_size(four_bytes(file, 16), four_bytes(file, 20), name);
+  PlainPng plain{.file = {kPng.begin(), kPng.end()}, .depth = file[24]};
+  const int colour = file[25];  // 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha
+  plain.has_alpha = colour == 4 || colour == 6;
+  std::array<Bytes, 5> chunks;  // in the order in which libpng wants them
+  std::vector<Bytes> data;
+  const auto append = [&](Bytes chunk) {
+    plain.file.insert(plain.file.end(), chunk.begin(), chunk.end());
+  };
   std::size_t at = kPng.size();
   while (file.size() - at >= 12) {  // length, kind, what it holds, checksum of the last two
     const std::size_t length = four_bytes(file, at);
     if (file.size() - at - 12 < length) break;
     CLEW_CHECK(crc_of(file.subspan(at + 4, length + 4)) == four_bytes(file, at + 8 + length), name,
                ": the PNG is damaged: the checksum of its chunk at byte ", at, " is wrong");
-    if (std::memcmp(file.data() + at + 4, "IEND", 4) == 0) return;
+    const Bytes chunk = file.subspan(at, length + 12);
+    const auto keep = [&](std::string_view kind, std::size_t place, bool is_sound) {
+      if (has_text(chunk, 4, kind) && chunks[place].empty() && is_sound) chunks[place] = chunk;
+    };
+    keep("IHDR", 0, true);
+    keep("PLTE", 1, colour == 3);
+    keep("tRNS", 2,
+         colour == 0   ? length == 2
+         : colour == 2 ? length == 6
+                       : colour == 3 && length >= 1 && 3 * length + 12 <= chunks[1].size());
+    keep("eXIf", 3, has_text(chunk, 8, {"II*\0", 4}) || has_text(chunk, 8, {"MM\0*", 4}));
+    keep("IEND", 4, true);
+    if (has_text(chunk, 4, "IDAT")) data.push_back(chunk);
+    if (!chunks[4].empty()) break;
     at += 12 + length;
   }
-  fail_cut_short(file, name);
+  if (chunks[4].empty()) fail_cut_short(file, name);
+  const bool is_depth = colour == 0   ? plain.depth < 8 || plain.depth == 16
+                        : colour == 3 ? plain.depth < 8
+                                      : plain.depth == 16;
+  CLEW_CHECK(chunks[0].size() == 25 && std::has_single_bit(static_cast<unsigned>(plain.depth)) &&
+                 (plain.depth == 8 || is_depth) && colour <= 6 && colour != 1 && colour != 5 &&
+                 file[26] == 0 && file[27] == 0 && file[28] <= 1,
+             name, ": the PNG is damaged: its header says what no PNG can be");
+  CLEW_CHECK(!data.empty() && (colour != 3 || !chunks[1].empty()), name,
+             ": the PNG is damaged: it has no ", data.empty() ? "pixels" : "palette");
+  for (std::size_t i = 0; i < 4; ++i) append(chunks[i]);
+  for (const Bytes chunk : data) append(chunk);
+  append(chunks[4]);
+  plain.has_alpha |= colour != 0 && !chunks[2].empty();
+  if (colour == 0 && !chunks[2].empty())
+    plain.clear_grey = static_cast<int>(two_bytes(chunks[2], 8));
+  return plain;
 }
 
-void check_jpeg(Bytes file, const std::string& name) {
+bool check_jpeg(Bytes file, const std::string& name) {
   constexpr int kEnd = 0xd9, kScan = 0xda;
   bool has_scan = false;
   std::size_t at = 2;
   while (true) {
     while (at + 1 < file.size() && !(file[at] == 0xff && is_marker(file[at + 1]))) ++at;
+    if (at + 1 >= file.size() && has_scan) return false;
     if (at + 1 >= file.size()) break;
     const int marker = file[at + 1];
     at += 2;
-    if (marker == kEnd && has_scan) return;
+    if (marker == kEnd && has_scan) return true;
     if (marker == kEnd || file.size() - at < 2) break;
     const std::size_t length = two_bytes(file, at);
     if (length < 2 || file.size() - at < length) break;
@@ -103,6 +160,69 @@ void check_jpeg(Bytes file, const std::string& name) {
     at += length;
   }
   fail_cut_short(file, name);
+}
+
+void check_bmp(Bytes file, const std::string& name) {
+  if (file.size() < 26) fail_cut_short(file, name);
+  const bool is_old = little(file, 14, 4) == 12;  // OS/2
+  if (!is_old && file.size() < 54) fail_cut_short(file, name);
+  const auto side = [&](std::size_t at) {  // a height below 0: from the top
+    const auto value = static_cast<std::int32_t>(little(file, at, 4));
+    return static_cast<std::uint64_t>(std::abs(std::int64_t{value}));
+  };
+  const std::uint64_t width = is_old ? little(file, 18, 2) : side(18),
+                      height = is_old ? little(file, 20, 2) : side(22);
+  check_size(width, height, name);
+  const std::uint64_t bits = little(file, is_old ? 24 : 28, 2);
+  const std::uint32_t compression = is_old ? 0 : little(file, 30, 4);
+  const bool is_packed = compression == 1 || compression == 2;  // runs of equal pixels
+  const std::uint64_t bytes =
+      is_packed ? little(file, 34, 4) : (width * bits + 31) / 32 * 4 * height;
+  if (little(file, 10, 4) + bytes > file.size()) fail_cut_short(file, name);
+}
+
+void check_tiff(Bytes file, const std::string& name) {
+  const bool is_little = file[0] == 'I';
+  const auto number = [&](std::size_t at, int count) {
+    if (file.size() < at + static_cast<std::size_t>(count)) fail_cut_short(file, name);
+    if (is_little) return little(file, at, count);
+    return count == 2 ? two_bytes(file, at) : four_bytes(file, at);
+  };
+  const std::size_t folder = number(4, 4), entries = number(folder, 2);
+  // The numbers of an entry: its tag, their type (3: two bytes, 4: four) and how many; those that take
+  // more than four bytes lie elsewhere.
+  const auto numbers = [&](std::uint32_t first_tag, std::uint32_t second_tag) {
+    std::vector<std::uint32_t> values;
+    for (std::size_t i = 0; i < entries; ++i) {
+      const std::size_t at = folder + 2 + 12 * i;
+      const std::uint32_t tag = number(at, 2), count = number(at + 4, 4);
+      if (tag != first_tag && tag != second_tag) continue;
+      const int bytes = number(at + 2, 2) == 3 ? 2 : 4;
+      const std::uint64_t size = std::uint64_t{count} * static_cast<unsigned>(bytes);
+      const std::size_t begin = size <= 4 ? at + 8 : number(at + 8, 4);
+      if (begin + size > file.size()) fail_cut_short(file, name);
+      for (std::size_t k = 0; k < count; ++k)
+        values.push_back(number(begin + k * static_cast<unsigned>(bytes), bytes));
+      break;
+    }
+    return values;
+  };
+  const auto width = numbers(256, 256), height = numbers(257, 257);
+  CLEW_CHECK(width.size() == 1 && height.size() == 1, name, ": the TIFF gives no size");
+  check_size(width[0], height[0], name);
+  const auto offsets = numbers(273, 324), bytes = numbers(279, 325);  // of strips, or of tiles
+  CLEW_CHECK(!offsets.empty() && offsets.size() == bytes.size(), name,
+             ": the TIFF does not say where its pixels are");
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    if (std::uint64_t{offsets[i]} + bytes[i] > file.size()) fail_cut_short(file, name);
+}
+
+void check_webp(Bytes file, const std::string& name) {
+  // The sides of the other forms have 14 bits.
+  if (file.size() < 30 || std::uint64_t{little(file, 4, 4)} + 8 > file.size())
+    fail_cut_short(file, name);
+  if (has_text(file, 12, "VP8X"))
+    check_size(little(file, 24, 3) + 1, little(file, 27, 3) + 1, name);
 }
 
 }  // namespace clew::image

@@ -54,10 +54,13 @@ TEST(PictureHeaders, BytesOfAScanAreNoMarkers) {
   // SOI, a scan with 0xff00, a restart, fill bytes; a second scan; EOI. Then what others append.
   Bytes file = {0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 0xff, 0,    2,    0xff, 0xd3,
                 3,    0xff, 0xff, 0xda, 0, 3, 9, 4,    0xff, 0xff, 0xd9, 7};
-  check_jpeg(file, "x");
+  EXPECT_TRUE(check_jpeg(file, "x"));
   file.resize(file.size() - 2);
-  EXPECT_EQ(clew::error_of([&] { check_jpeg(file, "x"); }), cut_short(file.size()));
-  EXPECT_EQ(clew::error_of([] { check_jpeg(Bytes{0xff, 0xd8, 0xff, 0xd9}, "x"); }), cut_short(4));
+  EXPECT_FALSE(check_jpeg(file, "x"));
+  EXPECT_EQ(clew::error_of([] {
+              (void)check_jpeg(Bytes{0xff, 0xd8, 0xff, 0xd9}, "x");
+            }),
+            cut_short(4));
 }
 
 TEST(PictureHeaders, AFrameInAScanIsDamage) {

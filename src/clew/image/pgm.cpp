@@ -63,34 +63,35 @@ std::uint8_t scaled(int value, int most) {
 
 }  // namespace
 
-bool is_pgm(std::span<const std::uint8_t> file) {
-  return file.size() >= 2 && file[0] == 'P' && (file[1] == '2' || file[1] == '5');
-}
-
 Image parse_pgm(std::span<const std::uint8_t> file, const std::string& name) {
-  CLEW_CHECK(is_pgm(file), name, ": a PGM file begins with P2 or P5");
+  const char form = file.size() >= 2 && file[0] == 'P' ? static_cast<char>(file[1]) : '\0';
+  const bool is_text = form == '2' || form == '3', is_grey = form == '2' || form == '5';
+  CLEW_CHECK(is_text || is_grey || form == '6', name,
+             ": a PGM file begins with P2 or P5, a PPM file with P3 or P6");
   Scanner scanner(file, name);
-  Image picture{.channels = 1};
+  Image picture{.channels = is_grey ? 1 : 3};
   picture.width = scanner.number("width", 1, kMaxSide);
   picture.height = scanner.number("height", 1, kMaxSide);
   const int most = scanner.number("largest value", 1, kMaxValue);
-  const std::size_t count =
+  const std::size_t pixels =
       static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);
-  // Every pixel takes a byte at least: a lying header takes no memory.
-  const std::size_t bytes = file[1] == '2' ? count : count * (most > 255 ? 2 : 1);
-  const std::size_t begin = file[1] == '2' ? 2 : scanner.pixels();
+  const std::size_t count = pixels * static_cast<std::size_t>(picture.channels);
+  // Every number takes a byte at least: a lying header takes no memory.
+  const std::size_t bytes = is_text ? count : count * (most > 255 ? 2 : 1);
+  const std::size_t begin = is_text ? 2 : scanner.pixels();
   CLEW_CHECK(file.size() - begin >= bytes, name, ": ", picture.width, "x", picture.height,
              " pixels take ", bytes, " bytes, the file has ", file.size() - begin);
-  CLEW_CHECK(count <= kMaxPixels, name, ": the image claims more than ", kMaxPixels, " pixels");
+  CLEW_CHECK(pixels <= kMaxPixels, name, ": the image claims more than ", kMaxPixels, " pixels");
   picture.pixels.reserve(count);
   const std::uint8_t* from = file.data() + begin;
   for (std::size_t i = 0; i < count; ++i) {
     int value = 0;
-    if (file[1] == '2') {
+    if (is_text) {
       value = scanner.number("pixel", 0, most);
     } else {
       value = most > 255 ? from[2 * i] << 8 | from[2 * i + 1] : from[i];
-      CLEW_CHECK(value <= most, name, ": pixel ", i, " must be in 0..", most, ", got ", value);
+      CLEW_CHECK(value <= most, name, ": ", is_grey ? "pixel " : "number ", i, " must be in 0..",
+                 most, ", got ", value);
     }
     picture.pixels.push_back(scaled(value, most));
   }

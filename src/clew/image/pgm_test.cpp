@@ -30,6 +30,16 @@ TEST(Pgm, ReadsBothKindsWithComments) {
   EXPECT_EQ(parse_pgm(bytes("P5 2 1 255\n #"), "x").pixels, (Bytes{' ', '#'}));
 }
 
+TEST(Pgm, ColoursAreThreeNumbers) {
+  const Image text = parse_pgm(bytes("P3 2 1 10\n0 5 10  10 0 5"), "x");
+  EXPECT_EQ(text.channels, 3);
+  EXPECT_EQ(text.pixels, (Bytes{0, 128, 255, 255, 0, 128}));
+  EXPECT_EQ(parse_pgm(bytes("P6 1 2 255\nabcdef"), "x").pixels,
+            (Bytes{'a', 'b', 'c', 'd', 'e', 'f'}));
+  EXPECT_EQ(error_of(bytes("P6 1 2 255\nabcde")), "x: 1x2 pixels take 6 bytes, the file has 5");
+  EXPECT_EQ(error_of(bytes("P6 1 1 9\n\1\2a")), "x: number 2 must be in 0..9, got 97");
+}
+
 TEST(Pgm, TwoBytesAreBigEndian) {
   Bytes file = bytes("P5\n2 1\n65535\n");
   for (const int byte : {0xff, 0xff, 0x80, 0x00}) file.push_back(static_cast<std::uint8_t>(byte));
@@ -45,7 +55,8 @@ TEST(Pgm, WhatIsWrittenComesBack) {
 }
 
 TEST(Pgm, OneSentencePerError) {
-  EXPECT_EQ(error_of(bytes("P6 1 1 255\nabc")), "x: a PGM file begins with P2 or P5");
+  EXPECT_EQ(error_of(bytes("P4 1 1\nabc")),
+            "x: a PGM file begins with P2 or P5, a PPM file with P3 or P6");
   EXPECT_EQ(error_of(bytes("P5")), "x: the file ends before its width");
   EXPECT_EQ(error_of(bytes("P5 # only a comment")), "x: the file ends before its width");
   EXPECT_EQ(error_of(bytes("P5 a")), "x: byte 3 must be a digit of the width, got code 97");

@@ -19,7 +19,7 @@ namespace {
 using Kind = PickleValue::Kind;
 using Index = std::uint32_t;
 
-constexpr std::size_t kMaxDimensions = 16, kMaxName = 256;
+constexpr std::size_t kMaxDimensions = 16, kMaxStorageKey = 256, kMostArguments = 16;
 
 /// What a name of the closed list makes when it is called.
 enum class Name : std::uint8_t {
@@ -31,6 +31,8 @@ enum class Name : std::uint8_t {
   kTensor,       // (storage, offset, size, stride, ...)
   kTensorDtype,  // (storage, offset, size, stride, requires_grad, hooks, dtype, ...)
   kParameter,    // (tensor, requires_grad, ...)
+  kTyped,        // (constructor, type, its arguments, attributes)
+  kType,         // named, not called
   kStorage,      // named in a persistent id only
   kDtype,        // a value, not called
 };
@@ -63,6 +65,9 @@ constexpr KnownName kNames[] = {
     {"torch._utils._rebuild_parameter", Name::kParameter},
     {"torch._utils._rebuild_parameter_with_state", Name::kParameter},
     {"torch.nn.parameter.Parameter", Name::kParameter},
+    {"torch._tensor._rebuild_from_type", Name::kTyped},
+    {"torch._tensor._rebuild_from_type_v2", Name::kTyped},
+    {"torch.Tensor", Name::kType},
     {"torch.DoubleStorage", Name::kStorage, "F64"},
     {"torch.FloatStorage", Name::kStorage, "F32"},
     {"torch.HalfStorage", Name::kStorage, "F16"},
@@ -101,6 +106,7 @@ class Unpickler {
       if (opcode == '.') break;
       step(opcode);
     }
+    pickle_.name = name_;
     pickle_.root = pop();
     pickle_.end = at_;
     return std::move(pickle_);
@@ -204,6 +210,7 @@ class Unpickler {
 
   void extend(Kind kind, std::span<const Index> items) {
     auto& target = top();
+    if (target.kind == Kind::kOpaque) return;
     require(target.kind == kind, "the pickle adds items to ", kind_name(target.kind));
     require(kind == Kind::kList || items.size() % 2 == 0, "a dict has a key without a value");
     target.items.insert(target.items.end(), items.begin(), items.end());
@@ -261,12 +268,14 @@ class Unpickler {
 
   void step(unsigned char opcode);
   void push_name(std::string_view module, std::string_view attribute);
+  void push_opaque(std::string refusal);
   void call();
+  void call(Index function, Index arguments);
   void push_dict(const PickleValue& arguments);
   void push_set(const PickleValue& arguments);
   void push_storage();
   void push_tensor(const PickleValue& arguments, bool has_dtype);
-  void check_metadata(const PickleValue& arguments, std::size_t index) const;
+  std::string kept_otherwise(const PickleValue& arguments, std::size_t index) const;
   void push_long(std::uint64_t size);
 
   static constexpr Index kNoValue = UINT32_MAX;
@@ -279,7 +288,7 @@ class Unpickler {
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;  // sizes of the stack
   std::unordered_map<std::uint64_t, Index> memo_;
-  std::size_t copied_ = 0, key_bytes_ = 0;
+  std::size_t copied_ = 0, key_bytes_ = 0, opaque_ = 0;
   Index none_ = kNoValue, true_ = kNoValue, false_ = kNoValue;
 };
 
@@ -295,15 +304,31 @@ void Unpickler::push_name(std::string_view module, std::string_view attribute) {
     }
     return;
   }
-  throw Error(
-      concat(name_, ": asks for '", shown(module), ".", shown(attribute), "' at byte ", opcode_at_,
-             "; only tensors, numbers, texts, dicts, lists and tuples are read, and nothing "
-             "is ever run; save only its state_dict in Python"));
+  push_opaque(concat("asks for '", shown(module), ".", shown(attribute), "' at byte ", opcode_at_,
+                     "; only tensors, numbers, texts, dicts, lists and tuples are read, and "
+                     "nothing is ever run; pick a part without it, or save only its state_dict in "
+                     "Python"));
+}
+
+void Unpickler::push_opaque(std::string refusal) {
+  require(opaque_++ < limits_.tensors, "the pickle names more than ", limits_.tensors,
+          " unknown objects");
+  push({.kind = Kind::kOpaque, .text = std::move(refusal)});
 }
 
 void Unpickler::call() {
-  const auto& arguments = value(pop());
-  const auto& function = value(pop());
+  const auto arguments = pop(), function = pop();
+  call(function, arguments);
+}
+
+void Unpickler::call(Index function_index, Index arguments_index) {
+  const auto& function = value(function_index);
+  const auto& arguments = value(arguments_index);
+  // What an opaque value makes, or is an argument of, is that value again.
+  for (const auto index : {function_index, arguments_index})
+    if (value(index).kind == Kind::kOpaque) return push_again(index);
+  for (std::size_t i = 0; i < std::min(arguments.items.size(), kMostArguments); ++i)
+    if (value(arguments.items[i]).kind == Kind::kOpaque) return push_again(arguments.items[i]);
   require(function.kind == Kind::kName, "the pickle calls ", kind_name(function.kind));
   require(arguments.kind == Kind::kTuple, "'", function.text, "' is called with ",
           kind_name(arguments.kind));
@@ -329,6 +354,15 @@ void Unpickler::call() {
     case Name::kParameter:
       argument(arguments, 0, Kind::kTensor, "a parameter's tensor");
       return push_again(arguments.items[0]);
+    case Name::kTyped: {  // its attributes hold nothing we use
+      const auto& of = argument(arguments, 0, Kind::kName, "a tensor's constructor");
+      require(kNames[static_cast<std::size_t>(of.integer)].what != Name::kTyped,
+              "a tensor's constructor must be plain, got '", of.text, "'");
+      argument(arguments, 1, Kind::kName, "a tensor's type");
+      argument(arguments, 2, Kind::kTuple, "a constructor's arguments");
+      return call(arguments.items[0], arguments.items[2]);
+    }
+    case Name::kType:
     case Name::kStorage:
     case Name::kDtype:
       require(false, "'", function.text, "' is called");
@@ -365,6 +399,9 @@ void Unpickler::push_set(const PickleValue& arguments) {
 /// ('storage', type, key, location, elements[, view]) as a persistent id.
 void Unpickler::push_storage() {
   const auto& id = value(pop());
+  // ('module', class, file, source) in legacy files, or a storage of a type that we do not read.
+  if (id.kind == Kind::kTuple && id.items.size() >= 2 && value(id.items[1]).kind == Kind::kOpaque)
+    return push_again(id.items[1]);
   require(id.kind == Kind::kTuple && id.items.size() >= 5,
           "a persistent id must be a tuple of at least five");
   require(argument(id, 0, Kind::kString, "a persistent id's kind").text == "storage",
@@ -374,8 +411,8 @@ void Unpickler::push_storage() {
   require(known.what == Name::kStorage, "'", type.text, "' is no type of storage");
   PickleStorage storage;
   storage.key = argument(id, 2, Kind::kString, "a storage's key").text;
-  require(storage.key.size() <= kMaxName, "a storage's key must have at most ", kMaxName,
-          " bytes, got ", storage.key.size());
+  require(storage.key.size() <= kMaxStorageKey, "a storage's key must have at most ",
+          kMaxStorageKey, " bytes, got ", storage.key.size());
   key_bytes_ += storage.key.size();
   require(key_bytes_ <= limits_.key_bytes, "the keys of the pickle's storages take more than ",
           limits_.key_bytes, " bytes");
@@ -402,7 +439,8 @@ void Unpickler::push_tensor(const PickleValue& arguments, bool has_dtype) {
   tensor.storage = argument(arguments, 0, Kind::kStorage, "a tensor's storage").more;
   require(pickle_.tensors.size() < limits_.tensors, "the pickle makes more than ", limits_.tensors,
           " tensors");
-  check_metadata(arguments, has_dtype ? 7 : 6);
+  if (auto refusal = kept_otherwise(arguments, has_dtype ? 7 : 6); !refusal.empty())
+    return push_opaque(std::move(refusal));
   const auto& storage = pickle_.storages[tensor.storage];
   tensor.dtype =
       has_dtype ? argument(arguments, 6, Kind::kDtype, "a tensor's dtype").text : storage.dtype;
@@ -427,22 +465,24 @@ void Unpickler::push_tensor(const PickleValue& arguments, bool has_dtype) {
     last += reach;
   }
   require(is_empty || last < room, "a tensor reaches element ", last, " of a storage of ", room);
-  require(!is_empty || tensor.offset <= room, "a tensor begins at element ", tensor.offset,
-          " of a storage of ", room);
+  if (is_empty) tensor.offset = 0;  // that of empty.pth's b lies outside its storage
   pickle_.tensors.push_back(std::move(tensor));
   push({.kind = Kind::kTensor, .more = static_cast<Index>(pickle_.tensors.size() - 1)});
 }
 
-/// {'neg': True} says that the numbers have another sign than the file's.
-void Unpickler::check_metadata(const PickleValue& arguments, std::size_t index) const {
-  if (index >= arguments.items.size() || value(arguments.items[index]).kind == Kind::kNone) return;
+/// {'neg': True} says that the numbers have another sign than the file's: the refusal, else empty.
+std::string Unpickler::kept_otherwise(const PickleValue& arguments, std::size_t index) const {
+  if (index >= arguments.items.size() || value(arguments.items[index]).kind == Kind::kNone)
+    return {};
   const auto& facts = argument(arguments, index, Kind::kDict, "a tensor's metadata").items;
   for (std::size_t i = 0; i < facts.size(); i += 2) {
     const auto& fact = value(facts[i + 1]);
-    CLEW_CHECK(fact.kind == Kind::kBool && fact.integer == 0, name_, ": the tensor at byte ",
-               opcode_at_, " is kept with '", shown(value(facts[i]).text),
-               "', so its numbers are not those in the file; save tensor.resolve_neg() in Python");
+    if (fact.kind == Kind::kBool && fact.integer == 0) continue;
+    return concat("the tensor at byte ", opcode_at_, " is kept with '", shown(value(facts[i]).text),
+                  "', so its numbers are not those in the file; save tensor.resolve_neg() in "
+                  "Python");
   }
+  return {};
 }
 
 /// A two's complement number of any length, little-endian.
@@ -569,10 +609,18 @@ void Unpickler::step(unsigned char opcode) {
     case 'R':   // REDUCE
     case 0x81:  // NEWOBJ
       return call();
+    case 0x92: {  // NEWOBJ_EX: a class, arguments and named ones, which no type we know has
+      pop();
+      pop();
+      return require(top().kind == Kind::kOpaque, "the pickle makes ", kind_name(top().kind),
+                     " with named arguments");
+    }
     case 'b': {  // BUILD: attributes of a state dict or a parameter, which hold nothing we use
       const auto& state = value(pop());
       const auto& target = top();
-      return require((state.kind == Kind::kDict || state.kind == Kind::kTuple) &&
+      if (target.kind == Kind::kOpaque) return;
+      return require((state.kind == Kind::kDict || state.kind == Kind::kTuple ||
+                      state.kind == Kind::kOpaque) &&
                          (target.kind == Kind::kDict || target.kind == Kind::kTensor),
                      "the pickle sets attributes of ", kind_name(target.kind));
     }
@@ -589,10 +637,10 @@ void Unpickler::step(unsigned char opcode) {
 }  // namespace
 
 const char* kind_name(Kind kind) {
-  constexpr const char* kText[] = {"None",     "a bool", "an int",  "a large int",
-                                   "a float",  "a str",  "a dtype", "a class or function",
-                                   "a tuple",  "a list", "a dict",  "a storage",
-                                   "a tensor", "bytes"};
+  constexpr const char* kText[] = {"None",     "a bool", "an int",   "a large int",
+                                   "a float",  "a str",  "a dtype",  "a class or function",
+                                   "a tuple",  "a list", "a dict",   "a storage",
+                                   "a tensor", "bytes",  "an object"};
   return kText[static_cast<std::size_t>(kind)];
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of Python's pickle that torch.save needs to describe tensors. Not a pickle interpreter:
-// the opcodes and the names a file may ask for are closed lists, a name only ever selects one of a
-// few constructors written here, and anything else is refused with its name and byte offset.
+// the opcodes are a closed list, and so are the names that make something; a name only ever selects
+// one of a few constructors written here. Any other name is opaque: neither it nor what it is called
+// with is looked at, and whoever wants its value is refused with its name and byte offset.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,7 @@ struct PickleValue {
     kStorage,
     kTensor,
     kSkipped,  // bytes or a complex number: nothing of it is kept
+    kOpaque,   // an object of no type we know; text: the refusal, behind Pickle::name
   };
   Kind kind = Kind::kNone;
   std::int64_t integer = 0;
@@ -57,6 +59,7 @@ struct PickleTensor {
 };
 
 struct Pickle {
+  std::string name;  // for errors
   std::deque<PickleValue> values;
   std::vector<PickleStorage> storages;
   std::vector<PickleTensor> tensors;
@@ -71,7 +74,7 @@ const char* kind_name(PickleValue::Kind kind);
 /// 300,000 values.
 struct PickleLimits {
   std::size_t values = 4'000'000;     // also entries of the memo, of the stack and marks
-  std::size_t tensors = 500'000;      // also storages
+  std::size_t tensors = 500'000;      // also storages and opaque names
   std::size_t key_bytes = 64U << 20;  // of all storages' keys
 };
 

@@ -51,6 +51,7 @@ class Flattener {
   Flattener(const Pickle& pickle, const std::string& name) : pickle_(pickle), name_(name) {}
 
   void run(const std::string& part) {
+    refuse_opaque(at(pickle_.root));
     const auto root = part.empty() ? std::optional(pickle_.root) : find(pickle_.root, part);
     CLEW_CHECK(root, name_, ": there is no part '", part, "' in the file; it has ", parts());
     walk(*root, "", 0);
@@ -93,6 +94,10 @@ class Flattener {
     return prefix.empty() ? key : prefix + "." + key;
   }
 
+  void refuse_opaque(const PickleValue& value) const {
+    CLEW_CHECK(value.kind != Kind::kOpaque, pickle_.name, ": ", value.text);
+  }
+
   void walk(std::uint32_t index, const std::string& path, int depth) {
     CLEW_CHECK(depth <= kMaxDepth, name_, ": '", shown(path), "' is nested more than ", kMaxDepth,
                " deep");
@@ -100,12 +105,14 @@ class Flattener {
                ": the nested dicts and lists hold more than ", kMaxLeaves,
                " items, or their names and texts more than ", kMaxNameBytes, " bytes");
     const auto& value = at(index);
+    refuse_opaque(value);
     name_bytes_ += value.text.size();
     switch (value.kind) {
       case Kind::kDict:
         for (std::size_t i = 0; i < value.items.size(); i += 2) {
           const auto& item = at(value.items[i]);
           const auto key = key_text(item);
+          refuse_opaque(item);
           CLEW_CHECK(key, name_, ": a key of dict '", shown(path),
                      "' must be a text or a whole number, got ", kind_name(item.kind));
           walk(value.items[i + 1], joined(path, *key), depth + 1);
@@ -139,6 +146,7 @@ class Flattener {
                            value.kind == Kind::kName ? "class" : "storage",
                            ", wanted a tensor or a plain value"));
       case Kind::kSkipped:
+      case Kind::kOpaque:  // refused above
         return;
     }
   }
@@ -269,12 +277,12 @@ PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::strin
 // Writing.
 
 const char* storage_name(const std::string& dtype) {
-  constexpr const char* kStorages[][2] = {{"F64", "DoubleStorage"}, {"F32", "FloatStorage"},
-                                       {"F16", "HalfStorage"},   {"BF16", "BFloat16Storage"},
-                                       {"I64", "LongStorage"},   {"I32", "IntStorage"},
-                                       {"I16", "ShortStorage"},  {"I8", "CharStorage"},
-                                       {"U8", "ByteStorage"},    {"BOOL", "BoolStorage"}};
-  for (const auto& [name, storage] : kStorages)
+  constexpr const char* kStorageNames[][2] = {{"F64", "DoubleStorage"}, {"F32", "FloatStorage"},
+                                              {"F16", "HalfStorage"},   {"BF16", "BFloat16Storage"},
+                                              {"I64", "LongStorage"},   {"I32", "IntStorage"},
+                                              {"I16", "ShortStorage"},  {"I8", "CharStorage"},
+                                              {"U8", "ByteStorage"},    {"BOOL", "BoolStorage"}};
+  for (const auto& [name, storage] : kStorageNames)
     if (dtype == name) return storage;
   throw Error(concat("a .pth file cannot hold ", dtype));
 }

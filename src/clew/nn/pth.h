@@ -41,8 +41,9 @@ struct PthFile {
 bool is_pth(std::span<const std::byte> bytes);
 
 /// Reads the tensors and values of a file, or of the dict `part` in it: "state_dict",
-/// "model.encoder". `name` is for errors. A file that asks for anything but tensors and plain
-/// values, is cut short, or lies about a size: clew::Error with what and at which byte.
+/// "model.encoder". `name` is for errors. Objects outside the part are passed over. A part that holds
+/// anything but tensors and plain values, a file that is cut short or lies about a size: clew::Error
+/// with what and at which byte.
 PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name,
                   const std::string& part = "");
 

@@ -136,17 +136,19 @@ TensorEntry parse_entry(const Json& item, std::span<const std::byte> data,
   CLEW_CHECK(size > 0, where, ": unknown dtype '", shown(entry.dtype), "'");
   CLEW_CHECK(item["shape"].size() <= kMaxSides, where, ": shape must have at most ", kMaxSides,
              " sides, got ", item["shape"].size());
-  std::uint64_t wanted = size;
+  std::uint64_t wanted = size;  // without the sides of 0, which make it 0
+  bool is_empty = false;
   for (const auto& length : item["shape"]) {
-    CLEW_CHECK(length.is_number_unsigned() && length.get<std::uint64_t>() <= data.size(), where,
-               ": shape must be whole numbers no larger than the file, got ",
+    CLEW_CHECK(length.is_number_unsigned(), where, ": shape must be whole numbers, got ",
                shown(item["shape"].dump()));
     const auto value = length.get<std::uint64_t>();
-    entry.shape.push_back(static_cast<std::int64_t>(value));
-    CLEW_CHECK(value == 0 || wanted <= UINT64_MAX / value, where, ": shape ",
+    is_empty |= value == 0;
+    CLEW_CHECK(value == 0 || wanted <= INT64_MAX / value, where, ": shape ",
                shown(item["shape"].dump()), " overflows");
-    wanted *= value;
+    entry.shape.push_back(static_cast<std::int64_t>(value));
+    wanted *= std::max<std::uint64_t>(value, 1);
   }
+  if (is_empty) wanted = 0;
   const auto& offsets = item["data_offsets"];
   CLEW_CHECK(offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned(), where,
              ": data_offsets must be whole numbers, got ", shown(offsets.dump()));

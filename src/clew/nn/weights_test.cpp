@@ -38,6 +38,30 @@ torch::nn::Sequential network(int classes) {
                                torch::nn::BatchNorm2d(2), torch::nn::Linear(2, classes));
 }
 
+TEST_F(Weights, EmptyTensorsComeBack) {
+  const NamedTensors written = {{"a", torch::empty({0, 300})},
+                                {"b", torch::empty({300, 0, 2}, torch::kInt64)},
+                                {"c", torch::ones({2})},
+                                {"d", torch::empty({0}, torch::kBool)}};
+  for (const char* name : {"w.safetensors", "w.pth"}) {
+    write_tensors(folder / name, written);
+    const auto read = read_tensors(folder / name);
+    ASSERT_EQ(read.size(), written.size()) << name;
+    for (std::size_t i = 0; i < read.size(); ++i) {
+      EXPECT_EQ(read[i].second.sizes(), written[i].second.sizes()) << name << i;
+      EXPECT_TRUE(torch::equal(read[i].second, written[i].second)) << name << i;
+    }
+  }
+  const auto python = read_tensors(fixture("empty.pth"));
+  EXPECT_EQ(at(python, "a").sizes(), (torch::IntArrayRef{0, 300}));
+  EXPECT_EQ(at(python, "b").sizes(), (torch::IntArrayRef{2, 0, 2}));
+  // The bytes of Python's safetensors.torch.save_file.
+  const std::string header = R"({"a":{"dtype":"F32","shape":[0,300],"data_offsets":[0,0]}}  )";
+  write_file_atomic(folder / "p.safetensors", std::string(1, static_cast<char>(header.size())) +
+                                                  std::string(7, '\0') + header);
+  EXPECT_EQ(at(read_tensors(folder / "p.safetensors"), "a").sizes(), (torch::IntArrayRef{0, 300}));
+}
+
 // The values of plain() in tests/parity/make_pth.py.
 TEST(WeightsFixtures, EveryTypeAndLayoutOfEveryForm) {
   for (const char* name : {"zip.pth", "legacy.pth", "protocol_4.pth", "new_torch.pth",

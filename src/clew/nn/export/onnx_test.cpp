@@ -62,10 +62,9 @@ TEST(Onnx, FileIsWrittenWhole) {
 
 TEST(Onnx, ModulesThatCannotBeWritten) {
   using torch::nn::Sequential;
-  EXPECT_EQ(
-      refusal(Home(), {-1, 2}),
-      "cannot export to ONNX: module 'clew::nn::(anonymous namespace)::Home' has no writer; it "
-      "must implement clew::nn::OnnxConvertible");
+  EXPECT_EQ(refusal(Home(), {-1, 2}),
+            "cannot export to ONNX: module 'clew::nn::onnx_test::Home' has no writer; it "
+            "must implement clew::nn::OnnxConvertible");
   EXPECT_NE(refusal(*Sequential(torch::nn::GRU(2, 2)), {-1, 2}).find("has no writer"),
             std::string::npos);
   EXPECT_EQ(refusal(Twice(), {-1, 2}), "the network gives 2 values, but 1 ONNX outputs are named");
@@ -101,10 +100,9 @@ struct Wrong : torch::nn::Module, OnnxConvertible {
 TEST(Onnx, WhatDerivesFromALayerIsNotThatLayer) {
   const std::vector<std::int64_t> image = {-1, 1, 5, 5};
   const torch::nn::Conv2dOptions options(1, 1, 3);
-  EXPECT_EQ(
-      refusal(Doubled(options), image),
-      "cannot export to ONNX: module 'clew::nn::(anonymous namespace)::Doubled' has no writer; "
-      "it must implement clew::nn::OnnxConvertible");
+  EXPECT_EQ(refusal(Doubled(options), image),
+            "cannot export to ONNX: module 'clew::nn::onnx_test::Doubled' has no writer; "
+            "it must implement clew::nn::OnnxConvertible");
   EXPECT_NE(refusal(Backwards(torch::nn::ReLU()), image).find("Backwards' has no writer"),
             std::string::npos);
   torch::nn::Sequential nested;
