@@ -43,7 +43,7 @@ void print_rows_of(CLI::App& command, const std::function<bench::Json()>& rows) 
     const bench::Json measured = rows();
     if (*is_json) {
       const bench::Json answer = {{"machine", bench::machine_json()}, {"rows", measured}};
-      std::cout << answer.dump(2) << '\n';
+      std::cout << json_text(answer);
     } else {
       std::cout << bench::table_text(measured);
     }
@@ -82,7 +82,7 @@ void define_maze(CLI::App& command) {
     bench::Json answer = {{"machine", bench::machine_json()}};
     if (*is_check) answer["signatures"] = signatures;
     answer["rows"] = rows;
-    std::cout << answer.dump(2) << '\n';
+    std::cout << json_text(answer);
   });
 }
 

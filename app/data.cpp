@@ -18,14 +18,10 @@
 #include "command.h"
 #include "progress.h"
 #include "settings.h"
+#include "terminal.h"
 
 namespace clew::app {
 namespace {
-
-/// A shell's unset variable gives an empty word.
-void refuse_empty(const char* option, const std::string& value) {
-  if (value.empty()) throw UsageError(concat(option, " must not be empty"));
-}
 
 void define_list(CLI::App& command) {
   auto is_json = std::make_shared<bool>(false);
@@ -45,7 +41,7 @@ void define_list(CLI::App& command) {
                       {"licence", set.licence},
                       {"from", set.origin}});
     }
-    std::cout << (*is_json ? sets.dump(2) + '\n' : bench::table_text(rows));
+    std::cout << (*is_json ? json_text(sets) : bench::table_text(rows));
   });
 }
 
@@ -64,11 +60,7 @@ void define_get(CLI::App& command) {
                      "take them from this address instead of the set's own");
   command.callback([arguments] {
     auto set = data::find_remote_set(arguments->set);
-    refuse_empty("--data", arguments->folder);
-    if (arguments->from) {
-      refuse_empty("--from", *arguments->from);
-      set.mirrors = {*arguments->from};
-    }
+    if (arguments->from) set.mirrors = {*arguments->from};
     CountLine line("KiB");
     const InterruptWatch watch;
     data::download(set, arguments->folder,
@@ -77,7 +69,7 @@ void define_get(CLI::App& command) {
                      return !watch.was_interrupted();
                    });
     line.end();
-    std::cout << arguments->folder << '\n';
+    print_name(arguments->folder);
   });
 }
 
@@ -108,7 +100,6 @@ void define_make(CLI::App& command) {
   const auto settings = add_settings<MakeSettings>(command);
   command.callback([arguments, settings] {
     const auto chosen = settings();
-    refuse_empty("--data", arguments->folder);
     CountLine line("examples");
     const InterruptWatch watch;
     data::make_files(
@@ -121,7 +112,7 @@ void define_make(CLI::App& command) {
          .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
          .should_stop = [&watch] { return watch.was_interrupted(); }});
     line.end();
-    std::cout << arguments->folder << '\n';
+    print_name(arguments->folder);
   });
 }
 
@@ -157,9 +148,7 @@ void define_check(CLI::App& command) {
         [&line](std::int64_t done, std::int64_t total) { line.show(done, total); });
     line.end();
     if (arguments->is_json) {
-      // A file name need not be UTF-8, JSON must.
-      std::cout << json_of(report).dump(2, ' ', false, bench::Json::error_handler_t::replace)
-                << '\n';
+      std::cout << json_text(json_of(report));
     } else {
       constexpr std::size_t kMost = 20;
       for (const auto& one : report.splits)
@@ -229,7 +218,7 @@ void define_show(CLI::App& command) {
                                                            .columns = chosen.columns,
                                                            .scale = chosen.scale,
                                                            .key = key}));
-    std::cout << arguments->png << '\n';
+    print_name(arguments->png);
   });
 }
 

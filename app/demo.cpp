@@ -17,6 +17,7 @@
 #include "navigate.h"
 #include "progress.h"
 #include "recipes.h"
+#include "terminal.h"
 #include "training.h"
 
 namespace clew::app {
@@ -72,8 +73,10 @@ void define_demo(CLI::App& command) {
     int episodes = 100;
   };
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("KEY=VALUE", arguments->overrides,
-                     "settings that replace those of the recipe navigate/tiny");
+  command
+      .add_option("SETTINGS", arguments->overrides,
+                  "settings that replace those of the recipe navigate/tiny")
+      ->type_name("KEY=VALUE");
   command.add_option("--runs", arguments->runs, "where the run folder goes")->capture_default_str();
   command.add_option("--episodes", arguments->episodes, "episodes of the evaluation")
       ->capture_default_str()
@@ -87,17 +90,17 @@ void define_demo(CLI::App& command) {
     const auto level = maze::load_level(config.level);
     maze::Layout layout;
     maze::draw_layout(level, Key{config.seed}, layout);
-    std::cerr << "The maze, from above; the agent never sees it so:\n"
-              << maze::map_text(layout, false);
+    say("The maze, from above; the agent never sees it so:\n" + maze::map_text(layout, false));
     const auto run = navigate::create_run(arguments->runs, "demo", config, about_this_program());
     if (train_navigate(run, false) == train::RunEnd::kStopped) {
-      std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+      say_how_to_go_on(run);
       return;
     }
     const auto evaluation = evaluate_run(run, {.episodes = arguments->episodes});
+    navigate::write_evaluation(run, config, evaluation);
     const auto page = run / "report.html";
     report::write_html(run, page);
-    std::cerr << '\n' << evaluation_table(evaluation) << '\n';
+    say('\n' + evaluation_table(evaluation) + '\n');
     summarise(config, evaluation, page.string());
   });
 }

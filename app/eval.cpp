@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // clew eval: how good the trained network of a run is, by the measures of its system.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "command.h"
 #include "systems.h"
 
@@ -35,7 +40,14 @@ void define_eval(CLI::App& command) {
         throw UsageError(concat(option, " means nothing for ", request->run.string(),
                                 ", which is a run of ", system.name));
     }
-    std::cout << system.eval(*request);
+    const auto answer = system.eval(*request);
+    std::cout << answer.text << std::flush;
+    if (::access(request->run.c_str(), W_OK) != 0) {
+      log(LogLevel::kWarning, concat("the report will not show this: cannot write '",
+                                     request->run.string(), "': ", std::strerror(errno)));
+      return;
+    }
+    answer.keep();
   });
 }
 

@@ -5,13 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <string>
 
 #include "clew/core/error.h"
 #include "command.h"
 #include "systems.h"
+#include "terminal.h"
 
 namespace clew::app {
 namespace {
@@ -67,7 +67,7 @@ void define_export(CLI::App& command) {
                               out.string(), "'"));
     }
     system.export_run(arguments->run, out);
-    std::cout << out.string() << '\n';
+    print_name(out);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "clew/maze/level_text.h"
 #include "command.h"
 #include "settings.h"
+#include "terminal.h"
 
 namespace clew::app {
 namespace {
@@ -53,7 +54,7 @@ void list_levels(bool is_json) {
                     {"frames", level["episode_frames"]},
                     {"what", level["description"]}});
   }
-  std::cout << (is_json ? levels.dump(2) + '\n' : bench::table_text(rows));
+  std::cout << (is_json ? json_text(levels) : bench::table_text(rows));
 }
 
 void draw_level(const maze::Level& level, const DrawSettings& settings, const std::string& png,
@@ -68,7 +69,7 @@ void draw_level(const maze::Level& level, const DrawSettings& settings, const st
   if (png.empty()) return;
   auto map = maze::draw_map(layout, {.scale = settings.scale, .shows_spawns = settings.spawns});
   image::write(png, {.width = map.width, .height = map.height, .pixels = std::move(map.rgb)});
-  std::cout << png << '\n';
+  print_name(png);
 }
 
 }  // namespace
@@ -98,7 +99,7 @@ void define_levels(CLI::App& command) {
     }
     const maze::Level level = maze::load_level(arguments->level);
     if (arguments->is_json) {
-      std::cout << describe(level).dump(2) << '\n';
+      std::cout << json_text(describe(level));
     } else {
       draw_level(level, settings(), arguments->png, arguments->is_text);
     }

@@ -69,7 +69,6 @@ navigate::Evaluation evaluate_run(const std::filesystem::path& run,
                                        });
   line.end();
   evaluation.age = train::weights_age(run, checkpoint);
-  navigate::write_evaluation(run, config, evaluation);
   return evaluation;
 }
 
@@ -116,8 +115,12 @@ System navigate_system() {
                                                .seed = request.seed,
                                                .threads = request.threads,
                                                .trace_episodes = request.traces});
-                return request.is_json ? navigate::evaluation_json(evaluation)
-                                       : evaluation_table(evaluation);
+                return EvalAnswer{request.is_json ? navigate::evaluation_json(evaluation)
+                                                  : evaluation_table(evaluation),
+                                  [=] {
+                                    navigate::write_evaluation(
+                                        request.run, navigate::read_run(request.run), evaluation);
+                                  }};
               },
           .export_run =
               [](const std::filesystem::path& run, const std::filesystem::path& out) {

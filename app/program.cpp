@@ -4,10 +4,6 @@
 #include <c10/util/Exception.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -27,7 +23,7 @@ enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kBug = 3 };
 
 int complain(ExitCode code, const std::string& text) {
   std::cout.flush();
-  std::cerr << "error: " << text << std::endl;
+  say("error: " + text);
   return code;
 }
 
@@ -45,21 +41,14 @@ int parse(CLI::App& root, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return complain(kUsage, usage_text(error, command));
   }
-  // A full disk shows only here; a closed pipe has ended the program already.
-  if (!std::cout.flush() || std::fflush(stdout) != 0) {
-    return complain(kFailed, concat("cannot write the results to stdout: ", std::strerror(errno)));
-  }
+  close_results();
   return kDone;
 }
 
 }  // namespace
 
 int run_program(std::span<const Command> commands, int argc, char** argv) {
-  // A reader that has seen enough (clew help | head) ends the program quietly, also where the
-  // parent ignores SIGPIPE.
-  std::signal(SIGPIPE, SIG_DFL);
-  // A file that grows past the limit the user set (ulimit -f) is an error, not a sudden end.
-  std::signal(SIGXFSZ, SIG_IGN);
+  const Streams streams;
   limit_blas_threads();
   bool is_verbose = false;
   try {

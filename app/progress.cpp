@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,41 +10,31 @@
 #include <cstdlib>
 
 #include "clew/core/error.h"
+#include "terminal.h"
 
 namespace clew::app {
 namespace {
 
-std::atomic<int> interrupts{0};
+std::atomic<int> last_interrupt{0};
 std::atomic<bool> is_second_the_end{true};
-
-int terminal_width() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
 
 }  // namespace
 
-ProgressLine::ProgressLine() : is_terminal_(isatty(STDERR_FILENO) != 0) {}
+ProgressLine::ProgressLine() : is_rewritten_(can_rewrite()) {}
 ProgressLine::~ProgressLine() { end(); }
 
 void ProgressLine::show(const std::string& text, bool is_milestone) {
-  if (!is_terminal_) {
-    if (is_milestone) std::fprintf(stderr, "%s\n", text.c_str());
+  if (!is_rewritten_) {
+    if (is_milestone) say(text);
     return;
   }
   const auto now = std::chrono::steady_clock::now();
-  if (!is_milestone && is_open_ && now - shown_ < std::chrono::milliseconds(100)) return;
+  if (!is_milestone && now - shown_ < std::chrono::milliseconds(100)) return;
   shown_ = now;
-  is_open_ = true;
-  std::fprintf(stderr, "\r\033[K%s",
-               text.substr(0, static_cast<std::size_t>(terminal_width() - 1)).c_str());
-  std::fflush(stderr);
+  show_open_line(text);
 }
 
-void ProgressLine::end() {
-  if (is_open_) std::fputc('\n', stderr);
-  is_open_ = false;
-}
+void ProgressLine::end() { end_open_line(); }
 
 void CountLine::show(std::int64_t done, std::int64_t total, const std::string& name) {
   const auto now = std::chrono::steady_clock::now();
@@ -99,21 +88,26 @@ std::string count_text(double count) {
 }
 
 InterruptWatch::InterruptWatch() {
-  interrupts = 0;
+  last_interrupt = 0;
   // torchrun repeats a Ctrl-C that has come from the terminal already, and kills what then lingers.
   is_second_the_end = std::getenv("TORCHELASTIC_RUN_ID") == nullptr;
-  const auto handler = [](int) {
-    if (interrupts.fetch_add(1) > 0 && is_second_the_end) _exit(130);
+  struct sigaction action {};
+  action.sa_flags = SA_RESTART;
+  action.sa_handler = [](int number) {
+    // A terminal that goes hangs up more than once: by the kernel and by its shell.
+    const bool is_second = last_interrupt.exchange(number) == number && number != SIGHUP;
+    if (is_second && is_second_the_end) _exit(128 + number);
   };
-  std::signal(SIGINT, handler);
-  std::signal(SIGTERM, handler);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    ::sigaction(kSignals[i], nullptr, &before_[i]);
+    if (before_[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 InterruptWatch::~InterruptWatch() {
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
 }
 
-bool InterruptWatch::was_interrupted() const { return interrupts.load() > 0; }
+bool InterruptWatch::was_interrupted() const { return last_interrupt != 0; }
 
 }  // namespace clew::app

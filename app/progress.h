@@ -3,7 +3,9 @@
 // then, in a pipe.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -17,17 +19,14 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// Shows `text` on stderr: on a terminal at once and in place (at most ten times a second); in a
+  /// Shows `text` on stderr: on a terminal that can rewrite a line at once and in place (at most ten times a second); in a
   /// pipe only when `is_milestone`, as a line of its own.
   void show(const std::string& text, bool is_milestone);
   /// Ends the present line, so that other output starts on a new one.
   void end();
 
-  bool is_terminal() const { return is_terminal_; }
-
  private:
-  bool is_terminal_;
-  bool is_open_ = false;
+  bool is_rewritten_;
   std::chrono::steady_clock::time_point shown_;
 };
 
@@ -59,8 +58,9 @@ std::string duration_text(double seconds);
 /// "950", "12.3 k", "4.56 M".
 std::string count_text(double count);
 
-/// While it lives, Ctrl-C (or SIGTERM) only asks for a clean stop; the second ends the program at
-/// once, unless torchrun has started it.
+/// While it lives, Ctrl-C, SIGTERM and a terminal that hangs up only ask for a clean stop; the second
+/// Ctrl-C, or SIGTERM, ends the program at once, unless torchrun has started it. A signal that was
+/// ignored (nohup, a background job of a script) stays so.
 class InterruptWatch {
  public:
   InterruptWatch();
@@ -70,6 +70,10 @@ class InterruptWatch {
 
   /// True from the first Ctrl-C on.
   bool was_interrupted() const;
+
+ private:
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 }  // namespace clew::app

@@ -32,7 +32,7 @@ Recipe find_recipe(const std::string& name_or_file) {
                             "; `clew help train` lists them, and a file must end in .toml"));
   }
   const std::filesystem::path path(name_or_file);
-  Recipe recipe{path.stem().string(), parse_toml(read_file(path, kRecipeMax), name_or_file)};
+  Recipe recipe{path.stem().string(), parse_toml(read_text(path, kRecipeMax), name_or_file)};
   for (auto& entry : recipe.tree.entries) {
     if (entry.key != "level" || entry.values.size() != 1) continue;
     auto* level = std::get_if<std::string>(&entry.values[0]);

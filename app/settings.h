@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// key=value arguments of a command, from the fields of a struct: the only way in for numbers and
-// names.
+// What commands share: key=value arguments from the fields of a struct, the only way in for numbers
+// and names; JSON out.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -12,13 +12,19 @@
 
 namespace clew::app {
 
-/// Adds "KEY=VALUE ..." to a command and the table of keys to its help. The result, called inside
+/// JSON as it is printed: ASCII, whatever bytes the names of files have.
+template <class Json>
+std::string json_text(const Json& json) {
+  return json.dump(2, ' ', true, Json::error_handler_t::replace) + '\n';
+}
+
+/// Adds "SETTINGS", KEY=VALUE words, to a command and the table of keys to its help. The result, called inside
 /// the command's callback, gives the struct: its defaults, then what was said. A wrong key or
 /// value: UsageError.
 template <class C>
 std::function<C()> add_settings(CLI::App& command) {
   auto words = std::make_shared<std::vector<std::string>>();
-  command.add_option("KEY=VALUE", *words, "settings, see below");
+  command.add_option("SETTINGS", *words, "settings, see below")->type_name("KEY=VALUE");
   command.footer("Settings:\n" + help_text(C{}));
   return [words] {
     C settings;

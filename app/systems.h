@@ -30,6 +30,12 @@ struct PredictRequest {
   bool is_json = false;
 };
 
+/// What `clew eval` prints, and what writes RUN/eval.json and all else that the report shows of it.
+struct EvalAnswer {
+  std::string text;
+  std::function<void()> keep;
+};
+
 struct System {
   std::string_view name;
   std::string (*settings)();  // the table of keys, for help
@@ -40,8 +46,7 @@ struct System {
   train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed,
                          train::Processes& processes);
   bool is_parallel = true;  // whether several processes can train it
-  /// Evaluates, writes RUN/eval.json and what the report shows, and returns what is printed.
-  std::string (*eval)(const EvalRequest& request);
+  EvalAnswer (*eval)(const EvalRequest& request);
   /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
   void (*export_run)(const std::filesystem::path& run, const std::filesystem::path& out);
   std::vector<std::string> formats;  // names of nn::export_formats()

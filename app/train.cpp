@@ -5,7 +5,6 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +18,8 @@
 #include "processes.h"
 #include "recipes.h"
 #include "systems.h"
+#include "terminal.h"
+#include "training.h"
 
 namespace clew::app {
 namespace {
@@ -81,12 +82,16 @@ void train_in(train::Processes& processes, const Arguments& arguments) {
       parse_toml(train::read_run_config(run, &processes), (run / "config.toml").string()));
   const auto end = system.train(run, arguments.is_resumed, processes);
   if (!processes.is_first()) return;
-  std::cout << run.string() << '\n';
-  if (end == train::RunEnd::kStopped)
-    std::cerr << "stopped; `clew train " << run.string() << " --resume` goes on\n";
+  print_name(run);
+  if (end == train::RunEnd::kStopped) say_how_to_go_on(run);
 }
 
 void train(const Arguments& arguments) {
+  if (arguments.is_resumed && !arguments.overrides.empty() &&
+      arguments.overrides[0].find('=') == std::string::npos) {
+    throw UsageError(concat("--resume goes on with one run folder, got '", arguments.what,
+                            "' and '", arguments.overrides[0], "'; resume each by itself"));
+  }
   if (arguments.is_resumed && (!arguments.overrides.empty() || !arguments.config.empty())) {
     throw UsageError("--resume goes on with the run's own config and takes no other settings");
   }
@@ -108,8 +113,8 @@ void train(const Arguments& arguments) {
   if (arguments.processes > 1) {
     if (place.size > 1) {
       throw UsageError(concat("--processes ", arguments.processes,
-                              " starts processes itself, but WORLD_SIZE=", place.size,
-                              " says that they were started"));
+                              " starts processes itself, but this one is of ", place.size,
+                              " that were started already, says the environment"));
     }
     place.size = arguments.processes;
     start_others = [&](int port) { others.start(place, port, words_of(arguments)); };
@@ -135,7 +140,8 @@ void define_train(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();
   command.add_option("RECIPE", arguments->what,
                      "a recipe, a .toml file, or with --resume a run folder");
-  command.add_option("KEY=VALUE", arguments->overrides, "settings that replace the recipe's");
+  command.add_option("SETTINGS", arguments->overrides, "settings that replace the recipe's")
+      ->type_name("KEY=VALUE");
   command.add_option("--config", arguments->config,
                      "take the recipe from this file, such as RUN/config.toml");
   command.add_option("--runs", arguments->runs, "where run folders go")->capture_default_str();

@@ -8,6 +8,7 @@
 #include "build_info.h"
 #include "clew/core/error.h"
 #include "clew/maze/render.h"
+#include "terminal.h"
 
 namespace clew::app {
 
@@ -44,6 +45,10 @@ train::RunCallbacks TrainingLine::callbacks() {
                 show(false);
               },
           .should_stop = [this] { return watch_.was_interrupted(); }};
+}
+
+void say_how_to_go_on(const std::filesystem::path& run) {
+  say(concat("stopped; `clew train ", run.string(), " --resume` goes on"));
 }
 
 std::string about_this_program() {

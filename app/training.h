@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -30,6 +31,9 @@ class TrainingLine {
   std::string evaluating_;  // how far it is, or nothing
   InterruptWatch watch_;
 };
+
+/// After a training that was told to stop.
+void say_how_to_go_on(const std::filesystem::path& run);
 
 /// What is written above a run's config: version, revision, machine.
 std::string about_this_program();

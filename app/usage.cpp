@@ -4,6 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
@@ -49,6 +52,43 @@ std::vector<std::string> options_of(const CLI::App* command) {
   return names;
 }
 
+/// Words of the option as the fields of a config take them: 1e3 is 1000. A shell's unset variable, which gives an empty
+/// word, is refused.
+void check_words(CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const std::string name = option.get_name();
+  if (type.starts_with("TEXT")) {
+    option.check([name](const std::string& text) -> std::string {
+      if (text.empty()) throw UsageError(name + " must not be empty");
+      return "";
+    });
+  } else if (type.starts_with("INT") || type.starts_with("UINT")) {
+    const auto whole = [name](std::string& text) -> std::string {
+      double value = 0;
+      const auto* end = text.data() + text.size();
+      const auto read = std::from_chars(text.data(), end, value);
+      if (text.empty() || read.ec != std::errc() || read.ptr != end || std::floor(value) != value)
+        throw UsageError(concat(name, " must be a whole number, got '", text, "'"));
+      if (std::abs(value) <= 0x1p53) text = std::to_string(static_cast<std::int64_t>(value));
+      return "";
+    };
+    option.transform(CLI::Validator(whole, ""));
+  }
+}
+
+/// What the option that there is not may have been meant as.
+std::string meant_instead(const std::string& word, const CLI::App& command) {
+  const auto equals = std::min(word.find('='), word.size());
+  const std::string name = word.substr(0, equals);
+  const auto option = did_you_mean(name, options_of(&command));
+  const auto key = name.find_first_not_of('-');
+  if (!option.empty() || key == std::string::npos ||
+      command.get_option_no_throw("SETTINGS") == nullptr)
+    return option;
+  return concat("; a setting is written ", name.substr(key),
+                equals < word.size() ? word.substr(equals) : "=VALUE");
+}
+
 }  // namespace
 
 void add_commands(CLI::App& parent, std::span<const Command> commands) {
@@ -58,6 +98,7 @@ void add_commands(CLI::App& parent, std::span<const Command> commands) {
     sub->fallthrough();  // so that --verbose may stand anywhere
     sub->footer("");
     command.define(*sub);
+    for (auto* option : sub->get_options()) check_words(*option);
   }
 }
 
@@ -102,7 +143,7 @@ std::string usage_text(const CLI::ParseError& error, const CLI::App& command) {
     if (std::ranges::count(options, word) != 0) {
       text = concat("option '", word, "' must come after '", command.get_name(), "'");
     } else if (word.starts_with('-')) {
-      text = concat("unknown option '", word, "'", did_you_mean(word, options));
+      text = concat("unknown option '", word, "'", meant_instead(word, command));
     } else {
       text = concat("unexpected argument '", word, "'");
     }

@@ -12,6 +12,8 @@
 #include "clew/warp/digit_task.h"
 #include "clew/warp/evaluate.h"
 #include "clew/warp/locate.h"
+#include "settings.h"
+#include "terminal.h"
 #include "training.h"
 
 namespace clew::app {
@@ -36,7 +38,7 @@ void say_source(const std::filesystem::path& run, const data::DigitsConfig& conf
   const auto text = concat(config.dir.empty() ? std::string("data.dir names no folder with MNIST")
                                               : concat("there is no MNIST in '", config.dir, "'"),
                            ": learning from digits drawn from strokes");
-  std::fprintf(stderr, "%s\n", text.c_str());
+  say(text);
   train::write_log(run, text);
 }
 
@@ -60,21 +62,21 @@ train::RunEnd train(const std::filesystem::path& run, bool is_resumed,
   return warp::train_run(run, is_resumed, line.callbacks(), &processes);
 }
 
-std::string eval(const EvalRequest& request) {
+EvalAnswer eval(const EvalRequest& request) {
   keep_freed_memory();
   CountLine line;
   const auto evaluation =
       warp::evaluate(request.run, [&line](double share) { line.show_share(share, "evaluating"); });
   line.end();
-  warp::write_evaluation(request.run, evaluation);
-  if (request.is_json) return warp::evaluation_json(evaluation);
+  const auto keep = [=] { warp::write_evaluation(request.run, evaluation); };
+  if (request.is_json) return {warp::evaluation_json(evaluation), keep};
   char text[200];
   std::snprintf(text, sizeof text,
                 "%s digits (%s), %lld of the test set: error %.2f %%, loss %.4f\n",
                 evaluation.kind.c_str(), evaluation.source.c_str(),
                 static_cast<long long>(evaluation.classes.examples), 100 * evaluation.classes.error,
                 evaluation.classes.loss);
-  return text;
+  return {text, keep};
 }
 
 std::string predict(const PredictRequest& request) {
@@ -94,7 +96,7 @@ std::string predict(const PredictRequest& request) {
                     {"class", reading.classes.at(reading.best)},
                     {"probabilities", reading.probabilities}});
   }
-  return request.is_json ? list.dump(2) + "\n" : text;
+  return request.is_json ? json_text(list) : text;
 }
 
 std::string settings() { return help_text(warp::WarpConfig{}); }
@@ -124,11 +126,11 @@ train::RunEnd train_locate(const std::filesystem::path& run, bool is_resumed,
   return warp::train_locate_run(run, is_resumed, line.callbacks(), &processes);
 }
 
-std::string eval_locate(const EvalRequest& request) {
+EvalAnswer eval_locate(const EvalRequest& request) {
   keep_freed_memory();
   const auto evaluation = warp::evaluate_locate(request.run);
-  if (request.is_json) return warp::evaluation_json(evaluation);
-  return warp::summary(evaluation) + "\n";
+  return {request.is_json ? warp::evaluation_json(evaluation) : warp::summary(evaluation) + "\n",
+          [=] { warp::write_evaluation(request.run, evaluation); }};
 }
 
 }  // namespace

@@ -13,13 +13,17 @@
 
 and is listed in tests/CMakeLists.txt. Each test gets a fresh folder, self.folder, in which the program runs.
 """
+import fcntl
 import functools
 import json
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 from pathlib import Path
@@ -55,6 +59,26 @@ class CliTest(unittest.TestCase):
         """Starts the program and gives the process, to be signalled or waited for."""
         return subprocess.Popen([PROGRAM, *map(str, words)], cwd=self.folder, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True, **options)
+
+    def on_terminal(self, *words, columns=80, stdout=subprocess.PIPE, env=None):
+        """Runs the program with stderr on a terminal (and stdout, with stdout=None); gives what the terminal got."""
+        terminal, side = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        environment = {"TERM": "xterm", **os.environ, **(env or {})}
+        process = subprocess.Popen([PROGRAM, *map(os.fspath, words)], cwd=self.folder, stderr=side, env=environment,
+                                   stdout=side if stdout is None else stdout)
+        os.close(side)
+        text = b""
+        try:
+            while part := os.read(terminal, 65536):
+                text += part
+        except OSError:  # how Linux says that the other side is closed
+            pass
+        if process.stdout:
+            process.stdout.close()
+        self.assertEqual(process.wait(self.timeout), 0, text)
+        return text
 
     def wait_for(self, condition, process):
         """Waits until condition(): True, or until the process ends: False."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """clew levels: the list, drawings, and what is wrong with a level."""
+import os
 import struct
 
 from harness import SOURCE, CliTest, main
@@ -48,6 +49,29 @@ class Levels(CliTest):
         (self.folder / "mine.toml").write_text(MAP)
         self.assertIn("mine", self.out("levels", "mine.toml"))
         self.assertEqual(self.json("levels", "mine.toml", "--json")["name"], "mine")
+
+
+    def test_a_byte_order_mark(self):
+        grid = "*****\n*P G*\n*****\n"
+        (self.folder / "plain.txt").write_text(grid)
+        (self.folder / "marked.txt").write_text("\ufeff" + grid)
+        (self.folder / "mine.toml").write_text("\ufeff" + MAP)
+        drawn = self.out("levels", "plain.txt")
+        self.assertEqual(self.out("levels", "marked.txt"), drawn.replace("plain", "marked"))
+        self.assertEqual(self.json("levels", "mine.toml", "--json")["name"], "mine")
+
+    def test_names_that_are_no_text(self):
+        """No UTF-8 in JSON, escape codes on a terminal."""
+        name = b"fa\xe7ade\x1b[31m.txt"
+        (self.folder / os.fsdecode(name)).write_text("*****\n*P G*\n*****\n")
+        self.assertEqual(self.json("levels", os.fsdecode(name), "--json")["name"], "fa\ufffdade\x1b[31m")
+        self.assertTrue(self.out("levels", os.fsdecode(name)).startswith("fa\\xe7ade\\x1b[31m\n"))
+        (self.folder / "red.toml").write_text(MAP.replace("mine", r"\u001b[31mred").replace("G", " "))
+        for text in (self.on_terminal("levels", os.fsdecode(name), stdout=None),
+                     self.on_terminal("levels", os.fsdecode(name), "--png", b"\x1b[31m.png", stdout=None)):
+            self.assertNotIn(b"\x1b", text)
+        self.fails("levels", "\x1b[31m.toml", code=1, error="cannot read '\\x1b[31m.toml': No such file")
+        self.assertEqual(self.out("levels", os.fsdecode(name), "--png", "\x1b.png"), "\x1b.png\n")  # for scripts
 
 
 class BadLevels(CliTest):

@@ -204,10 +204,14 @@ class BadInput(ProcessesCase):
         self.fails("train", "warp/rts", env={**variables(0, 2, 1), "RANK": "2"}, code=2,
                    error="the environment variable RANK must be in 0..1, got '2'")
         self.fails("train", "warp/rts", "--processes", 2, env=variables(0, 2, 1), code=2,
-                   error="--processes 2 starts processes itself, but WORLD_SIZE=2 says that they were started")
+                   error="--processes 2 starts processes itself, but this one is of 2 that were started already")
         self.fails("train", "warp/rts", "--processes", 0, code=2, error="--processes")
-        alone = self.train("warp/rts", *settings(**{"train.steps": 1}), env={"WORLD_SIZE": "1"})
-        self.assertTrue(newest(alone).exists())
+        self.fails("train", "warp/rts", env={"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}, code=2,
+                   error="Open MPI has started 2 processes, which train together with MASTER_ADDR and MASTER_PORT")
+        self.assertFalse((self.folder / "runs").exists())
+        for env in ({"WORLD_SIZE": "1"}, {"MASTER_ADDR": "127.0.0.1"}):
+            alone = self.train("warp/rts", *settings(**{"train.steps": 1}), env=env)
+            self.assertTrue(newest(alone).exists())
 
     def test_nobody_else_comes(self):
         self.fails("train", "warp/rts", "--timeout", 1, env=variables(0, 2, free_port()), code=1,

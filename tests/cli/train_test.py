@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """clew train, eval and report on tiny data: the run folder, stopping and resuming in every way, and what goes wrong."""
-import fcntl
 import json
 import os
-import pty
 import random
 import re
 import resource
@@ -11,7 +9,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import termios
 import time
 
 from harness import PROGRAM, SOURCE, CliTest, main
@@ -102,6 +99,18 @@ class Runs(TrainCase):
         self.assertEqual(answer["episodes"], 2)
         self.assertEqual(json.loads((run / "eval.json").read_text()), answer)
 
+        # A pipe and what stdout leads to are written through.
+        whole = self.out("report", run, "--out", "/dev/stdout")
+        self.assertTrue(whole.startswith("<!") and whole.endswith("</html>\n"), whole[-100:])
+        os.mkfifo(self.folder / "pipe.html")
+        with subprocess.Popen(["cat", "pipe.html"], cwd=self.folder, stdout=subprocess.PIPE, text=True) as reader:
+            self.assertEqual(self.out("report", run, "--out", "pipe.html"), "pipe.html\n")
+            self.assertEqual(reader.communicate()[0], whole)
+        self.assertTrue((self.folder / "pipe.html").is_fifo())
+        (self.folder / "link.pth").symlink_to("far.pth")
+        self.assertEqual(self.out("export", run, "--out", "link.pth"), "link.pth\n")
+        self.assertEqual((self.folder / "far.pth").read_bytes(), (self.folder / "n.pth").read_bytes())
+
         page = self.out("report", run).rstrip("\n")
         text = (self.folder / page).read_text()
         self.assertEqual(self.folder / page, run / "report.html")
@@ -138,26 +147,26 @@ class Runs(TrainCase):
         self.assertNotIn("\033", result.err)
 
     def test_a_terminal_gets_one_line_that_rewrites_itself(self):
-        terminal, side = pty.openpty()
-        self.addCleanup(os.close, terminal)
-        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
-        process = subprocess.Popen([PROGRAM, "train", *tiny()], cwd=self.folder, stdout=subprocess.PIPE, stderr=side)
-        os.close(side)
-        text = b""
-        try:
-            while part := os.read(terminal, 65536):
-                text += part
-        except OSError:  # how Linux says that the other side is closed
-            pass
-        self.assertEqual(process.wait(self.timeout), 0)
-        process.stdout.close()
-        rewritten = text.decode().split("\r\033[K")
-        self.assertGreaterEqual(len(rewritten), 7, text)
-        for line in rewritten[1:-1]:
-            self.assertNotIn("\n", line)
-            self.assertLessEqual(len(line), 59)
-        self.assertRegex(rewritten[-1], r"^600 of 600 steps.*\r\n")
+        for columns in (60, 20, 5):
+            text = self.on_terminal("train", *tiny(), columns=columns)
+            rewritten = text.decode().split("\r\033[K")
+            self.assertGreaterEqual(len(rewritten), 7, text)
+            for line in rewritten[1:-1]:
+                self.assertNotIn("\n", line)
+                self.assertLessEqual(len(line), columns - 1)
+            # The last line of the log begins on a line of its own.
+            self.assertRegex(rewritten[-1], r"^600 [^\r\n]*\r\nfinished at step 600\r\n$" if columns > 5 else "^600 ")
 
+    def test_a_dumb_terminal_gets_plain_lines(self):
+        text = self.on_terminal("train", *tiny(), env={"TERM": "dumb"})
+        self.assertNotIn(b"\033", text)
+        self.assertEqual(len(text.split(b"\r\n")), 9, text)
+
+    def test_colours(self):
+        coloured = b"\033[32m"
+        for env, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+            text = self.on_terminal("train", *tiny(), "--verbose", env={"COLORTERM": "truecolor", **env})
+            self.assertEqual(coloured in text, is_coloured, text)
 
     def test_runs_beside_their_recipe(self):
         """The folders of runs are called as their recipes."""
@@ -183,6 +192,69 @@ class StopAndResume(TrainCase):
         self.assertNotEqual(checkpoints(run)[-1].name, "step_000000004000.safetensors")
         self.assertEqual(self.train(run, "--resume"), run)
         self.assertEqual(final_bytes(run, 4000), final_bytes(whole, 4000))
+
+    def test_a_hang_up_stops_with_a_checkpoint(self):
+        process = self.start("train", *tiny("train.steps=1000000000"))
+        process.stderr.readline()
+        process.stderr.readline()
+        for _ in range(2):  # the kernel's and the shell's
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.01)
+        out, err = process.communicate(timeout=self.timeout)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertRegex((self.folder / out.rstrip("\n") / "log.txt").read_text(), r"stopped at step \d+\n$")
+
+    def test_signals_that_were_ignored_stay_so(self):
+        """As in a background job of a script, and with nohup."""
+        for number in (signal.SIGINT, signal.SIGHUP):
+            process = self.start("train", *tiny("train.steps=1000000000", "train.log_steps=20"),
+                                 preexec_fn=lambda: signal.signal(number, signal.SIG_IGN))
+            process.stderr.readline()
+            process.send_signal(number)
+            for _ in range(5):
+                self.assertRegex(process.stderr.readline(), "^[0-9.k ]+ of ")
+            process.terminate()
+            out, err = process.communicate(timeout=self.timeout)
+            self.assertEqual((process.returncode, out.count("\n")), (0, 1), err)
+
+    def test_messages_that_nobody_reads(self):
+        """train ... 2>&1 | head: the run goes on to its end; what was printed last had no reader."""
+        out, inside = os.pipe()
+        process = subprocess.Popen([PROGRAM, "train", *tiny("train.steps=4000")], cwd=self.folder, stdout=inside,
+                                   stderr=subprocess.STDOUT)
+        os.close(inside)
+        os.read(out, 1)
+        os.close(out)
+        self.assertEqual(process.wait(self.timeout), -signal.SIGPIPE)
+        final_bytes(next(self.folder.glob("runs/*/*/*")), 4000)
+
+    def test_ctrl_c_in_a_pipe_that_breaks(self):
+        """train ... 2>&1 | tee log: Ctrl-C ends tee, too."""
+        out, inside = os.pipe()
+        process = subprocess.Popen([PROGRAM, "train", *tiny("train.steps=1000000000")], cwd=self.folder, stdout=inside,
+                                   stderr=subprocess.STDOUT)
+        os.close(inside)
+        text = b""
+        while text.count(b"\n") < 2:
+            text += os.read(out, 4096)
+        os.close(out)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(self.timeout), -signal.SIGPIPE)
+        run = next(self.folder.glob("runs/*/*/*"))
+        self.assertRegex((run / "log.txt").read_text(), rf"stopped at step {int(checkpoints(run)[-1].stem[5:])}\n$")
+
+    def test_closed_descriptors(self):
+        """Nothing that is said lands in the files that are opened next."""
+        words = " ".join(tiny())
+        subprocess.run(["sh", "-c", f'exec "$0" train {words} <&- >&- 2>&-', PROGRAM], cwd=self.folder, check=True,
+                       timeout=self.timeout)
+        run = next(self.folder.glob("runs/*/*/*"))
+        whole = self.train(*tiny())
+        self.assertEqual(final_bytes(run), final_bytes(whole))
+        lines = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+        self.assertEqual(lines, [100, 200, 300, 400, 500, 600])
+        events, of_whole = (next(folder.glob("events.*")) for folder in (run, whole))
+        self.assertEqual(events.stat().st_size, of_whole.stat().st_size)
 
     def test_a_second_ctrl_c_ends_at_once(self):
         process = self.start("train", *tiny("train.worlds=128", "train.unroll=400", "train.steps=1000000"))
@@ -423,7 +495,11 @@ class Disk(TrainCase):
                 self.addCleanup(folder.chmod, 0o755)
             reason = "Permission denied"
         self.ends_with_error(self.clew("train", run, "--resume"), reason)
-        self.ends_with_error(self.clew("eval", run, "--episodes", 1), reason)
+        evaluated = self.clew("eval", run, "--episodes", 1, timeout=self.timeout)
+        self.assertEqual(evaluated.code, 0, evaluated)
+        self.assertRegex(evaluated.out, r"\nagent +\S+ \+- ")
+        self.assertEqual(evaluated.err.splitlines()[-1],
+                         f"warning: the report will not show this: cannot write '{run}': {reason}")
         self.assertEqual(sorted(path.name for path in run.rglob("*")), before)
         if disk:
             self.ends_with_error(self.clew("train", *tiny(), "--runs", runs / "new"), reason)
@@ -433,6 +509,13 @@ class BadInput(TrainCase):
     def test_recipes(self):
         self.fails("train", code=2, error="train needs a recipe or a run folder")
         self.fails("train", "navigate/tinny", code=2, error="unknown recipe 'navigate/tinny'; did you mean 'navigate/tiny'?")
+        self.fails("train", "tiny", code=2, error="unknown recipe 'tiny'; did you mean 'navigate/tiny'?")
+        self.fails("train", *tiny(), "--train.steps=100", code=2,
+                   error="unknown option '--train.steps=100'; a setting is written train.steps=100 (see clew help train)")
+        self.fails("train", *tiny(), "--train.steps", 100, code=2, error="a setting is written train.steps=VALUE (see")
+        self.fails("train", *tiny(), "--run=x", code=2, error="unknown option '--run=x'; did you mean '--runs'?")
+        self.fails("train", "runs/x/a", "runs/x/b", "--resume", code=2,
+                   error="--resume goes on with one run folder, got 'runs/x/a' and 'runs/x/b'; resume each by itself")
         self.fails("train", "missing.toml", code=1, error="cannot read 'missing.toml': No such file or directory")
         self.fails("train", ".", code=2, error=". is a folder; add --resume to go on with a run")
         (self.folder / "links").symlink_to("links")
@@ -502,6 +585,13 @@ class BadInput(TrainCase):
         run = self.train(*tiny())
         for option in ("--episodes", "--threads"):
             self.fails("eval", run, option, 0, code=2, error=option)
+        self.assertEqual(self.json("eval", run, "--episodes=2e0", "--seed=1e3", "--json", timeout=self.timeout)["seed"], 1000)
+        for wrong in ("1.5", "x", "0x10", "2e0x", "1e"):
+            self.fails("eval", run, f"--episodes={wrong}", code=2, error=f"--episodes must be a whole number, got '{wrong}'")
+        self.fails("eval", run, "--episodes=1e30", code=2, error="--episodes")
+        self.fails("eval", "", code=2, error="RUN must not be empty")
+        self.fails("report", run, "--out", "", code=2, error="--out must not be empty")
+        self.fails("report", run, "--out", "x.pdf", code=2, error="--out must name a file that ends in .html, got 'x.pdf'")
         self.fails("report", run, "--out", "missing/folder/x.html", code=1, error="No such file or directory")
 
     def test_numbers_that_blow_up(self):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spatial transformers from recipe to evaluation, on drawn digits: train, stop, resume, eval, and what is refused."""
+import os
 import random
 import time
 from pathlib import Path
@@ -198,6 +199,10 @@ class Export(WarpCase):
         self.assertAlmostEqual(sum(told["probabilities"]), 1, places=5)
         self.assertEqual(told["class"], str(told["probabilities"].index(max(told["probabilities"]))))
         self.assertRegex(self.out("predict", run, "one.pgm", "one.pgm"), r"^(one\.pgm  \d  \d+\.\d %\n){2}$")
+        strange = os.fsdecode(b"fa\xe7ade\x1b[31m.pgm")
+        (self.folder / strange).write_bytes(b"P5 28 28 255\n" + ink)
+        self.assertEqual(self.json("predict", run, strange, "--json")[0]["image"], "fa\ufffdade\x1b[31m.pgm")
+        self.assertRegex(self.out("predict", run, strange), r"^fa\\xe7ade\\x1b\[31m\.pgm  \d  \d+\.\d %\n$")
         self.fails("predict", run, "two.pgm", code=1, error="two.pgm")
         (self.folder / "half.pgm").write_bytes(b"P5 28 28 255\n" + ink[:100])
         self.fails("predict", run, "half.pgm", code=1, error="half.pgm")

@@ -13,7 +13,7 @@ inline void check(bool is_true) {
 
 /// One short line for people, whatever the file says.
 inline void check_message(const std::string& text) {
-  check(text.size() < 2000 && clew::nn::is_utf8(text));
+  check(text.size() < 2000 && clew::is_utf8(text));
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto code = static_cast<unsigned char>(text[i]);
     check(code >= 0x20 && code != 0x7f);

@@ -661,9 +661,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   for (const auto& candidate : candidates) {
     int distance = edit_distance(word, candidate);
     int allowed = std::max(1, static_cast<int>(std::max(word.size(), candidate.size())) * 2 / 5);
-    // 'lr' for 'train.lr', 'batched' for 'train.batched': the last part alone counts too.
-    if (const auto dot = candidate.rfind('.'); dot != std::string::npos) {
-      const auto word_tail = word.substr(word.rfind('.') + 1);
+    // 'lr' for 'train.lr', 'tiny' for 'navigate/tiny': the last part alone counts too.
+    if (const auto dot = candidate.find_last_of("./"); dot != std::string::npos) {
+      const auto word_tail = word.substr(word.find_last_of("./") + 1);
       const int tail = edit_distance(word_tail, std::string_view(candidate).substr(dot + 1)) + 1;
       const int tail_allowed = std::max<int>(1, static_cast<int>(word_tail.size()) * 2 / 5 + 1);
       if (tail <= tail_allowed && tail < distance) {

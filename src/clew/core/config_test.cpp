@@ -431,6 +431,7 @@ TEST(Nearest, FindsTyposAndPrefixes) {
   EXPECT_EQ(nearest("quit", commands), "");
   EXPECT_EQ(nearest("x", commands), "");
   EXPECT_EQ(nearest("", commands), "");
+  EXPECT_EQ(nearest("tiny", {"navigate/large", "navigate/tiny"}), "navigate/tiny");
   EXPECT_EQ(nearest("train", {}), "");
   EXPECT_EQ(did_you_mean("evla", commands), "; did you mean 'eval'?");
   EXPECT_EQ(did_you_mean("quit", commands), "");

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -66,6 +67,37 @@ bool is_same_file(int file, const std::filesystem::path& path) {
          open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
+/// Writes into what `path` leads to where that is no file to be replaced; whether it is so.
+bool is_written_through(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  struct stat named {
+  }, found{};
+  if (::lstat(path.c_str(), &named) != 0 || S_ISREG(named.st_mode)) return false;
+  if (::stat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT) return false;  // a link to a file to be
+    fail("cannot write", path, errno);
+  }
+  // Opened by its name, a redirected output would be written from its beginning.
+  for (const int output : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (!is_same_file(output, path)) continue;
+    if (const int code = write_all(output, bytes)) fail("cannot write", path, code);
+    return true;
+  }
+  if (S_ISREG(found.st_mode)) return false;
+  const Descriptor file(path, O_WRONLY);
+  if (!file.is_open()) fail("cannot write", path, errno);
+  if (const int code = write_all(file.get(), bytes)) fail("cannot write", path, code);
+  return true;
+}
+
+/// Where a chain of links ends.
+std::filesystem::path end_of_links(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // as in Linux
+  std::error_code code;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(path, code); ++i)
+    path = path.parent_path() / std::filesystem::read_symlink(path, code);
+  return path;
+}
+
 /// Fills and renames `part`, which this process has locked. 0 or the error.
 int replace(const Descriptor& file, std::span<const std::byte> bytes,
             const std::filesystem::path& part, const std::filesystem::path& path) {
@@ -101,7 +133,17 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   }
 }
 
-void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  std::string text = read_file(path, max_bytes);
+  CLEW_CHECK(!text.starts_with("\xff\xfe") && !text.starts_with("\xfe\xff"), path.string(),
+             ": text must be UTF-8, got UTF-16");
+  text.erase(0, text.size() - without_bom(text).size());
+  return text;
+}
+
+void write_file_atomic(const std::filesystem::path& name, std::span<const std::byte> bytes) {
+  if (is_written_through(name, bytes)) return;
+  const auto path = end_of_links(name);
   const std::filesystem::path part = path.string() + ".part";
   while (true) {
     const Descriptor file(part, O_WRONLY | O_CREAT | O_NOFOLLOW);

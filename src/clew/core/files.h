@@ -15,10 +15,14 @@ namespace clew {
 /// path. Blocks.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
+/// The text of a file, as read_file, without a byte-order mark. UTF-16: clew::Error.
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes);
+
 /// Replaces `path` by `bytes` in one step: readers see the old file or the new one, also after a
 /// power cut. Writes and syncs PATH.part beside it, then renames. On failure PATH.part is removed,
 /// the old file is untouched, and clew::Error says what the system said. Writers of the same path
-/// take turns. Blocks.
+/// take turns. Behind a link, that is done to the file it leads to. A device, a pipe and this
+/// process's own output are written through and stay what they are. Blocks.
 void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomic(const std::filesystem::path& path, std::string_view text);
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -56,6 +57,57 @@ TEST_F(Files, WritesIntoTheWorkingFolder) {
   write_file_atomic("plain", "1");
   fs::current_path(before);
   EXPECT_EQ(read_file(folder_ / "plain", 10), "1");
+}
+
+TEST_F(Files, TextHasNoByteOrderMark) {
+  write_file_atomic(folder_ / "x", "\xef\xbb\xbfname = 1\n");
+  EXPECT_EQ(read_text(folder_ / "x", 100), "name = 1\n");
+  write_file_atomic(folder_ / "x", std::string("\xff\xfen\0", 4));
+  EXPECT_EQ(error_of([&] { read_text(folder_ / "x", 100); }),
+            (folder_ / "x").string() + ": text must be UTF-8, got UTF-16");
+}
+
+TEST_F(Files, ADeviceIsWrittenThrough) {
+  for (const char* name : {"null", "full"})
+    fs::create_symlink(fs::path("/dev") / name, folder_ / name);
+  write_file_atomic(folder_ / "null", "n");
+  EXPECT_TRUE(fs::is_character_file(folder_ / "null"));
+  EXPECT_EQ(error_of([&] { write_file_atomic(folder_ / "full", "n"); }),
+            "cannot write '" + (folder_ / "full").string() + "': No space left on device");
+  EXPECT_EQ(names().size(), 2U);
+}
+
+TEST_F(Files, APipeIsWrittenThrough) {
+  const fs::path pipe = folder_ / "pipe", link = folder_ / "link";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink("pipe", link);
+  for (const auto& path : {pipe, link}) {
+    std::string got;
+    std::thread reader([&] { got = read_file(pipe, 1'000'000); });
+    write_file_atomic(path, std::string(200'000, 'x'));  // more than a pipe holds
+    reader.join();
+    EXPECT_EQ(got, std::string(200'000, 'x'));
+  }
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(names().size(), 2U);
+}
+
+TEST_F(Files, ALinkStaysOneAndItsFileIsReplaced) {
+  fs::create_directory(folder_ / "far");
+  write_file_atomic(folder_ / "far" / "file", "old");
+  fs::create_symlink("far/file", folder_ / "first");
+  fs::create_symlink(folder_ / "first", folder_ / "second");
+  write_file_atomic(folder_ / "second", "new");
+  EXPECT_EQ(read_file(folder_ / "far" / "file", 10), "new");
+  fs::create_symlink("far/none", folder_ / "dangling");
+  write_file_atomic(folder_ / "dangling", "made");
+  EXPECT_EQ(read_file(folder_ / "far" / "none", 10), "made");
+  for (const char* name : {"first", "second", "dangling"})
+    EXPECT_TRUE(fs::is_symlink(folder_ / name)) << name;
+  fs::create_symlink("circle", folder_ / "circle");
+  EXPECT_EQ(error_of([&] { write_file_atomic(folder_ / "circle", "n"); }),
+            "cannot write '" + (folder_ / "circle").string() +
+                "': Too many levels of symbolic links");
 }
 
 TEST_F(Files, ReadsLargeFilesWhole) {

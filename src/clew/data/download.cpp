@@ -54,7 +54,7 @@ bool is_sum(const std::string& text) {
 
 RemoteSet read_description(const std::string& path) {
   Description d;
-  load(d, parse_toml(read_file(path, 1 << 20), path));
+  load(d, parse_toml(read_text(path, 1 << 20), path));
   const auto want = [&path](bool is_right, const std::string& text) {
     if (!is_right) throw UsageError(path + ": " + text);
   };

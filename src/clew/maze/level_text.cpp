@@ -9,6 +9,7 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/text.h"
 #include "clew/maze/builtin_levels.h"
 #include "clew/maze/level_detail.h"
 #include "clew/maze/paths.h"
@@ -392,11 +393,13 @@ std::vector<std::string> names_of(std::span<const BuiltinLevel> levels) {
 }  // namespace
 
 Level parse_level(std::string_view text, const std::string& file) {
+  text = without_bom(text);
   check_size(text, file);
   return is_bare_grid(text) ? parse_grid(text, file) : parse_toml_level(text, file);
 }
 
 Level parse_grid(std::string_view text, const std::string& file, Reading reading) {
+  text = without_bom(text);
   check_size(text, file);
   MapText map{.file = file};
   cut_rows(text, 1, true, map);
@@ -498,7 +501,7 @@ Level load_level(const std::string& path_or_name) {
   std::error_code error;
   if (!std::filesystem::exists(path, error) && !path.has_extension() && !path.has_parent_path())
     fail_unknown(path_or_name);
-  return parse_level(read_file(path, kMaxLevelBytes), path_or_name);
+  return parse_level(read_text(path, kMaxLevelBytes), path_or_name);
 }
 
 }  // namespace clew::maze

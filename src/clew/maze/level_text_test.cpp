@@ -144,6 +144,14 @@ TEST(LevelText, WindowsLineEndsChangeNothing) {
             "a.toml:3:3: the border must be closed ('*'), got ' '");
 }
 
+TEST(LevelText, AByteOrderMarkIsSkipped) {
+  const std::string mark = "\xef\xbb\xbf", grid = "*****\n*P G*\n*****\n";
+  EXPECT_EQ(parse_level(mark + grid, "x.txt"), parse_level(grid, "x.txt"));
+  EXPECT_EQ(parse_grid(mark + grid, "x.txt"), parse_grid(grid, "x.txt"));
+  const std::string toml = "map = \"\"\"\n" + grid + "\"\"\"\n";
+  EXPECT_EQ(parse_level(mark + toml, "x.toml"), parse_level(toml, "x.toml"));
+}
+
 TEST(LevelText, TheHashChangesWithEverythingButTheName) {
   const Level level = load_builtin("static_small");
   Level other = level;

@@ -9,53 +9,11 @@ namespace {
 
 constexpr std::size_t kMaxCharacters = 80, kMaxShownSides = 16;
 
-std::uint32_t byte_of(char c) { return static_cast<unsigned char>(c); }
-
-struct Character {
-  std::size_t size = 0;  // in bytes; 0: the text does not begin with UTF-8
-  std::uint32_t code = 0;
-};
-
-Character first_of(std::string_view text) {
-  const std::uint32_t lead = byte_of(text[0]);
-  if (lead < 0x80) return {1, lead};
-  const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return {};
-  std::uint32_t code = lead & (0x7fU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    const std::uint32_t next = byte_of(text[i]);
-    if ((next & 0xc0) != 0x80) return {};
-    code = code << 6 | (next & 0x3f);
-  }
-  // Written longer than needed, half of a UTF-16 pair, or past the last code.
-  constexpr std::uint32_t kFirst[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kFirst[size] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff) return {};
-  return {size, code};
-}
-
-bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
-
 }  // namespace
 
 std::string shown(std::string_view text) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string result;
-  for (std::size_t count = 0; !text.empty(); ++count) {
-    if (count == kMaxCharacters) return result + "...";
-    const auto [size, code] = first_of(text);
-    const auto taken = std::max<std::size_t>(size, 1);
-    if (size > 0 && !is_control(code)) {
-      result += text.substr(0, taken);
-    } else {
-      for (const char c : text.substr(0, taken)) {
-        result += "\\x";
-        result += kDigits[byte_of(c) >> 4];
-        result += kDigits[byte_of(c) & 15];
-      }
-    }
-    text.remove_prefix(taken);
-  }
-  return result;
+  const auto head = first_characters(text, kMaxCharacters);
+  return printable(head) + (head.size() < text.size() ? "..." : "");
 }
 
 std::string shown(std::span<const std::int64_t> shape) {
@@ -65,15 +23,6 @@ std::string shown(std::span<const std::int64_t> shape) {
     text += std::to_string(shape[i]);
   }
   return text + (shape.size() > kMaxShownSides ? ",...]" : "]");
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto size = first_of(text).size;
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
 }
 
 }  // namespace clew::nn

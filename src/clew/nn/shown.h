@@ -8,13 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "clew/core/text.h"
+
 namespace clew::nn {
 
 /// At most 80 characters, then "..."; control characters and bytes that are no UTF-8 as "\x1b".
 std::string shown(std::string_view text);
 /// "[64,3,7,7]", at most 16 sides, then "...".
 std::string shown(std::span<const std::int64_t> shape);
-
-bool is_utf8(std::string_view text);
 
 }  // namespace clew::nn

@@ -400,7 +400,7 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();
   run.name = (whole.parent_path().filename() / whole.filename()).string();
-  run.config = read_file(folder / "config.toml", kLongestFile);
+  run.config = read_text(folder / "config.toml", kLongestFile);
   if (path_exists(folder / "metrics.jsonl")) {
     run.metrics = read_metrics(folder / "metrics.jsonl");
     thin_out(run.metrics);

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "clew/train/transport.h"
 
 namespace clew::train {
@@ -28,6 +29,17 @@ int number(const char* name, const std::string& text, int min, int max) {
   }
   return value;
 }
+
+/// What starts processes without torchrun's variables, and its own for rank and size.
+struct Launcher {
+  const char *name, *rank, *size;
+};
+constexpr Launcher kLaunchers[] = {
+    {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+    {"Slurm", "SLURM_PROCID",
+     "SLURM_STEP_NUM_TASKS"},         // the size is of srun; sbatch sets a rank, too
+    {"MPI", "PMI_RANK", "PMI_SIZE"},  // MPICH, Intel MPI
+};
 
 enum class Kind : std::uint8_t { kWords, kError, kUsageError };
 
@@ -67,24 +79,46 @@ ProcessPlace place_from_environment(const std::function<const char*(const char*)
     const char* value = get(name);
     return value == nullptr ? "" : value;
   };
-  constexpr const char* kNames[] = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"};
+  const Launcher* launcher = nullptr;
+  for (const auto& known : kLaunchers) {
+    if (launcher == nullptr && !read(known.rank).empty() && !read(known.size).empty())
+      launcher = &known;
+  }
+  const char *rank_name = "RANK", *size_name = "WORLD_SIZE";
+  if (launcher != nullptr && read(rank_name).empty()) rank_name = launcher->rank;
+  if (launcher != nullptr && read(size_name).empty()) size_name = launcher->size;
+  const std::string rank = read(rank_name), size = read(size_name);
+  ProcessPlace place;
+  if (rank.empty() && size.empty()) {  // an address alone was exported for something else
+    // A batch script has a rank, but runs once.
+    if (const auto tasks = read("SLURM_NTASKS"); !read("SLURM_PROCID").empty() && tasks > "1") {
+      log(LogLevel::kWarning, concat("Slurm has ", tasks,
+                                     " tasks here, of which srun starts the processes: this one, "
+                                     "started without it, trains alone"));
+    }
+    return place;
+  }
+  if (!size.empty()) place.size = number(size_name, size, 1, kMaxProcesses);
+  if (!size.empty() && place.size == 1) return place;
   std::string set, missing;
-  for (const char* name : kNames) {
+  for (const char* name : {rank_name, size_name, "MASTER_ADDR", "MASTER_PORT"}) {
     auto& list = read(name).empty() ? missing : set;
     list += (list.empty() ? "" : ", ") + std::string(name);
   }
-  ProcessPlace place;
-  if (set.empty()) return place;
-  const std::string size = read("WORLD_SIZE");
-  if (!size.empty()) place.size = number("WORLD_SIZE", size, 1, kMaxProcesses);
-  if (!size.empty() && place.size == 1) return place;
   if (!missing.empty()) {
     throw UsageError(
-        concat("training in several processes takes the environment variables RANK, "
-               "WORLD_SIZE, MASTER_ADDR and MASTER_PORT, got only ",
-               set));
+        launcher == nullptr
+            ? concat("training in several processes takes the environment variables RANK, "
+                     "WORLD_SIZE, MASTER_ADDR and MASTER_PORT, got only ",
+                     set)
+            : concat(
+                  launcher->name, " has started ", place.size,
+                  " processes, which train together with MASTER_ADDR and MASTER_PORT (a free one "
+                  "on the machine of rank 0) in their environment, each alone with WORLD_SIZE=1;"
+                  " got only ",
+                  set));
   }
-  place.rank = number("RANK", read("RANK"), 0, place.size - 1);
+  place.rank = number(rank_name, rank, 0, place.size - 1);
   place.address = read("MASTER_ADDR");
   place.port = number("MASTER_PORT", read("MASTER_PORT"), 1, 65535);
   // torchrun's agent keeps the store itself, and the keys of each attempt apart.

@@ -26,8 +26,9 @@ struct ProcessPlace {
   double timeout_s = 600;             // of silence, after which another process counts as lost
 };
 
-/// What torchrun's variables say: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT. One process where
-/// none is set or WORLD_SIZE is 1; some without the others, or nonsense: UsageError.
+/// What torchrun's variables say: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT. The first two may be
+/// those that mpirun or srun sets. One process where neither is set or WORLD_SIZE is 1; some without
+/// the others, or nonsense: UsageError.
 ProcessPlace place_from_environment(const std::function<const char*(const char*)>& get);
 ProcessPlace place_from_environment();
 

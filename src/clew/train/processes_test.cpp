@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "clew/train/processes_as_threads.h"
 #include "tests/support/expect_error.h"
 
@@ -74,6 +76,52 @@ TEST(ProcessPlace, SaysWhatIsWrong) {
             "the environment variable WORLD_SIZE must be in 1..4096, got '0'");
   EXPECT_EQ(with("MASTER_PORT", "70000"),
             "the environment variable MASTER_PORT must be in 1..65535, got '70000'");
+}
+
+TEST(ProcessPlace, AnAddressAloneIsOneProcess) {
+  EXPECT_EQ(place_of({{"MASTER_ADDR", "far"}}).size, 1);
+  EXPECT_EQ(place_of({{"MASTER_ADDR", "far"}, {"MASTER_PORT", "29500"}}).size, 1);
+}
+
+TEST(ProcessPlace, ComesFromOtherLaunchersToo) {
+  const std::vector<std::array<std::string, 3>> launchers = {
+      {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+      {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
+      {"MPI", "PMI_RANK", "PMI_SIZE"}};
+  for (const auto& [name, rank, size] : launchers) {
+    Environment set{{rank, "3"}, {size, "4"}};
+    EXPECT_EQ(usage_error_of(set),
+              name +
+                  " has started 4 processes, which train together with MASTER_ADDR and MASTER_PORT "
+                  "(a free one on the machine of rank 0) in their environment, each alone with "
+                  "WORLD_SIZE=1; got only " +
+                  rank + ", " + size);
+    set["MASTER_ADDR"] = "far";
+    set["MASTER_PORT"] = "29500";
+    EXPECT_EQ(place_of(set).size, 4);
+    EXPECT_EQ(place_of(set).rank, 3);
+    EXPECT_EQ(place_of(set).address, "far");
+    set[rank] = "4";
+    EXPECT_EQ(usage_error_of(set),
+              "the environment variable " + rank + " must be in 0..3, got '4'");
+    set["RANK"] = "1";  // torchrun's own count first
+    EXPECT_EQ(place_of(set).rank, 1);
+    set["WORLD_SIZE"] = "1";
+    EXPECT_EQ(place_of(set).size, 1);
+    EXPECT_EQ(place_of({{rank, "0"}, {size, "1"}}).size, 1);
+  }
+}
+
+TEST(ProcessPlace, ABatchScriptOfSlurmIsOneProcessAndSaysSo) {
+  std::string said;
+  set_log_sink([&](LogLevel, const std::string& line) { said += line; });
+  EXPECT_EQ(place_of({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "1"}}).size, 1);
+  EXPECT_EQ(said, "");
+  EXPECT_EQ(place_of({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}}).size, 1);
+  set_log_sink({});
+  EXPECT_EQ(said,
+            "Slurm has 4 tasks here, of which srun starts the processes: this one, started without "
+            "it, trains alone");
 }
 
 TEST(SumInPairs, NeighboursFirst) {

@@ -113,7 +113,7 @@ std::string read_run_config(const fs::path& run, Processes* processes) {
   if (processes != nullptr) return processes->from_first([&] { return read_run_config(run); });
   const auto path = run / "config.toml";
   CLEW_CHECK(path_exists(path), run.string(), " is not a run folder: it has no config.toml");
-  return read_file(path, kConfigMax);
+  return read_text(path, kConfigMax);
 }
 
 std::string config_without_head(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -80,6 +81,26 @@ std::string event_head(double wall_seconds, std::int64_t step) {
   return event;
 }
 
+constexpr const char* kPrefix = "events.out.tfevents.";
+constexpr std::int64_t kLastSecond = 9'999'999'999;  // of ten digits
+
+/// The name that sorts behind all others of the folder; "" where there is none.
+std::string last_event_file(const std::filesystem::path& folder) {
+  std::string last;
+  std::error_code error;  // of a folder that is not there says what follows
+  for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
+    const auto name = item.path().filename().string();
+    if (name.starts_with(kPrefix)) last = std::max(last, name);
+  }
+  return last;
+}
+
+/// The seconds in the name of an event file; 0 where it has none.
+std::int64_t second_of(const std::string& name) {
+  long long second = 0;
+  return std::sscanf(name.c_str(), "events.out.tfevents.%10lld", &second) == 1 ? second : 0;
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::span<const std::uint8_t> bytes) {
@@ -101,17 +122,23 @@ std::string tfrecord(const std::string& bytes) {
 EventWriter::EventWriter(const std::filesystem::path& folder, double wall_seconds,
                          std::optional<std::int64_t> resumed_after_step) {
   // TensorBoard takes the files of a folder in the order of their names: ten digits of seconds sort
-  // by time.
-  std::string digits = std::to_string(static_cast<std::int64_t>(wall_seconds));
-  digits.insert(0, digits.size() < 10 ? 10 - digits.size() : 0, '0');
+  // by time. A clock that was put back does not change the order.
   constexpr int kMostFilesASecond = 10000;
-  for (int i = 0; file_ < 0; ++i) {
-    std::array<char, 8> number{};
-    std::snprintf(number.data(), number.size(), "%04d", i);
-    path_ = folder / concat("events.out.tfevents.", digits, ".", number.data(), ".clew");
+  const std::string last = last_event_file(folder);
+  const double now = std::clamp(wall_seconds, 0.0, static_cast<double>(kLastSecond));
+  auto second = std::max(static_cast<std::int64_t>(now), second_of(last));
+  for (int number = 0; file_ < 0; ++number) {
+    if (number == kMostFilesASecond) number = 0, ++second;
+    CLEW_CHECK(second <= kLastSecond, folder.string(), ": no name of an event file sorts behind '",
+               last, "'");
+    std::array<char, 80> name{};
+    std::snprintf(name.data(), name.size(), "%s%010lld.%04d.clew", kPrefix,
+                  static_cast<long long>(second), number);
+    if (name.data() <= last) continue;
+    path_ = folder / name.data();
     file_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-    CLEW_CHECK(file_ >= 0 || (errno == EEXIST && i < kMostFilesASecond), "cannot write '",
-               path_.string(), "': ", std::strerror(errno));
+    CLEW_CHECK(file_ >= 0 || errno == EEXIST, "cannot write '", path_.string(),
+               "': ", std::strerror(errno));
   }
   std::string version;
   append_double(version, kWallTime, wall_seconds);

@@ -20,7 +20,7 @@ class EventWriter {
   /// Creates a new file in `folder`. After a resume, give the checkpoint's step: TensorBoard then
   /// forgets what older files of the folder say about later steps (its data server: of each tag as
   /// soon as the tag has a new value), without it about any step. `wall_seconds` is Unix time; it
-  /// also names the file.
+  /// also names the file, whose name sorts behind those that are there.
   EventWriter(const std::filesystem::path& folder, double wall_seconds,
               std::optional<std::int64_t> resumed_after_step = std::nullopt);
   ~EventWriter();

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -129,6 +130,20 @@ TEST_F(Events, AResumedRunTellsTensorBoardToForgetLaterSteps) {
             "090000000000001440"
             "108001"
             "3a020801");  // step 128, session_log {status START}
+}
+
+TEST_F(Events, TheNextFileSortsBehindThoseThatAreThere) {
+  const auto name = [&](double wall_seconds) {
+    return EventWriter(folder, wall_seconds).path().filename().string().substr(20);
+  };
+  EXPECT_EQ(name(1'700'000'000), "1700000000.0000.clew");
+  EXPECT_EQ(name(5), "1700000000.0001.clew");  // the clock was put back
+  EXPECT_EQ(name(-5), "1700000000.0002.clew");
+  EXPECT_EQ(name(1'700'000'001), "1700000001.0000.clew");
+  std::ofstream(folder / "events.out.tfevents.1700000009.host.1.0");  // of another program
+  EXPECT_EQ(name(5), "1700000010.0000.clew");
+  EXPECT_EQ(name(4e10), "9999999999.0000.clew");
+  EXPECT_EQ(name(1'700'000'020), "9999999999.0001.clew");
 }
 
 TEST_F(Events, AFolderThatIsNotThereIsOneSentence) {

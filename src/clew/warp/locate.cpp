@@ -357,8 +357,13 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
                      .label = concat("IoU 0.", static_cast<int>(100 * overlap) < 10 ? "0" : "",
                                      std::min(99, static_cast<int>(100 * overlap)))});
   }
+  evaluation.boxes = image::grid(tiles, {.columns = 8});
+  return evaluation;
+}
+
+void write_evaluation(const fs::path& run, const LocateEvaluation& evaluation) {
   make_folders(run / "pictures");
-  image::write(run / "pictures" / "boxes.png", image::grid(tiles, {.columns = 8}));
+  image::write(run / "pictures" / "boxes.png", evaluation.boxes);
   const nlohmann::json gallery = {{"items",
                                    {{{"title", "Where it looks"},
                                      {"caption",
@@ -369,7 +374,6 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
                                      {"labels", {"boxes"}}}}}};
   write_file_atomic(run / "gallery.json", gallery.dump(2) + "\n");
   write_file_atomic(run / "eval.json", evaluation_json(evaluation));
-  return evaluation;
 }
 
 std::string summary(const LocateEvaluation& evaluation) {

@@ -179,9 +179,12 @@ struct LocateEvaluation {
   double found = 0;    // share of pictures with an IoU above 0.5
   double overlap = 0;  // mean IoU
   train::WeightsAge age;
+  image::Image boxes;  // some of the pictures, with what was found and what is there
 };
-/// Where the last weights of a run find the object; also makes its pictures for the report.
+/// Where the last weights of a run find the object.
 LocateEvaluation evaluate_locate(const std::filesystem::path& run);
+/// Writes RUN/eval.json and the picture for the report.
+void write_evaluation(const std::filesystem::path& run, const LocateEvaluation& evaluation);
 /// The same in one sentence; found is an intersection over union above 0.5.
 std::string summary(const LocateEvaluation& evaluation);
 std::string evaluation_json(const LocateEvaluation& evaluation);
