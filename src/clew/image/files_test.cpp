@@ -172,7 +172,7 @@ Bytes tiff_with_alpha(const cv::Mat& bgra) {
 /// A chunk of a PNG.
 Bytes chunk_of(const std::string& kind, const Bytes& content) {
   Bytes chunk = {0, 0, 0, static_cast<std::uint8_t>(content.size())};
-  chunk.insert(chunk.end(), kind.begin(), kind.end());
+  for (const char letter : kind) chunk.push_back(static_cast<std::uint8_t>(letter));
   chunk.insert(chunk.end(), content.begin(), content.end());
   std::uint32_t crc = ~0U;
   for (std::size_t i = 4; i < chunk.size(); ++i) {
