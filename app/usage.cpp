@@ -49,6 +49,10 @@ std::vector<std::string> options_of(const CLI::App* command) {
   return names;
 }
 
+std::string refusal_of_empty(const std::string& word) {
+  return word.empty() ? "must not be empty" : "";
+}
+
 }  // namespace
 
 void add_commands(CLI::App& parent, std::span<const Command> commands) {
@@ -58,6 +62,10 @@ void add_commands(CLI::App& parent, std::span<const Command> commands) {
     sub->fallthrough();  // so that --verbose may stand anywhere
     sub->footer("");
     command.define(*sub);
+    // A shell's unset variable gives an empty word; no option of ours means one.
+    for (auto* option : sub->get_options()) {
+      if (option->get_type_size() > 0) option->check(CLI::Validator(refusal_of_empty, ""));
+    }
   }
 }
 
