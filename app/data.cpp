@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -125,8 +126,31 @@ bench::Json json_of(const data::CheckReport& report) {
   return {{"format", report.format},
           {"classes", report.classes},
           {"splits", splits},
+          {"passed_over", report.passed_over},
           {"findings", findings}};
 }
+
+/// What is in a folder of pictures and is none of them: "2 files .txt, 1 file without ending, extra/".
+std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_over) {
+  std::string text;
+  for (const auto& [what, count] : passed_over) {
+    text += text.empty() ? "" : ", ";
+    text += what.ends_with('/') ? what
+                                : concat(count, count == 1 ? " file " : " files ",
+                                         what.empty() ? "without ending" : what);
+  }
+  return text;
+}
+
+FieldOptions background_options() {
+  return {.choices = image::kBackgrounds,
+          .help = "behind transparent pictures; auto: white behind dark, black behind light"};
+}
+
+struct CheckSettings {
+  std::string background = "auto";
+  void fields(Fields& v) { v("background", background, background_options()); }
+};
 
 void define_check(CLI::App& command) {
   struct Arguments {
@@ -140,12 +164,14 @@ void define_check(CLI::App& command) {
       ->required();
   command.add_flag("--json", arguments->is_json,
                    "print all findings as JSON, also when there are many");
-  command.callback([arguments] {
+  const auto settings = add_settings<CheckSettings>(command);
+  command.callback([arguments, settings] {
+    const auto background = image::background_of(settings().background);
     CountLine line("files");
     const auto threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     const auto report = data::check_data(
         arguments->folder, threads,
-        [&line](std::int64_t done, std::int64_t total) { line.show(done, total); });
+        [&line](std::int64_t done, std::int64_t total) { line.show(done, total); }, background);
     line.end();
     if (arguments->is_json) {
       std::cout << json_text(json_of(report));
@@ -154,6 +180,8 @@ void define_check(CLI::App& command) {
       for (const auto& one : report.splits)
         std::cout << one.name << ": " << one.examples << " examples\n";
       std::cout << report.classes << " classes\n";
+      if (!report.passed_over.empty())
+        std::cout << "passed over: " << passed_over_text(report.passed_over) << '\n';
       for (std::size_t i = 0; i < report.findings.size() && i < kMost; ++i) {
         const auto& one = report.findings[i];
         std::cout << one.kind << ": " << one.where << ": " << one.text << '\n';
@@ -170,7 +198,7 @@ void define_check(CLI::App& command) {
 }
 
 struct ShowSettings {
-  std::string split = "train";
+  std::string split = "train", background = "auto";
   std::int64_t first = 0, count = 50, seed = 1;
   bool mixed = true;
   int columns = 10, scale = 2, digit = 3;
@@ -183,6 +211,7 @@ struct ShowSettings {
     v("scale", scale, {.min = 1, .max = 16, .help = "whole factor by which pictures grow"});
     v("seed", seed, {.min = 0, .help = "of everything random in them"});
     v("digit", digit, {.min = 0, .max = 9, .help = "the class that t84 and tc84 show"});
+    v("background", background, background_options());
   }
 };
 
@@ -195,8 +224,7 @@ void define_show(CLI::App& command) {
       .add_option("SET", arguments->set,
                   "a set of `clew data list`, or a folder: files as MNIST's, or pictures by class")
       ->required();
-  command.add_option("--data", arguments->folder,
-                     "folder of MNIST; without it, or where it is not there, digits are drawn");
+  command.add_option("--data", arguments->folder, "folder of MNIST; without it digits are drawn");
   command.add_option("--png", arguments->png, "the picture to write")->required();
   const auto settings = add_settings<ShowSettings>(command);
   command.callback([arguments, settings] {
@@ -211,7 +239,8 @@ void define_show(CLI::App& command) {
                        {.mnist = arguments->folder,
                         .split = chosen.split == "train" ? data::Split::kTrain : data::Split::kTest,
                         .key = key,
-                        .digit = chosen.digit});
+                        .digit = chosen.digit,
+                        .background = image::background_of(chosen.background)});
     image::write(arguments->png, data::sample_sheet(*set, {.first = chosen.first,
                                                            .count = chosen.count,
                                                            .is_mixed = chosen.mixed,

@@ -13,7 +13,9 @@ namespace clew::app {
 void define_predict(CLI::App& command) {
   auto request = std::make_shared<PredictRequest>();
   command.add_option("RUN", request->run, "a run folder")->required();
-  command.add_option("IMAGE", request->images, "image files: PNG, JPEG or PGM")->required();
+  command
+      .add_option("IMAGE", request->images, "image files: PNG, JPEG, PGM, PPM, BMP, TIFF or WebP")
+      ->required();
   command.add_flag("--json", request->is_json, "print JSON");
   command.callback([request] {
     const auto& system = system_of_run(request->run);
@@ -21,7 +23,9 @@ void define_predict(CLI::App& command) {
       throw UsageError(concat("a run of ", system.name,
                               " reads no image files; `clew eval` shows what it does"));
     }
-    std::cout << system.predict(*request);
+    const auto told = system.predict(*request);
+    std::cout << told.text << std::flush;
+    if (!told.failure.empty()) throw Error(told.failure);
   });
 }
 

@@ -33,13 +33,7 @@ Recipe find_recipe(const std::string& name_or_file) {
   }
   const std::filesystem::path path(name_or_file);
   Recipe recipe{path.stem().string(), parse_toml(read_text(path, kRecipeMax), name_or_file)};
-  for (auto& entry : recipe.tree.entries) {
-    if (entry.key != "level" || entry.values.size() != 1) continue;
-    auto* level = std::get_if<std::string>(&entry.values[0]);
-    const auto beside = level == nullptr ? path : path.parent_path() / *level;
-    if (level != nullptr && std::filesystem::path(*level).has_extension() && path_exists(beside))
-      *level = beside.string();
-  }
+  for (auto& entry : recipe.tree.entries) entry.folder = path.parent_path().string();
   return recipe;
 }
 

@@ -12,8 +12,7 @@ namespace clew::app {
 /// "navigate/static_small" and so on, in the order of `clew help train`.
 std::vector<std::string> recipe_names();
 
-/// A recipe by name, or a file whose name ends in .toml; a level file that it names may stand beside
-/// it. Unknown: UsageError with the nearest name.
+/// A recipe by name, or a file whose name ends in .toml, beside which its paths may stand. Unknown: UsageError with the nearest name.
 struct Recipe {
   std::string name;  // of the folder under runs/: the recipe's, or the file's without its ending
   ConfigTree tree;

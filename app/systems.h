@@ -36,6 +36,11 @@ struct EvalAnswer {
   std::function<void()> keep;
 };
 
+/// What `clew predict` prints, and what could not be read of the rest, in one sentence.
+struct Prediction {
+  std::string text, failure;
+};
+
 struct System {
   std::string_view name;
   std::string (*settings)();  // the table of keys, for help
@@ -50,8 +55,8 @@ struct System {
   /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
   void (*export_run)(const std::filesystem::path& run, const std::filesystem::path& out);
   std::vector<std::string> formats;  // names of nn::export_formats()
-  /// Reads image files through the network and returns what is printed; null: this system reads none.
-  std::string (*predict)(const PredictRequest& request);
+  /// Reads image files through the network; null: this system reads none.
+  Prediction (*predict)(const PredictRequest& request);
   std::vector<std::string> eval_options;  // of `clew eval`, those that mean something here
 };
 

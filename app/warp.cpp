@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "clew/core/memory.h"
 #include "clew/data/digits_config.h"
 #include "clew/train/run_folder.h"
@@ -35,9 +36,8 @@ std::string reader_text(const train::MetricsLine& line) {
 /// Says, here and in the run's log, when the digits are not MNIST's though nobody asked for others.
 void say_source(const std::filesystem::path& run, const data::DigitsConfig& config) {
   if (config.source != "auto" || data::digits_source(config) == "mnist") return;
-  const auto text = concat(config.dir.empty() ? std::string("data.dir names no folder with MNIST")
-                                              : concat("there is no MNIST in '", config.dir, "'"),
-                           ": learning from digits drawn from strokes");
+  const std::string text =
+      "data.dir names no folder with MNIST: learning from digits drawn from strokes";
   say(text);
   train::write_log(run, text);
 }
@@ -79,7 +79,7 @@ EvalAnswer eval(const EvalRequest& request) {
   return {text, keep};
 }
 
-std::string predict(const PredictRequest& request) {
+Prediction predict(const PredictRequest& request) {
   CountLine progress("images");
   const auto total = static_cast<std::int64_t>(request.images.size());
   const auto readings = warp::read_digits(request.run, request.images,
@@ -87,7 +87,14 @@ std::string predict(const PredictRequest& request) {
   progress.end();
   auto list = nlohmann::json::array();
   std::string text;
+  std::vector<std::string> errors;
+  std::size_t inverted = 0;
   for (const auto& reading : readings) {
+    if (!reading.error.empty()) {
+      errors.push_back(reading.error);
+      list.push_back({{"image", reading.name}, {"error", reading.error}});
+      continue;
+    }
     char line[80];
     std::snprintf(line, sizeof line, "%s  %.1f %%\n", reading.classes.at(reading.best).c_str(),
                   100 * reading.probabilities.at(reading.best));
@@ -95,8 +102,20 @@ std::string predict(const PredictRequest& request) {
     list.push_back({{"image", reading.name},
                     {"class", reading.classes.at(reading.best)},
                     {"probabilities", reading.probabilities}});
+    inverted += reading.is_inverted ? 1 : 0;
   }
-  return request.is_json ? json_text(list) : text;
+  if (inverted > 0) {
+    log(LogLevel::kWarning,
+        concat(inverted, " of ", readings.size(),
+               " readings are of dark on light; this network has learnt light digits on a dark "
+               "ground, so invert such pictures"));
+  }
+  if (errors.size() > 1)
+    for (const auto& error : errors) log(LogLevel::kWarning, error);
+  return {.text = request.is_json ? json_text(list) : text,
+          .failure = errors.size() <= 1
+                         ? errors.empty() ? std::string() : errors[0]
+                         : concat(errors.size(), " of ", readings.size(), " readings failed")};
 }
 
 std::string settings() { return help_text(warp::WarpConfig{}); }

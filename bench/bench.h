@@ -119,7 +119,7 @@ struct DataOptions {
     v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"});
     v("workers", workers, {.min = 0, .max = 64, .help = "rows for no worker up to this many"});
     v("batch", batch, {.min = 1, .max = 65536, .help = "images to a batch"});
-    v("dir", dir, {.help = "folder of MNIST; empty: digits are drawn"});
+    v("dir", dir, {.path = PathKind::kPath, .help = "folder of MNIST; without: digits are drawn"});
   }
 };
 /// Rows {"set": a kind of digits, "digits": "mnist" | "procedural", "workers", "batch",

@@ -12,9 +12,8 @@ import struct
 import subprocess
 import threading
 import time
-import zlib
 
-from harness import PROGRAM, CliTest, main
+from harness import PROGRAM, CliTest, main, write_png
 
 
 class Server:
@@ -277,8 +276,8 @@ class Get(DataTest):
     def test_wrong_words(self):
         self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
         self.fails("data", "get", "mnist", code=2, error="--data")
-        self.fails("data", "get", "mnist", "--data", "", code=2, error="--data must not be empty")
-        self.fails("data", "get", "mnist", "--data", "x", "--from", "", code=2, error="--from must not be empty")
+        self.fails("data", "get", "mnist", "--data", "", code=2, error="--data: must not be empty")
+        self.fails("data", "get", "mnist", "--data", "x", "--from", "", code=2, error="--from: must not be empty")
         self.describe("http://x", {"../a": b"a"})
         self.fails("data", "get", "set.toml", "--data", "x", code=2, error="file names must be letters")
         self.assertFalse((self.folder / "x").exists())
@@ -324,7 +323,7 @@ class Make(DataTest):
         self.fails("data", "make", "digits", "--data", "d", "train=0", code=2, error="train must be in 1..1000000, got 0")
         self.out("data", "make", "digits", "--data", "d", "train=10", "test=10")
         self.fails("data", "make", "digits", "--data", "d", code=1, error="'d' already holds train-images-idx3-ubyte")
-        self.fails("data", "make", "digits", "--data", "", code=2, error="--data must not be empty")
+        self.fails("data", "make", "digits", "--data", "", code=2, error="--data: must not be empty")
         self.fails("data", "make", "tc", "--data", "e", "train=1000000", code=1,
                    error="a file holds at most 596523 such examples of 3600 bytes, got 1000000")
         self.assertFalse((self.folder / "e").exists())
@@ -346,13 +345,12 @@ class Make(DataTest):
 
 
 def png(path, grey, width=3, height=2):
-    """Writes a PNG without this repository's code."""
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    rows = b"".join(b"\0" + bytes([grey] * width) for _ in range(height))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) +
-                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    write_png(path, width, height, 0, [[grey] * width] * height)
+
+
+def clear_grey(path, pixels):
+    """One row of (grey, alpha)."""
+    write_png(path, len(pixels), 1, 4, [[byte for pixel in pixels for byte in pixel]])
 
 
 class Check(DataTest):
@@ -363,8 +361,32 @@ class Check(DataTest):
         for i, name in enumerate(("train/a/1", "train/b/1", "val/a/1", "val/b/1")):
             png(self.folder / f"p/{name}.png", i)
         self.assertEqual(self.json("data", "check", "p", "--json"), {
-            "format": "images", "classes": 2, "findings": [],
+            "format": "images", "classes": 2, "findings": [], "passed_over": {},
             "splits": [{"name": "train", "examples": 2}, {"name": "val", "examples": 2}]})
+
+    def test_what_is_passed_over_is_said(self):
+        for i, name in enumerate(("Training/a/1", "valid/a/2", "test/a/3", "more/a/4", "@eaDir/a/5")):
+            png(self.folder / f"p/{name}.png", i)
+        for name in ("Training/a/1.gif", "Training/a/2.gif", "valid/a/README"):
+            (self.folder / "p" / name).write_bytes(b"no picture")
+        self.assertEqual(self.out("data", "check", "p").splitlines(),
+                         ["Training: 1 examples", "valid: 1 examples", "test: 1 examples", "1 classes",
+                          "passed over: 1 file without ending, 2 files .gif, more/", "nothing wrong found"])
+        told = self.clew("data", "show", "./p", "--png", "x.png", "count=1", "split=test")
+        self.assertEqual((told.code, told.err),
+                         (0, "warning: './p/test' is passed over: './p/valid' is what is tested with\n"), told)
+
+    def test_transparent_pictures_are_the_same_on_their_ground(self):
+        clear_grey(self.folder / "p/a/1.png", [(0, 255), (90, 0)])
+        clear_grey(self.folder / "p/b/1.png", [(0, 255), (80, 0)])
+        self.assertIn("duplicate: b/1.png", self.clew("data", "check", "p").out)
+        clear_grey(self.folder / "p/b/1.png", [(0, 255), (255, 255)])
+        self.assertIn("duplicate: b/1.png", self.clew("data", "check", "p").out)
+        self.assertEqual(self.clew("data", "check", "p", "background=black").code, 0)
+        self.fails("data", "check", "p", "background=grey", code=2, error="background must be one of auto, white, black")
+        self.out("data", "show", "./p", "--png", "white.png", "count=2", "mixed=false")
+        self.out("data", "show", "./p", "--png", "black.png", "count=2", "mixed=false", "background=black")
+        self.assertTrue((self.folder / "white.png").read_bytes() != (self.folder / "black.png").read_bytes())
 
     def test_bad_sets(self):
         png(self.folder / "p/train/a/1.png", 1)
@@ -379,7 +401,7 @@ class Check(DataTest):
             "gap: b: no picture in val",
             "shape: train/a/2.png: is 9x2, most pictures are 3x2",
             "duplicate: val/a/1.png: is the same as train/a/1.png",
-            "unreadable: val/a/2.png: must be a PNG, JPEG or PGM file, got something else"])
+            "unreadable: val/a/2.png: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got something else"])
         self.fails("data", "check", "none", code=1, error="cannot check 'none': No such file or directory")
         png(self.folder / "p/test/a/1.png", 1)
         result = self.clew("data", "check", "p")
@@ -455,6 +477,11 @@ class Show(DataTest):
         self.fails("data", "show", "digits", "--png", "x.jpg", code=2, error="--png must name a file that ends in .png")
         self.fails("data", "show", "mnist", "--png", "x.png", code=2, error="mnist needs the folder of its four files")
         self.fails("data", "show", "mnist", "--data", "none", "--png", "x.png", code=1, error="must hold train-labels")
+        self.fails("data", "show", "rts", "--data", "none", "--png", "x.png", code=1,
+                   error="'none' must be a folder with MNIST's files, there is no such folder")
+        for words in (["show", "rts", "--data", "", "--png", "x.png"], ["show", "rts", "--png", ""], ["check", ""],
+                      ["show", "", "--png", "x.png"], ["make", "r", "--data", "x", "--mnist", ""]):
+            self.fails("data", *words, code=2, error=": must not be empty")
         self.fails("data", "show", "digits", "--png", "x.png", "first=60000", code=1, error="got 50 from 60000")
 
 

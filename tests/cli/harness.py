@@ -26,6 +26,7 @@ import tempfile
 import termios
 import time
 import unittest
+import zlib
 from pathlib import Path
 
 PROGRAM = Path(os.environ.get("CLEW", "clew")).absolute()
@@ -111,6 +112,15 @@ class CliTest(unittest.TestCase):
         self.assertTrue(lines[0].startswith("error: "), result)
         self.assertIn(error, lines[0], result)
         return result
+
+
+def write_png(path, width, height, colour, rows):
+    """Writes a PNG of 8 bits without this repository's code: colour 0 is grey, 4 grey and alpha, 2 RGB."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))) + chunk(b"IEND", b""))
 
 
 @functools.cache

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spatial transformers from recipe to evaluation, on drawn digits: train, stop, resume, eval, and what is refused."""
+import json
 import os
 import random
 import time
 from pathlib import Path
 
-from harness import PROGRAM, SOURCE, CliTest, main
+from harness import PROGRAM, SOURCE, CliTest, main, write_png
 
 TIMEOUT = 240
 SMALL = {"data.source": "procedural", "data.train_limit": 256, "data.test_limit": 100, "network.parameters": 60000,
@@ -68,14 +69,27 @@ class Runs(WarpCase):
 
     def test_says_when_digits_are_drawn(self):
         words = settings(**{"train.steps": 1, "data.source": "auto"})
-        for more, told in (([], "data.dir names no folder with MNIST: learning from digits drawn from strokes"),
-                           (["data.dir=nowhere"], "there is no MNIST in 'nowhere': learning from digits drawn from strokes")):
-            result = self.clew("train", "warp/rts", *words, *more, timeout=TIMEOUT)
-            self.assertEqual(result.code, 0, result)
-            self.assertIn(told, result.err.splitlines())
-            self.assertIn(told, (self.folder / result.out.rstrip("\n") / "log.txt").read_text())
+        told = "data.dir names no folder with MNIST: learning from digits drawn from strokes"
+        result = self.clew("train", "warp/rts", *words, timeout=TIMEOUT)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(told, result.err.splitlines())
+        self.assertIn(told, (self.folder / result.out.rstrip("\n") / "log.txt").read_text())
         # Nobody needs to be told what was asked for.
         self.assertNotIn("strokes", self.clew("train", "warp/rts", *settings(**{"train.steps": 1}), timeout=TIMEOUT).err)
+
+    def test_paths_of_a_recipe_stand_beside_it(self):
+        self.out("data", "make", "digits", "--data", "there/MNIST/raw", "train=200", "test=50")
+        text = (SOURCE / "recipes/warp/plain.toml").read_text().replace("[data]\n", "[data]\ndir = '.'\n")
+        (self.folder / "there/mine.toml").write_text(text)
+        small = [word for word in settings(**{"train.steps": 1}) if not word.startswith("data.source")]
+        run = self.train("there/mine.toml", *small)
+        config = (run / "config.toml").read_text()
+        self.assertIn('source = "mnist"', config)
+        self.assertRegex(config, r'dir = "/.*/there/?\.?"')
+        (self.folder / "there/find.toml").write_text("system = 'locate'\nencoder = 'run'\n")
+        (self.folder / "there/run").symlink_to(run)
+        run = self.train("there/find.toml", "data.count=8", "train.batch=8", "train.steps=1")
+        self.assertRegex((run / "config.toml").read_text(), r'encoder = "/.*/there/run"')
 
     def test_a_trained_network_needs_no_data(self):
         self.out("data", "make", "digits", "--data", "mnist", "train=200", "test=50")
@@ -204,6 +218,39 @@ class Export(WarpCase):
         self.assertEqual(self.json("predict", run, strange, "--json")[0]["image"], "fa\ufffdade\x1b[31m.pgm")
         self.assertRegex(self.out("predict", run, strange), r"^fa\\xe7ade\\x1b\[31m\.pgm  \d  \d+\.\d %\n$")
         self.fails("predict", run, "two.pgm", code=1, error="two.pgm")
+        # A bad file among good ones.
+        result = self.clew("predict", run, "one.pgm", "two.pgm", "one.pgm")
+        self.assertEqual(result.code, 1, result)
+        self.assertRegex(result.out, r"^(one\.pgm  \d  \d+\.\d %\n){2}$")
+        self.assertEqual(result.err, "error: cannot read 'two.pgm': No such file or directory\n")
+        result = self.clew("predict", run, "two.pgm", "one.pgm", ".", "--json")
+        self.assertEqual(result.code, 1, result)
+        told = json.loads(result.out)
+        self.assertEqual([one["image"] for one in told], ["two.pgm", "one.pgm", "."])
+        self.assertEqual(told[2]["error"], "cannot read '.': Is a directory")
+        self.assertEqual(result.err.splitlines(), ["warning: cannot read 'two.pgm': No such file or directory",
+                                                   "warning: cannot read '.': Is a directory",
+                                                   "error: 2 of 3 readings failed"])
+        self.fails("predict", run, "", code=2, error="IMAGE: must not be empty")
+        # Black on white.
+        (self.folder / "paper.pgm").write_bytes(b"P5 28 28 255\n" + bytes(255 - byte for byte in ink))
+        result = self.clew("predict", run, "one.pgm", "paper.pgm")
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err, "warning: 1 of 2 readings are of dark on light; this network has learnt light "
+                                     "digits on a dark ground, so invert such pictures\n")
+        # Ink on nothing is on white; on the ground that the run's config names.
+        write_png(self.folder / "clear.png", 28, 28, 4, [[byte for x in range(28) for byte in (0, ink[28 * y + x])]
+                                                         for y in range(28)])
+        shares = [self.json("predict", run, name, "--json")[0]["probabilities"]
+                  for name in ("paper.pgm", "one.pgm", "clear.png")]
+        self.assertEqual(shares[2], shares[0])
+        self.assertNotEqual(shares[2], shares[1])
+        config = run / "config.toml"
+        self.assertIn('background = "auto"', config.read_text())
+        config.write_text(config.read_text().replace('background = "auto"', 'background = "black"'))
+        (self.folder / "black.pgm").write_bytes(b"P5 28 28 255\n" + bytes(28 * 28))
+        self.assertEqual(self.json("predict", run, "clear.png", "--json")[0]["probabilities"],
+                         self.json("predict", run, "black.pgm", "--json")[0]["probabilities"])
         (self.folder / "half.pgm").write_bytes(b"P5 28 28 255\n" + ink[:100])
         self.fails("predict", run, "half.pgm", code=1, error="half.pgm")
 
@@ -230,6 +277,16 @@ class BadInput(WarpCase):
         self.refuses("warp/r", *settings(**{"network.warp_size": 20}), error="needs images of at least 24 pixels")
         self.refuses("warp/rts", *settings(**{"train.batch": 1}), error="train.batch must be at least train.workers")
         self.refuses("warp/rts", "data.source=mnist", "data.dir=nowhere", error="nowhere", code=1)
+
+    def test_data_that_are_not_there(self):
+        self.refuses("warp/rts", "data.dir=nowhere", code=1,
+                     error="'nowhere' must be a folder with MNIST's files, there is no such folder; `clew data get mnist")
+        (self.folder / "empty").mkdir()
+        self.refuses("warp/rts", "data.dir=empty", code=1, error="it has none of them")
+        self.refuses("warp/rts", "data.dir=~/mnist", error="data.dir must be a path, got '~/mnist'; only a shell knows '~'")
+        self.refuses("warp/rts", "data.dir=", error="data.dir must be a path, got an empty text")
+        self.refuses("warp/locate", "encoder=", error="encoder must be a path, got an empty text")
+        self.fails("bench", "data", "dir=nowhere", code=1, error="'nowhere' must be a folder with MNIST's files")
 
     def test_options_of_another_system(self):
         run = self.train("warp/rts", *settings(**{"train.steps": 1}))

@@ -20,12 +20,14 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <optional>
 #include <set>
 #include <type_traits>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 
 namespace clew {
 namespace {
@@ -413,6 +415,22 @@ std::optional<T> convert(const Scalar& scalar) {
   return std::nullopt;
 }
 
+/// `path` as the program can use it.
+std::string resolved_path(const std::string& path, const Entry& entry, PathKind kind) {
+  if (path.empty() && entry.line == 0) {  // a shell's unset variable; a run's config writes ''
+    fail(entry.where(), ": ", entry.key, " must be a path, got an empty text");
+  }
+  if (path.starts_with('~')) {
+    fail(entry.where(), ": ", entry.key, " must be a path, got '", path,
+         "'; only a shell knows '~', and not behind '=': write $HOME or the whole path");
+  }
+  const std::filesystem::path own(path);
+  const bool is_name = kind == PathKind::kNameOrPath && !own.has_extension();
+  if (path.empty() || entry.folder.empty() || is_name) return path;
+  const auto beside = std::filesystem::path(entry.folder) / own;
+  return path_exists(beside) ? beside.string() : path;
+}
+
 /// What a scalar must be that is no T.
 template <class T>
 std::string wanted_instead(const Scalar& scalar, const FieldOptions& options) {
@@ -446,6 +464,7 @@ T checked(const Scalar& scalar, const Entry& entry, const FieldOptions& options)
       fail(entry.where(), ": ", entry.key, " must be one of ", join(options.choices), ", got '",
            *value, "'", did_you_mean(*value, options.choices));
     }
+    if (options.path != PathKind::kNone) return resolved_path(*value, entry, options.path);
   } else if constexpr (!std::is_same_v<T, bool>) {
     if constexpr (std::is_floating_point_v<T>) {
       if (!std::isfinite(*value)) {

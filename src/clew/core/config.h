@@ -41,12 +41,21 @@ struct Bound {
   double real = 0;
 };
 
+/// Texts that name a file or folder. One that is empty on the command line or begins with '~' is
+/// refused; a relative one of a file is beside that file where something has its name.
+enum class PathKind : std::uint8_t {
+  kNone,
+  kPath,
+  kNameOrPath,  // a name of ours too, which has no ending: "static_small"
+};
+
 /// What a value must be. Ranges and choices of a vector hold for each of its items.
 /// Real numbers must be finite in any case.
 struct FieldOptions {
   Bound min = {}, above = {};  // low end, closed or open
   Bound max = {}, below = {};  // high end, closed or open
   std::vector<std::string> choices = {};
+  PathKind path = PathKind::kNone;
   std::string help = {};  // one short line, with the unit
 };
 
@@ -92,6 +101,7 @@ struct ConfigTree {
     bool is_empty_table = false;
     std::string text = {};              // the value as the user wrote it, or as TOML writes it
     std::string source = {};            // "recipe.toml", "command line"
+    std::string folder = {};            // of the file, for its paths; empty: where the program runs
     std::int64_t line = 0, column = 0;  // from 1; 0: no line
 
     std::string where() const;  // "recipe.toml:14", "command line"

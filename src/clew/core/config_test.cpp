@@ -2,16 +2,19 @@
 #include "clew/core/config.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "clew/core/error.h"
 #include "clew/core/key.h"
+#include "tests/support/expect_error.h"
 
 namespace clew {
 namespace config_test {
@@ -214,6 +217,49 @@ TEST(Config, ChoicesNameTheNearest) {
   EXPECT_EQ(refusal("levels = ['static_smal']"),
             "recipe.toml:1: levels must be one of static_small, static_large, got 'static_smal'; "
             "did you mean 'static_small'?");
+}
+
+TEST(Config, PathsAreFoundBesideTheirFile) {
+  struct Paths {
+    std::string dir, level = "small";
+    std::vector<std::string> files;
+    std::string word;
+    void fields(Fields& v) {
+      v("dir", dir, {.path = PathKind::kPath});
+      v("level", level, {.path = PathKind::kNameOrPath});
+      v("files", files, {.path = PathKind::kPath});
+      v("word", word);
+    }
+  };
+  namespace fs = std::filesystem;
+  const auto folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_paths");
+  for (const char* name : {"digits", "small", "mine.toml", "word"})
+    fs::create_directories(folder / name);
+  const auto load_from = [&](const std::string& text, const std::string& override_text = "") {
+    auto tree = parse_toml(text, "r.toml");
+    for (auto& entry : tree.entries) entry.folder = folder.string();
+    if (!override_text.empty()) apply_override(tree, override_text);
+    Paths paths;
+    load(paths, tree);
+    return paths;
+  };
+  const auto beside = [&](const char* name) { return (folder / name).string(); };
+  const auto paths = load_from(
+      "dir = 'digits'\nlevel = 'mine.toml'\nfiles = ['digits', 'none', '/dev']\nword = 'word'");
+  EXPECT_EQ(paths.dir, beside("digits"));
+  EXPECT_EQ(paths.level, beside("mine.toml"));
+  EXPECT_EQ(paths.files, (std::vector<std::string>{beside("digits"), "none", "/dev"}));
+  EXPECT_EQ(paths.word, "word");
+  EXPECT_EQ(load_from("level = 'small'").level, "small");  // a name of ours
+  EXPECT_EQ(load_from("dir = ''").dir, "");
+  EXPECT_EQ(load_from("dir = 'digits'", "dir=digits").dir, "digits");
+  EXPECT_EQ(load_from("", "word=~").word, "~");
+  EXPECT_EQ(error_of([&] { (void)load_from("", "dir="); }),
+            "command line: dir must be a path, got an empty text");
+  EXPECT_EQ(error_of([&] { (void)load_from("\ndir = '~/mnist'"); }),
+            "r.toml:2: dir must be a path, got '~/mnist'; only a shell knows '~', and not behind "
+            "'=': write $HOME or the whole path");
+  fs::remove_all(folder);
 }
 
 TEST(Config, AFailedLoadChangesNothing) {

@@ -162,7 +162,8 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
     std::error_code ignored;
     if (fs::is_directory(name, ignored)) {
       if (has_whole_mnist(name)) return std::make_unique<IdxPictures>(name, options.split);
-      return std::make_unique<ImageFolder>(name, options.split);
+      return std::make_unique<ImageFolder>(name, options.split,
+                                           FolderOptions{.background = options.background});
     }
     std::vector<std::string> names;
     for (const auto& one : known_sets()) names.push_back(one.name);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clew/data/dataset.h"
+#include "clew/image/files.h"
 
 namespace clew::data {
 
@@ -26,14 +27,15 @@ struct SetInfo {
 [[nodiscard]] const std::vector<SetInfo>& known_sets();
 
 struct OpenOptions {
-  std::filesystem::path mnist;  // folder of MNIST; empty, or where it is not there: drawn digits
+  std::filesystem::path mnist;  // folder of MNIST; empty: drawn digits
   Split split = Split::kTrain;
-  Key key = {};   // of everything random in the set
-  int digit = 3;  // the class that t84 and tc84 show
+  Key key = {};                                             // of everything random in the set
+  int digit = 3;                                            // the class that t84 and tc84 show
+  image::Background background = image::Background::kAuto;  // of transparent pictures
 };
 
 /// A set by its name, or a folder of digits or pictures. Neither: UsageError naming the nearest. A
-/// folder with some of MNIST's files, but not all: clew::Error.
+/// folder of pictures or MNIST that lacks files: clew::Error.
 [[nodiscard]] std::unique_ptr<Dataset> open_set(const std::string& name_or_folder,
                                                 const OpenOptions& options = {});
 

@@ -229,7 +229,8 @@ struct Picture {
   std::string error;
 };
 
-void read_pictures(std::vector<Picture>& pictures, int threads, const CheckProgress& progress) {
+void read_pictures(std::vector<Picture>& pictures, image::Background background, int threads,
+                   const CheckProgress& progress) {
   ThreadPool pool(threads);
   std::atomic<std::int64_t> done = 0;
   const auto total = static_cast<std::int64_t>(pictures.size());
@@ -238,7 +239,7 @@ void read_pictures(std::vector<Picture>& pictures, int threads, const CheckProgr
     for (std::int64_t i = share.begin; i < share.end; ++i) {
       Picture& picture = pictures[static_cast<std::size_t>(i)];
       try {
-        const image::Image read = image::read(picture.path);
+        const image::Image read = image::read(picture.path, background);
         picture.width = read.width, picture.height = read.height;
         picture.hash = hash_of(read.pixels, static_cast<std::uint64_t>(read.width));
       } catch (const Error& error) {
@@ -262,10 +263,12 @@ std::pair<int, int> usual_size(const std::vector<Picture>& pictures) {
   return most == counts.end() ? std::pair{0, 0} : most->first;
 }
 
-CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgress& progress) {
+CheckReport check_pictures(const fs::path& folder, image::Background background, int threads,
+                           const CheckProgress& progress) {
   CheckReport report{.format = "images", .splits = {}, .classes = 0, .findings = {}};
   std::vector<std::pair<std::string, fs::path>> splits;
-  for (const auto& path : split_folders(folder))
+  std::vector<fs::path> other_folders, other_files;
+  for (const auto& path : split_folders(folder, &other_folders))
     splits.emplace_back(path.filename().string(), path);
   const bool is_one = splits.empty();
   if (is_one) splits.emplace_back("all", folder);
@@ -273,7 +276,7 @@ CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgr
   std::map<std::string, std::map<std::string, std::size_t>> classes;  // class -> split -> pictures
   for (const auto& [split, path] : splits) {
     std::int64_t count = 0;
-    for (const auto& one : list_classes(path)) {
+    for (const auto& one : list_classes(path, &other_files)) {
       classes[one.name][split] = one.files.size();
       count += static_cast<std::int64_t>(one.files.size());
       const auto uses = splits_of(one, path);
@@ -286,6 +289,8 @@ CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgr
   }
   CLEW_CHECK(!pictures.empty() || !classes.empty(), "'", folder.string(),
              "' holds neither files of MNIST's form nor pictures in FOLDER/CLASS/");
+  for (const auto& path : other_files) ++report.passed_over[path.extension().string()];
+  for (const auto& path : other_folders) ++report.passed_over[path.filename().string() + '/'];
   report.classes = static_cast<std::int64_t>(classes.size());
   for (const auto& [name, counts] : classes) {
     for (const auto& [split, path] : splits) {
@@ -294,7 +299,7 @@ CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgr
         report.findings.push_back({"gap", name, is_one ? "no picture" : "no picture in " + split});
     }
   }
-  read_pictures(pictures, threads, progress);
+  read_pictures(pictures, background, threads, progress);
   const auto [width, height] = usual_size(pictures);
   std::unordered_map<std::uint64_t, const Picture*> seen;
   for (const auto& picture : pictures) {
@@ -322,7 +327,8 @@ CheckReport check_pictures(const fs::path& folder, int threads, const CheckProgr
 
 }  // namespace
 
-CheckReport check_data(const fs::path& folder, int threads, const CheckProgress& progress) {
+CheckReport check_data(const fs::path& folder, int threads, const CheckProgress& progress,
+                       image::Background background) {
   std::error_code code;
   CLEW_CHECK(fs::is_directory(folder, code), "cannot check '", folder.string(),
              "': ", code ? code.message() : "it is no folder");
@@ -331,7 +337,7 @@ CheckReport check_data(const fs::path& folder, int threads, const CheckProgress&
       if (!mnist_file(folder, part, is_images).empty()) return check_idx(folder, progress);
     }
   }
-  return check_pictures(folder, threads, progress);
+  return check_pictures(folder, background, threads, progress);
 }
 
 }  // namespace clew::data

@@ -6,8 +6,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "clew/image/files.h"
 
 namespace clew::data {
 
@@ -29,14 +32,20 @@ struct CheckReport {
   std::vector<SplitCount> splits;
   std::int64_t classes = 0;
   std::vector<Finding> findings;
+  std::map<std::string, std::int64_t> passed_over =
+      {};  // of pictures: files that are none, by their
+           // ending (".txt", ""); folders ("more/")
 };
 
 /// How much is done, of how much.
 using CheckProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 /// Reads everything in `folder`: the files of MNIST's form where it has any, else pictures by
-/// class, in train, val and test where they are folders. The same report for any number of threads. A folder that is neither: clew::Error. Blocks.
+/// class, in train, val and test where they are folders. Pictures are the same where they are on
+/// `background`. The same report for any number of threads. A folder that is neither: clew::Error.
+/// Blocks.
 [[nodiscard]] CheckReport check_data(const std::filesystem::path& folder, int threads = 1,
-                                     const CheckProgress& progress = {});
+                                     const CheckProgress& progress = {},
+                                     image::Background background = image::Background::kAuto);
 
 }  // namespace clew::data

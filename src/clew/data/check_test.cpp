@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -192,17 +193,30 @@ TEST_F(CheckData, WhatCanBeWrongWithPictures) {
   fs::create_directories(folder / "train/d");
   write_file_atomic(folder / "val/a/cut.png", std::string_view("\x89PNG\r\n\x1a\n"));
   write_file_atomic(folder / "val/a/text.jpg", std::string_view("text"));
-  const Lines wanted = {
-      "gap: b: no picture in val",
-      "gap: c: no picture in train",
-      "gap: d: no picture in train",
-      "gap: d: no picture in val",
-      "shape: train/a/wide.png: is 6x3, most pictures are 4x3",
-      "duplicate: train/b/1.png: is the same as train/a/2.png",
-      "duplicate: val/a/1.png: is the same as train/a/1.png",
-      "unreadable: val/a/cut.png: the image is cut short (8 bytes)",
-      "unreadable: val/a/text.jpg: must be a PNG, JPEG or PGM file, got something else"};
+  const Lines wanted = {"gap: b: no picture in val",
+                        "gap: c: no picture in train",
+                        "gap: d: no picture in train",
+                        "gap: d: no picture in val",
+                        "shape: train/a/wide.png: is 6x3, most pictures are 4x3",
+                        "duplicate: train/b/1.png: is the same as train/a/2.png",
+                        "duplicate: val/a/1.png: is the same as train/a/1.png",
+                        "unreadable: val/a/cut.png: the image is cut short (8 bytes)",
+                        "unreadable: val/a/text.jpg: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or "
+                        "WebP file, got something else"};
   for (const int threads : {1, 4}) EXPECT_EQ(findings(threads), wanted);
+}
+
+TEST_F(CheckData, WhatIsPassedOverIsCounted) {
+  picture("Train/a/1.png", 1);
+  picture("Valid/a/2.png", 2);
+  picture("more/a/3.png", 3);
+  for (const char* name : {"Train/a/1.gif", "Train/a/2.gif", "Valid/README", "Train/a/.hidden"})
+    write_file_atomic(folder / name, std::string_view("no picture"));
+  const auto report = check_data(folder);
+  EXPECT_EQ(report.passed_over,
+            (std::map<std::string, std::int64_t>{{"", 1}, {".gif", 2}, {"more/", 1}}));
+  EXPECT_EQ(report.splits[0].name, "Train");
+  EXPECT_TRUE(report.findings.empty());
 }
 
 TEST_F(CheckData, OneFolderOfPictures) {
@@ -236,12 +250,12 @@ TEST_F(CheckData, TrainValAndTestAreAllRead) {
   picture("test/a/2.png", 2);
   picture("test/b/1.png", 3);
   write_file_atomic(folder / "test/a/text.png", std::string_view("text"));
-  EXPECT_EQ(findings(),
-            (Lines{"gap: b: no picture in train", "gap: b: no picture in val",
-                   "duplicate: test/a/1.png: is the same as train/a/1.png",
-                   "duplicate: test/a/2.png: is the same as val/a/1.png",
-                   "unreadable: test/a/text.png: must be a PNG, JPEG or PGM file, got something "
-                   "else"}));
+  EXPECT_EQ(findings(), (Lines{"gap: b: no picture in train", "gap: b: no picture in val",
+                               "duplicate: test/a/1.png: is the same as train/a/1.png",
+                               "duplicate: test/a/2.png: is the same as val/a/1.png",
+                               "unreadable: test/a/text.png: must be a PNG, JPEG, PGM, PPM, BMP, "
+                               "TIFF or WebP file, got something "
+                               "else"}));
   const auto report = check_data(folder);
   ASSERT_EQ(report.splits.size(), 3U);
   EXPECT_EQ(report.splits[2].name, "test");

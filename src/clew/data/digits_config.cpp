@@ -2,6 +2,7 @@
 #include "clew/data/digits_config.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "clew/core/error.h"
 #include "clew/data/distorted_digits.h"
@@ -28,7 +29,16 @@ class PlainDigits : public Digits {
 
 std::string digits_source(const DigitsConfig& config) {
   if (config.source != "auto") return config.source;
-  return !config.dir.empty() && has_whole_mnist(config.dir) ? "mnist" : "procedural";
+  if (config.dir.empty()) return "procedural";
+  std::error_code ignored;
+  CLEW_CHECK(has_whole_mnist(config.dir), "'", config.dir,
+             "' must be a folder with MNIST's files, ",
+             !std::filesystem::exists(config.dir, ignored)         ? "there is no such folder"
+             : !std::filesystem::is_directory(config.dir, ignored) ? "it is no folder"
+                                                                   : "it has none of them",
+             "; `clew data get mnist --data ", config.dir,
+             "` brings them, and where no folder is given digits are drawn");
+  return "mnist";
 }
 
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split part, Key key) {

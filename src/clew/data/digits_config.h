@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which digits a recipe works on: MNIST where it is at hand, drawn ones where it is not, and how
-// they are distorted.
+// Which digits a recipe works on: MNIST where a folder is given, else drawn ones, and how they are
+// distorted.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "clew/core/config.h"
 #include "clew/data/dataset.h"
 #include "clew/data/digits.h"
+#include "clew/image/files.h"
 
 namespace clew::data {
 
@@ -17,16 +18,21 @@ struct DigitsConfig {
   std::string source = "auto";
   std::string dir = "";
   std::string kind = "plain";
+  std::string background = "auto";
   std::int64_t train_limit = 0, test_limit = 0;
 
   void fields(Fields& v) {
     v("source", source,
       {.choices = {"auto", "mnist", "procedural"},
-       .help = "where digits come from; auto: MNIST when data.dir has it, else procedural"});
-    v("dir", dir, {.help = "folder with the four files of MNIST"});
+       .help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
+    v("dir", dir, {.path = PathKind::kPath, .help = "folder with the four files of MNIST"});
     v("kind", kind,
       {.choices = {"plain", "r", "rts", "p", "e", "tc", "addition"},
        .help = "how digits are distorted; addition: two of rts and their sum"});
+    v("background", background,
+      {.choices = image::kBackgrounds,
+       .help = "behind transparent pictures that are read; auto: white behind dark, black behind "
+               "light"});
     v("train_limit", train_limit,
       {.min = 0, .help = "use only the first so many digits to learn from; 0: all"});
     v("test_limit", test_limit,
@@ -34,8 +40,8 @@ struct DigitsConfig {
   }
 };
 
-/// "mnist" or "procedural": what `config` comes to here. A run says it. A folder with some of
-/// MNIST's files, but not all: clew::Error.
+/// "mnist" or "procedural": what `config` comes to here. A run says it. A folder without all of
+/// MNIST's files: clew::Error, unless other digits are asked for.
 std::string digits_source(const DigitsConfig& config);
 
 /// The digits themselves, without distortion: MNIST's split, or 60,000 (train) and 10,000 (test)

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/data/mnist.h"
 #include "tests/support/expect_error.h"
 
@@ -41,11 +42,24 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
   const fs::path folder =
       fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_digits_config");
   fs::remove_all(folder);
-  DigitsConfig config{.dir = folder.string()};
-  EXPECT_EQ(digits_source({}), "procedural");
+  DigitsConfig config;
   EXPECT_EQ(digits_source(config), "procedural");
   EXPECT_EQ(make_plain_digits(config, Split::kTrain, {})->size(), 60'000);
   EXPECT_EQ(make_plain_digits(config, Split::kTest, {})->size(), 10'000);
+  config.dir = folder.string();
+  const auto refusal = [&](const char* why) {
+    return concat("'", config.dir, "' must be a folder with MNIST's files, ", why,
+                  "; `clew data get mnist --data ", config.dir,
+                  "` brings them, and where no folder is given digits are drawn");
+  };
+  EXPECT_EQ(error_of([&] { (void)digits_source(config); }), refusal("there is no such folder"));
+  fs::create_directories(folder);
+  EXPECT_EQ(error_of([&] { (void)make_digits(config, Split::kTest, {}); }),
+            refusal("it has none of them"));
+  config.dir = (folder / "file").string();
+  write_file_atomic(config.dir, std::string_view("text"));
+  EXPECT_EQ(error_of([&] { (void)digits_source(config); }), refusal("it is no folder"));
+  config.dir = folder.string();
   const DrawnDigits digits({.size = 12, .key = {9}});
   write_mnist(folder, Split::kTrain, digits, true);
   EXPECT_EQ(error_of([&] { (void)make_digits(config, Split::kTrain, {}); }),

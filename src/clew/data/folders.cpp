@@ -4,16 +4,19 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/image/files.h"
+#include "clew/core/log.h"
 #include "clew/image/transform.h"
 
 namespace clew::data {
@@ -23,11 +26,22 @@ namespace fs = std::filesystem;
 
 constexpr int kDeepest = 16;
 
-bool is_picture(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return ending == ".png" || ending == ".jpg" || ending == ".jpeg" || ending == ".pgm";
+/// The splits by the names that people give their folders.
+constexpr std::array<std::array<std::string_view, 3>, 3> kSplitNames = {
+    {{"train", "training", "train"}, {"val", "valid", "validation"}, {"test", "testing", "test"}}};
+
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// Hidden, or left by another program: a NAS, macOS, Windows, a file system.
+bool is_foreign(const fs::path& path) {
+  constexpr std::string_view kForeign[] = {
+      "@eaDir", "__MACOSX", "#recycle", "lost+found", "$RECYCLE.BIN", "System Volume Information"};
+  const std::string name = path.filename().string();
+  return name.starts_with('.') || std::ranges::count(kForeign, name) != 0;
 }
 
 void check_folder(const fs::path& folder) {
@@ -44,7 +58,7 @@ double share_of_path(const fs::path& file, const fs::path& root) {
 
 }  // namespace
 
-std::vector<ClassFolder> list_classes(const fs::path& root) {
+std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path>* passed_over) {
   check_folder(root);
   std::map<std::string, ClassFolder> classes;
   std::vector<std::pair<fs::path, int>> open = {{root, 0}};  // and how deep they lie
@@ -59,15 +73,17 @@ std::vector<ClassFolder> list_classes(const fs::path& root) {
     for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
          entry.increment(code)) {
       const fs::path path = entry->path();
-      if (path.filename().string().starts_with(".")) continue;
+      if (is_foreign(path)) continue;
       std::error_code ignored;
       const fs::file_type type = entry->status(ignored).type();  // behind links
       if (type == fs::file_type::directory) {
         open.emplace_back(path, depth + 1);
         has_folders = true;
-      } else if (is_picture(path) &&
+      } else if (image::has_picture_ending(path) &&
                  (type == fs::file_type::regular || type == fs::file_type::not_found)) {
         found.files.push_back(path);
+      } else if (passed_over != nullptr) {
+        passed_over->push_back(path);
       }
     }
     CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
@@ -84,16 +100,37 @@ std::vector<ClassFolder> list_classes(const fs::path& root) {
   return sorted;
 }
 
-std::vector<fs::path> split_folders(const fs::path& folder) {
+std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path>* passed_over) {
   check_folder(folder);
-  std::vector<fs::path> found;
-  for (const char* name : {"train", "val", "test"}) {
+  std::array<fs::path, kSplitNames.size()> splits;
+  std::vector<fs::path> others;
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
     std::error_code ignored;
-    if (fs::is_directory(folder / name, ignored)) found.push_back(folder / name);
+    if (is_foreign(entry->path()) || !entry->is_directory(ignored)) continue;
+    const std::string name = lower_case(entry->path().filename().string());
+    const auto found = std::ranges::find_if(
+        kSplitNames, [&](const auto& names) { return std::ranges::count(names, name) != 0; });
+    if (found == kSplitNames.end()) {
+      others.push_back(entry->path());
+      continue;
+    }
+    fs::path& split = splits[static_cast<std::size_t>(found - kSplitNames.begin())];
+    CLEW_CHECK(split.empty(), "'", folder.string(), "' has two folders for one split, ",
+               std::min(split, entry->path()).filename().string(), " and ",
+               std::max(split, entry->path()).filename().string());
+    split = entry->path();
   }
-  if (found.empty() || found[0].filename() != "train") return {};
-  CLEW_CHECK(found.size() >= 2, "'", folder.string(),
-             "' has a folder train and must have val or test beside it");
+  CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
+  if (splits[0].empty()) return {};
+  std::vector<fs::path> found;
+  std::ranges::copy_if(splits, std::back_inserter(found),
+                       [](const fs::path& path) { return !path.empty(); });
+  CLEW_CHECK(found.size() >= 2, "'", folder.string(), "' has a folder ",
+             found[0].filename().string(), " and must have val or test beside it");
+  std::ranges::sort(others);
+  if (passed_over != nullptr) passed_over->insert(passed_over->end(), others.begin(), others.end());
   return found;
 }
 
@@ -123,7 +160,17 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
   CLEW_CHECK(options.test_share > 0 && options.test_share < 1,
              "the share of pictures to test with must lie between 0 and 1, got ",
              options.test_share);
-  const bool is_split = !split_folders(folder).empty();
+  std::vector<fs::path> others;
+  const auto splits = split_folders(folder, &others);
+  const bool is_split = !splits.empty();
+  if (part == Split::kTest && splits.size() > 2) {
+    log(LogLevel::kWarning, concat("'", splits[2].string(), "' is passed over: '",
+                                   splits[1].string(), "' is what is tested with"));
+  }
+  if (part == Split::kTrain) {
+    for (const auto& other : others)
+      log(LogLevel::kWarning, concat("'", other.string(), "' is passed over: it is no split"));
+  }
   const fs::path train = split_folder(folder, Split::kTrain), own = split_folder(folder, part);
   std::map<std::string, int> numbers;
   for (const auto& one : list_classes(train)) {
@@ -138,16 +185,18 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
                "' is not in '", train.string(), "'");
     CLEW_CHECK(!one.files.empty(), "class '", one.name, "' of '", own.string(),
                "' has no pictures");
-    const auto splits = splits_of(one, folder, options.test_share);
-    for (std::size_t i = 0; i < splits.size(); ++i) {
-      if (is_split || splits[i] == part) files_.push_back({one.files[i], number->second});
+    const auto uses = splits_of(one, folder, options.test_share);
+    for (std::size_t i = 0; i < uses.size(); ++i) {
+      if (is_split || uses[i] == part) files_.push_back({one.files[i], number->second});
     }
   }
   CLEW_CHECK(!files_.empty(), "'", own.string(), "' must hold pictures in FOLDER/CLASS/",
              names_.empty() ? "" : ", got none for this split");
 }
 
-image::Image ImageFolder::picture(std::int64_t index) const { return image::read(path(index)); }
+image::Image ImageFolder::picture(std::int64_t index) const {
+  return image::read(path(index), options_.background);
+}
 
 int ImageFolder::label(std::int64_t index) const {
   check_index(*this, index);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pictures in folders by class, the form in which most image sets come: FOLDER/CLASS/picture.png,
-// or FOLDER/train/CLASS/..., FOLDER/val/CLASS/..., and perhaps FOLDER/test/CLASS/....
+// or FOLDER/train/CLASS/..., FOLDER/val/CLASS/..., and perhaps FOLDER/test/CLASS/..., by any name that
+// people give them: training; valid, validation; testing; in any case.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "clew/data/dataset.h"
+#include "clew/image/files.h"
 #include "clew/image/image.h"
 
 namespace clew::data {
@@ -16,25 +18,30 @@ namespace clew::data {
 /// One class: every folder that holds pictures is one, named by its path below the root.
 struct ClassFolder {
   std::string name;                          // "Latin/character01", '/' on every system
-  std::vector<std::filesystem::path> files;  // .png .jpg .jpeg .pgm, sorted; may be empty
+  std::vector<std::filesystem::path> files;  // sorted; may be empty
 };
 
-/// The classes under `root`, sorted by name; files that are no pictures and hidden ones are passed
-/// over. A folder with neither pictures nor folders is a class without pictures. Links are
-/// followed, and one that leads nowhere is a file. Pictures directly in `root`, a missing folder:
+/// The classes under `root`, sorted by name; hidden files and what other programs leave (@eaDir,
+/// __MACOSX) are no part of it. A folder with neither pictures nor folders is a class without
+/// pictures. Links are followed, and one that leads nowhere is a file. Files that are no pictures by
+/// their ending are added to `passed_over`. Pictures directly in `root`, a missing folder:
 /// clew::Error. Reads no picture.
-[[nodiscard]] std::vector<ClassFolder> list_classes(const std::filesystem::path& root);
+[[nodiscard]] std::vector<ClassFolder> list_classes(
+    const std::filesystem::path& root, std::vector<std::filesystem::path>* passed_over = nullptr);
 
-/// Those of `folder`/train, `folder`/val and `folder`/test that are there; none where there is no
-/// train, and then the folders are classes. Throws where train is alone.
-[[nodiscard]] std::vector<std::filesystem::path> split_folders(const std::filesystem::path& folder);
-/// Where the pictures of a split lie: `folder`/train, and to test with `folder`/val, or
-/// `folder`/test where there is no val; `folder` itself for both where split_folders has none.
+/// The folders of the splits train, val and test, in this order, as far as they are there; none where
+/// there is no train, and then the folders are classes. Folders beside them are added to
+/// `passed_over`. Throws where train is alone, and where a split has two folders.
+[[nodiscard]] std::vector<std::filesystem::path> split_folders(
+    const std::filesystem::path& folder, std::vector<std::filesystem::path>* passed_over = nullptr);
+/// Where the pictures of a split lie: train's folder, and to test with val's, or test's where there is
+/// no val; `folder` itself for both where split_folders has none.
 [[nodiscard]] std::filesystem::path split_folder(const std::filesystem::path& folder, Split split);
 
 struct FolderOptions {
   int width = 0, height = 0;  // what pictures are brought to, pixels; 0: as they are
   int channels = 3;           // 3 = RGB, 1 = grey
+  image::Background background = image::Background::kAuto;  // of transparent pictures
   // Without folders for the splits: the share of pictures to test with.
   double test_share = 0.2;
 };
@@ -50,7 +57,8 @@ struct FolderOptions {
 /// read when they are asked for. Keys are not used.
 class ImageFolder : public Dataset {
  public:
-  /// A class without pictures, a test class that is not learnt, no picture at all: clew::Error.
+  /// The log is warned of what is passed over: of the test split a folder test beside val, of the
+  /// train split folders that are no split. A class without pictures, a test class that is not learnt, no picture at all: clew::Error.
   ImageFolder(const std::filesystem::path& folder, Split split, FolderOptions options = {});
 
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }

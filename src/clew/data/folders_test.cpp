@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/log.h"
 #include "clew/data/loader.h"
 #include "clew/image/files.h"
 
@@ -139,6 +141,53 @@ TEST_F(Folders, ValIsForTestingWhereThereIsATestToo) {
   EXPECT_EQ(list_classes(folder)[0].name, "test/a");
 }
 
+TEST_F(Folders, SplitsHaveTheNamesThatPeopleGiveThem) {
+  for (const auto& [train, test] : {std::pair("train", "valid"),
+                                    {"Training", "Testing"},
+                                    {"TRAIN", "Validation"},
+                                    {"training", "Val"}}) {
+    fs::remove_all(folder);
+    picture(concat(train, "/a/1.png"));
+    picture(concat(test, "/a/2.png"));
+    EXPECT_EQ(split_folders(folder), (std::vector<fs::path>{folder / train, folder / test}));
+    EXPECT_EQ(ImageFolder(folder, Split::kTrain).path(0), folder / train / "a/1.png");
+    EXPECT_EQ(ImageFolder(folder, Split::kTest).path(0), folder / test / "a/2.png");
+  }
+  picture("Train/a/1.png");
+  EXPECT_EQ(error(), "'F' has two folders for one split, Train and training");
+}
+
+TEST_F(Folders, WhatIsPassedOverIsNamed) {
+  for (const char* name :
+       {"train/a/1.png", "valid/a/2.png", "test/a/3.png", "more/a/4.png", ".git/a/5.png"})
+    picture(name);
+  std::vector<std::string> lines;
+  set_log_sink([&](LogLevel, const std::string& line) { lines.push_back(line); });
+  (void)ImageFolder(folder, Split::kTrain);
+  (void)ImageFolder(folder, Split::kTest);
+  set_log_sink({});
+  const auto in_folder = [this](const char* name) { return "'" + (folder / name).string() + "'"; };
+  EXPECT_EQ(lines, (std::vector<std::string>{in_folder("more") + " is passed over: it is no split",
+                                             in_folder("test") + " is passed over: " +
+                                                 in_folder("valid") + " is what is tested with"}));
+  write_file_atomic(folder / "train/a/notes.txt", std::string_view("no picture"));
+  write_file_atomic(folder / "train/a/1.gif", std::string_view("no picture we read"));
+  std::vector<fs::path> passed_over;
+  EXPECT_EQ(list_classes(folder / "train", &passed_over)[0].files.size(), 1U);
+  EXPECT_EQ(passed_over.size(), 2U);
+}
+
+TEST_F(Folders, WhatOtherProgramsLeaveIsNoClass) {
+  picture("a/1.png");
+  for (const char* name : {"@eaDir/a@SynoEAStream.jpg", "a/@eaDir/1.png", "__MACOSX/a/1.png",
+                           ".AppleDouble/1.png", "lost+found/1.png"})
+    picture(name);
+  const auto classes = list_classes(folder);
+  ASSERT_EQ(classes.size(), 1U);
+  EXPECT_EQ(classes[0].name, "a");
+  EXPECT_EQ(classes[0].files.size(), 1U);
+}
+
 TEST_F(Folders, EveryClassHasAnExampleToLearnFrom) {
   for (int i = 0; i < 30; ++i) {
     picture(concat("c", i, "/a.pgm"));
@@ -202,7 +251,8 @@ TEST_F(Folders, OneSentencePerError) {
     (void)ImageFolder(folder, Split::kTrain).get(0, {});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("train/a/1.png: must be a PNG, JPEG or PGM file"),
+    EXPECT_NE(std::string(error.what())
+                  .find("train/a/1.png: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file"),
               std::string::npos);
   }
   EXPECT_THROW((void)list_classes(folder / "none"), Error);

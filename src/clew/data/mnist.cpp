@@ -60,10 +60,16 @@ std::string mnist_file_name(Split split, bool is_images) {
 
 fs::path mnist_file(const fs::path& folder, Split split, bool is_images) {
   const std::string name = mnist_file_name(split, is_images);
-  for (const char* ending : {"", ".gz"}) {
-    const fs::path path = folder / (name + ending);
-    std::error_code ignored;
-    if (fs::is_regular_file(path, ignored)) return path;
+  std::string dotted = name;
+  dotted[dotted.find("-idx")] = '.';
+  for (const fs::path& place : {folder, folder / "raw", folder / "MNIST/raw"}) {
+    for (const auto& one : {name, dotted}) {
+      for (const char* ending : {"", ".gz"}) {
+        const fs::path path = place / (one + ending);
+        std::error_code ignored;
+        if (fs::is_regular_file(path, ignored)) return path;
+      }
+    }
   }
   return {};
 }

@@ -14,7 +14,8 @@
 namespace clew::data {
 
 /// True when `folder` holds the four files of MNIST, each plain or with .gz:
-/// {train,t10k}-{images-idx3,labels-idx1}-ubyte.
+/// {train,t10k}-{images-idx3,labels-idx1}-ubyte, or with a dot before idx; in it, in raw or in
+/// MNIST/raw, where torchvision keeps them.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
 /// The same; where only some of the four are there, clew::Error naming what is missing.
 [[nodiscard]] bool has_whole_mnist(const std::filesystem::path& folder);

@@ -138,6 +138,27 @@ TEST_F(MnistFiles, ImagesWithoutLabelsAreNotUnpacked) {
   EXPECT_EQ(error<IdxPictures>(), wanted);
 }
 
+TEST_F(MnistFiles, AreFoundByTheNamesOfOtherTools) {
+  const auto dotted = [](std::string name) { return name.replace(name.find("-idx"), 1, "."); };
+  for (const char* place : {"", "raw", "MNIST/raw"}) {
+    for (const bool is_gzip : {false, true}) {
+      fs::remove_all(folder);
+      const DrawnDigits digits({.size = 3, .key = {1}});
+      write_mnist(folder / place, Split::kTrain, digits, is_gzip);
+      write_mnist(folder / place, Split::kTest, digits, is_gzip);
+      std::vector<fs::path> files;
+      for (const auto& entry : fs::directory_iterator(folder / place))
+        if (entry.is_regular_file()) files.push_back(entry.path());
+      ASSERT_EQ(files.size(), 4U);
+      EXPECT_TRUE(has_whole_mnist(folder)) << place;
+      for (const auto& file : files)
+        fs::rename(file, file.parent_path() / dotted(file.filename().string()));
+      EXPECT_TRUE(has_whole_mnist(folder)) << place;
+      EXPECT_EQ(Mnist(folder, Split::kTrain).size(), 3) << place;
+    }
+  }
+}
+
 TEST_F(MnistFiles, SomeOfTheFourAreAnError) {
   EXPECT_FALSE(has_whole_mnist(folder));
   labels({1});

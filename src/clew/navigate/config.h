@@ -86,7 +86,8 @@ struct NavigateConfig {
 
   void fields(Fields& v) {
     v("system", system, {.choices = {"navigate"}, .help = "the room this recipe is for"});
-    v("level", level, {.help = "a built-in level (`clew levels`) or a level file"});
+    v("level", level,
+      {.path = PathKind::kNameOrPath, .help = "a built-in level (`clew levels`) or a level file"});
     v("agent", agent, {.help = "ff, lstm or nav, then any of +d1 +d2 +l"});
     v("seed", seed, {.help = "of everything random in the run"});
     v("size", size,

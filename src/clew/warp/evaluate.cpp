@@ -19,6 +19,23 @@
 #include "clew/warp/pictures.h"
 
 namespace clew::warp {
+namespace {
+
+/// Whether the outermost pixels of a grey picture are light, on average.
+bool has_light_ground(const image::FloatImage& grey) {
+  double sum = 0;
+  int count = 0;
+  for (int y = 0; y < grey.height; ++y) {
+    for (int x = 0; x < grey.width; ++x) {
+      if (y > 0 && y + 1 < grey.height && x > 0 && x + 1 < grey.width) continue;
+      sum += grey.pixels[static_cast<std::size_t>(y * grey.width + x)];
+      ++count;
+    }
+  }
+  return 2 * sum > count;
+}
+
+}  // namespace
 
 Evaluation evaluate(const std::filesystem::path& run,
                     const std::function<void(double)>& on_progress) {
@@ -49,6 +66,7 @@ std::vector<Reading> read_digits(const std::filesystem::path& run,
                             images.size(), " images"));
   }
   auto network = load_best(run, config, shape);
+  const auto background = image::background_of(config.data.background);
   std::vector<Reading> readings;
   for (std::size_t first = 0; first < images.size(); first += channels) {
     Reading reading{.classes = names};
@@ -56,15 +74,22 @@ std::vector<Reading> read_digits(const std::filesystem::path& run,
     for (std::size_t c = 0; c < channels; ++c) {
       const auto& path = images[first + c];
       reading.name += (c == 0 ? "" : " + ") + path.string();
-      const auto grey =
-          image::to_float(image::resize(image::to_grey(image::read(path)), side, side));
-      std::copy(grey.pixels.begin(), grey.pixels.end(),
-                input[0][static_cast<std::int64_t>(c)].data_ptr<float>());
+      try {
+        const auto grey = image::to_float(
+            image::resize(image::to_grey(image::read(path, background)), side, side));
+        reading.is_inverted |= has_light_ground(grey);
+        std::copy(grey.pixels.begin(), grey.pixels.end(),
+                  input[0][static_cast<std::int64_t>(c)].data_ptr<float>());
+      } catch (const Error& error) {
+        if (reading.error.empty()) reading.error = error.what();
+      }
     }
-    const auto shares = torch::softmax(network->forward(input)[0], 0).to(torch::kFloat64);
-    reading.probabilities.assign(shares.data_ptr<double>(),
-                                 shares.data_ptr<double>() + shares.numel());
-    reading.best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
+    if (reading.error.empty()) {
+      const auto shares = torch::softmax(network->forward(input)[0], 0).to(torch::kFloat64);
+      reading.probabilities.assign(shares.data_ptr<double>(),
+                                   shares.data_ptr<double>() + shares.numel());
+      reading.best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
+    }
     readings.push_back(std::move(reading));
     if (on_progress) on_progress(static_cast<std::int64_t>(first + channels));
   }

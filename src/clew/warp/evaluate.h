@@ -34,10 +34,13 @@ struct Reading {
   std::vector<std::string> classes;
   std::vector<double> probabilities;  // [classes]
   std::size_t best = 0;
+  bool is_inverted =
+      false;               // its ground is light, where networks have learnt light digits on black
+  std::string error = {};  // of a file that cannot be read; then nothing was
 };
 /// Image files of white digits on black, brought to grey and to the network's size, through a run's
-/// best weights. A network with two channels (addition) takes them in pairs: an odd number is a
-/// UsageError. `on_progress` is told how many images are read.
+/// best weights. Transparent ones are on the ground of the run's data.background. A network with two
+/// channels (addition) takes them in pairs: an odd number is a UsageError. `on_progress` is told how many images are read.
 std::vector<Reading> read_digits(const std::filesystem::path& run,
                                  const std::vector<std::filesystem::path>& images,
                                  const std::function<void(std::int64_t)>& on_progress = {});

@@ -37,8 +37,8 @@ struct LocateData {
   void fields(Fields& v) {
     v("source", source,
       {.choices = {"auto", "mnist", "procedural"},
-       .help = "where digits come from; auto: MNIST when data.dir has it, else procedural"});
-    v("dir", dir, {.help = "folder with the four files of MNIST"});
+       .help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
+    v("dir", dir, {.path = PathKind::kPath, .help = "folder with the four files of MNIST"});
     v("digit", digit, {.min = 0, .max = 9, .help = "which digit is to be found"});
     v("count", count, {.min = 2, .max = 10'000, .help = "pictures of it"});
     v("patches", patches,
@@ -62,7 +62,9 @@ struct LocateConfig {
   void fields(Fields& v) {
     v("system", system, {.choices = {"locate"}, .help = "the room this recipe is for"});
     v("seed", seed, {.help = "of everything random in the run"});
-    v("encoder", encoder, {.help = "run folder of a network that reads plain digits (warp/plain)"});
+    v("encoder", encoder,
+      {.path = PathKind::kPath,
+       .help = "run folder of a network that reads plain digits (warp/plain)"});
     v("margin", margin, {.min = 0, .max = 1000, .help = "of the hinge loss (alpha)"});
     v("apart", apart,
       {.min = 0, .max = 1000, .help = "weight of being unlike a random piece; the paper's: 1"});
