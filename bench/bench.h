@@ -51,7 +51,8 @@ struct MazeOptions {
   int repeats = 5;
   std::string instruction_set;
   void fields(Fields& v) {
-    v("level", level, {.help = "built-in level or level file that is stepped"});
+    v("level", level,
+      {.path = PathKind::kNameOrPath, .help = "built-in level or level file that is stepped"});
     v("threads", threads, {.min = 1, .max = 1024, .help = "measured beside one thread"});
     v("largest_batch", largest_batch,
       {.min = 1, .max = 65536, .help = "batches 1, 4, 16, ... up to this"});

@@ -19,7 +19,8 @@ struct ReadersOptions {
   void fields(Fields& v) {
     v("seconds", seconds,
       {.above = 0, .max = 3600, .help = "of training that are timed, in ten chunks"});
-    v("python", python, {.help = "that can import torch, for --peer; empty: looked for"});
+    v("python", python,
+      {.path = PathKind::kPath, .help = "that can import torch, for --peer; without: looked for"});
     config.fields(v);
   }
 
