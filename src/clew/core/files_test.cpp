@@ -105,9 +105,9 @@ TEST_F(Files, ALinkStaysOneAndItsFileIsReplaced) {
   for (const char* name : {"first", "second", "dangling"})
     EXPECT_TRUE(fs::is_symlink(folder_ / name)) << name;
   fs::create_symlink("circle", folder_ / "circle");
-  EXPECT_EQ(error_of([&] { write_file_atomic(folder_ / "circle", "n"); }),
-            "cannot write '" + (folder_ / "circle").string() +
-                "': Too many levels of symbolic links");
+  EXPECT_EQ(
+      error_of([&] { write_file_atomic(folder_ / "circle", "n"); }),
+      "cannot write '" + (folder_ / "circle").string() + "': Too many levels of symbolic links");
 }
 
 TEST_F(Files, ReadsLargeFilesWhole) {
