@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "clew/nn/shown.h"
+#include "clew/core/text.h"
 
 inline void check(bool is_true) {
   if (!is_true) std::abort();
