@@ -276,7 +276,7 @@ class Get(DataTest):
     def test_wrong_words(self):
         self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
         self.fails("data", "get", "mnist", code=2, error="--data")
-        self.fails("data", "get", "mnist", "--data", "", code=2, error="--data: must not be empty")
+        self.fails("data", "get", "mnist", "--data", "", code=2, error="--data must not be empty")
         self.fails("data", "get", "mnist", "--data", "x", "--from", "", code=2, error="--from: must not be empty")
         self.describe("http://x", {"../a": b"a"})
         self.fails("data", "get", "set.toml", "--data", "x", code=2, error="file names must be letters")
@@ -323,7 +323,7 @@ class Make(DataTest):
         self.fails("data", "make", "digits", "--data", "d", "train=0", code=2, error="train must be in 1..1000000, got 0")
         self.out("data", "make", "digits", "--data", "d", "train=10", "test=10")
         self.fails("data", "make", "digits", "--data", "d", code=1, error="'d' already holds train-images-idx3-ubyte")
-        self.fails("data", "make", "digits", "--data", "", code=2, error="--data: must not be empty")
+        self.fails("data", "make", "digits", "--data", "", code=2, error="--data must not be empty")
         self.fails("data", "make", "tc", "--data", "e", "train=1000000", code=1,
                    error="a file holds at most 596523 such examples of 3600 bytes, got 1000000")
         self.assertFalse((self.folder / "e").exists())
@@ -481,7 +481,7 @@ class Show(DataTest):
                    error="'none' must be a folder with MNIST's files, there is no such folder")
         for words in (["show", "rts", "--data", "", "--png", "x.png"], ["show", "rts", "--png", ""], ["check", ""],
                       ["show", "", "--png", "x.png"], ["make", "r", "--data", "x", "--mnist", ""]):
-            self.fails("data", *words, code=2, error=": must not be empty")
+            self.fails("data", *words, code=2, error=" must not be empty")
         self.fails("data", "show", "digits", "--png", "x.png", "first=60000", code=1, error="got 50 from 60000")
 
 

@@ -231,7 +231,7 @@ class Export(WarpCase):
         self.assertEqual(result.err.splitlines(), ["warning: cannot read 'two.pgm': No such file or directory",
                                                    "warning: cannot read '.': Is a directory",
                                                    "error: 2 of 3 readings failed"])
-        self.fails("predict", run, "", code=2, error="IMAGE: must not be empty")
+        self.fails("predict", run, "", code=2, error="IMAGE must not be empty")
         # Black on white.
         (self.folder / "paper.pgm").write_bytes(b"P5 28 28 255\n" + bytes(255 - byte for byte in ink))
         result = self.clew("predict", run, "one.pgm", "paper.pgm")
