@@ -119,8 +119,7 @@ TEST(Layers, GiveWhatEachLayerGivesInTurn) {
   std::vector<torch::Tensor> behind;
   EXPECT_TRUE(is_same(layers->forward(images, &behind), x));
   ASSERT_EQ(behind.size(), wanted.size());
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    EXPECT_TRUE(is_same(behind[i], wanted[i])) << i;
+  for (std::size_t i = 0; i < wanted.size(); ++i) EXPECT_TRUE(is_same(behind[i], wanted[i])) << i;
   const auto mine = torch::autograd::grad({layers->forward(images).sum()}, layers->parameters()),
              theirs = torch::autograd::grad({x.sum()}, layers->parameters());
   for (std::size_t i = 0; i < mine.size(); ++i) EXPECT_TRUE(is_same(mine[i], theirs[i])) << i;
