@@ -153,7 +153,10 @@ TEST_F(LstmTest, F32AgreesWithLibTorchInF64) {
     for (std::size_t i = 0; i < got.outputs.size(); ++i)
       EXPECT_LT(relative_error(got.outputs[i], wanted.outputs[i]), 3e-6) << n << " output " << i;
     for (std::size_t i = 0; i < got.grads.size(); ++i) {
-      EXPECT_LT(relative_error(got.grads[i], wanted.grads[i]), 1e-5) << n << " gradient " << i;
+      // Terms of both signs cancel in the single number of an input with one column; which numbers
+      // are drawn depends on the CPU.
+      const double most = got.grads[i].numel() == 1 ? 1e-4 : 1e-5;
+      EXPECT_LT(relative_error(got.grads[i], wanted.grads[i]), most) << n << " gradient " << i;
       EXPECT_GT(got.grads[i].norm().item<double>(), 0) << n << " gradient " << i;
     }
   }
