@@ -277,7 +277,7 @@ class Get(DataTest):
         self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
         self.fails("data", "get", "mnist", code=2, error="--data")
         self.fails("data", "get", "mnist", "--data", "", code=2, error="--data must not be empty")
-        self.fails("data", "get", "mnist", "--data", "x", "--from", "", code=2, error="--from: must not be empty")
+        self.fails("data", "get", "mnist", "--data", "x", "--from", "", code=2, error="--from must not be empty")
         self.describe("http://x", {"../a": b"a"})
         self.fails("data", "get", "set.toml", "--data", "x", code=2, error="file names must be letters")
         self.assertFalse((self.folder / "x").exists())
