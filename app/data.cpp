@@ -130,7 +130,7 @@ bench::Json json_of(const data::CheckReport& report) {
           {"findings", findings}};
 }
 
-/// What is in a folder of pictures and is none of them: "2 files .txt, 1 file without ending, extra/".
+/// Entries of a folder of pictures that are no pictures: "2 files .txt, 1 file without ending, extra/".
 std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_over) {
   std::string text;
   for (const auto& [what, count] : passed_over) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What commands share: key=value arguments from the fields of a struct, the only way in for numbers
+// Shared by commands: key=value arguments from the fields of a struct, the only way in for numbers
 // and names; JSON out.
 #pragma once
 

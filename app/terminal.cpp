@@ -95,7 +95,7 @@ class Streams::Readable : public std::streambuf {
 };
 
 Streams::Streams() {
-  // What is opened next would otherwise take their numbers, and get the messages.
+  // Files opened later would otherwise take their descriptors, and get the messages.
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(file, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", O_RDWR);
   }

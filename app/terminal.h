@@ -37,7 +37,7 @@ void say(const std::string& text);
 /// Sends info and warnings of the library, and with `is_verbose` debug lines, to stderr.
 void start_logging(bool is_verbose);
 
-/// Whether a line of stderr can be rewritten in place.
+/// True when stderr is a terminal that can rewrite a line in place.
 bool can_rewrite();
 /// Rewrites the last line of the terminal, cut to its width, and leaves it open.
 void show_open_line(const std::string& text);

@@ -76,7 +76,7 @@ void check_words(CLI::Option& option) {
   }
 }
 
-/// What the option that there is not may have been meant as.
+/// Suggestion for an unknown option.
 std::string meant_instead(const std::string& word, const CLI::App& command) {
   const auto equals = std::min(word.find('='), word.size());
   const std::string name = word.substr(0, equals);

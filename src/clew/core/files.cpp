@@ -89,7 +89,7 @@ bool is_written_through(const std::filesystem::path& path, std::span<const std::
   return true;
 }
 
-/// Where a chain of links ends.
+/// Target of a chain of links.
 std::filesystem::path end_of_links(std::filesystem::path path) {
   constexpr int kMostLinks = 40;  // as in Linux
   std::error_code code;

@@ -34,7 +34,7 @@ struct ClassFolder {
 /// `passed_over`. Throws where train is alone, and where a split has two folders.
 [[nodiscard]] std::vector<std::filesystem::path> split_folders(
     const std::filesystem::path& folder, std::vector<std::filesystem::path>* passed_over = nullptr);
-/// Where the pictures of a split lie: train's folder, and to test with val's, or test's where there is
+/// Folder of a split: train's folder, and to test with val's, or test's where there is
 /// no val; `folder` itself for both where split_folders has none.
 [[nodiscard]] std::filesystem::path split_folder(const std::filesystem::path& folder, Split split);
 

@@ -24,7 +24,7 @@ struct EncodeOptions {
 /// The file of `picture` as bytes. PNG and PGM keep every pixel, JPEG does not;
 /// PGM holds grey only.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options = {});
-/// What lies behind a picture's transparent parts. kAuto: white where what is drawn is dark on
+/// Background of a picture's transparent parts. kAuto: white where what is drawn is dark on
 /// average, weighted by its opacity, black where it is light, so that it stands out.
 enum class Background { kAuto, kWhite, kBlack };
 inline const std::vector<std::string> kBackgrounds = {"auto", "white", "black"};
@@ -42,7 +42,7 @@ void write(const std::filesystem::path& path, const Image& picture);
 /// Reads a file that decode knows -> [H,W,3] u8 RGB.
 [[nodiscard]] Image read(const std::filesystem::path& path,
                          Background background = Background::kAuto);
-/// Whether a file of this name is one that `read` reads, by its ending in any case.
+/// True for the endings of files that `read` reads, in any case.
 [[nodiscard]] bool has_picture_ending(const std::filesystem::path& path);
 
 }  // namespace clew::image

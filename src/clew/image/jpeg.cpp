@@ -25,7 +25,7 @@ void count_warning(j_common_ptr jpeg, int level) {
 }
 void say_nothing(j_common_ptr) {}
 
-/// Whether each component had its scans, and of a progressive file each coefficient its last bit.
+/// True when each component had its scans, and of a progressive file each coefficient its last bit.
 bool has_all_scans(const jpeg_decompress_struct& jpeg) {
   for (int c = 0; c < jpeg.num_components; ++c) {
     if (jpeg.comp_info[c].quant_table == nullptr) return false;  // set by its first scan

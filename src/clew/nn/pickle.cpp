@@ -324,7 +324,7 @@ void Unpickler::call() {
 void Unpickler::call(Index function_index, Index arguments_index) {
   const auto& function = value(function_index);
   const auto& arguments = value(arguments_index);
-  // What an opaque value makes, or is an argument of, is that value again.
+  // An opaque value stays opaque: as a callable and as an argument.
   for (const auto index : {function_index, arguments_index})
     if (value(index).kind == Kind::kOpaque) return push_again(index);
   for (std::size_t i = 0; i < std::min(arguments.items.size(), kMostArguments); ++i)

@@ -10,7 +10,7 @@
 
 namespace clew::ops {
 
-/// Whether products of the calling thread round their operands.
+/// True while products of the calling thread round their operands.
 bool is_autocast();
 
 /// For the forward pass; backward runs outside and follows what forward did. kFp32 turns it off for
