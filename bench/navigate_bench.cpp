@@ -44,7 +44,9 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
   const auto agent = navigate::agent_options(config);
   navigate::Trainer trainer(config,
                             std::make_shared<const maze::Level>(maze::load_level(config.level)));
-  TrainingRate rate([&] { trainer.update(); }, [&] { return trainer.steps(); });
+  const bool is_bf16 = agent.precision == ops::Precision::kBf16 && ops::has_bf16();
+  TrainingRate rate([&] { trainer.update(); }, [&] { return trainer.steps(); },
+                    [&] { return peak_gflops(config.train.workers, is_bf16); });
   rate.warm_up(kWarmUp);
   rate.measure(kChunks / 2, options.seconds / kChunks);
   Json peer;
@@ -58,9 +60,7 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
   }
   rate.measure(kChunks - kChunks / 2, options.seconds / kChunks);
 
-  const bool is_bf16 = agent.precision == ops::Precision::kBf16 && ops::has_bf16();
-  const double gflops = rate.median() * operations_of_step(agent) * 1e-9;
-  const double peak = peak_gflops(config.train.workers, is_bf16);
+  const double gflop_of_step = operations_of_step(agent) * 1e-9;
   Json row = {{"level", config.level},
               {"agent", config.agent},
               {"precision", is_bf16 ? "bf16" : "fp32"},
@@ -71,9 +71,9 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
               {"slowest", rate.slowest()},
               {"fastest", rate.fastest()},
               {"frames_per_second", rate.median() * config.action_repeat},
-              {"gflops", gflops},
-              {"peak_gflops", peak},
-              {"share_of_peak", gflops / peak}};
+              {"gflops", rate.median() * gflop_of_step},
+              {"peak_gflops", rate.median_peak()},
+              {"share_of_peak", rate.median_over_peak() * gflop_of_step}};
   if (has_peer) {
     const auto peer_rate = peer[kPeerRate].get<double>();
     row[kPeerRate] = peer_rate;

@@ -95,7 +95,7 @@ Json run_peer(const std::string& python, std::string_view script,
 
 double peak_gflops(int threads, bool is_bf16) {
   double peak = 0;
-  for (const auto& row : peak_rows({.threads = threads, .seconds = 0.3, .copy_mib = 1})) {
+  for (const auto& row : peak_rows({.threads = threads, .seconds = 0.05, .copy_mib = 1})) {
     if (row["what"] == (is_bf16 ? "bf16" : "fp32")) peak = row["gflops"].get<double>();
   }
   return peak;

@@ -128,8 +128,8 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   const warp::DigitTask task(config);
   train::check_training(task, config.train);
   train::Supervised learner(task, config.train, split(Key{config.seed}, 0));
-  TrainingRate rate([&] { learner.update(); },
-                    [&] { return config.train.batch * learner.steps(); });
+  TrainingRate rate([&] { learner.update(); }, [&] { return config.train.batch * learner.steps(); },
+                    [&] { return peak_gflops(config.train.workers, is_bf16(config)); });
   rate.warm_up(kWarmUp);
   const auto& network = dynamic_cast<warp::DigitNetworkImpl&>(learner.network());
 
@@ -144,8 +144,7 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   }
   rate.measure(kChunks / 2, options.seconds / kChunks);
 
-  const double gflops = rate.median() * operations_of_example(net, task.shape()) * 1e-9;
-  const double peak = peak_gflops(config.train.workers, is_bf16(config));
+  const double gflop_of_example = operations_of_example(net, task.shape()) * 1e-9;
   Json row = {{"digits", config.data.kind},
               {"network", concat(is_plain ? "" : "ST-", net.body == "cnn" ? "CNN" : "FCN")},
               {"transform", net.transform},
@@ -157,9 +156,9 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
               {"slowest", rate.slowest()},
               {"fastest", rate.fastest()},
               {"steps_per_second", rate.median() / config.train.batch},
-              {"gflops", gflops},
-              {"peak_gflops", peak},
-              {"share_of_peak", gflops / peak}};
+              {"gflops", rate.median() * gflop_of_example},
+              {"peak_gflops", rate.median_peak()},
+              {"share_of_peak", rate.median_over_peak() * gflop_of_example}};
   if (has_peer) {
     const auto peer_rate = peer["peer_examples_per_second"].get<double>();
     row["peer_examples_per_second"] = peer_rate;

@@ -28,9 +28,11 @@ struct Loops {
   static constexpr std::size_t blocked(std::size_t k) { return (k + kBlock - 1) / kBlock * kBlock; }
 
   // c [M, NV vectors] (+)= the sum over pieces; row0 and col0 say which tile and panel of each.
+  // `half`: which half of the next panel's cache lines to ask for (0, 1; others: none), for a
+  // panel read for the first time comes from memory.
   template <int M, int NV, bool kBlocked>
   static void tile(const GemmPiece* pieces, std::size_t count, std::size_t row0, std::size_t col0,
-                   float* c, std::size_t ldc, bool add) {
+                   float* c, std::size_t ldc, bool add, std::size_t half) {
     V sum[M][NV];
     CLEW_UNROLL
     for (int i = 0; i < M; ++i) {
@@ -41,12 +43,14 @@ struct Loops {
       const std::size_t k = pieces[piece].k;
       const Word* a = pieces[piece].a + row0 * (kBlocked ? blocked(k) : k);
       const Word* b = pieces[piece].b + col0 * k;
+      const std::size_t ahead = half < 2 ? (k * kNv + half) * T::kLanes : 0;
       constexpr int kAcross = kBlocked ? kBlock : 1;  // from row to row
       for (std::size_t done = 0; done < k;) {
         const std::size_t some = kBlocked ? std::min(kBlock, k - done) : k;
         for (std::size_t step = 0; step < some;
              ++step, a += kBlocked ? 1 : M, b += NV * T::kLanes) {
           W right[NV];
+          fetch_early(b, ahead);
           CLEW_UNROLL
           for (int j = 0; j < NV; ++j) right[j] = T::LoadW(b + j * T::kLanes);
           CLEW_UNROLL
@@ -73,13 +77,16 @@ struct Loops {
   // Picks the tile of the right size among the compiled ones.
   template <int M, int NV, bool kBlocked>
   static void tile_of(int rows, int vectors, const GemmPiece* pieces, std::size_t count,
-                      std::size_t row0, std::size_t col0, float* c, std::size_t ldc, bool add) {
+                      std::size_t row0, std::size_t col0, float* c, std::size_t ldc, bool add,
+                      std::size_t half) {
     if constexpr (M > 0 && NV > 0) {
       if (rows < M)
-        return tile_of<M - 1, NV, kBlocked>(rows, vectors, pieces, count, row0, col0, c, ldc, add);
+        return tile_of<M - 1, NV, kBlocked>(rows, vectors, pieces, count, row0, col0, c, ldc, add,
+                                            half);
       if (vectors < NV)
-        return tile_of<M, NV - 1, kBlocked>(rows, vectors, pieces, count, row0, col0, c, ldc, add);
-      tile<M, NV, kBlocked>(pieces, count, row0, col0, c, ldc, add);
+        return tile_of<M, NV - 1, kBlocked>(rows, vectors, pieces, count, row0, col0, c, ldc, add,
+                                            half);
+      tile<M, NV, kBlocked>(pieces, count, row0, col0, c, ldc, add, half);
     }
   }
 
@@ -105,7 +112,7 @@ struct Loops {
             const std::size_t row = m * t / all;
             tile_of<T::kMr, kNv, kBlocked>(static_cast<int>(m * (t + 1) / all - row), vectors,
                                            pieces + first, last - first, row, col,
-                                           c + row * ldc + col, ldc, first > 0);
+                                           c + row * ldc + col, ldc, first > 0, t - t0);
           }
         }
       }

@@ -48,25 +48,40 @@ V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
 
 // ---- one channel at a time: pixels in vectors
 
-/// N pairs from where `at` says, in one vector. Single loads: a gather is no faster where it is done in
+/// Where the pairs of a vector of pixels start, to be read from memory: GCC, which sees what was written
+/// there, takes it out of the vector again by shuffles, and shuffles are what these loops wait for.
+using Starts = const volatile std::int32_t*;
+
+/// N pairs of two rows, each row's in one vector. Single loads: a gather is no faster where it is done in
 /// microcode, and nothing else runs beside it.
 template <std::size_t N>
-HWY_INLINE auto load_pairs(const float* image, const std::int32_t* at) {
+struct Pairs {
+  hn::Vec<hn::CappedTag<std::uint64_t, N>> top, bottom;
+};
+template <std::size_t N>
+HWY_INLINE Pairs<N> load_pairs(const float* top, const float* bottom, Starts at) {
   const hn::CappedTag<std::uint64_t, N> d;
   if constexpr (N == 1) {
-    return hn::BitCast(d, hn::LoadU(hn::CappedTag<float, 2>(), image + at[0]));
+    const hn::CappedTag<float, 2> pair;
+    const std::int64_t start = *at;
+    return {hn::BitCast(d, hn::LoadU(pair, top + start)),
+            hn::BitCast(d, hn::LoadU(pair, bottom + start))};
   } else {
-    return hn::Combine(d, load_pairs<N / 2>(image, at + N / 2), load_pairs<N / 2>(image, at));
+    const auto low = load_pairs<N / 2>(top, bottom, at),
+               high = load_pairs<N / 2>(top, bottom, at + N / 2);
+    return {hn::Combine(d, high.top, low.top), hn::Combine(d, high.bottom, low.bottom)};
   }
 }
 
-/// The left and the right of the pairs of a vector of pixels.
-HWY_INLINE void read_pairs(const float* image, const std::int32_t* at, V& left, V& right) {
+/// The four pixels 00 01 10 11 of each of a vector of pixels.
+HWY_INLINE void read_fours(const float* image, std::int64_t width, Starts at, V* v) {
   const D d;
-  const V a = hn::BitCast(d, load_pairs<kLanes / 2>(image, at)),
-          b = hn::BitCast(d, load_pairs<kLanes / 2>(image, at + kLanes / 2));
-  left = hn::ConcatEven(d, b, a);
-  right = hn::ConcatOdd(d, b, a);
+  const auto a = load_pairs<kLanes / 2>(image, image + width, at),
+             b = load_pairs<kLanes / 2>(image, image + width, at + kLanes / 2);
+  const V top[2] = {hn::BitCast(d, a.top), hn::BitCast(d, b.top)},
+          bottom[2] = {hn::BitCast(d, a.bottom), hn::BitCast(d, b.bottom)};
+  v[0] = hn::ConcatEven(d, top[1], top[0]), v[1] = hn::ConcatOdd(d, top[1], top[0]);
+  v[2] = hn::ConcatEven(d, bottom[1], bottom[0]), v[3] = hn::ConcatOdd(d, bottom[1], bottom[0]);
 }
 
 void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, std::int64_t end) {
@@ -79,7 +94,7 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
   float* const out = job.output + b * job.channels * out_area + begin * job.out_w;
   const std::int64_t n = (end - begin) * job.out_w;
   for (std::int64_t j = 0; j < n; j += kLanes) {
-    const Pixels p = places.next<false>(j, n);
+    const Pixels p = places.next(j, n);
     const auto mask = first_lanes(n - j);
     if (p.last == 0) {
       for (std::int64_t c = 0; c < job.channels; ++c)
@@ -90,11 +105,10 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
     const V w00 = p.weight(0), w01 = p.weight(1), w10 = p.weight(2), w11 = p.weight(3);
     for (std::int64_t c = 0; c < job.channels; ++c) {
       const float* const image = images + c * area;
-      V v00, v01, v10, v11;
-      read_pairs(image, at, v00, v01);
-      read_pairs(image + job.in_w, at, v10, v11);
-      const V top = hn::MulAdd(w01, v01, hn::Mul(w00, v00)),
-              bottom = hn::MulAdd(w11, v11, hn::Mul(w10, v10));
+      V v[4];
+      read_fours(image, job.in_w, at, v);
+      const V top = hn::MulAdd(w01, v[1], hn::Mul(w00, v[0])),
+              bottom = hn::MulAdd(w11, v[3], hn::Mul(w10, v[2]));
       V sum = hn::Add(top, bottom);
       // Zero times a pixel that is infinite is none: which lanes share a vector must not matter.
       if (HWY_UNLIKELY(p.has_nothing)) sum = hn::IfThenZeroElse(p.is_nothing, sum);
@@ -107,32 +121,70 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
   }
 }
 
+constexpr std::int64_t kBlocks = kLanes / 4;  // of four lanes, within which shuffles are cheapest
+
+/// Turns around the 4x4 numbers of each block: of four vectors, entry i of vector k and the reverse.
+HWY_INLINE void transpose_blocks(V* v) {
+  const D d;
+  const V low02 = hn::InterleaveLower(d, v[0], v[2]), low13 = hn::InterleaveLower(d, v[1], v[3]),
+          high02 = hn::InterleaveUpper(d, v[0], v[2]), high13 = hn::InterleaveUpper(d, v[1], v[3]);
+  v[0] = hn::InterleaveLower(d, low02, low13), v[1] = hn::InterleaveUpper(d, low02, low13);
+  v[2] = hn::InterleaveLower(d, high02, high13), v[3] = hn::InterleaveUpper(d, high02, high13);
+}
+
+/// N numbers: four from each 16th on.
+template <std::size_t N>
+HWY_INLINE auto load_blocks(const float* from) {
+  const hn::CappedTag<float, N> d;
+  if constexpr (N == 4) {
+    return hn::LoadU(d, from);
+  } else {
+    return hn::Combine(d, load_blocks<N / 2>(from + 2 * N), load_blocks<N / 2>(from));
+  }
+}
+
 /// A channel's gradient as sums for each place where four taps start, [area,4], with one access a pixel;
 /// then every pixel takes its part of the four that cover it.
 struct Quads {
   explicit Quads(const SampleJob<float>& job)
-      : area(job.in_h * job.in_w), pad(job.in_w + 1), plane(pad + area + kLanes) {}
-  std::int64_t size() const { return (area + kLanes) * 4; }
+      : height(job.in_h), width(job.in_w), row(sample_quads_row(width)) {}
+  std::int64_t size() const { return (height * width + kLanes) * 4; }
 
-  void gather(const float* quads, float* planes, float* grad) const {
+  /// Takes the sums and leaves zeros. rows [3,4,row]: the last three rows of sums, by tap, so that a row
+  /// is read when it has long been written; a tap's first pixel stands behind kLanes zeros.
+  void gather(float* quads, float* rows, float* grad) const {
     const D d;
-    for (int k = 0; k < 4; ++k) std::fill_n(planes + k * plane, pad, 0.0F);
-    for (std::int64_t at = 0; at < area; at += kLanes) {
-      V v[4];
-      hn::LoadInterleaved4(d, quads + 4 * at, v[0], v[1], v[2], v[3]);
-      for (int k = 0; k < 4; ++k) hn::StoreU(v[k], d, planes + k * plane + pad + at);
-    }
-    // No four start in the last column or row, so that what is left of a row's first pixel is zero.
-    const std::int64_t before[4] = {0, 1, pad - 1, pad};
-    for (std::int64_t at = 0; at < area; at += kLanes) {
-      V v[4];
-      for (int k = 0; k < 4; ++k) v[k] = hn::LoadU(d, planes + k * plane + pad + at - before[k]);
-      hn::BlendedStore(hn::Add(hn::Add(v[0], v[1]), hn::Add(v[2], v[3])),
-                       hn::FirstN(d, static_cast<std::size_t>(HWY_MIN(kLanes, area - at))), d,
-                       grad + at);
+    const auto tap = [&](std::int64_t y, int k) {
+      return rows + ((y + 3) % 3 * 4 + k) * row + kLanes;
+    };
+    std::fill_n(rows, 12 * row, 0.0F);
+    for (std::int64_t y = 0; y <= height; ++y) {
+      if (y < height) {
+        float* const from = quads + 4 * y * width;
+        for (std::int64_t x = 0; x < width; x += kLanes) {
+          V v[4];
+          for (int k = 0; k < 4; ++k) v[k] = load_blocks<kLanes>(from + 4 * (x + k));
+          transpose_blocks(v);
+          for (int k = 0; k < 4; ++k) hn::StoreU(v[k], d, tap(y, k) + x);
+        }
+        std::fill_n(from, 4 * width, 0.0F);
+      }
+      if (y == 0) continue;
+      // The four of the row's last column and of the last row have no right or lower taps.
+      const float *const left = tap(y - 1, 0), *const right = tap(y - 1, 1) - 1,
+                         *const below = tap(y - 2, 2), *const corner = tap(y - 2, 3) - 1;
+      float* const to = grad + (y - 1) * width;
+      for (std::int64_t x = 0; x < width; x += kLanes) {
+        const V sum = hn::Add(hn::Add(hn::LoadU(d, left + x), hn::LoadU(d, right + x)),
+                              hn::Add(hn::LoadU(d, below + x), hn::LoadU(d, corner + x)));
+        if (x + kLanes <= width)
+          hn::StoreU(sum, d, to + x);
+        else
+          hn::BlendedStore(sum, first_lanes(width - x), d, to + x);
+      }
     }
   }
-  std::int64_t area, pad, plane;
+  std::int64_t height, width, row;
 };
 
 void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, std::int64_t end,
@@ -143,7 +195,6 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
   float* const grads = parts.has_input ? job.d_input + b * job.channels * area : nullptr;
   const Quads quads(job);
   const bool has_quads = parts.has_input && scratch != nullptr;
-  if (has_quads) std::fill_n(scratch, (parts.last - parts.first) * quads.size(), 0.0F);
   HWY_ALIGN float given[4][kLanes], fours[4 * kLanes];
   HWY_ALIGN std::int32_t at[kLanes];
   Places places(job, b);
@@ -153,7 +204,7 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
     const std::int64_t n = HWY_MIN(kStrip, end - i) * job.out_w;
     PlaceGradients<false> by_places(job, b, i, n, false);
     for (std::int64_t j = 0; j < n; j += kLanes) {
-      const Pixels p = places.next<true>(j, n);
+      const Pixels p = places.next(j, n);
       if (p.last == 0) {
         if (parts.has_places) by_places.nothing(j);
         continue;
@@ -166,23 +217,32 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
         if (parts.has_places) {
           const float* const image = images + c * area;
           V v[4];
-          read_pairs(image, at, v[0], v[1]);
-          read_pairs(image + in_w, at, v[2], v[3]);
+          read_fours(image, in_w, at, v);
           for (int k = 0; k < 4; ++k) dots[k] = hn::MulAdd(up, v[k], dots[k]);
+        }
+        if (!parts.has_input) continue;
+        V v[4];
+        for (int k = 0; k < 4; ++k) v[k] = hn::Mul(up, p.weight(k));
+        if (HWY_UNLIKELY(p.has_nothing || j + kLanes > n)) {
+          const auto is_something = p.has_nothing ? hn::AndNot(p.is_nothing, mask) : mask;
+          for (V& given : v) given = hn::IfThenElseZero(is_something, given);
         }
         if (has_quads) {
           const D4 d4;
-          hn::StoreInterleaved4(hn::Mul(up, p.weight(0)), hn::Mul(up, p.weight(1)),
-                                hn::Mul(up, p.weight(2)), hn::Mul(up, p.weight(3)), d, fours);
+          transpose_blocks(v);
+          for (int k = 0; k < 4; ++k) hn::Store(v[k], d, fours + k * kLanes);
           float* const sums = scratch + (c - parts.first) * quads.size();
-          for (std::int64_t k = p.first; k < p.last; ++k) {
-            float* const to = sums + 4 * std::int64_t{at[k]};
+          const Starts starts = at;
+          // Four pixels apart: neighbours often add to the same place and would wait for each other.
+          HWY_UNROLL(16)
+          for (std::int64_t k = 0; k < kLanes; ++k) {
+            float* const to = sums + 4 * std::int64_t{starts[k % kBlocks * 4 + k / kBlocks]};
             hn::StoreU(hn::Add(hn::LoadU(d4, to), hn::Load(d4, fours + 4 * k)), d4, to);
           }
-        } else if (parts.has_input) {
-          for (int k = 0; k < 4; ++k) hn::Store(hn::Mul(up, p.weight(k)), d, given[k]);
+        } else {
+          for (int k = 0; k < 4; ++k) hn::Store(v[k], d, given[k]);
           float* const grad = grads + c * area;
-          for (std::int64_t k = p.first; k < p.last; ++k) {
+          for (std::int64_t k = 0; k < p.last; ++k) {
             // In this order GCC cannot make pairs of them: a pair would wait for the one before it,
             // which overlaps it by half.
             float* const to = grad + at[k];
@@ -255,7 +315,7 @@ std::int64_t sample_quads(const SampleJob<float>& job) {
   constexpr std::int64_t kArea = 1 << 16;
   const std::int64_t area = job.in_h * job.in_w;
   if (area > kArea || area > 2 * job.out_h * job.out_w) return 0;
-  return job.channels * (area + 16) * 4 + (job.in_w + area + 17) * 4;
+  return job.channels * (area + 16) * 4 + 12 * sample_quads_row(job.in_w);
 }
 
 std::int64_t wide_sample_groups(const SampleJob<float>& job) {

@@ -49,13 +49,14 @@ struct SampleGroup {
 
 /// Floats of scratch memory for the gradient of an image by rows of single channels; 0: better without.
 std::int64_t sample_quads(const SampleJob<float>& job);
+/// Of them, a tap's row: whole vectors after one of zeros.
+inline std::int64_t sample_quads_row(std::int64_t width) { return (width + 15) / 16 * 16 + 16; }
 
 class FastSampleRows {
  public:
   explicit FastSampleRows(const SampleJob<float>& job) : job_(job), kernels_(*sample_kernels(job)) {
     const std::int64_t quads = job.d_input == nullptr ? 0 : sample_quads(job);
-    if (quads > 0)
-      scratch_ = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(quads));
+    if (quads > 0) scratch_ = std::make_unique<float[]>(static_cast<std::size_t>(quads));
   }
   void forward(std::int64_t b, std::int64_t begin, std::int64_t end) {
     kernels_.forward(job_, b, begin, end);

@@ -14,8 +14,33 @@ HWY_INLINE Axis plan_inside(V low, V part) {
   return {{hn::Sub(one, part), part}, {set(-1), one}, hn::ConvertTo(I(), low)};
 }
 
-/// Anywhere: the pair is moved into the image, and a weight goes to the pixel that its tap reads.
-HWY_INLINE Axis plan_anywhere(V p, std::int64_t n, const SampleOptions& options) {
+/// Anywhere, zeros outside: a pair half in the image is moved into it with the weight that is left.
+/// `is_nothing`: both taps are outside.
+HWY_INLINE Axis plan_zeros(V p, std::int64_t n, hn::Mask<D>& is_nothing) {
+  const D d;
+  const I di;
+  const V zero = hn::Zero(d), one = set(1), minus = set(-1), last = set(static_cast<double>(n - 1));
+  const V low = hn::Sub(hn::Ceil(p), one), part = hn::Sub(p, low), rest = hn::Sub(one, part);
+  const auto is_before = hn::Eq(low, minus), is_after = hn::Eq(low, last),
+             is_inside = hn::And(hn::Ge(low, zero), hn::Lt(low, last)), is_number = hn::Eq(p, p);
+  is_nothing = hn::AndNot(hn::Or(is_inside, hn::Or(is_before, is_after)), is_number);
+  const V fault = hn::IfThenZeroElse(is_number, p);
+  const auto either = [&](const auto& is_half, V whole, V half) {
+    return hn::Add(hn::IfThenElse(is_inside, whole, hn::IfThenElseZero(is_half, half)), fault);
+  };
+  Axis axis{{either(is_before, rest, part), either(is_after, part, rest)},
+            {either(is_before, minus, one), either(is_after, one, minus)},
+            hn::Zero(di)};
+  // As integers: what a NaN converts to must not leave the image.
+  const V first = hn::Min(hn::Max(low, zero), hn::Sub(last, one));
+  axis.base = hn::Min(hn::Max(hn::ConvertTo(di, first), hn::Zero(di)),
+                      hn::Set(di, static_cast<std::int32_t>(n - 2)));
+  return axis;
+}
+
+/// Anywhere, the border repeated or reflected: the pair is moved into the image, and a weight goes to
+/// the pixel that its tap reads.
+HWY_INLINE Axis plan_continued(V p, std::int64_t n, const SampleOptions& options) {
   const D d;
   const V zero = hn::Zero(d), one = set(1), last = set(static_cast<double>(n - 1));
   // Further away there is nothing but the border's continuation. A NaN stays one: near - near below.
@@ -28,7 +53,7 @@ HWY_INLINE Axis plan_anywhere(V p, std::int64_t n, const SampleOptions& options)
   V at[2] = {low, high};
   if (options.border == SampleBorder::kBorder) {
     for (V& t : at) t = hn::Min(hn::Max(t, zero), last);
-  } else if (options.border == SampleBorder::kReflection) {
+  } else {
     const std::int64_t corners = options.align_corners ? 1 : 0;
     const V period = set(static_cast<double>(2 * n - 2 * corners)),
             top = set(static_cast<double>(2 * n - 1 - corners));
@@ -124,15 +149,14 @@ class Places {
   }
 
   /// The next pixels of n; j says how many there were.
-  template <bool kExact>
   HWY_INLINE Pixels next(std::int64_t j, std::int64_t n) {
     const D d;
-    if (grid_ != nullptr) return at_grid<kExact>(j, n);
+    if (grid_ != nullptr) return at_grid<false>(j, n);
     // As get().
     const V middle_x = hn::Add(hn::Mul(hn::Set(d, x_[1]), v_), hn::Set(d, x_[2])),
             middle_y = hn::Add(hn::Mul(hn::Set(d, y_[1]), v_), hn::Set(d, y_[2]));
-    Pixels p = at<kExact>(hn::Add(hn::Mul(hn::Set(d, x_[0]), u_), middle_x),
-                          hn::Add(hn::Mul(hn::Set(d, y_[0]), u_), middle_y), n - j);
+    Pixels p = at<false>(hn::Add(hn::Mul(hn::Set(d, x_[0]), u_), middle_x),
+                         hn::Add(hn::Mul(hn::Set(d, y_[0]), u_), middle_y), n - j);
     p.u = u_, p.v = v_;
     u_ = hn::Add(u_, hn::Set(d, step_u_));
     const auto is_past = hn::Gt(u_, hn::Set(d, last_u_));
@@ -166,32 +190,29 @@ class Places {
       p.x = plan_inside(low_x, hn::Sub(px, low_x));
       p.y = plan_inside(low_y, hn::Sub(py, low_y));
     } else {
-      p.x = plan_anywhere(px, job_.in_w, job_.options);
-      p.y = plan_anywhere(py, job_.in_h, job_.options);
-      p.is_nothing = hn::AndNot(hn::Or(hn::IsNaN(px), hn::IsNaN(py)),
-                                hn::Or(reads_nothing(p.x), reads_nothing(p.y)));
-      p.has_nothing = true;
-      if constexpr (kExact) {
-        std::uint8_t bytes[8] = {};
-        hn::StoreMaskBits(d, hn::Not(p.is_nothing), bytes);
-        const std::uint32_t bits =
-            (bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8) & ((1U << p.last) - 1);
-        p.first = bits == 0 ? 0 : std::countr_zero(bits);
-        p.last = 32 - std::countl_zero(bits);
-      } else if (hn::AllTrue(d, p.is_nothing)) {
-        p.last = 0;
+      hn::Mask<D> of_x, of_y;
+      if (job_.options.border == SampleBorder::kZeros) {
+        p.x = plan_zeros(px, job_.in_w, of_x);
+        p.y = plan_zeros(py, job_.in_h, of_y);
+        p.is_nothing = hn::AndNot(hn::Or(hn::IsNaN(px), hn::IsNaN(py)), hn::Or(of_x, of_y));
+        p.has_nothing = true;
+        if constexpr (kExact) {
+          std::uint8_t bytes[8] = {};
+          hn::StoreMaskBits(d, hn::Not(p.is_nothing), bytes);
+          const std::uint32_t bits =
+              (bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8) & ((1U << p.last) - 1);
+          p.first = bits == 0 ? 0 : std::countr_zero(bits);
+          p.last = 32 - std::countl_zero(bits);
+        } else if (hn::AllTrue(d, p.is_nothing)) {
+          p.last = 0;
+        }
+      } else {
+        p.x = plan_continued(px, job_.in_w, job_.options);
+        p.y = plan_continued(py, job_.in_h, job_.options);
       }
     }
     p.at = hn::Add(hn::Mul(p.y.base, hn::Set(di, static_cast<std::int32_t>(job_.in_w))), p.x.base);
     return p;
-  }
-
-  /// Both taps outside. At the far outer kink the last pixel, which is the second of its pair, has a
-  /// slope without a weight.
-  static HWY_INLINE hn::Mask<D> reads_nothing(const Axis& axis) {
-    const V zero = hn::Zero(D());
-    return hn::And(hn::And(hn::Eq(axis.weight[0], zero), hn::Eq(axis.weight[1], zero)),
-                   hn::Eq(axis.slope[1], zero));
   }
 
   template <bool kExact>
