@@ -43,6 +43,23 @@ std::string witnesses() {
   return folder != nullptr ? folder : CLEW_WITNESSES_DEFAULT;
 }
 
+// How to start the first Python that can import what `imports` says; empty: none.
+std::string find_python(const std::string& imports) {
+  std::vector<std::string> interpreters = {"python3", "/usr/bin/python3"};
+  if (const char* chosen = std::getenv("CLEW_PYTHON"))
+    interpreters.insert(interpreters.begin(), shell_word(chosen));
+  // As it is first: another NumPy in front of its path would break the torch of Debian's Python.
+  const std::string path =
+      concat("PYTHONPATH=", shell_word(witnesses()), "${PYTHONPATH:+:$PYTHONPATH} ");
+  for (const auto& interpreter : interpreters) {
+    for (const auto& environment : {std::string(), path}) {
+      std::string python = concat("PYTHONDONTWRITEBYTECODE=1 ", environment, interpreter);
+      if (run(concat(python, " -c ", shell_word(imports))).first == 0) return python;
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 TestFolder::TestFolder() {
@@ -56,24 +73,13 @@ TestFolder::TestFolder() {
 TestFolder::~TestFolder() { std::filesystem::remove_all(path_); }
 
 std::optional<std::string> python_with(const std::vector<std::string>& modules) {
-  static std::map<std::string, std::optional<std::string>> known;
+  static std::map<std::string, std::string> known;
   std::string imports = "import sys";
   for (const auto& module : modules) imports.append(", ").append(module);
-  if (const auto found = known.find(imports); found != known.end()) return found->second;
-  std::vector<std::string> interpreters = {"python3", "/usr/bin/python3"};
-  if (const char* chosen = std::getenv("CLEW_PYTHON"))
-    interpreters.insert(interpreters.begin(), shell_word(chosen));
-  // As it is first: another NumPy in front of its path would break the torch of Debian's Python.
-  const std::string path =
-      concat("PYTHONPATH=", shell_word(witnesses()), "${PYTHONPATH:+:$PYTHONPATH} ");
-  for (const auto& interpreter : interpreters) {
-    for (const auto& environment : {std::string(), path}) {
-      const std::string python = concat("PYTHONDONTWRITEBYTECODE=1 ", environment, interpreter);
-      if (run(concat(python, " -c ", shell_word(imports))).first == 0)
-        return known[imports] = python;
-    }
-  }
-  return known[imports] = std::nullopt;
+  auto found = known.find(imports);
+  if (found == known.end()) found = known.emplace(imports, find_python(imports)).first;
+  if (found->second.empty()) return std::nullopt;
+  return found->second;
 }
 
 std::string no_python_with(const std::string& packages) {
