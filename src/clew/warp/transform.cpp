@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "clew/core/error.h"
+#include "clew/ops/linear.h"
 
 namespace clew::warp {
 namespace {
@@ -141,14 +142,20 @@ Tensor thin_plate_basis(const Tensor& points) {
 }
 
 Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Tensor& basis) {
-  if (kind == TransformKind::kThinPlate)
-    return points + torch::matmul(basis, p.reshape({-1, kControls, 2}));
+  const Tensor nothing = torch::zeros({points.size(0)}, points.options());
+  if (kind == TransformKind::kThinPlate) {
+    const Tensor offsets = p.reshape({-1, kControls, 2}).transpose(1, 2).reshape({-1, kControls});
+    const auto axes = ops::linear(offsets, basis, nothing).view({-1, 2, points.size(0)}).unbind(1);
+    const auto from = points.unbind(1);
+    return torch::stack({axes[0] + from[0], axes[1] + from[1]}, 2);
+  }
   // Products with the identity are exact in whatever order they are summed.
   const Tensor homogeneous = torch::cat({points, torch::ones_like(points).slice(1, 0, 1)}, 1);
   if (is_affine(kind)) return torch::matmul(homogeneous, affine_matrix(kind, p).transpose(1, 2));
   // Three planes [B,N], so that all that follows, and its gradients, runs along the points.
   const Tensor rows = square_matrix(kind, p).transpose(0, 1).reshape({-1, 3});
-  const auto planes = torch::mm(rows, homogeneous.t()).view({3, -1, points.size(0)}).unbind(0);
+  const auto planes =
+      ops::linear(rows, homogeneous, nothing).view({3, -1, points.size(0)}).unbind(0);
   const Tensor depth = planes[2].clamp_min(kHorizon);
   return torch::stack({planes[0] / depth, planes[1] / depth}, 2);
 }
