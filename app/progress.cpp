@@ -18,6 +18,20 @@ namespace {
 std::atomic<int> last_interrupt{0};
 std::atomic<bool> is_second_the_end{true};
 
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+std::array<bool, kSignals.size()> was_ignored{};  // when the program was started
+
+#ifndef CLEW_SANITIZED
+// Before any library is initialised: UCX, which OpenCV's MPI brings in on Debian 13, then takes SIGHUP.
+void see_ignored_signals() {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    struct sigaction now {};
+    was_ignored[i] = ::sigaction(kSignals[i], nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+  }
+}
+[[gnu::section(".preinit_array"), gnu::used]] void (*const at_start)() = see_ignored_signals;
+#endif
+
 }  // namespace
 
 ProgressLine::ProgressLine() : is_rewritten_(can_rewrite()) {}
@@ -93,14 +107,16 @@ InterruptWatch::InterruptWatch() {
   is_second_the_end = std::getenv("TORCHELASTIC_RUN_ID") == nullptr;
   struct sigaction action {};
   action.sa_flags = SA_RESTART;
-  action.sa_handler = [](int number) {
+  const auto stop = [](int number) {
     // A terminal that goes hangs up more than once: by the kernel and by its shell.
     const bool is_second = last_interrupt.exchange(number) == number && number != SIGHUP;
     if (is_second && is_second_the_end) _exit(128 + number);
   };
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], nullptr, &before_[i]);
-    if (before_[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+    if (before_[i].sa_handler == SIG_IGN) continue;
+    action.sa_handler = was_ignored[i] ? SIG_IGN : stop;
+    ::sigaction(kSignals[i], &action, nullptr);
   }
 }
 

@@ -72,8 +72,7 @@ class InterruptWatch {
   bool was_interrupted() const;
 
  private:
-  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
-  std::array<struct sigaction, kSignals.size()> before_{};
+  std::array<struct sigaction, 3> before_{};
 };
 
 }  // namespace clew::app

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processes meet at a TCPStore of c10d and then talk by its Gloo. Only sends of fixed order are
 // asked of it: what is added in which order is ours (processes.cpp).
+#include <c10/util/Logging.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -32,6 +34,15 @@ constexpr const char* kTorchrun =
 template <class Options>
 void set_without_libuv(Options& options) {
   if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
+/// What c10d warns of while processes meet, our error says; where LibTorch logs by itself (2.x of Debian) and nobody
+/// asked for its log.
+void silence_warnings() {
+#ifndef C10_USE_GLOG
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr)
+    FLAGS_caffe2_log_level = std::max<int>(FLAGS_caffe2_log_level, google::GLOG_ERROR);
+#endif
 }
 
 /// The first line of what a library said, without the place in its source.
@@ -86,6 +97,7 @@ class GlooTransport : public Transport {
                 const std::function<void()>& while_waiting)
       : place_(place) {
     const NoPipeSignals guard;
+    silence_warnings();
     const std::chrono::milliseconds timeout(static_cast<std::int64_t>(place.timeout_s * 1000));
     c10::intrusive_ptr<c10d::Store> store;
     try {
