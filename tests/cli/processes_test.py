@@ -110,10 +110,12 @@ class SameBytes(ProcessesCase):
         torchrun = shutil.which("torchrun", path="/usr/bin")  # Debian's, of the LibTorch that we link
         if torchrun is None:
             self.skipTest("no /usr/bin/torchrun; it is in python3-torch")
-        # Its defaults of -r and -t fail with Python 3.11; no process has the number 9. Debian 13's has no libuv.
+        # Its defaults of -r and -t fail with Python 3.11; no process has the number 9.
         result = subprocess.run([torchrun, "--no_python", "--nproc_per_node", "2", "-r", "9:1", "-t", "9:1", PROGRAM,
                                  "train", "warp/rts", *settings()], cwd=self.folder, capture_output=True, text=True,
-                                timeout=TIMEOUT, env={**os.environ, "USE_LIBUV": "0"})
+                                timeout=TIMEOUT)
+        if "PyTorch was build without libuv support" in result.stderr:
+            self.skipTest("Debian 13's torchrun starts nothing: it wants a libuv that its PyTorch has not")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.same(self.train("warp/rts", *settings(**{"train.workers": 2})), self.folder / result.stdout.rstrip("\n"))
 

@@ -40,8 +40,9 @@ void set_without_libuv(Options& options) {
 /// asked for its log.
 void silence_warnings() {
 #ifndef C10_USE_GLOG
+  constexpr int kErrors = 2;  // GLOG_ERROR, whose namespace differs
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr)
-    FLAGS_caffe2_log_level = std::max<int>(FLAGS_caffe2_log_level, google::GLOG_ERROR);
+    FLAGS_caffe2_log_level = std::max<int>(FLAGS_caffe2_log_level, kErrors);
 #endif
 }
 
