@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "clew/maze/render.h"
+#include "training_rate.h"
 
 namespace clew::bench {
 namespace bench_test {
@@ -78,6 +79,22 @@ TEST(Bench, RenderGivesARowForEachImageSizeAndInstructionSet) {
   for (std::size_t i = 0; i < targets.size(); ++i)
     EXPECT_EQ(rows[12 + i]["instruction_set"], targets[i]);
   EXPECT_EQ(maze::simd_target_name(), targets.front());
+}
+
+TEST(TrainingRate, EachChunkIsComparedWithThePeakAroundIt) {
+  std::int64_t updates = 0;
+  int peaks = 0;
+  TrainingRate rate([&] { ++updates; }, [&] { return 3 * updates; },
+                    [&] { return ++peaks % 2 == 0 ? 3.0 : 1.0; });
+  rate.warm_up(2);
+  EXPECT_EQ(updates, 2);
+  rate.measure(3, 1e-9);
+  EXPECT_EQ(updates, 5);
+  EXPECT_EQ(peaks, 4);
+  EXPECT_EQ(rate.median_peak(), 2);
+  EXPECT_DOUBLE_EQ(rate.median_over_peak(), rate.median() / 2);  // 1 and 3 beside each chunk
+  EXPECT_LE(rate.slowest(), rate.median());
+  EXPECT_GE(rate.fastest(), rate.median());
 }
 
 }  // namespace bench_test

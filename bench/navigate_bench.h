@@ -25,10 +25,11 @@ struct NavigateOptions {
 };
 
 /// One row: what was trained, "agent_steps_per_second" (median of ten chunks, with "slowest" and
-/// "fastest"), "frames_per_second", "gflops", "peak_gflops" of all workers in the precision used,
-/// "share_of_peak"; with `has_peer` also "peer_agent_steps_per_second" and "times_peer". The peer,
-/// whose BLAS is told the kernels that fit this CPU best (and once more without), runs between two halves of ours, so that a machine that changes its speed changes both. No
-/// python with PyTorch: clew::Error.
+/// "fastest"), "frames_per_second", "gflops", "peak_gflops" of all workers in the precision used
+/// (median of measurements between the chunks), "share_of_peak" (median over the chunks); with
+/// `has_peer` also "peer_agent_steps_per_second" and "times_peer". The peer, whose BLAS is told the
+/// kernels that fit this CPU best (and once more without), runs between two halves of ours, so that
+/// a machine that changes its speed changes both. No python with PyTorch: clew::Error.
 Json navigate_rows(const NavigateOptions& options, bool has_peer);
 
 /// Floating point operations of one step: forward once and backward once, without the gradient of

@@ -30,10 +30,11 @@ struct ReadersOptions {
 };
 
 /// One row: what was trained, "examples_per_second" (median of ten chunks, with "slowest" and
-/// "fastest"), "steps_per_second", "gflops", "peak_gflops" of all workers in the precision used,
-/// "share_of_peak"; with `has_peer` also "peer_examples_per_second" and "times_peer". The peer, in our
-/// precision and the better of its two ways to use as many cores, runs between two halves of ours. No
-/// python with PyTorch, or a transform that the peer does not know: clew::Error.
+/// "fastest"), "steps_per_second", "gflops", "peak_gflops" of all workers in the precision used
+/// (median of measurements between the chunks), "share_of_peak" (median over the chunks); with
+/// `has_peer` also "peer_examples_per_second" and "times_peer". The peer, in our precision and the
+/// better of its two ways to use as many cores, runs between two halves of ours. No python with
+/// PyTorch, or a transform that the peer does not know: clew::Error.
 Json readers_rows(const ReadersOptions& options, bool has_peer);
 
 /// Floating point operations to learn from one example: products of convolutions and linear layers,
