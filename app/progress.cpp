@@ -18,11 +18,11 @@ namespace {
 std::atomic<int> last_interrupt{0};
 std::atomic<bool> is_second_the_end{true};
 
-constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+constexpr auto& kSignals = InterruptWatch::kSignals;
 std::array<bool, kSignals.size()> was_ignored{};  // when the program was started
 
 #ifndef CLEW_SANITIZED
-// Before any library is initialised: UCX, which OpenCV's MPI brings in on Debian 13, then takes SIGHUP.
+// Before any library is initialised: UCX, which LibTorch's MPI brings in on Debian 13, then takes SIGHUP.
 void see_ignored_signals() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     struct sigaction now {};

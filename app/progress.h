@@ -71,8 +71,10 @@ class InterruptWatch {
   /// True from the first Ctrl-C on.
   bool was_interrupted() const;
 
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+
  private:
-  std::array<struct sigaction, 3> before_{};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 }  // namespace clew::app

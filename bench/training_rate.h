@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast something learns: chunks of updates by the clock, each between two measurements of what
-// the machine can do, for the speed of a shared machine changes from second to second.
+// Training rate: chunks of updates by the clock, each between two measurements of the machine's peak,
+// for the speed of a shared machine changes from second to second.
 #pragma once
 
 #include <cstdint>

@@ -43,7 +43,7 @@ std::string witnesses() {
   return folder != nullptr ? folder : CLEW_WITNESSES_DEFAULT;
 }
 
-// How to start the first Python that can import what `imports` says; empty: none.
+// Command of the first Python that can import what `imports` says; empty: none.
 std::string find_python(const std::string& imports) {
   std::vector<std::string> interpreters = {"python3", "/usr/bin/python3"};
   if (const char* chosen = std::getenv("CLEW_PYTHON"))

@@ -48,8 +48,8 @@ V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
 
 // ---- one channel at a time: pixels in vectors
 
-/// Where the pairs of a vector of pixels start, to be read from memory: GCC, which sees what was written
-/// there, takes it out of the vector again by shuffles, and shuffles are what these loops wait for.
+/// Offsets of the pixel pairs of a vector. Volatile, so that they are loaded from memory: GCC would take
+/// them out of the vector that was stored there, by shuffles, whose port these loops keep busy.
 using Starts = const volatile std::int32_t*;
 
 /// N pairs of two rows, each row's in one vector. Single loads: a gather is no faster where it is done in
@@ -123,7 +123,7 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
 
 constexpr std::int64_t kBlocks = kLanes / 4;  // of four lanes, within which shuffles are cheapest
 
-/// Turns around the 4x4 numbers of each block: of four vectors, entry i of vector k and the reverse.
+/// Transposes the 4x4 matrix that each block of four vectors makes.
 HWY_INLINE void transpose_blocks(V* v) {
   const D d;
   const V low02 = hn::InterleaveLower(d, v[0], v[2]), low13 = hn::InterleaveLower(d, v[1], v[3]),
@@ -132,7 +132,7 @@ HWY_INLINE void transpose_blocks(V* v) {
   v[2] = hn::InterleaveLower(d, high02, high13), v[3] = hn::InterleaveUpper(d, high02, high13);
 }
 
-/// N numbers: four from each 16th on.
+/// N numbers: N / 4 blocks of four, 16 apart.
 template <std::size_t N>
 HWY_INLINE auto load_blocks(const float* from) {
   const hn::CappedTag<float, N> d;
@@ -225,7 +225,7 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
         for (int k = 0; k < 4; ++k) v[k] = hn::Mul(up, p.weight(k));
         if (HWY_UNLIKELY(p.has_nothing || j + kLanes > n)) {
           const auto is_something = p.has_nothing ? hn::AndNot(p.is_nothing, mask) : mask;
-          for (V& given : v) given = hn::IfThenElseZero(is_something, given);
+          for (V& one : v) one = hn::IfThenElseZero(is_something, one);
         }
         if (has_quads) {
           const D4 d4;

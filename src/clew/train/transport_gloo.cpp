@@ -36,8 +36,8 @@ void set_without_libuv(Options& options) {
   if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
 }
 
-/// What c10d warns of while processes meet, our error says; where LibTorch logs by itself (2.x of Debian) and nobody
-/// asked for its log.
+/// No warnings of c10d while processes meet, for our error says the same; only for a LibTorch that logs without glog
+/// (Debian 13's), and not where TORCH_CPP_LOG_LEVEL asks for them.
 void silence_warnings() {
 #ifndef C10_USE_GLOG
   constexpr int kErrors = 2;  // GLOG_ERROR, whose namespace differs

@@ -141,11 +141,17 @@ Tensor thin_plate_basis(const Tensor& points) {
   return torch::matmul(rows, inverse).to(points.options());
 }
 
+// x [B,K] times weight [N,K] transposed -> [B,N]; B may be 0.
+Tensor product(const Tensor& x, const Tensor& weight) {
+  if (x.size(0) == 0) return torch::mm(x, weight.t());
+  return ops::linear(x, weight, torch::zeros({weight.size(0)}, weight.options()));
+}
+
 Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Tensor& basis) {
-  const Tensor nothing = torch::zeros({points.size(0)}, points.options());
   if (kind == TransformKind::kThinPlate) {
-    const Tensor offsets = p.reshape({-1, kControls, 2}).transpose(1, 2).reshape({-1, kControls});
-    const auto axes = ops::linear(offsets, basis, nothing).view({-1, 2, points.size(0)}).unbind(1);
+    const Tensor offsets =
+        p.reshape({-1, kControls, 2}).permute({2, 0, 1}).reshape({-1, kControls});
+    const auto axes = product(offsets, basis).view({2, -1, points.size(0)}).unbind(0);
     const auto from = points.unbind(1);
     return torch::stack({axes[0] + from[0], axes[1] + from[1]}, 2);
   }
@@ -154,8 +160,7 @@ Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Te
   if (is_affine(kind)) return torch::matmul(homogeneous, affine_matrix(kind, p).transpose(1, 2));
   // Three planes [B,N], so that all that follows, and its gradients, runs along the points.
   const Tensor rows = square_matrix(kind, p).transpose(0, 1).reshape({-1, 3});
-  const auto planes =
-      ops::linear(rows, homogeneous, nothing).view({3, -1, points.size(0)}).unbind(0);
+  const auto planes = product(rows, homogeneous).view({3, -1, points.size(0)}).unbind(0);
   const Tensor depth = planes[2].clamp_min(kHorizon);
   return torch::stack({planes[0] / depth, planes[1] / depth}, 2);
 }

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clew/ops/sampler.h"
@@ -220,6 +221,33 @@ TEST_F(TransformTest, GradientsMatchFiniteDifferencesInDouble) {
       }
     }
   }
+}
+
+// f32 goes through kernels of ours, f64 through LibTorch's.
+TEST_F(TransformTest, SinglePrecisionAgreesWithDouble) {
+  for (const auto kind : kAll) {
+    const Tensor p = some(kind, 5), up = torch::rand({5, 7, 9, 2}, torch::kFloat64);
+    const auto grid_and_gradient = [&](torch::ScalarType type) {
+      const Tensor parameters = p.to(type).requires_grad_();
+      const Tensor grid = GridGenerator(kind, {7, 9}, true, torch::dtype(type))(parameters);
+      const auto gradient = torch::autograd::grad({grid}, {parameters}, {up.to(type)})[0];
+      return std::pair(grid.detach().to(torch::kFloat64), gradient.to(torch::kFloat64));
+    };
+    const auto [grid, gradient] = grid_and_gradient(torch::kFloat64);
+    const auto [rounded_grid, rounded_gradient] = grid_and_gradient(torch::kFloat32);
+    EXPECT_LT(largest(rounded_grid - grid), 1e-5) << transform_name(kind);
+    EXPECT_LT(largest(rounded_gradient - gradient), 1e-4 * largest(gradient))
+        << transform_name(kind);
+  }
+}
+
+TEST_F(TransformTest, NoParametersGiveNoGrids) {
+  for (const auto kind : kAll)
+    for (const auto type : {torch::kFloat32, torch::kFloat64})
+      EXPECT_EQ(
+          GridGenerator(kind, {2, 3}, true, torch::dtype(type))(some(kind, 0).to(type)).sizes(),
+          (torch::IntArrayRef{0, 2, 3, 2}))
+          << transform_name(kind);
 }
 
 TEST_F(TransformTest, AffineMatrixAgreesWithTheGrid) {
