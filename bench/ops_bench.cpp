@@ -15,11 +15,13 @@
 
 #include "bench.h"
 #include "clew/core/key.h"
+#include "clew/ops/cross_entropy.h"
 #include "clew/ops/encoder.h"
 #include "clew/ops/kernels.h"
 #include "clew/ops/lstm.h"
 #include "clew/ops/narrow_conv.h"
 #include "clew/ops/pool_relu.h"
+#include "clew/ops/rmsprop.h"
 
 namespace clew::bench {
 namespace {
@@ -207,6 +209,39 @@ void add_pooling(Json& rows, const Setting& s) {
   rows.push_back(row("pooling and ReLU 60x34x34, forward + backward", s, kImages, 0, ours, peer));
 }
 
+/// A depth head's loss over a rollout, forward and backward. In f32.
+void add_cross_entropy(Json& rows, const Setting& s) {
+  const std::int64_t images = s.lanes * s.steps;
+  const Tensor logits = torch::randn({images, 64, 8}).requires_grad_();
+  const Tensor classes = torch::randint(8, {images, 64}, torch::kInt64);
+  const double ours = seconds_of(
+      s.seconds, [&] { torch::autograd::grad({ops::cross_entropy(logits, classes)}, {logits}); });
+  const double peer = seconds_of(s.seconds, [&] {
+    const Tensor rows_of = logits.flatten(0, 1);
+    torch::autograd::grad({torch::cross_entropy_loss(rows_of, classes.flatten())}, {logits});
+  });
+  rows.push_back(row("cross-entropy 64 x 8, forward + backward", s, static_cast<double>(images), 0,
+                     ours, peer));
+}
+
+/// A step of RMSProp over as many numbers as the navigator has; an image is one step. In f32.
+void add_rmsprop(Json& rows, const Setting& s) {
+  constexpr std::int64_t kCount = 2'000'000;
+  const Tensor gradients = torch::randn({kCount}), square = torch::ones({kCount}),
+               mean = torch::zeros({kCount}), values = torch::randn({kCount});
+  const double ours = seconds_of(s.seconds, [&] {
+    ops::rmsprop_step({.decay = 0.99F, .square_correction = 1, .eps = 0.1F, .momentum = 0, .lr = 0},
+                      gradients.data_ptr<float>(), nullptr, kCount, square.data_ptr<float>(),
+                      mean.data_ptr<float>(), values.data_ptr<float>());
+  });
+  const double peer = seconds_of(s.seconds, [&] {
+    square.mul_(0.99).addcmul_(gradients, gradients, 0.01);
+    mean.mul_(0).addcdiv_(gradients, square.div(1.0).add_(0.1).sqrt_());
+    values.add_(mean, 0);
+  });
+  rows.push_back(row("RMSProp of 2 M numbers", s, 1, 0, ours, peer));
+}
+
 struct Net {
   ops::EncoderWeights encoder;
   ops::LstmWeights lstm;
@@ -293,8 +328,12 @@ Json ops_rows(const OpsOptions& options) {
     add_product(rows, s, *kernels, "LSTM 590 -> 1024 to weights", {kGates, kInputs + kHidden, n},
                 options.steps, all);
     add_rollout(rows, s);
-    if (precision == ops::Precision::kFp32) add_first_layer(rows, s);
     add_pooling(rows, s);
+    if (precision == ops::Precision::kFp32) {
+      add_first_layer(rows, s);
+      add_cross_entropy(rows, s);
+      add_rmsprop(rows, s);
+    }
   }
   torch::set_num_threads(threads);
   return rows;

@@ -151,19 +151,20 @@ AgentOutput AgentImpl::forward(const Observation& observation, const AgentState&
   AgentOutput out;
   out.features = (*encoder_)(observation.frames);
   const auto dtype = out.features.scalar_type();
-  const auto kept = keep.to(dtype).unsqueeze(1);
+  const auto kept = keep.defined() ? keep.to(dtype).unsqueeze(1) : keep;
+  const auto begun = [&](const torch::Tensor& last) { return kept.defined() ? last * kept : last; };
   if (options.spec.body == Body::kNav) {
     const auto reward = observation.last_reward.to(dtype).unsqueeze(1);
-    const auto first = (*lstm1_)({out.features, reward}, state.h1 * kept, state.c1 * kept);
+    const auto first = (*lstm1_)({out.features, reward}, begun(state.h1), begun(state.c1));
     out.state.h1 = first.h, out.state.c1 = first.c;
     const auto actions = torch::arange(kActionCount, observation.last_action.options());
     const auto one_hot = (observation.last_action.unsqueeze(1) == actions).to(dtype);
     const auto second = (*lstm2_)({out.features, first.h, observation.velocity.to(dtype), one_hot},
-                                  state.h2 * kept, state.c2 * kept);
+                                  begun(state.h2), begun(state.c2));
     out.state.h2 = second.h, out.state.c2 = second.c;
     out.hidden = out.state.h2;
   } else if (options.spec.body == Body::kLstm) {
-    const auto step = (*lstm2_)({out.features}, state.h2 * kept, state.c2 * kept);
+    const auto step = (*lstm2_)({out.features}, begun(state.h2), begun(state.c2));
     out.state.h2 = step.h, out.state.c2 = step.c;
     out.hidden = out.state.h2;
   } else {

@@ -76,9 +76,9 @@ struct AgentImpl : torch::nn::Module {
   /// uniform start).
   AgentImpl(const AgentOptions& options, Key key);
 
-  /// One step. `keep` [N] f32 is 0 where a new episode begins: the state is multiplied by it. With
-  /// gradients enabled the graph is kept, so that a rollout can be learned from without a second
-  /// forward pass.
+  /// One step. `keep` [N] f32 is 0 where a new episode begins: the state is multiplied by it;
+  /// undefined where none begins. With gradients enabled the graph is kept, so that a rollout can be
+  /// learned from without a second forward pass.
   AgentOutput forward(const Observation& observation, const AgentState& state,
                       const torch::Tensor& keep);
 

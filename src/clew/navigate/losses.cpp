@@ -5,6 +5,7 @@
 #include <torch/utils.h>
 
 #include "clew/core/error.h"
+#include "clew/ops/cross_entropy.h"
 
 namespace clew::navigate {
 
@@ -43,15 +44,6 @@ VtraceTargets vtrace(const VtraceInput& input) {
   return targets;
 }
 
-namespace {
-
-/// logits [M,64,8], classes [M,64] -> mean cross-entropy over all M*64 softmaxes.
-torch::Tensor depth_loss(const torch::Tensor& logits, const torch::Tensor& classes) {
-  return torch::nll_loss(torch::log_softmax(logits.flatten(0, 1), 1), classes.flatten());
-}
-
-}  // namespace
-
 Losses compute_losses(const LossInput& input, const LossWeights& weights) {
   Losses losses;
   const auto log_policy = torch::log_softmax(input.logits, -1);
@@ -61,11 +53,11 @@ Losses compute_losses(const LossInput& input, const LossWeights& weights) {
   losses.entropy = -(log_policy.exp() * log_policy).sum(-1).mean();
   losses.total = losses.policy + weights.value * losses.value - weights.entropy * losses.entropy;
   if (input.auxiliary.depth1.defined()) {
-    losses.depth1 = depth_loss(input.auxiliary.depth1, input.depth_classes);
+    losses.depth1 = ops::cross_entropy(input.auxiliary.depth1, input.depth_classes);
     losses.total = losses.total + weights.depth1 * losses.depth1;
   }
   if (input.auxiliary.depth2.defined()) {
-    losses.depth2 = depth_loss(input.auxiliary.depth2, input.depth_classes);
+    losses.depth2 = ops::cross_entropy(input.auxiliary.depth2, input.depth_classes);
     losses.total = losses.total + weights.depth2 * losses.depth2;
   }
   if (input.auxiliary.loop.defined()) {

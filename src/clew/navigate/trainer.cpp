@@ -5,6 +5,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -174,7 +175,11 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
   std::vector<std::int32_t> chosen(static_cast<std::size_t>(worlds));
   std::vector<std::int64_t> timeouts;  // lanes
   AgentState now = state;
-  const auto keep_of = [&](std::int64_t row) { return 1 - is_done[row].to(torch::kFloat32); };
+  const auto keep_of = [&](std::int64_t row) {
+    const auto* const done = is_done[row].data_ptr<std::uint8_t>();
+    const bool has_end = std::any_of(done, done + worlds, [](std::uint8_t d) { return d != 0; });
+    return has_end ? 1 - is_done[row].to(torch::kFloat32) : torch::Tensor();
+  };
   for (std::int64_t t = 0; t < unroll; ++t) {
     auto out = agent->forward(observe(t), now, keep_of(t));
     now = out.state;
@@ -374,15 +379,18 @@ void Trainer::update() {
       worker.learn(static_cast<double>(worker.worlds) / self.config.train.worlds, entropy_weight,
                    measure);
     });
-    const torch::NoGradGuard no_grad;
     const auto& total = self.workers[0]->flat.gradients;
-    for (std::size_t i = 1; i < self.workers.size(); ++i)
-      total.add_(self.workers[i]->flat.gradients);
+    self.pool.run([&](int i) {
+      const torch::NoGradGuard no_grad;
+      const auto [begin, end] = share_of(total.numel(), i, self.pool.threads());
+      for (std::size_t other = 1; other < self.workers.size(); ++other)
+        total.slice(0, begin, end).add_(self.workers[other]->flat.gradients.slice(0, begin, end));
+    });
     const double norm = train::clip_norm(total, self.config.train.clip);
     CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ",
                std::isnan(norm) ? "nan" : "infinite");
     self.meters.grad_norm.add(norm);
-    self.optimizer.step(self.flat.values, total, self.learning_rate());
+    self.optimizer.step(self.flat.values, total, self.learning_rate(), &self.pool);
   } catch (const Error& error) {
     throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
   }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/train/optimizer.h"
 
+#include <ATen/Parallel.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/ops/rmsprop.h"
 
 namespace clew::train {
 
@@ -16,6 +20,14 @@ namespace {
 
 torch::Tensor scaled(const torch::Tensor& values, const torch::Tensor& factors) {
   return factors.defined() ? values * factors : values;
+}
+
+/// What ops::rmsprop_step takes; undefined ones are none.
+bool is_plain(torch::TensorList tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const torch::Tensor& t) {
+    return !t.defined() ||
+           (t.device().is_cpu() && t.scalar_type() == torch::kFloat32 && t.is_contiguous());
+  });
 }
 
 }  // namespace
@@ -34,39 +46,78 @@ Optimizer::Optimizer(OptimizerOptions options, const torch::Tensor& like)
   if (options_.kind != OptimizerKind::kSgd) square_ = torch::zeros_like(like);
 }
 
-void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients, double lr) {
-  const torch::NoGradGuard no_grad;
+void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
+                     ThreadPool* pool) {
   ++steps_;
-  move(values, gradients, lr);
-  const double norm = values.norm().item<double>();
-  CLEW_CHECK(std::isfinite(norm), "the weights' norm is ", std::isnan(norm) ? "nan" : "infinite");
+  // Block by block, so that the numbers come from memory once and not for each operator.
+  const std::int64_t count = values.numel(), block = values.device().is_cpu() ? 16384 : count;
+  const std::int64_t blocks = count == 0 ? 0 : (count + block - 1) / block;
+  std::vector<double> norms(static_cast<std::size_t>(blocks));
+  const auto move_blocks = [&](std::int64_t begin, std::int64_t end) {
+    const torch::NoGradGuard no_grad;
+    for (std::int64_t b = begin; b < end; ++b) {
+      const std::int64_t at = b * block, size = std::min(block, count - at);
+      move(values, gradients, lr, at, size);
+      norms[static_cast<std::size_t>(b)] = values.narrow(0, at, size).norm().item<double>();
+    }
+  };
+  if (pool != nullptr) {
+    pool->run([&](int worker) {
+      const auto [begin, end] = share_of(blocks, worker, pool->threads());
+      move_blocks(begin, end);
+    });
+  } else {
+    at::parallel_for(0, blocks, 1, move_blocks);
+  }
+  const double sum = std::accumulate(norms.begin(), norms.end(), 0.0);
+  CLEW_CHECK(std::isfinite(sum), "the weights' norm is ", std::isnan(sum) ? "nan" : "infinite");
 }
 
-void Optimizer::move(const torch::Tensor& values, const torch::Tensor& gradients, double lr) {
-  const auto& [kind, decay, eps, momentum, weight_decay, lr_factors, decay_factors] = options_;
+void Optimizer::move(const torch::Tensor& all_values, const torch::Tensor& all_gradients, double lr,
+                     std::int64_t begin, std::int64_t size) const {
+  const auto& [kind, decay, eps, momentum, weight_decay, all_lr_factors, all_decay_factors] =
+      options_;
+  const auto part = [&](const torch::Tensor& all) {
+    return all.defined() ? all.narrow(0, begin, size) : all;
+  };
+  const auto values = part(all_values), gradients = part(all_gradients), square = part(square_),
+             mean = part(mean_), lr_factors = part(all_lr_factors),
+             decay_factors = part(all_decay_factors);
   if (weight_decay > 0 && kind == OptimizerKind::kAdamW) {
     values.sub_(scaled(scaled(values, decay_factors), lr_factors), lr * weight_decay);
   } else if (weight_decay > 0) {
     gradients.add_(scaled(values, decay_factors), weight_decay);
   }
   if (kind == OptimizerKind::kSgd) {
-    mean_.mul_(momentum).add_(gradients);
-    values.add_(scaled(mean_, lr_factors), -lr);
+    mean.mul_(momentum).add_(gradients);
+    values.add_(scaled(mean, lr_factors), -lr);
     return;
   }
-  square_.mul_(decay).addcmul_(gradients, gradients, 1 - decay);
   const auto count = static_cast<double>(steps_);
   const double square_correction = 1 - std::pow(decay, count);
-  if (kind == OptimizerKind::kRmsprop) {
-    const auto root = square_.div(square_correction).add_(eps).sqrt_();
-    mean_.mul_(momentum).addcdiv_(gradients, root);
-    values.add_(scaled(mean_, lr_factors), -lr);
+  if (kind == OptimizerKind::kRmsprop && is_plain({values, gradients, square, mean, lr_factors})) {
+    ops::rmsprop_step({.decay = static_cast<float>(decay),
+                       .square_correction = static_cast<float>(square_correction),
+                       .eps = static_cast<float>(eps),
+                       .momentum = static_cast<float>(momentum),
+                       .lr = static_cast<float>(lr)},
+                      gradients.data_ptr<float>(),
+                      lr_factors.defined() ? lr_factors.data_ptr<float>() : nullptr,
+                      static_cast<std::size_t>(size), square.data_ptr<float>(),
+                      mean.data_ptr<float>(), values.data_ptr<float>());
     return;
   }
-  mean_.mul_(momentum).add_(gradients, 1 - momentum);
+  square.mul_(decay).addcmul_(gradients, gradients, 1 - decay);
+  if (kind == OptimizerKind::kRmsprop) {
+    const auto root = square.div(square_correction).add_(eps).sqrt_();
+    mean.mul_(momentum).addcdiv_(gradients, root);
+    values.add_(scaled(mean, lr_factors), -lr);
+    return;
+  }
+  mean.mul_(momentum).add_(gradients, 1 - momentum);
   const double mean_correction = 1 - std::pow(momentum, count);
-  const auto root = square_.div(square_correction).sqrt_().add_(eps);
-  values.addcdiv_(scaled(mean_, lr_factors), root, -lr / mean_correction);
+  const auto root = square.div(square_correction).sqrt_().add_(eps);
+  values.addcdiv_(scaled(mean, lr_factors), root, -lr / mean_correction);
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Optimizer::state() const {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "clew/core/pool.h"
+
 namespace clew::train {
 
 enum class OptimizerKind : std::uint8_t {
@@ -38,8 +40,10 @@ class Optimizer {
   Optimizer(OptimizerOptions options, const torch::Tensor& like);
 
   /// values [P] are changed in place. gradients [P] may be: weight decay is added to them. Values that
-  /// are not finite afterwards: clew::Error.
-  void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr);
+  /// are not finite afterwards: clew::Error. The threads that share the work are those of `pool`, or
+  /// LibTorch's where there is none; the result is the same for any number.
+  void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
+            ThreadPool* pool = nullptr);
 
   std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps) { steps_ = steps; }
@@ -47,7 +51,8 @@ class Optimizer {
   std::vector<std::pair<std::string, torch::Tensor>> state() const;
 
  private:
-  void move(const torch::Tensor& values, const torch::Tensor& gradients, double lr);
+  void move(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
+            std::int64_t begin, std::int64_t size) const;
 
   OptimizerOptions options_;
   torch::Tensor square_, mean_;

@@ -5,8 +5,10 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <cstdint>
 
 #include "clew/core/error.h"
+#include "clew/core/pool.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::train {
@@ -102,6 +104,51 @@ TEST(Optimizer, FactorsAreForEachParameter) {
   optimizer.step(values, torch::zeros({2}, kDouble), 0.1);
   EXPECT_DOUBLE_EQ(values[0].item<double>(), 0.95);
   EXPECT_DOUBLE_EQ(values[1].item<double>(), 1);
+}
+
+/// Values of `count` parameters after three steps.
+torch::Tensor three_steps(OptimizerKind kind, torch::Dtype type, std::int64_t count,
+                          ThreadPool* pool = nullptr) {
+  const auto numbers = [&](double start) {
+    return torch::sin(torch::arange(count, kDouble) * 0.37 + start).to(type);
+  };
+  auto values = numbers(1);
+  Optimizer optimizer({.kind = kind,
+                       .decay = 0.9,
+                       .eps = 0.01,
+                       .momentum = 0.8,
+                       .weight_decay = 0.1,
+                       .lr_factors = numbers(2).abs(),
+                       .decay_factors = numbers(3).abs()},
+                      values);
+  for (const double lr : {0.1, 0.05, 0.2}) optimizer.step(values, numbers(lr), lr, pool);
+  return values;
+}
+
+TEST(Optimizer, SinglePrecisionAgreesWithDoubleInEveryBlock) {
+  for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kRmsprop, OptimizerKind::kAdam,
+                          OptimizerKind::kAdamW}) {
+    for (const std::int64_t count : {1, 7, 16384, 40001}) {
+      const auto single = three_steps(kind, torch::kFloat32, count);
+      const auto exact = three_steps(kind, torch::kFloat64, count);
+      EXPECT_TRUE(torch::allclose(single.to(torch::kFloat64), exact, 1e-5, 1e-5)) << count;
+      EXPECT_FALSE(torch::equal(exact, torch::sin(torch::arange(count, kDouble) * 0.37 + 1)));
+    }
+  }
+  // Nothing to move is no error.
+  const auto none = torch::zeros({0});
+  Optimizer({}, none).step(none, none, 0.1);
+}
+
+TEST(Optimizer, SameBitsForAnyNumberOfThreads) {
+  for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kRmsprop, OptimizerKind::kAdam}) {
+    const auto alone = three_steps(kind, torch::kFloat32, 100'003);
+    for (const int threads : {1, 3, 16}) {
+      ThreadPool pool(threads);
+      EXPECT_TRUE(torch::equal(alone, three_steps(kind, torch::kFloat32, 100'003, &pool)))
+          << threads;
+    }
+  }
 }
 
 TEST(ParseOptimizer, SaysWhatIsWrong) {
