@@ -15,6 +15,7 @@
 #include "clew/data/check.h"
 #include "clew/data/download.h"
 #include "clew/data/sheet.h"
+#include "clew/data/views.h"
 #include "clew/image/files.h"
 #include "command.h"
 #include "progress.h"
@@ -201,6 +202,7 @@ struct ShowSettings {
   std::string split = "train", background = "auto";
   std::int64_t first = 0, count = 50, seed = 1;
   bool mixed = true;
+  std::vector<std::string> views;
   int columns = 10, scale = 2, digit = 3;
   void fields(Fields& v) {
     v("split", split, {.choices = {"train", "test"}, .help = "which part of the set"});
@@ -212,6 +214,8 @@ struct ShowSettings {
     v("seed", seed, {.min = 0, .help = "of everything random in them"});
     v("digit", digit, {.min = 0, .max = 9, .help = "the class that t84 and tc84 show"});
     v("background", background, background_options());
+    v("views", views,
+      {.help = "what is done to them, in order, such as [\"resize_short=96\", \"flip\"]"});
   }
 };
 
@@ -234,19 +238,20 @@ void define_show(CLI::App& command) {
     }
     const auto chosen = settings();
     const Key key{static_cast<std::uint64_t>(chosen.seed)};
-    const auto set =
+    const data::ViewedSet set(
         data::open_set(arguments->set,
                        {.mnist = arguments->folder,
                         .split = chosen.split == "train" ? data::Split::kTrain : data::Split::kTest,
                         .key = key,
                         .digit = chosen.digit,
-                        .background = image::background_of(chosen.background)});
-    image::write(arguments->png, data::sample_sheet(*set, {.first = chosen.first,
-                                                           .count = chosen.count,
-                                                           .is_mixed = chosen.mixed,
-                                                           .columns = chosen.columns,
-                                                           .scale = chosen.scale,
-                                                           .key = key}));
+                        .background = image::background_of(chosen.background)}),
+        data::parse_views(chosen.views));
+    image::write(arguments->png, data::sample_sheet(set, {.first = chosen.first,
+                                                          .count = chosen.count,
+                                                          .is_mixed = chosen.mixed,
+                                                          .columns = chosen.columns,
+                                                          .scale = chosen.scale,
+                                                          .key = key}));
     print_name(arguments->png);
   });
 }

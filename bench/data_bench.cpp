@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How fast the loader makes batches of digits, plain and distorted: what a training can be fed.
+// Batches a loader makes of digits, plain and distorted, and of scenes: what a training can be fed.
 #include <algorithm>
 #include <chrono>
 #include <vector>
@@ -7,6 +7,7 @@
 #include "bench.h"
 #include "clew/data/digits_config.h"
 #include "clew/data/loader.h"
+#include "clew/data/scenes.h"
 
 namespace clew::bench {
 namespace {
@@ -31,7 +32,7 @@ Json row(const std::string& kind, const std::string& source, const data::Dataset
   std::ranges::sort(times);
   const auto rate = [&](double seconds) { return static_cast<double>(options.batch) / seconds; };
   return {{"set", kind},
-          {"digits", source},
+          {"source", source},
           {"workers", workers},
           {"batch", options.batch},
           {"images_per_second", rate(times[times.size() / 2])},
@@ -50,6 +51,9 @@ Json data_rows(const DataOptions& options) {
     for (int workers = 0; workers <= options.workers; ++workers)
       rows.push_back(row(kind, source, *set, workers, options));
   }
+  const data::Scenes scenes({.is_fixed = false});
+  for (int workers = 0; workers <= options.workers; ++workers)
+    rows.push_back(row("scenes", "drawn", scenes, workers, options));
   return rows;
 }
 

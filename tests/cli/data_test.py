@@ -273,6 +273,14 @@ class Get(DataTest):
         self.fails("data", "get", "set.toml", "--data", "here", code=1, error="delete it to download it again")
         self.assertEqual((self.folder / "here/a.bin").read_bytes(), b"mine")
 
+    def test_views_move_pictures_boxes_and_masks(self):
+        self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1",
+                 'views=["resize_short=64", "random_crop=48x40", "flip", "colour=0.3:0.3", "pad=32"]')
+        self.assertEqual(self.size("x.png")[0], 64 + 8)
+        self.fails("data", "show", "scenes", "--png", "x.png", 'views=["flipp"]', code=2, error="did you mean 'flip'?")
+        self.fails("data", "show", "addition", "--png", "x.png", 'views=["colour=0.1"]', code=1,
+                   error="column 'image' must have 1 or 3 channels of Float, got [2, 42, 42] of Float")
+
     def test_wrong_words(self):
         self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
         self.fails("data", "get", "mnist", code=2, error="--data")
@@ -317,6 +325,14 @@ class Make(DataTest):
         self.assertEqual(idx(self.folder / "r/t10k-labels-idx1-ubyte"), idx(self.folder / "d/t10k-labels-idx1-ubyte"))
         self.fails("data", "make", "r", "--mnist", "nowhere", "--data", "x", code=1, error="nowhere")
         self.assertFalse((self.folder / "x").exists())
+
+    def test_views_move_pictures_boxes_and_masks(self):
+        self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1",
+                 'views=["resize_short=64", "random_crop=48x40", "flip", "colour=0.3:0.3", "pad=32"]')
+        self.assertEqual(self.size("x.png")[0], 64 + 8)
+        self.fails("data", "show", "scenes", "--png", "x.png", 'views=["flipp"]', code=2, error="did you mean 'flip'?")
+        self.fails("data", "show", "addition", "--png", "x.png", 'views=["colour=0.1"]', code=1,
+                   error="column 'image' must have 1 or 3 channels of Float, got [2, 42, 42] of Float")
 
     def test_wrong_words(self):
         self.fails("data", "make", "letters", "--data", "d", code=2, error="letters")
@@ -456,7 +472,7 @@ class Show(DataTest):
             with self.subTest(name):
                 self.assertEqual(self.out("data", "show", name, "--data", "d", "--png", "x.png", "count=6", "columns=3",
                                           "scale=1", "split=test" if name != "t84" else "split=train"), "x.png\n")
-                side = {"rts": 42, "p": 42, "tc": 60, "addition": 84, "t84": 84, "tc84": 84}.get(name, 28)
+                side = {"rts": 42, "p": 42, "tc": 60, "addition": 84, "t84": 84, "tc84": 84, "scenes": 128}.get(name, 28)
                 columns = 2 if name == "tc84" else 3  # two of the twenty test digits are a 3
                 self.assertEqual(self.size("x.png")[0], columns * (side + 4) + 4)
 
@@ -471,6 +487,14 @@ class Show(DataTest):
         self.assertEqual((self.folder / "y.png").read_bytes(), first)
         self.out("data", "show", "digits", "--png", "y.png", "mixed=false")
         self.assertNotEqual((self.folder / "y.png").read_bytes(), first)
+
+    def test_views_move_pictures_boxes_and_masks(self):
+        self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1",
+                 'views=["resize_short=64", "random_crop=48x40", "flip", "colour=0.3:0.3", "pad=32"]')
+        self.assertEqual(self.size("x.png")[0], 64 + 8)
+        self.fails("data", "show", "scenes", "--png", "x.png", 'views=["flipp"]', code=2, error="did you mean 'flip'?")
+        self.fails("data", "show", "addition", "--png", "x.png", 'views=["colour=0.1"]', code=1,
+                   error="column 'image' must have 1 or 3 channels of Float, got [2, 42, 42] of Float")
 
     def test_wrong_words(self):
         self.fails("data", "show", "digit", "--png", "x.png", code=2, error="did you mean 'digits'?")
@@ -498,8 +522,8 @@ class Bench(DataTest):
     def test_a_row_for_every_kind_and_number_of_workers(self):
         rows = self.json("bench", "data", "seconds=0.01", "workers=1", "batch=8", "--json")["rows"]
         self.assertEqual([(row["set"], row["workers"]) for row in rows],
-                         [(kind, n) for kind in ("plain", "r", "rts", "p", "e", "tc", "addition") for n in (0, 1)])
-        self.assertTrue(all(row["images_per_second"] > 0 and row["digits"] == "procedural" for row in rows), rows)
+                         [(kind, n) for kind in ("plain", "r", "rts", "p", "e", "tc", "addition", "scenes") for n in (0, 1)])
+        self.assertTrue(all(row["images_per_second"] > 0 and row["source"] in ("procedural", "drawn") for row in rows), rows)
         self.fails("bench", "data", "workers=-1", code=2, error="workers must be in 0..64, got -1")
 
 

@@ -20,7 +20,7 @@ class BenchNavigate(CliTest):
         self.assertIn("agent_steps_per_second", self.out("bench", "navigate", *SMALL).splitlines()[0])
 
     def test_settings(self):
-        rows = self.json("bench", "navigate", *SMALL[:-1], "seconds=0.02", "--settings", "--json")["rows"]
+        rows = self.json("bench", "navigate", *SMALL[:-1], "seconds=0.02", "--settings", "--json", timeout=300)["rows"]
         self.assertEqual([row["settings"] for row in rows], ["default"] + ["by hand"] * (len(rows) - 2) + ["default"])
         self.assertAlmostEqual(rows[0]["of_default"] + rows[-1]["of_default"], 2)
         settings = {(row["precision"], row["core_type"], row["blas_threads"]) for row in rows}

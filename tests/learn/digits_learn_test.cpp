@@ -27,7 +27,8 @@ double accuracy(torch::nn::Sequential& network, const Dataset& digits) {
   std::int64_t right = 0;
   for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
     const Batch batch = loader.next();
-    right += network->forward(batch.inputs).argmax(1).eq(batch.targets).sum().item<std::int64_t>();
+    right +=
+        network->forward(batch["image"]).argmax(1).eq(batch["label"]).sum().item<std::int64_t>();
   }
   return static_cast<double>(right) / static_cast<double>(digits.size());
 }
@@ -46,7 +47,7 @@ TEST(DigitsLearn, ANetworkThatSawOnlyDrawnDigitsReadsMnist) {
   for (std::int64_t step = 0; step < kSteps; ++step) {
     const Batch batch = loader.next();
     const auto loss =
-        torch::nn::functional::cross_entropy(network->forward(batch.inputs), batch.targets);
+        torch::nn::functional::cross_entropy(network->forward(batch["image"]), batch["label"]);
     optimizer.zero_grad();
     loss.backward();
     optimizer.step();

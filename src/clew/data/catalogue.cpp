@@ -14,6 +14,7 @@
 #include "clew/data/folders.h"
 #include "clew/data/idx.h"
 #include "clew/data/mnist.h"
+#include "clew/data/scenes.h"
 
 namespace clew::data {
 namespace fs = std::filesystem;
@@ -104,7 +105,7 @@ class Workshop {
 
 /// A file of images takes so many bytes; better said before they are drawn.
 void check_bytes(const Dataset& set, const Key& key) {
-  const std::int64_t each = set.get(0, split(key, 0, 0)).input.numel();
+  const std::int64_t each = set.get(0, split(key, 0, 0))["image"].numel();
   const auto most = static_cast<std::int64_t>(kMaxIdxBytes) / each;
   CLEW_CHECK(set.size() <= most, "a file holds at most ", most, " such examples of ", each,
              " bytes, got ", set.size());
@@ -135,6 +136,9 @@ std::vector<SetInfo> list_sets() {
   add("addition", kAsDigits, "two digits of rts and their sum, 2x42x42");
   add("t84", "100", "digits of one class to be found, 84x84");
   add("tc84", "100", "digits of one class to be found among 16 pieces of others, 84x84");
+  sets.push_back({"scenes", "10000+2000",
+                  "drawn pictures of objects of 12 classes, with boxes and masks, 128x128",
+                  "Apache-2.0", "this program", "made when asked for"});
   return sets;
 }
 
@@ -158,6 +162,10 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
         LocatedOptions{.digit = options.digit,
                        .patches = name == "t84" ? 0 : 16,
                        .draw = {.key = split(options.key, 2), .is_fixed = true}});
+  } else if (name == "scenes") {
+    const bool is_train = options.split == Split::kTrain;
+    return std::make_unique<Scenes>(SceneOptions{.size = is_train ? 10'000 : 2'000,
+                                                 .key = split(options.key, is_train ? 4 : 5)});
   } else {
     std::error_code ignored;
     if (fs::is_directory(name, ignored)) {

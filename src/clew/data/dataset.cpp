@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/data/dataset.h"
 
+#include <c10/util/Exception.h>
+#include <torch/types.h>
 #include <torch/utils.h>
 
-#include <cstring>
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "clew/core/error.h"
 
@@ -14,40 +19,48 @@ void check_index(const Dataset& dataset, std::int64_t index) {
              dataset.size() - 1, ", got ", index);
 }
 
-torch::Tensor stack(const std::vector<torch::Tensor>& tensors, const std::string& what) {
-  CLEW_CHECK(!tensors.empty(), "a batch needs at least one ", what, " (stack)");
-  CLEW_CHECK(tensors[0].defined(), what, " 0 of a batch must be a tensor, got an undefined one");
-  const auto& first = tensors[0];
-  std::vector<std::int64_t> shape = {static_cast<std::int64_t>(tensors.size())};
-  shape.insert(shape.end(), first.sizes().begin(), first.sizes().end());
-  const auto out =
-      torch::empty(shape, torch::TensorOptions().dtype(first.dtype()).device(torch::kCPU));
-  const std::size_t bytes = static_cast<std::size_t>(first.numel()) * first.element_size();
-  auto* to = static_cast<char*>(out.data_ptr());
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const auto& tensor = tensors[i];
-    const auto want = [i](bool is_right, const auto&... text) {
-      if (!is_right) throw StackError(concat(text...), i);
-    };
-    want(tensor.defined(), what, " ", i, " of a batch must be a tensor, got an undefined one");
-    want(tensor.sizes() == first.sizes(), what, "s of a batch must have one shape, got ",
-         first.sizes(), " and, at place ", i, ", ", tensor.sizes(),
-         "; resize them, or override collate");
-    want(tensor.scalar_type() == first.scalar_type(), what, "s of a batch must have one type, got ",
-         first.scalar_type(), " and, at place ", i, ", ", tensor.scalar_type());
-    want(tensor.device().is_cpu(), what, "s of a batch must be on the CPU, got ", tensor.device());
-    if (bytes > 0) std::memcpy(to + i * bytes, tensor.contiguous().data_ptr(), bytes);
+std::vector<Key> keys_of(const std::vector<std::int64_t>& indices, const Key& key) {
+  std::unordered_map<std::int64_t, std::uint64_t> times;
+  std::vector<Key> keys;
+  keys.reserve(indices.size());
+  for (const std::int64_t index : indices) {
+    const Key own = split(key, static_cast<std::uint64_t>(index));
+    const std::uint64_t before = times[index]++;
+    keys.push_back(before == 0 ? own : split(own, before));
   }
-  return out;
+  return keys;
 }
 
-Batch Dataset::collate(std::vector<Sample> samples) const {
-  std::vector<torch::Tensor> inputs, targets;
-  for (auto& sample : samples) {
-    inputs.push_back(std::move(sample.input));
-    targets.push_back(std::move(sample.target));
+Batch batch_of(const Dataset& dataset, const std::vector<std::int64_t>& indices,
+               const std::vector<Key>& keys) {
+  CLEW_CHECK(keys.size() == indices.size(), "a batch of ", indices.size(),
+             " examples needs as many keys, got ", keys.size(), " (batch_of)");
+  const auto named = [&](const std::string& what, std::int64_t index) {
+    const std::string origin = dataset.origin(index);
+    const bool is_said = origin.empty() || what.find(origin) != std::string::npos;
+    return Error(
+        concat(what, " (example ", index, is_said ? "" : ", ", is_said ? "" : origin, ")"));
+  };
+  std::vector<Example> examples;
+  examples.reserve(indices.size());
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const std::int64_t index = indices[i];
+    try {
+      examples.push_back(dataset.get(index, keys[i]));
+    } catch (const Error& error) {
+      throw named(error.what(), index);
+    } catch (const c10::Error& error) {
+      throw named(error.what_without_backtrace(), index);
+    }
   }
-  return {stack(inputs, "input"), stack(targets, "target"), {}};
+  try {
+    Batch batch = collate(examples, dataset.columns());
+    batch.indices = torch::empty({batch.size()}, torch::kInt64);
+    std::copy(indices.begin(), indices.end(), batch.indices.data_ptr<std::int64_t>());
+    return batch;
+  } catch (const ExampleError& error) {
+    throw named(error.what(), indices[error.place()]);
+  }
 }
 
 }  // namespace clew::data

@@ -292,7 +292,7 @@ void draw_digit(int digit, const Key& key, DigitPixels pixels) {
   centre(pixels);
 }
 
-Sample Digits::get(std::int64_t index, const Key& key) const {
+Example Digits::get(std::int64_t index, const Key& key) const {
   std::array<std::uint8_t, kDigitPixels> pixels;
   draw(index, key, pixels);
   const auto input = torch::empty({1, kDigitSide, kDigitSide}, torch::kFloat32);
@@ -300,8 +300,10 @@ Sample Digits::get(std::int64_t index, const Key& key) const {
   for (std::size_t i = 0; i < pixels.size(); ++i) to[i] = static_cast<float>(pixels[i]) / 255;
   const auto target = torch::empty({}, torch::kInt64);
   *target.data_ptr<std::int64_t>() = label(index);
-  return {input, target};
+  return {{"image", input}, {"label", target}};
 }
+
+Columns Digits::columns() const { return image_and_label({1, kDigitSide, kDigitSide}); }
 
 std::vector<std::string> Digits::class_names() const {
   return {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};

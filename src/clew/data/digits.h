@@ -17,7 +17,7 @@ inline constexpr int kDigitSide = 28;  // pixels
 inline constexpr int kDigitPixels = kDigitSide * kDigitSide;
 using DigitPixels = std::span<std::uint8_t, kDigitPixels>;  // [28,28] u8, 0 paper, 255 ink
 
-/// A data set of digits: input [1,28,28] f32 in [0,1], target 0-d i64 in 0..9.
+/// A data set of digits: image [1,28,28] f32 in [0,1], label 0-d i64 in 0..9.
 class Digits : public Dataset {
  public:
   /// Digit `index` as bytes, into the caller's memory.
@@ -25,7 +25,8 @@ class Digits : public Dataset {
   /// What digit `index` is, 0..9.
   virtual int label(std::int64_t index) const = 0;
 
-  Sample get(std::int64_t index, const Key& key) const override;
+  Example get(std::int64_t index, const Key& key) const override;
+  Columns columns() const override;
   std::vector<std::string> class_names() const override;
 };
 

@@ -28,13 +28,14 @@ TEST(DigitsConfig, EveryKindMakesItsSet) {
     EXPECT_EQ(test->size(), 10) << kind;
     EXPECT_EQ(train->class_names().size(), std::string(kind) == "addition" ? 19U : 10U) << kind;
     // The test split is the same in every epoch, the train split is not where it is distorted.
-    EXPECT_TRUE(test->get(1, {1}).input.equal(test->get(1, {2}).input)) << kind;
-    EXPECT_EQ(train->get(1, {1}).input.equal(train->get(1, {2}).input),
+    EXPECT_TRUE(test->get(1, {1})["image"].equal(test->get(1, {2})["image"])) << kind;
+    EXPECT_EQ(train->get(1, {1})["image"].equal(train->get(1, {2})["image"]),
               std::string(kind) == "plain")
         << kind;
-    EXPECT_FALSE(train->get(1, {1}).input.equal(test->get(1, {1}).input)) << kind;
-    EXPECT_FALSE(
-        make_digits(config, Split::kTest, {2})->get(1, {}).input.equal(test->get(1, {}).input));
+    EXPECT_FALSE(train->get(1, {1})["image"].equal(test->get(1, {1})["image"])) << kind;
+    EXPECT_FALSE(make_digits(config, Split::kTest, {2})
+                     ->get(1, {})["image"]
+                     .equal(test->get(1, {})["image"]));
   }
 }
 

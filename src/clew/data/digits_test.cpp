@@ -78,16 +78,16 @@ TEST(DrawDigit, RefusesTen) {
 TEST(DrawnDigits, AreFixedOrFreshAsAsked) {
   const DrawnDigits fixed({.size = 30, .key = {1}, .is_fixed = true}),
       fresh({.size = 30, .key = {1}, .is_fixed = false});
-  EXPECT_TRUE(fixed.get(12, {1}).input.equal(fixed.get(12, {2}).input));
-  EXPECT_FALSE(fresh.get(12, {1}).input.equal(fresh.get(12, {2}).input));
-  EXPECT_TRUE(fresh.get(12, {1}).input.equal(fresh.get(12, {1}).input));
-  EXPECT_EQ(fixed.get(12, {}).target.item<std::int64_t>(), 2);
-  EXPECT_FALSE(fixed.get(12, {}).input.equal(fixed.get(22, {}).input));
-  const Sample sample = fixed.get(29, {});
-  EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{1, 28, 28}));
-  EXPECT_EQ(sample.input.scalar_type(), torch::kFloat32);
-  EXPECT_EQ(sample.input.max().item<float>(), 1);
-  EXPECT_EQ(sample.input.min().item<float>(), 0);
+  EXPECT_TRUE(fixed.get(12, {1})["image"].equal(fixed.get(12, {2})["image"]));
+  EXPECT_FALSE(fresh.get(12, {1})["image"].equal(fresh.get(12, {2})["image"]));
+  EXPECT_TRUE(fresh.get(12, {1})["image"].equal(fresh.get(12, {1})["image"]));
+  EXPECT_EQ(fixed.get(12, {})["label"].item<std::int64_t>(), 2);
+  EXPECT_FALSE(fixed.get(12, {})["image"].equal(fixed.get(22, {})["image"]));
+  const Example example = fixed.get(29, {});
+  EXPECT_EQ(example["image"].sizes(), (torch::IntArrayRef{1, 28, 28}));
+  EXPECT_EQ(example["image"].scalar_type(), torch::kFloat32);
+  EXPECT_EQ(example["image"].max().item<float>(), 1);
+  EXPECT_EQ(example["image"].min().item<float>(), 0);
   EXPECT_EQ(fixed.class_names().size(), 10U);
   EXPECT_THROW((void)fixed.get(30, {}), Error);
   EXPECT_THROW((void)fixed.get(-1, {}), Error);

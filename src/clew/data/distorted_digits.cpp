@@ -163,12 +163,16 @@ DistortedDigits::~DistortedDigits() = default;
 
 std::int64_t DistortedDigits::size() const { return drawer_->digits().size(); }
 
-Sample DistortedDigits::get(std::int64_t index, const Key& key) const {
+Example DistortedDigits::get(std::int64_t index, const Key& key) const {
   check_index(*this, index);
   Stream stream = stream_of(options_, index, key);
   const auto input = torch::empty({1, drawer_->how().side, drawer_->how().side}, torch::kFloat32);
   drawer_->draw(index, stream, input.data_ptr<float>());
-  return {input, class_target(drawer_->digits().label(index))};
+  return {{"image", input}, {"label", class_target(drawer_->digits().label(index))}};
+}
+
+Columns DistortedDigits::columns() const {
+  return image_and_label({1, drawer_->how().side, drawer_->how().side});
 }
 
 std::vector<std::string> DistortedDigits::class_names() const {
@@ -183,7 +187,7 @@ AddedDigits::~AddedDigits() = default;
 
 std::int64_t AddedDigits::size() const { return drawer_->digits().size(); }
 
-Sample AddedDigits::get(std::int64_t index, const Key& key) const {
+Example AddedDigits::get(std::int64_t index, const Key& key) const {
   check_index(*this, index);
   Stream stream = stream_of(options_, index, key);
   const int side = drawer_->how().side;
@@ -192,7 +196,11 @@ Sample AddedDigits::get(std::int64_t index, const Key& key) const {
   drawer_->draw(index, stream, input.data_ptr<float>());
   drawer_->draw(other, stream, input.data_ptr<float>() + side * side);
   const auto& digits = drawer_->digits();
-  return {input, class_target(digits.label(index) + digits.label(other))};
+  return {{"image", input}, {"label", class_target(digits.label(index) + digits.label(other))}};
+}
+
+Columns AddedDigits::columns() const {
+  return image_and_label({2, drawer_->how().side, drawer_->how().side});
 }
 
 std::vector<std::string> AddedDigits::class_names() const {
@@ -222,7 +230,7 @@ int LocatedDigits::label(std::int64_t index) const {
   return drawer_->digits().label(indices_[static_cast<std::size_t>(index)]);
 }
 
-Sample LocatedDigits::get(std::int64_t index, const Key& key) const {
+Example LocatedDigits::get(std::int64_t index, const Key& key) const {
   check_index(*this, index);
   Stream stream = stream_of(options_, index, key);
   const int side = drawer_->how().side;
@@ -234,7 +242,12 @@ Sample LocatedDigits::get(std::int64_t index, const Key& key) const {
   constexpr float kHalf = kDigitSide / 2.F;
   box[0] = centre.x + .5F - kHalf, box[1] = centre.y + .5F - kHalf;
   box[2] = box[0] + kDigitSide, box[3] = box[1] + kDigitSide;
-  return {input, target};
+  return {{"image", input}, {"box", target}};
+}
+
+Columns LocatedDigits::columns() const {
+  return {image_and_label({1, drawer_->how().side, drawer_->how().side})[0],
+          {.name = "box", .shape = {4}, .type = torch::kFloat32, .meaning = "edges xyxy, pixels"}};
 }
 
 }  // namespace clew::data

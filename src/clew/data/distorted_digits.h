@@ -38,7 +38,7 @@ struct DrawOptions {
   bool is_fixed = false;  // example i is always the same (a test set); false: from get's key
 };
 
-/// input [1,side,side] f32 in [0,1]; target 0-d i64, the digit.
+/// image [1,side,side] f32 in [0,1]; label 0-d i64, the digit.
 class DistortedDigits : public Dataset {
  public:
   DistortedDigits(std::shared_ptr<const Digits> digits, Distortion distortion,
@@ -46,7 +46,8 @@ class DistortedDigits : public Dataset {
   ~DistortedDigits() override;
 
   std::int64_t size() const override;
-  Sample get(std::int64_t index, const Key& key) const override;
+  Example get(std::int64_t index, const Key& key) const override;
+  Columns columns() const override;
   std::vector<std::string> class_names() const override;
 
  private:
@@ -57,8 +58,8 @@ class DistortedDigits : public Dataset {
   DrawOptions options_;
 };
 
-/// Digit `index` and one from anywhere, each distorted on its own: input [2,side,side] f32 in
-/// [0,1], one digit a channel; target 0-d i64, their sum, 0..18.
+/// Digit `index` and one from anywhere, each distorted on its own: image [2,side,side] f32 in
+/// [0,1], one digit a channel; label 0-d i64, their sum, 0..18.
 class AddedDigits : public Dataset {
  public:
   explicit AddedDigits(std::shared_ptr<const Digits> digits,
@@ -66,7 +67,8 @@ class AddedDigits : public Dataset {
   ~AddedDigits() override;
 
   std::int64_t size() const override;
-  Sample get(std::int64_t index, const Key& key) const override;
+  Example get(std::int64_t index, const Key& key) const override;
+  Columns columns() const override;
   std::vector<std::string> class_names() const override;
 
  private:
@@ -82,7 +84,7 @@ struct LocatedOptions {
   DrawOptions draw = {.key = {}, .is_fixed = true};
 };
 
-/// Digits to be found: input [1,side,side] f32 in [0,1], a digit placed on whole pixels; target [4]
+/// Digits to be found: image [1,side,side] f32 in [0,1], a digit placed on whole pixels; box [4]
 /// f32, the edges of its 28x28 square in pixels, xyxy (pixel i covers [i, i+1]).
 class LocatedDigits : public Dataset {
  public:
@@ -90,7 +92,8 @@ class LocatedDigits : public Dataset {
   ~LocatedDigits() override;
 
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
-  Sample get(std::int64_t index, const Key& key) const override;
+  Example get(std::int64_t index, const Key& key) const override;
+  Columns columns() const override;
   /// What digit example `index` shows.
   int label(std::int64_t index) const;
 

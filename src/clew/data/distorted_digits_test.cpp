@@ -46,12 +46,12 @@ TEST(DistortedDigits, ShapesLabelsAndRanges) {
     EXPECT_EQ(set.size(), 50);
     EXPECT_EQ(set.class_names().size(), 10U);
     for (std::int64_t i = 0; i < 50; ++i) {
-      const Sample sample = set.get(i, {static_cast<std::uint64_t>(i)});
-      EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{1, side, side})) << kind;
-      EXPECT_GE(sample.input.min().item<float>(), 0) << kind;
-      EXPECT_LE(sample.input.max().item<float>(), 1) << kind;
-      EXPECT_GT(sample.input.sum().item<float>(), 10) << kind << i;
-      EXPECT_EQ(sample.target.item<std::int64_t>(), i % 10);
+      const Example example = set.get(i, {static_cast<std::uint64_t>(i)});
+      EXPECT_EQ(example["image"].sizes(), (torch::IntArrayRef{1, side, side})) << kind;
+      EXPECT_GE(example["image"].min().item<float>(), 0) << kind;
+      EXPECT_LE(example["image"].max().item<float>(), 1) << kind;
+      EXPECT_GT(example["image"].sum().item<float>(), 10) << kind << i;
+      EXPECT_EQ(example["label"].item<std::int64_t>(), i % 10);
     }
     EXPECT_THROW((void)set.get(50, {}), Error);
   }
@@ -63,10 +63,10 @@ TEST(DistortedDigits, KeysDecideAndFixedSetsIgnoreThem) {
     const DistortedDigits fresh(digits, distortion_of(kind)),
         fixed(digits, distortion_of(kind), {.key = {5}, .is_fixed = true}),
         other(digits, distortion_of(kind), {.key = {6}, .is_fixed = true});
-    EXPECT_TRUE(fresh.get(3, {1}).input.equal(fresh.get(3, {1}).input)) << kind;
-    EXPECT_FALSE(fresh.get(3, {1}).input.equal(fresh.get(3, {2}).input)) << kind;
-    EXPECT_TRUE(fixed.get(3, {1}).input.equal(fixed.get(3, {2}).input)) << kind;
-    EXPECT_FALSE(fixed.get(3, {1}).input.equal(other.get(3, {1}).input)) << kind;
+    EXPECT_TRUE(fresh.get(3, {1})["image"].equal(fresh.get(3, {1})["image"])) << kind;
+    EXPECT_FALSE(fresh.get(3, {1})["image"].equal(fresh.get(3, {2})["image"])) << kind;
+    EXPECT_TRUE(fixed.get(3, {1})["image"].equal(fixed.get(3, {2})["image"])) << kind;
+    EXPECT_FALSE(fixed.get(3, {1})["image"].equal(other.get(3, {1})["image"])) << kind;
   }
 }
 
@@ -76,7 +76,7 @@ TEST(DistortedDigits, AreTheSameOnEveryMachine) {
   for (const char* kind : {"r", "rts", "p", "tc"}) {
     const DistortedDigits set(some_digits(), distortion_of(kind));
     for (std::int64_t i = 0; i < 50; ++i) {
-      const auto input = set.get(i, {static_cast<std::uint64_t>(i)}).input;
+      const auto input = set.get(i, {static_cast<std::uint64_t>(i)})["image"];
       hash = hash64(std::as_bytes(std::span(input.data_ptr<float>(),
                                             static_cast<std::size_t>(input.numel()))),
                     hash);
@@ -89,9 +89,9 @@ TEST(DistortedDigits, WithoutDistortionTheDigitIsInTheMiddle) {
   const auto digits = some_digits();
   const DistortedDigits set(digits, {});
   for (std::int64_t i = 0; i < 20; ++i) {
-    const auto picture = set.get(i, {8}).input;
-    EXPECT_TRUE(picture.slice(1, 7, 35).slice(2, 7, 35).equal(digits->get(i, {}).input));
-    EXPECT_FLOAT_EQ(picture.sum().item<float>(), digits->get(i, {}).input.sum().item<float>());
+    const auto picture = set.get(i, {8})["image"];
+    EXPECT_TRUE(picture.slice(1, 7, 35).slice(2, 7, 35).equal(digits->get(i, {})["image"]));
+    EXPECT_FLOAT_EQ(picture.sum().item<float>(), digits->get(i, {})["image"].sum().item<float>());
   }
 }
 
@@ -101,8 +101,8 @@ TEST(DistortedDigits, RTurnsAndKeepsSizeAndPlace) {
   double low = 0, high = 0;
   for (std::uint64_t key = 0; key < 200; ++key) {
     const auto before =
-        moments(digits->get(1, {}).input[0]);  // a one, whose long axis shows its turn
-    const auto picture = set.get(1, {key}).input[0];
+        moments(digits->get(1, {})["image"][0]);  // a one, whose long axis shows its turn
+    const auto picture = set.get(1, {key})["image"][0];
     const auto after = moments(picture);
     // The middle of the digit stays; the ink's centre is 14, half a pixel from it.
     EXPECT_NEAR(std::hypot(after.x - 13.5, after.y - 13.5),
@@ -125,10 +125,10 @@ TEST(DistortedDigits, RTurnsAndKeepsSizeAndPlace) {
 TEST(DistortedDigits, RtsScalesAndPlaces) {
   const auto digits = some_digits();
   const DistortedDigits set(digits, distortion_of("rts"));
-  const auto before = moments(digits->get(0, {}).input[0]);
+  const auto before = moments(digits->get(0, {})["image"][0]);
   double low_x = 42, high_x = 0, low_y = 42, high_y = 0, small = 9, large = 0;
   for (std::uint64_t key = 0; key < 500; ++key) {
-    const auto picture = set.get(0, {key}).input[0];
+    const auto picture = set.get(0, {key})["image"][0];
     const auto after = moments(picture);
     low_x = std::min(low_x, after.x), high_x = std::max(high_x, after.x);
     low_y = std::min(low_y, after.y), high_y = std::max(high_y, after.y);
@@ -151,7 +151,7 @@ TEST(DistortedDigits, PMovesCornersAndEBends) {
     const DistortedDigits moving(digits, how), resting(digits, still);
     int moved = 0;
     for (std::uint64_t key = 0; key < 50; ++key) {
-      const auto a = moving.get(0, {key}).input, b = resting.get(0, {key}).input;
+      const auto a = moving.get(0, {key})["image"], b = resting.get(0, {key})["image"];
       if (!torch::allclose(a, b, 0, .2)) ++moved;
       // Only bent, not elsewhere: the middles of the ink are a few pixels apart.
       const auto m = moments(a[0]), n = moments(b[0]);
@@ -171,8 +171,8 @@ TEST(DistortedDigits, PAndEMoveTheInkAsFarAsTheirPixelsSay) {
     double sum = 0;
     constexpr int kDraws = 400;
     for (std::uint64_t key = 0; key < kDraws; ++key) {
-      const auto m = moments(moving.get(0, {key}).input[0]),
-                 n = moments(resting.get(0, {key}).input[0]);
+      const auto m = moments(moving.get(0, {key})["image"][0]),
+                 n = moments(resting.get(0, {key})["image"][0]);
       sum += (m.x - n.x) * (m.x - n.x) + (m.y - n.y) * (m.y - n.y);
     }
     return std::sqrt(sum / (2 * kDraws));
@@ -193,13 +193,13 @@ TEST(DistortedDigits, TcIsTheDigitExactlyPlusPieces) {
   const DistortedDigits clean(digits, how);
   std::int64_t pieces = 0;
   for (std::uint64_t key = 0; key < 50; ++key) {
-    const auto a = cluttered.get(5, {key}).input[0], b = clean.get(5, {key}).input[0];
+    const auto a = cluttered.get(5, {key})["image"][0], b = clean.get(5, {key})["image"][0];
     // Pieces are drawn after the digit, so that both show it at the same place; they only add.
     EXPECT_TRUE(a.ge(b).all().item<bool>());
     const auto extra = (a - b).gt(0).sum().item<std::int64_t>();
     EXPECT_LE(extra, 6 * 36);
     pieces += extra;
-    const auto digit = digits->get(5, {}).input[0];
+    const auto digit = digits->get(5, {})["image"][0];
     EXPECT_FLOAT_EQ(b.sum().item<float>(), digit.sum().item<float>());
     bool is_found = false;
     for (std::int64_t y = 0; y <= 32 && !is_found; ++y)
@@ -216,23 +216,23 @@ TEST(AddedDigits, ShowsTwoDigitsAndTheirSum) {
   std::vector<int> seen(19, 0);
   for (std::int64_t i = 0; i < 50; ++i) {
     for (std::uint64_t key = 0; key < 8; ++key) {
-      const Sample sample = set.get(i, {key + 100 * static_cast<std::uint64_t>(i)});
-      ASSERT_EQ(sample.input.sizes(), (torch::IntArrayRef{2, 42, 42}));
-      const auto first = sample.input[0].slice(0, 7, 35).slice(1, 7, 35);
-      const auto second = sample.input[1].slice(0, 7, 35).slice(1, 7, 35);
-      EXPECT_TRUE(first.equal(digits->get(i, {}).input[0]));
+      const Example example = set.get(i, {key + 100 * static_cast<std::uint64_t>(i)});
+      ASSERT_EQ(example["image"].sizes(), (torch::IntArrayRef{2, 42, 42}));
+      const auto first = example["image"][0].slice(0, 7, 35).slice(1, 7, 35);
+      const auto second = example["image"][1].slice(0, 7, 35).slice(1, 7, 35);
+      EXPECT_TRUE(first.equal(digits->get(i, {})["image"][0]));
       std::int64_t other = -1;
       for (std::int64_t j = 0; j < 50; ++j)
-        if (second.equal(digits->get(j, {}).input[0])) other = j;
+        if (second.equal(digits->get(j, {})["image"][0])) other = j;
       ASSERT_GE(other, 0);
-      EXPECT_EQ(sample.target.item<std::int64_t>(), i % 10 + other % 10);
-      ++seen[static_cast<std::size_t>(sample.target.item<std::int64_t>())];
+      EXPECT_EQ(example["label"].item<std::int64_t>(), i % 10 + other % 10);
+      ++seen[static_cast<std::size_t>(example["label"].item<std::int64_t>())];
     }
   }
   for (int sum = 1; sum < 18; ++sum) EXPECT_GT(seen[static_cast<std::size_t>(sum)], 0) << sum;
   EXPECT_EQ(set.class_names().size(), 19U);
   const AddedDigits distorted(digits);
-  EXPECT_FALSE(distorted.get(0, {1}).input.equal(distorted.get(0, {2}).input));
+  EXPECT_FALSE(distorted.get(0, {1})["image"].equal(distorted.get(0, {2})["image"]));
 }
 
 TEST(LocatedDigits, TheBoxHoldsTheDigit) {
@@ -242,24 +242,24 @@ TEST(LocatedDigits, TheBoxHoldsTheDigit) {
     ASSERT_EQ(set.size(), 15);
     std::set<float> places;
     for (std::int64_t i = 0; i < 15; ++i) {
-      const Sample sample = set.get(i, {static_cast<std::uint64_t>(i)});
+      const Example example = set.get(i, {static_cast<std::uint64_t>(i)});
       EXPECT_EQ(set.label(i), 3);
-      EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{1, 84, 84}));
-      const auto* box = sample.target.data_ptr<float>();
+      EXPECT_EQ(example["image"].sizes(), (torch::IntArrayRef{1, 84, 84}));
+      const auto* box = example["box"].data_ptr<float>();
       EXPECT_EQ(box[2] - box[0], 28);
       EXPECT_EQ(box[3] - box[1], 28);
       const auto x = static_cast<std::int64_t>(box[0]), y = static_cast<std::int64_t>(box[1]);
       ASSERT_GE(std::min(x, y), 0);
       ASSERT_LE(std::max(x, y), 56);
-      const auto inside = sample.input[0].slice(0, y, y + 28).slice(1, x, x + 28);
-      const auto digit = digits->get(3 + 10 * i, {}).input[0];
+      const auto inside = example["image"][0].slice(0, y, y + 28).slice(1, x, x + 28);
+      const auto digit = digits->get(3 + 10 * i, {})["image"][0];
       if (patches == 0) {
         EXPECT_TRUE(inside.equal(digit));
       } else {
         EXPECT_TRUE(inside.ge(digit).all().item<bool>());
-        EXPECT_GT(sample.input.sum().item<float>(), digit.sum().item<float>() + 10);
+        EXPECT_GT(example["image"].sum().item<float>(), digit.sum().item<float>() + 10);
       }
-      EXPECT_TRUE(sample.input.equal(set.get(i, {77}).input));  // fixed
+      EXPECT_TRUE(example["image"].equal(set.get(i, {77})["image"]));  // fixed
       places.insert(box[0]);
     }
     EXPECT_GT(places.size(), 8U);

@@ -208,7 +208,7 @@ const fs::path& ImageFolder::path(std::int64_t index) const {
   return files_[static_cast<std::size_t>(index)].path;
 }
 
-Sample ImageFolder::get(std::int64_t index, const Key&) const {
+Example ImageFolder::get(std::int64_t index, const Key&) const {
   image::Image picture = this->picture(index);
   if (options_.channels == 1) picture = image::to_grey(picture);
   if (options_.width > 0) picture = image::resize(picture, options_.width, options_.height);
@@ -218,7 +218,13 @@ Sample ImageFolder::get(std::int64_t index, const Key&) const {
   std::memcpy(input.data_ptr<float>(), planes.data(), planes.size() * sizeof(float));
   const auto target = torch::empty({}, torch::kInt64);
   *target.data_ptr<std::int64_t>() = label(index);
-  return {input, target};
+  return {{"image", input}, {"label", target}};
+}
+
+Columns ImageFolder::columns() const {
+  const bool is_resized = options_.width > 0;
+  return image_and_label(
+      {options_.channels, is_resized ? options_.height : -1, is_resized ? options_.width : -1});
 }
 
 }  // namespace clew::data

@@ -53,7 +53,7 @@ struct FolderOptions {
                                            const std::filesystem::path& root,
                                            double test_share = FolderOptions{}.test_share);
 
-/// input [C,H,W] f32 in [0,1], target 0-d i64: the class's place in the sorted list. Pictures are
+/// image [C,H,W] f32 in [0,1], label 0-d i64: the class's place in the sorted list. Pictures are
 /// read when they are asked for. Keys are not used.
 class ImageFolder : public Dataset {
  public:
@@ -62,7 +62,8 @@ class ImageFolder : public Dataset {
   ImageFolder(const std::filesystem::path& folder, Split split, FolderOptions options = {});
 
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }
-  Sample get(std::int64_t index, const Key& key) const override;
+  Example get(std::int64_t index, const Key& key) const override;
+  Columns columns() const override;
   std::vector<std::string> class_names() const override { return names_; }
   std::string origin(std::int64_t index) const override { return path(index).string(); }
 

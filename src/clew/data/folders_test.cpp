@@ -68,12 +68,12 @@ TEST_F(Folders, ClassesAreFoldersInOrder) {
   ASSERT_EQ(set.size(), 4);
   EXPECT_EQ(set.label(3), 2);
   EXPECT_EQ(set.path(3), folder / "dog/b.png");
-  const Sample sample = set.get(3, {});
-  EXPECT_EQ(sample.input.sizes(), (torch::IntArrayRef{3, 3, 4}));
-  EXPECT_EQ(sample.input[0].min().item<float>(), 1);
-  EXPECT_EQ(sample.input[1].max().item<float>(), 0);
-  EXPECT_FLOAT_EQ(sample.input[2][2][3].item<float>(), .2F);
-  EXPECT_EQ(sample.target.item<std::int64_t>(), 2);
+  const Example example = set.get(3, {});
+  EXPECT_EQ(example["image"].sizes(), (torch::IntArrayRef{3, 3, 4}));
+  EXPECT_EQ(example["image"][0].min().item<float>(), 1);
+  EXPECT_EQ(example["image"][1].max().item<float>(), 0);
+  EXPECT_FLOAT_EQ(example["image"][2][2][3].item<float>(), .2F);
+  EXPECT_EQ(example["label"].item<std::int64_t>(), 2);
   EXPECT_EQ(set.picture(3).pixels[2], 51);
   EXPECT_THROW((void)set.get(4, {}), Error);
 }
@@ -85,8 +85,8 @@ TEST_F(Folders, PicturesAreBroughtToOneSizeAndToGrey) {
                         {.width = 6, .height = 4, .channels = 1, .test_share = 1e-9});
   Loader loader(set, {.batch_size = 2, .is_shuffled = false});
   const Batch batch = loader.next();
-  EXPECT_EQ(batch.inputs.sizes(), (torch::IntArrayRef{2, 1, 4, 6}));
-  EXPECT_FLOAT_EQ(batch.inputs[1].mean().item<float>(), 200 / 255.F);
+  EXPECT_EQ(batch["image"].sizes(), (torch::IntArrayRef{2, 1, 4, 6}));
+  EXPECT_FLOAT_EQ(batch["image"][1].mean().item<float>(), 200 / 255.F);
   // Pictures of mixed sizes cannot lie in one batch.
   const ImageFolder mixed(folder, Split::kTrain, {.test_share = 1e-9});
   Loader failing(mixed, {.batch_size = 2, .is_shuffled = false});
@@ -95,8 +95,8 @@ TEST_F(Folders, PicturesAreBroughtToOneSizeAndToGrey) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.what(),
-              "inputs of a batch must have one shape, got [3, 8, 8] and, at place 1, [3, 9, 5]; "
-              "resize them, or override collate (place 1 is example 1, " +
+              "column 'image' must have one shape in a batch, got [3, 8, 8] and, at place 1, "
+              "[3, 9, 5]; resize them (example 1, " +
                   (folder / "a/2.png").string() + ")");
   }
 }

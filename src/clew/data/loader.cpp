@@ -1,41 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/data/loader.h"
 
-#include <algorithm>
-#include <numeric>
-#include <string>
+#include <iterator>
+#include <memory>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/core/pool.h"
-#include "clew/data/draws.h"
 
 namespace clew::data {
 namespace {
 
-constexpr std::int64_t kMaxSize = std::int64_t{1} << 32;  // what Stream::below can draw from
 constexpr int kMaxWorkers = 256, kMaxPrefetch = 4096;
+
+std::shared_ptr<const Sampler> sampler_of(const Dataset& dataset, const LoaderOptions& options) {
+  if (options.sampler) return options.sampler;
+  return uniform_sampler(dataset.size(), {.batch_size = options.batch_size,
+                                          .is_shuffled = options.is_shuffled,
+                                          .drops_last = options.drops_last,
+                                          .key = options.key});
+}
 
 }  // namespace
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)
-    : dataset_(dataset), options_(options), size_(dataset.size()) {
-  CLEW_CHECK(size_ >= 1 && size_ < kMaxSize, "a loader needs a data set of 1..", kMaxSize - 1,
-             " examples, got ", size_);
-  CLEW_CHECK(options.batch_size >= 1, "a loader's batch_size must be at least 1, got ",
-             options.batch_size);
+    : dataset_(dataset), options_(options), sampler_(sampler_of(dataset, options)) {
   CLEW_CHECK(options.workers >= 0 && options.workers <= kMaxWorkers,
              "a loader's workers must be in 0..", kMaxWorkers, ", got ", options.workers);
   CLEW_CHECK(options.prefetch >= 1 && options.prefetch <= kMaxPrefetch,
              "a loader's prefetch must be in 1..", kMaxPrefetch, ", got ", options.prefetch);
-  CLEW_CHECK(!options.drops_last || options.batch_size <= size_,
-             "a loader that drops the last batch needs a data set of at least one batch of ",
-             options.batch_size, ", got ", size_, " examples");
   CLEW_CHECK(options.parts >= 1, "a loader's parts must be at least 1, got ", options.parts);
   CLEW_CHECK(options.part >= 0 && options.part < options.parts, "a loader's part must be in 0..",
              options.parts - 1, ", got ", options.part);
-  batches_per_epoch_ = options.drops_last
-                           ? size_ / options.batch_size
-                           : size_ / options.batch_size + (size_ % options.batch_size != 0);
   try {
     for (int i = 0; i < options.workers; ++i) workers_.emplace_back([this] { work(); });
   } catch (...) {
@@ -107,53 +103,16 @@ void Loader::work() {
   }
 }
 
-std::int64_t Loader::size_of(std::int64_t batch) const {
-  return std::min(options_.batch_size, size_ - batch % batches_per_epoch_ * options_.batch_size);
-}
-
 Batch Loader::make(std::int64_t number) {
-  const std::int64_t epoch = epoch_of(number), first = number % batches_per_epoch_;
-  const Share part = share_of(size_of(number), options_.part, options_.parts);
-  const std::int64_t begin = first * options_.batch_size + part.begin;
-  const std::int64_t count = part.end - part.begin;
-  if (count == 0) return {};
-  const Order order = options_.is_shuffled ? order_of(epoch) : nullptr;
-  const Key key = split(options_.key, static_cast<std::uint64_t>(epoch));
-  std::vector<Sample> samples;
-  samples.reserve(static_cast<std::size_t>(count));
-  const auto indices = torch::empty({count}, torch::kInt64);
-  auto* index_of = indices.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    index_of[i] = order ? (*order)[static_cast<std::size_t>(begin + i)] : begin + i;
-    samples.push_back(
-        dataset_.get(index_of[i], split(key, static_cast<std::uint64_t>(index_of[i]))));
-  }
-  try {
-    Batch batch = dataset_.collate(std::move(samples));
-    batch.indices = indices;
-    return batch;
-  } catch (const StackError& error) {
-    if (error.place() >= static_cast<std::size_t>(count)) throw;  // of a collate with other rows
-    const std::int64_t index = index_of[error.place()];
-    const std::string origin = dataset_.origin(index);
-    throw Error(concat(error.what(), " (place ", error.place(), " is example ", index,
-                       origin.empty() ? "" : ", ", origin, ")"));
-  }
-}
-
-Loader::Order Loader::order_of(std::int64_t epoch) {
-  const std::lock_guard lock(order_mutex_);
-  if (const auto found = orders_.find(epoch); found != orders_.end()) return found->second;
-  auto order = std::make_shared<std::vector<std::int64_t>>(static_cast<std::size_t>(size_));
-  std::iota(order->begin(), order->end(), 0);
-  // An index no example has, so that no example shares the order's key.
-  shuffle(*order, Stream(split(options_.key, static_cast<std::uint64_t>(epoch), UINT64_MAX)));
-  if (orders_.size() >= 2) {
-    const bool is_ahead = epoch > orders_.begin()->first;
-    orders_.erase(is_ahead ? orders_.begin() : std::prev(orders_.end()));
-  }
-  orders_[epoch] = order;
-  return order;
+  const auto indices = sampler_->indices(number);
+  const Share part = share_of(std::ssize(indices), options_.part, options_.parts);
+  if (part.begin == part.end) return {};
+  const auto keys =
+      keys_of(indices, split(options_.key, static_cast<std::uint64_t>(epoch_of(number))));
+  const auto cut = [&](const auto& all) {
+    return std::vector(all.begin() + part.begin, all.begin() + part.end);
+  };
+  return batch_of(dataset_, cut(indices), cut(keys));
 }
 
 }  // namespace clew::data

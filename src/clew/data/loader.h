@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "clew/data/dataset.h"
+#include "clew/data/sampler.h"
 
 namespace clew::data {
 
@@ -21,13 +22,14 @@ struct LoaderOptions {
   std::int64_t batch_size = 64;
   bool is_shuffled = true;  // a new order every epoch; false: 0, 1, 2, ...
   bool drops_last = false;  // leave out an epoch's last batch when it is smaller
+  std::shared_ptr<const Sampler> sampler = {};  // decides instead of these three
   Key key = {};             // order and examples: get's key is split(key, epoch, index)
   int workers = 1;          // threads beside the caller; 0: next() makes the batch itself
   int prefetch = 4;         // batches that workers may be ahead
   int part = 0, parts = 1;  // of every batch, only this share of its examples
 };
 
-/// Batches are numbered from 0 over all epochs without end, so a position is one number, and a
+/// Batches are numbered from 0 over all epochs without end (sampler.h), so a position is one number, and a
 /// loader that seeks there goes on as one that never stopped. Used by one thread at a time.
 class Loader {
  public:
@@ -37,9 +39,9 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The batch at position(), or the part of it that was asked for (of which there may be nothing:
-  /// undefined tensors), and position() then moves on by one. Blocks until it is made. What get or
-  /// collate threw for this batch is thrown here, in the order of batches, and again until seek().
+  /// The batch at position(), or the part of it that was asked for (size 0 where that is nothing),
+  /// and position() then moves on by one. Blocks until it is made. What batch_of threw for this
+  /// batch is thrown here, in the order of batches, and again until seek().
   Batch next();
   /// The next batch will be number `batch` (at least 0).
   void seek(std::int64_t batch);
@@ -47,29 +49,25 @@ class Loader {
   std::int64_t position() const { return position_; }
 
   /// How many examples batch number `batch` has, over all parts.
-  std::int64_t size_of(std::int64_t batch) const;
-  std::int64_t batches_per_epoch() const { return batches_per_epoch_; }
+  std::int64_t size_of(std::int64_t batch) const { return sampler_->size_of(batch); }
+  std::int64_t batches_per_epoch() const { return sampler_->batches_per_epoch(); }
   /// The epoch of batch number `batch`.
-  std::int64_t epoch_of(std::int64_t batch) const { return batch / batches_per_epoch_; }
+  std::int64_t epoch_of(std::int64_t batch) const { return batch / batches_per_epoch(); }
 
  private:
-  using Order = std::shared_ptr<const std::vector<std::int64_t>>;
   struct Slot {
     std::optional<Batch> batch;  // neither this nor fault: somebody is making it
     std::exception_ptr fault;
   };
 
   Batch make(std::int64_t number);
-  Order order_of(std::int64_t epoch);
   void work();
   void stop();
 
   const Dataset& dataset_;
   const LoaderOptions options_;
-  std::int64_t size_ = 0, batches_per_epoch_ = 0, position_ = 0;
-
-  std::mutex order_mutex_;
-  std::map<std::int64_t, Order> orders_;  // of the two epochs last used
+  const std::shared_ptr<const Sampler> sampler_;
+  std::int64_t position_ = 0;
 
   std::mutex mutex_;  // of all below
   std::condition_variable is_wanted_, is_ready_;

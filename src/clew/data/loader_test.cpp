@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <vector>
@@ -14,16 +15,17 @@
 namespace clew::data {
 namespace loader_test {
 
-/// Example i: input [2] f32 = (i, a number from the key), target i.
+/// Example i: image [2] f32 = (i, a number from the key), label i.
 class Numbers : public Dataset {
  public:
   explicit Numbers(std::int64_t size, std::int64_t bad = -1) : size_(size), bad_(bad) {}
   std::int64_t size() const override { return size_; }
-  Sample get(std::int64_t index, const Key& key) const override {
-    CLEW_CHECK(index != bad_, "example ", index, " is bad");
-    return {torch::tensor({static_cast<float>(index), Stream(key).uniform()}),
-            torch::tensor(index, torch::kInt64)};
+  Example get(std::int64_t index, const Key& key) const override {
+    CLEW_CHECK(index != bad_, index, " is bad");
+    return {{"image", torch::tensor({static_cast<float>(index), Stream(key).uniform()})},
+            {"label", torch::tensor(index, torch::kInt64)}};
   }
+  Columns columns() const override { return image_and_label({-1}); }
 
  private:
   std::int64_t size_, bad_;
@@ -41,9 +43,9 @@ TEST(Loader, GoesThroughTheSetInOrder) {
   EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{2, 3}));
   const Batch last = loader.next();
   EXPECT_EQ(list(last.indices), (std::vector<std::int64_t>{4}));
-  EXPECT_EQ(last.inputs.sizes(), (torch::IntArrayRef{1, 2}));
-  EXPECT_EQ(last.inputs[0][0].item<float>(), 4);
-  EXPECT_EQ(list(last.targets), (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(last["image"].sizes(), (torch::IntArrayRef{1, 2}));
+  EXPECT_EQ(last["image"][0][0].item<float>(), 4);
+  EXPECT_EQ(list(last["label"]), (std::vector<std::int64_t>{4}));
   EXPECT_EQ(loader.position(), 3);
   EXPECT_EQ(loader.epoch_of(3), 1);
   EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
@@ -88,8 +90,8 @@ TEST(Loader, SameBytesForAnyNumberOfWorkersAndAfterSeek) {
         loader.seek(start);
         for (std::int64_t i = start; i < std::min<std::int64_t>(start + 20, 40); ++i) {
           const Batch got = loader.next();
-          EXPECT_TRUE(got.inputs.equal(wanted[static_cast<std::size_t>(i)].inputs)) << i;
-          EXPECT_TRUE(got.targets.equal(wanted[static_cast<std::size_t>(i)].targets)) << i;
+          EXPECT_TRUE(got["image"].equal(wanted[static_cast<std::size_t>(i)]["image"])) << i;
+          EXPECT_TRUE(got["label"].equal(wanted[static_cast<std::size_t>(i)]["label"])) << i;
           EXPECT_TRUE(got.indices.equal(wanted[static_cast<std::size_t>(i)].indices)) << i;
         }
       }
@@ -101,7 +103,7 @@ TEST(Loader, KeysOfExamplesAreSplitByEpochAndIndex) {
   const Numbers numbers(3);
   Loader loader(numbers, {.batch_size = 3, .is_shuffled = false, .key = {5}});
   loader.seek(2);
-  EXPECT_EQ(loader.next().inputs[1][1].item<float>(), Stream(split({5}, 2, 1)).uniform());
+  EXPECT_EQ(loader.next()["image"][1][1].item<float>(), Stream(split({5}, 2, 1)).uniform());
 }
 
 TEST(Loader, PartsOfABatchAreTheBatch) {
@@ -120,13 +122,13 @@ TEST(Loader, PartsOfABatchAreTheBatch) {
       std::vector<torch::Tensor> inputs, targets, indices;
       for (const auto& part : parts) {
         const Batch some = part->next();
-        if (!some.inputs.defined()) continue;  // five parts of at most four
-        inputs.push_back(some.inputs);
-        targets.push_back(some.targets);
+        if (some.size() == 0) continue;  // five parts of at most four
+        inputs.push_back(some["image"]);
+        targets.push_back(some["label"]);
         indices.push_back(some.indices);
       }
-      EXPECT_TRUE(torch::cat(inputs).equal(batch.inputs));
-      EXPECT_TRUE(torch::cat(targets).equal(batch.targets));
+      EXPECT_TRUE(torch::cat(inputs).equal(batch["image"]));
+      EXPECT_TRUE(torch::cat(targets).equal(batch["label"]));
       EXPECT_TRUE(torch::cat(indices).equal(batch.indices));
     }
   }
@@ -139,7 +141,7 @@ TEST(Loader, AnErrorComesAtItsBatchAndStays) {
     EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
     EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{2, 3}));
     for (int i = 0; i < 2; ++i)
-      EXPECT_EQ(error_of([&] { (void)loader.next(); }), "example 5 is bad");
+      EXPECT_EQ(error_of([&] { (void)loader.next(); }), "5 is bad (example 5)");
     loader.seek(3);
     EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{6, 7}));
   }
@@ -147,17 +149,15 @@ TEST(Loader, AnErrorComesAtItsBatchAndStays) {
 
 TEST(Loader, OneSentencePerError) {
   const Numbers numbers(10), none(0);
-  EXPECT_EQ(error_of([&] { Loader(none, {}); }),
-            "a loader needs a data set of 1..4294967295 examples, got 0");
+  EXPECT_EQ(error_of([&] { Loader(none, {}); }), "a sampler needs 1..4294967295 examples, got 0");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 0}); }),
-            "a loader's batch_size must be at least 1, got 0");
+            "batch_size must be at least 1, got 0 (sampler)");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.workers = -1}); }),
             "a loader's workers must be in 0..256, got -1");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.prefetch = 0}); }),
             "a loader's prefetch must be in 1..4096, got 0");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 11, .drops_last = true}); }),
-            "a loader that drops the last batch needs a data set of at least one batch of 11, got "
-            "10 examples");
+            "dropping the last batch needs at least one batch of 11, got 10 examples (sampler)");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.part = 2, .parts = 2}); }),
             "a loader's part must be in 0..1, got 2");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.parts = 0}); }),
@@ -166,14 +166,30 @@ TEST(Loader, OneSentencePerError) {
   EXPECT_EQ(error_of([&] { loader.seek(-1); }), "a loader can seek to batch 0 or later, got -1");
 }
 
+TEST(Loader, RepeatedExamplesHaveKeysOfTheirOwnWhoeverMakesThem) {
+  const Numbers numbers(5);
+  const auto sampler = clip_sampler(5, {.batch_size = 6, .clips = 3, .key = {4}});
+  Loader whole(numbers, {.sampler = sampler, .key = {6}, .workers = 0});
+  Loader first(numbers, {.sampler = sampler, .key = {6}, .workers = 1, .part = 0, .parts = 2});
+  Loader second(numbers, {.sampler = sampler, .key = {6}, .workers = 2, .part = 1, .parts = 2});
+  std::set<float> seen;
+  for (int i = 0; i < 6; ++i) {
+    const Batch batch = whole.next();
+    EXPECT_EQ(list(batch.indices), sampler->indices(i));
+    EXPECT_TRUE(torch::cat({first.next()["image"], second.next()["image"]}).equal(batch["image"]));
+    for (std::int64_t k = 0; k < batch.size(); ++k) seen.insert(batch["image"][k][1].item<float>());
+  }
+  EXPECT_EQ(seen.size(), 30U);  // two epochs of five videos, three clips each
+}
+
 /// Example 7 has another shape.
 class Uneven : public Numbers {
  public:
   Uneven() : Numbers(10) {}
-  Sample get(std::int64_t index, const Key& key) const override {
-    Sample sample = Numbers::get(index, key);
-    if (index == 7) sample.input = torch::zeros({3});
-    return sample;
+  Example get(std::int64_t index, const Key& key) const override {
+    Example example = Numbers::get(index, key);
+    if (index == 7) example.set("image", torch::zeros({3}));
+    return example;
   }
 };
 
@@ -181,31 +197,10 @@ TEST(Loader, NamesTheExampleThatDoesNotGoWithTheOthers) {
   const Uneven uneven;
   Loader loader(uneven, {.batch_size = 4, .is_shuffled = false, .workers = 0});
   loader.seek(1);
-  EXPECT_EQ(error_of([&] { (void)loader.next(); }),
-            "inputs of a batch must have one shape, got [2] and, at place 3, [3]; resize them, or "
-            "override collate (place 3 is example 7)");
-}
-
-TEST(Stack, NeedsOneShapeAndOneType) {
-  const auto a = torch::zeros({2, 3}), b = torch::zeros({3, 2}),
-             c = torch::zeros({2, 3}, torch::kInt64);
-  EXPECT_EQ(stack({a, a}, "input").sizes(), (torch::IntArrayRef{2, 2, 3}));
-  EXPECT_TRUE(stack({a.t(), b}, "input")[0].equal(a.t()));
-  EXPECT_EQ(error_of([&] {
-              (void)stack({a, b}, "input");
-            }),
-            "inputs of a batch must have one shape, got [2, 3] and, at place 1, [3, 2]; resize "
-            "them, or override collate");
-  EXPECT_EQ(error_of([&] {
-              (void)stack({a, c}, "target");
-            }),
-            "targets of a batch must have one type, got Float and, at place 1, Long");
-  EXPECT_EQ(error_of([&] {
-              (void)stack({a, {}}, "target");
-            }),
-            "target 1 of a batch must be a tensor, got an undefined one");
-  EXPECT_EQ(error_of([&] { (void)stack({}, "target"); }),
-            "a batch needs at least one target (stack)");
+  EXPECT_EQ(
+      error_of([&] { (void)loader.next(); }),
+      "column 'image' must have one shape in a batch, got [2] and, at place 3, [3]; resize them "
+      "(example 7)");
 }
 
 }  // namespace loader_test

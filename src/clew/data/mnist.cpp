@@ -130,15 +130,15 @@ IdxPictures::IdxPictures(const fs::path& folder, Split part) {
   pixels_ = std::move(images.data);
 }
 
-Sample IdxPictures::get(std::int64_t index, const Key&) const {
+Example IdxPictures::get(std::int64_t index, const Key&) const {
   check_index(*this, index);
-  Sample sample{torch::empty(shape_), torch::empty({}, torch::kInt64)};
-  const std::int64_t count = sample.input.numel();
+  const auto image = torch::empty(shape_), label = torch::empty({}, torch::kInt64);
+  const std::int64_t count = image.numel();
   std::transform(pixels_.begin() + index * count, pixels_.begin() + (index + 1) * count,
-                 sample.input.data_ptr<float>(),
+                 image.data_ptr<float>(),
                  [](std::uint8_t pixel) { return static_cast<float>(pixel) / 255; });
-  *sample.target.data_ptr<std::int64_t>() = labels_[static_cast<std::size_t>(index)];
-  return sample;
+  *label.data_ptr<std::int64_t>() = labels_[static_cast<std::size_t>(index)];
+  return {{"image", image}, {"label", label}};
 }
 
 void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, bool is_gzip,
@@ -146,22 +146,22 @@ void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, boo
   const std::int64_t count = dataset.size();
   IdxArray images, labels{.type = IdxType::kU8, .shape = {count}, .data = {}};
   for (std::int64_t i = 0; i < count; ++i) {
-    const Sample sample = dataset.get(i, split(key, 0, static_cast<std::uint64_t>(i)));
-    CLEW_CHECK(sample.input.dim() == 3 && sample.input.scalar_type() == torch::kFloat32 &&
-                   sample.target.dim() == 0 && sample.target.scalar_type() == torch::kInt64,
-               "to be written, an example must be [C,H,W] f32 with a class, got ",
-               sample.input.sizes(), " with ", sample.target.sizes(), " (write_mnist)");
+    const Example example = dataset.get(i, split(key, 0, static_cast<std::uint64_t>(i)));
+    const auto image = example["image"].contiguous(), class_of = example["label"];
+    CLEW_CHECK(image.dim() == 3 && image.scalar_type() == torch::kFloat32 && class_of.dim() == 0 &&
+                   class_of.scalar_type() == torch::kInt64,
+               "to be written, an example must be [C,H,W] f32 with a class, got ", image.sizes(),
+               " with ", class_of.sizes(), " (write_mnist)");
     std::vector<std::int64_t> shape = {count};
-    const auto sides = sample.input.sizes().slice(sample.input.size(0) == 1 ? 1 : 0);
+    const auto sides = image.sizes().slice(image.size(0) == 1 ? 1 : 0);
     shape.insert(shape.end(), sides.begin(), sides.end());
     if (i == 0) images.shape = shape;
     CLEW_CHECK(images.shape == shape, "to be written, examples must have one shape, got another ",
-               sample.input.sizes(), " at place ", i, " (write_mnist)");
-    const auto input = sample.input.contiguous();
-    const float* from = input.data_ptr<float>();
-    for (std::int64_t k = 0; k < input.numel(); ++k)
+               image.sizes(), " at place ", i, " (write_mnist)");
+    const float* from = image.data_ptr<float>();
+    for (std::int64_t k = 0; k < image.numel(); ++k)
       images.data.push_back(static_cast<std::uint8_t>(std::clamp(from[k], 0.F, 1.F) * 255 + .5F));
-    const auto label = sample.target.item<std::int64_t>();
+    const auto label = class_of.item<std::int64_t>();
     CLEW_CHECK(label >= 0 && label <= 255, "to be written, a class must be in 0..255, got ", label,
                " (write_mnist)");
     labels.data.push_back(static_cast<std::uint8_t>(label));

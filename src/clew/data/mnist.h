@@ -44,7 +44,7 @@ class Mnist : public Digits {
 };
 
 /// One split of pictures with classes in files named as MNIST's, of any size: what write_mnist
-/// writes. input [C,H,W] f32 in [0,1], target a class in 0..255. Keys are not used.
+/// writes. image [C,H,W] f32 in [0,1], label a class in 0..255. Keys are not used.
 class IdxPictures : public Dataset {
  public:
   /// Reads the split's two files. A missing file, images that are not [N,H,W] or [N,C,H,W] u8 with
@@ -52,15 +52,16 @@ class IdxPictures : public Dataset {
   IdxPictures(const std::filesystem::path& folder, Split split);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
-  Sample get(std::int64_t index, const Key& key) const override;
+  Example get(std::int64_t index, const Key& key) const override;
+  Columns columns() const override { return image_and_label(shape_); }
 
  private:
   std::vector<std::uint8_t> pixels_, labels_;
   std::vector<std::int64_t> shape_;  // of one picture, [C,H,W]
 };
 
-/// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: inputs [1,H,W]
-/// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, targets must be classes in 0..255.
+/// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: images [1,H,W]
+/// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, labels must be in 0..255.
 /// Example i is drawn from split(key, 0, i), as in a loader's first epoch. Digits come back the
 /// same. `progress` is called behind each example with how many are done.
 void write_mnist(const std::filesystem::path& folder, Split split, const Dataset& dataset,

@@ -60,7 +60,7 @@ TEST_F(MnistFiles, WrittenDigitsComeBack) {
     const Mnist back(folder, part);
     ASSERT_EQ(back.size(), 25);
     for (std::int64_t i = 0; i < 25; ++i) {
-      EXPECT_TRUE(back.get(i, {}).input.equal(digits.get(i, {}).input)) << i;
+      EXPECT_TRUE(back.get(i, {})["image"].equal(digits.get(i, {})["image"])) << i;
       EXPECT_EQ(back.label(i), i % 10);
     }
     EXPECT_EQ(back.pixels().size(), 25U * 784);
@@ -74,11 +74,13 @@ TEST_F(MnistFiles, WrittenDigitsComeBack) {
 struct Pictures : Dataset {
   explicit Pictures(std::vector<std::int64_t> sides) : shape(std::move(sides)) {}
   std::int64_t size() const override { return 7; }
-  Sample get(std::int64_t index, const Key&) const override {
+  Example get(std::int64_t index, const Key&) const override {
     const auto count = torch::empty(shape).numel();
-    return {((torch::arange(count) * 37 + index) % 256).view(shape).to(torch::kFloat32) / 255,
-            torch::tensor(index * 40, torch::kInt64)};
+    return {{"image",
+             ((torch::arange(count) * 37 + index) % 256).view(shape).to(torch::kFloat32) / 255},
+            {"label", torch::tensor(index * 40, torch::kInt64)}};
   }
+  Columns columns() const override { return image_and_label(shape); }
   std::vector<std::int64_t> shape;
 };
 
@@ -91,8 +93,8 @@ TEST_F(MnistFiles, PicturesOfAnySizeComeBack) {
       const IdxPictures back(folder, Split::kTest);
       ASSERT_EQ(back.size(), 7);
       for (std::int64_t i = 0; i < 7; ++i) {
-        EXPECT_TRUE(back.get(i, {}).input.equal(pictures.get(i, {}).input)) << shape << i;
-        EXPECT_TRUE(back.get(i, {}).target.equal(pictures.get(i, {}).target)) << shape << i;
+        EXPECT_TRUE(back.get(i, {})["image"].equal(pictures.get(i, {})["image"])) << shape << i;
+        EXPECT_TRUE(back.get(i, {})["label"].equal(pictures.get(i, {})["label"])) << shape << i;
       }
       EXPECT_THROW((void)back.get(7, {}), Error);
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/data/sheet.h"
 
+#include <torch/types.h>
+#include <torch/utils.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -33,6 +36,30 @@ image::Image picture_of(const torch::Tensor& input) {
   return image::to_bytes(both);
 }
 
+namespace {
+
+constexpr image::Colour kOutline = {86, 180, 233};
+
+/// The outermost pixels of each of masks [N,H,W].
+void draw_outlines(image::Image& picture, const torch::Tensor& masks) {
+  picture = image::to_rgb(picture);
+  const auto padded = torch::constant_pad_nd(masks.ne(0), {1, 1, 1, 1});
+  const auto at = [&](int dx, int dy) {
+    return padded.slice(1, 1 + dy, 1 + dy + picture.height)
+        .slice(2, 1 + dx, 1 + dx + picture.width);
+  };
+  const auto inner = at(-1, 0) & at(1, 0) & at(0, -1) & at(0, 1);
+  const auto edge = (at(0, 0) & ~inner).any(0).contiguous();
+  const bool* const is_edge = edge.data_ptr<bool>();
+  for (std::int64_t i = 0; i < edge.numel(); ++i) {
+    if (!is_edge[i]) continue;
+    auto* const pixel = picture.pixels.data() + 3 * i;
+    pixel[0] = kOutline.r, pixel[1] = kOutline.g, pixel[2] = kOutline.b;
+  }
+}
+
+}  // namespace
+
 image::Image sample_sheet(const Dataset& dataset, SheetOptions options) {
   CLEW_CHECK(options.first >= 0 && options.first < dataset.size() && options.count >= 1,
              "a sheet needs examples in 0..", dataset.size() - 1, ", got ", options.count, " from ",
@@ -45,19 +72,24 @@ image::Image sample_sheet(const Dataset& dataset, SheetOptions options) {
   if (options.is_mixed) shuffle(order, Stream(split(options.key, 0, UINT64_MAX)));
   for (std::int64_t at = options.first; at < end; ++at) {
     const std::int64_t i = order[static_cast<std::size_t>(at)];
-    const Sample sample = dataset.get(i, split(options.key, 0, static_cast<std::uint64_t>(i)));
-    image::Tile tile{.picture = picture_of(sample.input)};
-    if (sample.target.dim() == 0 && sample.target.scalar_type() == torch::kInt64) {
-      const auto number = sample.target.item<std::int64_t>();
+    const Example example = dataset.get(i, split(options.key, 0, static_cast<std::uint64_t>(i)));
+    image::Tile tile{.picture = picture_of(example["image"])};
+    if (example.has("label")) {
+      const auto number = example["label"].item<std::int64_t>();
       const bool has_name = number >= 0 && number < static_cast<std::int64_t>(names.size());
       tile.label = has_name ? names[static_cast<std::size_t>(number)] : std::to_string(number);
-    } else if (sample.target.dim() == 1 && sample.target.size(0) == 4 &&
-               sample.target.scalar_type() == torch::kFloat32) {
+    }
+    if (example.has("masks")) draw_outlines(tile.picture, example["masks"]);
+    for (const char* const column : {"box", "boxes"}) {
+      if (!example.has(column)) continue;
       tile.picture = image::to_rgb(tile.picture);
-      const float* box = sample.target.data_ptr<float>();
-      // Edges, so the last pixel inside is one less.
-      image::draw_rectangle(tile.picture, box[0], box[1], box[2] - 1, box[3] - 1,
-                            {.colour = {255, 160, 0}});
+      const auto edges = example[column].reshape({-1, 4}).contiguous();
+      for (const float* box = edges.data_ptr<float>();
+           box < edges.data_ptr<float>() + edges.numel(); box += 4) {
+        // Edges, so the last pixel inside is one less.
+        image::draw_rectangle(tile.picture, box[0], box[1], box[2] - 1, box[3] - 1,
+                              {.colour = {255, 160, 0}});
+      }
     }
     tiles.push_back(std::move(tile));
   }

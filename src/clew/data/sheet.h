@@ -18,11 +18,12 @@ struct SheetOptions {
   Key key = {};  // example i is drawn from split(key, 0, i), as in a loader's first epoch
 };
 
-/// input [1|2|3,H,W] f32 in [0,1]; two channels stand side by side. Under each the name of its
-/// class, or the number; a target [4] f32 xyxy in pixels is drawn as a box. -> RGB
+/// image [1|2|3,H,W] f32 in [0,1]; two channels stand side by side. Under each the name of its
+/// label, or the number; box [4] and boxes [N,4] f32 xyxy in pixels and the
+/// outlines of masks [N,H,W] are drawn. -> RGB
 [[nodiscard]] image::Image sample_sheet(const Dataset& dataset, SheetOptions options = {});
 
-/// One example's input as a picture: grey, or RGB for three channels.
+/// An example's image as a picture: grey, or RGB for three channels.
 [[nodiscard]] image::Image picture_of(const torch::Tensor& input);
 
 }  // namespace clew::data

@@ -16,7 +16,7 @@ TEST(SampleSheet, ShowsDigitsWithLabels) {
   EXPECT_EQ(sheet.width, 4 + 3 * 32);
   EXPECT_EQ(sheet.channels, 3);
   // The first tile, four pixels from the corner, is digit 2.
-  const auto digit = digits.get(2, {}).input[0];
+  const auto digit = digits.get(2, {})["image"][0];
   for (std::int64_t y = 0; y < 28; ++y)
     for (std::int64_t x = 0; x < 28; ++x)
       ASSERT_NEAR(sheet.pixels[static_cast<std::size_t>(3 * ((y + 4) * sheet.width + x + 4))],
@@ -37,7 +37,7 @@ TEST(SampleSheet, ShowsPairsAndBoxes) {
   EXPECT_EQ(sample_sheet(added, {.count = 1, .columns = 1, .scale = 1}).width, 2 * 42 + 8);
   const LocatedDigits located(digits, {.count = 2});
   const auto sheet = sample_sheet(located, {.count = 1, .columns = 1, .scale = 1});
-  const auto box = located.get(0, split(Key{}, 0, 0)).target;
+  const auto box = located.get(0, split(Key{}, 0, 0))["box"];
   const auto x = static_cast<int>(box[0].item<float>()) + 4,
              y = static_cast<int>(box[1].item<float>()) + 4;
   const auto at = [&](int px, int py, int c) {

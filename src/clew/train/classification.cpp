@@ -36,7 +36,7 @@ ClassificationReport classify_all(const std::function<torch::Tensor(const torch:
   std::int64_t wrong = 0;
   for (std::int64_t b = 0; b < loader.batches_per_epoch(); ++b) {
     const auto batch = loader.next();
-    const auto logits = forward(batch.inputs).to(torch::kFloat32);
+    const auto logits = forward(batch["image"]).to(torch::kFloat32);
     const auto classes = logits.size(1);
     if (report.classes.empty()) {
       for (std::int64_t i = 0; i < classes; ++i) report.classes.push_back(std::to_string(i));
@@ -45,11 +45,12 @@ ClassificationReport classify_all(const std::function<torch::Tensor(const torch:
                classes, " classes apart, the data set has ", report.classes.size());
     if (report.confusion.empty())
       report.confusion.assign(static_cast<std::size_t>(classes * classes), 0);
-    const auto losses = torch::cross_entropy_loss(logits, batch.targets, {}, at::Reduction::None);
+    const auto& labels = batch["label"];
+    const auto losses = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
     loss += losses.to(torch::kFloat64).sum().item<double>();
     const auto [confidences, predictions] = torch::softmax(logits, 1).max(1);
     for (std::int64_t i = 0; i < logits.size(0); ++i) {
-      const auto target = batch.targets[i].item<std::int64_t>(),
+      const auto target = labels[i].item<std::int64_t>(),
                  predicted = predictions[i].item<std::int64_t>();
       ++report.confusion[static_cast<std::size_t>(target * classes + predicted)];
       if (target == predicted) continue;

@@ -39,7 +39,7 @@ struct ClassificationOptions {
   std::function<void(double)> on_progress{};  // the share that is done
 };
 
-/// Runs the whole of `set` through `forward`, images [B,...] -> logits [B,C]. Blocks. The same for
+/// Runs image and label of the whole of `set` through `forward`, images [B,...] -> logits [B,C]. Blocks. The same for
 /// any number of loaders.
 ClassificationReport classify_all(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
                                   const data::Dataset& set, const ClassificationOptions& options);

@@ -27,9 +27,11 @@ TEST(ClassificationLoss, ByHand) {
 class Counted : public data::Dataset {
  public:
   std::int64_t size() const override { return 10; }
-  data::Sample get(std::int64_t index, const Key&) const override {
-    return {torch::tensor({static_cast<float>(index)}), torch::tensor(index % 3)};
+  data::Example get(std::int64_t index, const Key&) const override {
+    return {{"image", torch::tensor({static_cast<float>(index)})},
+            {"label", torch::tensor(index % 3)}};
   }
+  data::Columns columns() const override { return data::image_and_label({1}); }
 };
 
 TEST(ClassifyAll, CountsAndSorts) {

@@ -76,11 +76,6 @@ struct Worker {
   Slice slice;  // its last one
 };
 
-data::Batch slice_of(const data::Batch& batch, Share share) {
-  const auto part = [&](const torch::Tensor& all) { return all.slice(0, share.begin, share.end); };
-  return {part(batch.inputs), part(batch.targets), part(batch.indices)};
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
@@ -347,7 +342,7 @@ std::string Supervised::Impl::run_slices(data::Loader& loader, bool is_learning)
     worker.network->train(is_learning);
     const Loss loss = [&] {
       const ops::Autocast autocast(is_learning ? precision : ops::Precision::kFp32);
-      return task.loss(*worker.network, slice_of(batch, own),
+      return task.loss(*worker.network, batch.slice(own.begin, own.end),
                        split(losses, static_cast<std::uint64_t>(first + i)));
     }();
     slice.metrics = loss.metrics;

@@ -22,12 +22,13 @@ class Quadrants : public data::Dataset {
  public:
   explicit Quadrants(std::int64_t size) : size_(size) {}
   std::int64_t size() const override { return size_; }
-  data::Sample get(std::int64_t index, const Key& key) const override {
+  data::Example get(std::int64_t index, const Key& key) const override {
     Stream place(split(Key{7}, static_cast<std::uint64_t>(index))), noise(key);
     const float x = place.uniform() * 2 - 1, y = place.uniform() * 2 - 1;
-    return {torch::tensor({x + 0.01F * noise.uniform(), y + 0.01F * noise.uniform()}),
-            torch::tensor(std::int64_t{x * y > 0})};
+    return {{"image", torch::tensor({x + 0.01F * noise.uniform(), y + 0.01F * noise.uniform()})},
+            {"label", torch::tensor(std::int64_t{x * y > 0})}};
   }
+  data::Columns columns() const override { return data::image_and_label({2}); }
 
  private:
   std::int64_t size_;
@@ -55,7 +56,7 @@ class QuadrantTask : public Task {
     return std::make_shared<NetworkImpl>(has_norm);
   }
   Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const override {
-    auto inputs = batch.inputs;
+    auto inputs = batch["image"];
     if (has_mask) {
       Stream stream(key);
       auto mask = torch::empty(inputs.sizes());
@@ -64,8 +65,8 @@ class QuadrantTask : public Task {
       inputs = inputs * mask;
     }
     const auto logits = dynamic_cast<NetworkImpl&>(network).forward(inputs);
-    const auto value = torch::nn::functional::cross_entropy(logits, batch.targets) * factor;
-    const auto wrong = logits.argmax(1).ne(batch.targets).to(torch::kFloat32).mean();
+    const auto value = torch::nn::functional::cross_entropy(logits, batch["label"]) * factor;
+    const auto wrong = logits.argmax(1).ne(batch["label"]).to(torch::kFloat32).mean();
     return {value, {{"loss", value.item<double>()}, {"error", wrong.item<double>()}}};
   }
   const data::Dataset& train_set() const override { return train; }

@@ -32,7 +32,7 @@ DigitLook look_of(const std::string& kind) {
   const auto digit = std::make_shared<const data::DrawnDigits>(
       data::DrawnDigitsOptions{.size = 1, .is_fixed = true});
   const auto set = data::make_kind(kind, digit, data::Split::kTest, Key{});
-  const auto image = set->get(0, Key{}).input;
+  const auto image = set->get(0, Key{})["image"];
   auto names = set->class_names();
   return {.shape = {.channels = image.size(0),
                     .side = image.size(1),
@@ -55,7 +55,7 @@ std::shared_ptr<torch::nn::Module> DigitTask::make_network() const {
 train::Loss DigitTask::loss(torch::nn::Module& network, const data::Batch& batch,
                             const Key& /*key*/) const {
   auto& digits = dynamic_cast<DigitNetworkImpl&>(network);
-  return train::classification_loss(digits.forward(batch.inputs), batch.targets);
+  return train::classification_loss(digits.forward(batch["image"]), batch["label"]);
 }
 
 std::vector<train::ParameterGroup> DigitTask::groups(const torch::nn::Module& network) const {

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
 #include "clew/core/error.h"
@@ -74,8 +75,7 @@ std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
                                  split(Key{config.seed}, kLocateDigits));
 }
 
-/// Pictures with a digit somewhere: target [8] f32, the digit's box in pixels, then, from get's key, where
-/// a random piece of 28x28 pixels lies, (tx,ty) normalised, and a step (x,y) in [-1,1].
+/// Pictures with a digit somewhere, and two columns from get's key: piece and jitter.
 class WithPieces : public data::Dataset {
  public:
   explicit WithPieces(const LocateConfig& config)
@@ -89,16 +89,28 @@ class WithPieces : public data::Dataset {
                digits_.size());
   }
   std::int64_t size() const override { return digits_.size(); }
-  data::Sample get(std::int64_t index, const Key& key) const override {
-    auto sample = digits_.get(index, key);
+  data::Example get(std::int64_t index, const Key& key) const override {
+    auto example = digits_.get(index, key);
     Stream stream(split(key, 1));
-    const auto side = static_cast<float>(sample.input.size(1));
+    const auto side = static_cast<float>(example["image"].size(1));
     const float room = 1 - data::kDigitSide / side;  // of the piece's centre, either way
     std::array<float, 4> drawn = {};
     for (auto& value : drawn) value = 2 * stream.uniform() - 1;
-    sample.target = torch::cat(
-        {sample.target, torch::tensor({drawn[0] * room, drawn[1] * room, drawn[2], drawn[3]})});
-    return sample;
+    example.set("piece", torch::tensor({drawn[0] * room, drawn[1] * room}));
+    example.set("jitter", torch::tensor({drawn[2], drawn[3]}));
+    return example;
+  }
+  data::Columns columns() const override {
+    auto columns = digits_.columns();
+    columns.push_back({.name = "piece",
+                       .shape = {2},
+                       .type = torch::kFloat32,
+                       .meaning = "centre (x,y) of a random piece of 28x28 pixels, in [-1,1]"});
+    columns.push_back({.name = "jitter",
+                       .shape = {2},
+                       .type = torch::kFloat32,
+                       .meaning = "direction (x,y) in which training moves a box, in [-1,1]"});
+    return columns;
   }
 
  private:
@@ -186,11 +198,11 @@ Tensor box_overlap(const Tensor& boxes, const Tensor& targets) {
 LocateTask::LocateTask(const LocateConfig& config)
     : config_(config), set_(std::make_unique<WithPieces>(config)) {
   const auto digits = make_digits(config);
-  std::vector<data::Sample> plain;
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(kMeasured, digits->size()); ++i)
-    plain.push_back(digits->get(i, Key{}));
-  plain_ = digits->collate(std::move(plain)).inputs;
-  side_ = set_->get(0, Key{}).input.size(1);
+  std::vector<std::int64_t> plain(
+      static_cast<std::size_t>(std::min<std::int64_t>(kMeasured, digits->size())));
+  std::iota(plain.begin(), plain.end(), 0);
+  plain_ = data::batch_of(*digits, plain, data::keys_of(plain, Key{}))["image"];
+  side_ = set_->get(0, Key{})["image"].size(1);
 }
 
 std::shared_ptr<torch::nn::Module> LocateTask::make_network() const {
@@ -202,16 +214,15 @@ std::shared_ptr<torch::nn::Module> LocateTask::make_network() const {
 
 std::vector<LocateTask::StartLoss> LocateTask::losses(LocatorImpl& locator,
                                                       const data::Batch& batch) const {
-  const auto& images = batch.inputs;
-  const auto place = batch.targets.narrow(1, 4, 2);
+  const auto& images = batch["image"];
+  const auto place = batch["piece"];
   const auto scale = torch::full_like(
       place.narrow(1, 0, 1), static_cast<double>(data::kDigitSide) / static_cast<double>(side_));
   const auto piece = locator.features(ops::affine_sample(
       images, affine_matrix(TransformKind::kAttention, torch::cat({scale, place}, 1)),
       {data::kDigitSide, data::kDigitSide}));
   Tensor steps;
-  if (locator.is_training() && config_.jitter > 0)
-    steps = config_.jitter * batch.targets.narrow(1, 6, 2);
+  if (locator.is_training() && config_.jitter > 0) steps = config_.jitter * batch["jitter"];
   std::vector<StartLoss> losses;
   for (std::size_t i = 0; i < locator.starts(); ++i) {
     const auto cuts = locator.features(locator.cut(i, images, steps));
@@ -225,11 +236,12 @@ std::size_t LocateTask::best_start(LocatorImpl& locator) const {
   const torch::NoGradGuard no_grad;
   std::vector<double> sums(locator.starts());
   for (std::int64_t from = 0; from < set_->size(); from += config_.train.batch) {
-    std::vector<data::Sample> samples;
-    for (auto i = from; i < std::min(from + config_.train.batch, set_->size()); ++i)
-      samples.push_back(set_->get(i, split(Key{}, static_cast<std::uint64_t>(i))));
-    if (samples.size() < 2) break;  // one left over: the loss is of pairs
-    const auto values = losses(locator, set_->collate(std::move(samples)));
+    const auto end = std::min(from + config_.train.batch, set_->size());
+    if (end - from < 2) break;  // one left over: the loss is of pairs
+    std::vector<std::int64_t> indices(static_cast<std::size_t>(end - from));
+    std::iota(indices.begin(), indices.end(), from);
+    const auto values =
+        losses(locator, data::batch_of(*set_, indices, data::keys_of(indices, Key{})));
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i].loss.item<double>();
   }
   return static_cast<std::size_t>(std::ranges::min_element(sums) - sums.begin());
@@ -242,8 +254,7 @@ train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batc
   for (const auto& start : starts) all.push_back(start.loss);
   const auto values = torch::stack(all);
   const auto best = values.argmin().item<std::int64_t>();
-  const auto overlap =
-      box_overlap(starts[static_cast<std::size_t>(best)].boxes, batch.targets.narrow(1, 0, 4));
+  const auto overlap = box_overlap(starts[static_cast<std::size_t>(best)].boxes, batch["box"]);
   return {values.sum(),
           {{"loss", values[best].item<double>()},
            {"error", overlap.le(0.5).to(torch::kFloat64).mean().item<double>()},
@@ -336,14 +347,14 @@ LocateEvaluation evaluate_locate(const fs::path& run) {
                               .age = train::weights_age(run, checkpoint)};
   std::vector<image::Tile> tiles;
   for (std::int64_t i = 0; i < set.size(); ++i) {
-    const auto sample = set.get(i, Key{});
-    locator.cut(start, sample.input.unsqueeze(0));
-    const auto box = locator.boxes(), target = sample.target.narrow(0, 0, 4).unsqueeze(0);
+    const auto example = set.get(i, Key{});
+    locator.cut(start, example["image"].unsqueeze(0));
+    const auto box = locator.boxes(), target = example["box"].unsqueeze(0);
     const auto overlap = box_overlap(box, target).item<double>();
     evaluation.overlap += overlap / static_cast<double>(set.size());
     evaluation.found += (overlap > 0.5 ? 1.0 : 0.0) / static_cast<double>(set.size());
     if (i >= kPictures) continue;
-    auto picture = digit_picture(sample.input, kPictureScale);
+    auto picture = digit_picture(example["image"], kPictureScale);
     const auto draw = [&](const Tensor& b, image::Colour colour) {
       const auto at = [&](int k) {
         return kPictureScale * std::clamp(b[0][k].item<float>(), -999.0F, 999.0F);

@@ -145,7 +145,7 @@ TEST(LocateTask, TheStartWithTheLeastLossCounts) {
           i == outside ? 9 : 0;
     EXPECT_EQ(task.best_start(*locator), outside);
     const auto& set = task.test_set();
-    const auto batch = set.collate({set.get(0, Key{}), set.get(1, Key{})});
+    const auto batch = data::batch_of(set, {0, 1}, data::keys_of({0, 1}, Key{}));
     const auto loss = task.loss(*locator, batch, Key{});
     EXPECT_NEAR(*loss.metrics.at(0).value, config.margin, 1e-6);
     EXPECT_EQ(*loss.metrics.at(1).value, 1);  // share of boxes that missed

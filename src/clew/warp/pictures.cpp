@@ -73,22 +73,21 @@ image::Image draw_warps(DigitNetworkImpl& network, const data::Dataset& set,
                         std::span<const std::int64_t> indices) {
   const torch::NoGradGuard no_grad;
   network.eval();
-  std::vector<data::Sample> samples;
-  for (const auto index : indices) samples.push_back(set.get(index, Key{}));
-  const auto batch = set.collate(std::move(samples));
+  const std::vector<std::int64_t> chosen(indices.begin(), indices.end());
+  const auto batch = data::batch_of(set, chosen, data::keys_of(chosen, Key{}));
   const auto classes = set.class_names();
-  const auto warped = network.warp(batch.inputs);
-  const auto read = network.forward(batch.inputs).argmax(1);
+  const auto warped = network.warp(batch["image"]);
+  const auto read = network.forward(batch["image"]).argmax(1);
   std::vector<torch::Tensor> grids;
   for (const auto& transformer : network.transformers())
     grids.push_back(transformer->last_grid().to(torch::kFloat32).contiguous());
-  const auto channels = batch.inputs.size(1), side = batch.inputs.size(2);
+  const auto channels = batch["image"].size(1), side = batch["image"].size(2);
   std::vector<image::Tile> tiles;
-  for (std::int64_t i = 0; i < batch.inputs.size(0); ++i) {
-    auto input = digit_picture(batch.inputs[i], kScale);
+  for (std::int64_t i = 0; i < batch["image"].size(0); ++i) {
+    auto input = digit_picture(batch["image"][i], kScale);
     for (std::size_t t = 0; t < grids.size(); ++t)
       draw_grid(input, grids[t][i], kTransformerColours[t % std::size(kTransformerColours)]);
-    const auto target = batch.targets[i].item<std::int64_t>(), got = read[i].item<std::int64_t>();
+    const auto target = batch["label"][i].item<std::int64_t>(), got = read[i].item<std::int64_t>();
     tiles.push_back({.picture = std::move(input),
                      .label = concat(classes.at(static_cast<std::size_t>(target)), " read as ",
                                      classes.at(static_cast<std::size_t>(got))),
@@ -112,7 +111,7 @@ image::Image draw_mistakes(const data::Dataset& set, std::span<const train::Mist
                            const std::vector<std::string>& classes) {
   std::vector<image::Tile> tiles;
   for (const auto& mistake : mistakes) {
-    tiles.push_back({.picture = digit_picture(set.get(mistake.index, Key{}).input, kScale),
+    tiles.push_back({.picture = digit_picture(set.get(mistake.index, Key{})["image"], kScale),
                      .label = concat(classes.at(static_cast<std::size_t>(mistake.target)), " as ",
                                      classes.at(static_cast<std::size_t>(mistake.predicted)), ", ",
                                      static_cast<int>(100 * mistake.confidence), "%")});

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Examples and batches of named columns, such as image, label, boxes.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "clew/core/error.h"
+
+namespace clew::data {
+
+/// A column of a data set. Stacked: a batch holds one tensor [B,...]. Listed: a batch holds one
+/// tensor an example, whose sides may differ, such as boxes [N,4].
+struct Column {
+  std::string name;
+  std::vector<std::int64_t> shape;  // of one example; -1: a side that may differ
+  torch::Dtype type;
+  std::string meaning;  // units, range, conventions
+  bool is_listed = false;
+};
+using Columns = std::vector<Column>;
+
+/// image `shape` f32 in [0,1] and label, a class: the columns of most sets.
+Columns image_and_label(std::vector<std::int64_t> shape);
+
+/// One example: a tensor for each column.
+class Example {
+ public:
+  Example() = default;
+  Example(std::initializer_list<std::pair<std::string, torch::Tensor>> columns)
+      : columns_(columns) {}
+
+  /// The tensor of a column; clew::Error names those that there are.
+  const torch::Tensor& operator[](std::string_view name) const;
+  bool has(std::string_view name) const;
+  /// Adds a column, or replaces its tensor.
+  void set(std::string_view name, torch::Tensor tensor);
+
+  const std::vector<std::pair<std::string, torch::Tensor>>& columns() const { return columns_; }
+
+ private:
+  std::vector<std::pair<std::string, torch::Tensor>> columns_;
+};
+
+/// Examples side by side.
+class Batch {
+ public:
+  torch::Tensor
+      indices;  // [B] i64, which examples of the set these are; undefined outside a loader
+
+  std::int64_t size() const { return size_; }  // B
+  /// A stacked column, [B,...]. A listed or absent one: clew::Error.
+  const torch::Tensor& operator[](std::string_view name) const;
+  /// A listed column, one tensor an example. A stacked or absent one: clew::Error.
+  const std::vector<torch::Tensor>& list(std::string_view name) const;
+  bool has(std::string_view name) const;
+
+  /// Examples begin..end-1; shares memory.
+  Batch slice(std::int64_t begin, std::int64_t end) const;
+  /// On a device; shares memory where it is there already.
+  Batch to(const torch::Device& device) const;
+
+ private:
+  friend Batch collate(const std::vector<Example>& examples, const Columns& columns);
+  struct Values {
+    std::string name;
+    torch::Tensor stacked;  // undefined: listed
+    std::vector<torch::Tensor> listed;
+  };
+  const Values& find(std::string_view name) const;
+
+  std::int64_t size_ = 0;
+  std::vector<Values> columns_;
+};
+
+/// An example that does not fit, and its place in the batch.
+class ExampleError : public Error {
+ public:
+  ExampleError(const std::string& text, std::size_t place) : Error(text), place_(place) {}
+  std::size_t place() const { return place_; }
+
+ private:
+  std::size_t place_;
+};
+
+/// examples, at least one -> a batch. A column that is missing, unknown, of another type or shape
+/// than said, or, where it is stacked, of another shape than the first example's: ExampleError.
+/// Copies in the calling thread: LibTorch's own stack would wake a team of OpenMP threads for every
+/// loader thread.
+Batch collate(const std::vector<Example>& examples, const Columns& columns);
+
+}  // namespace clew::data
