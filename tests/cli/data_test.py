@@ -273,14 +273,6 @@ class Get(DataTest):
         self.fails("data", "get", "set.toml", "--data", "here", code=1, error="delete it to download it again")
         self.assertEqual((self.folder / "here/a.bin").read_bytes(), b"mine")
 
-    def test_views_move_pictures_boxes_and_masks(self):
-        self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1",
-                 'views=["resize_short=64", "random_crop=48x40", "flip", "colour=0.3:0.3", "pad=32"]')
-        self.assertEqual(self.size("x.png")[0], 64 + 8)
-        self.fails("data", "show", "scenes", "--png", "x.png", 'views=["flipp"]', code=2, error="did you mean 'flip'?")
-        self.fails("data", "show", "addition", "--png", "x.png", 'views=["colour=0.1"]', code=1,
-                   error="column 'image' must have 1 or 3 channels of Float, got [2, 42, 42] of Float")
-
     def test_wrong_words(self):
         self.fails("data", "get", "mnsit", "--data", "x", code=2, error="did you mean 'mnist'?")
         self.fails("data", "get", "mnist", code=2, error="--data")
@@ -325,14 +317,6 @@ class Make(DataTest):
         self.assertEqual(idx(self.folder / "r/t10k-labels-idx1-ubyte"), idx(self.folder / "d/t10k-labels-idx1-ubyte"))
         self.fails("data", "make", "r", "--mnist", "nowhere", "--data", "x", code=1, error="nowhere")
         self.assertFalse((self.folder / "x").exists())
-
-    def test_views_move_pictures_boxes_and_masks(self):
-        self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1",
-                 'views=["resize_short=64", "random_crop=48x40", "flip", "colour=0.3:0.3", "pad=32"]')
-        self.assertEqual(self.size("x.png")[0], 64 + 8)
-        self.fails("data", "show", "scenes", "--png", "x.png", 'views=["flipp"]', code=2, error="did you mean 'flip'?")
-        self.fails("data", "show", "addition", "--png", "x.png", 'views=["colour=0.1"]', code=1,
-                   error="column 'image' must have 1 or 3 channels of Float, got [2, 42, 42] of Float")
 
     def test_wrong_words(self):
         self.fails("data", "make", "letters", "--data", "d", code=2, error="letters")
