@@ -23,6 +23,7 @@ struct Command {
 void add_commands(CLI::App& parent, std::span<const Command> commands);
 
 void define_bench(CLI::App& command);
+void define_compare(CLI::App& command);
 void define_completion(CLI::App& command);
 void define_data(CLI::App& command);
 void define_demo(CLI::App& command);

@@ -205,7 +205,7 @@ struct ShowSettings {
   std::vector<std::string> views;
   int columns = 10, scale = 2, digit = 3;
   void fields(Fields& v) {
-    v("split", split, {.choices = {"train", "test"}, .help = "which part of the set"});
+    v("split", split, {.choices = {"train", "val", "test"}, .help = "which part of the set"});
     v("mixed", mixed, {.help = "from all over the set, false: in its order"});
     v("first", first, {.min = 0, .help = "example to begin with, or in the mixed order"});
     v("count", count, {.min = 1, .max = 10'000, .help = "examples"});
@@ -239,12 +239,13 @@ void define_show(CLI::App& command) {
     const auto chosen = settings();
     const Key key{static_cast<std::uint64_t>(chosen.seed)};
     const data::ViewedSet set(
-        data::open_set(arguments->set,
-                       {.mnist = arguments->folder,
-                        .split = chosen.split == "train" ? data::Split::kTrain : data::Split::kTest,
-                        .key = key,
-                        .digit = chosen.digit,
-                        .background = image::background_of(chosen.background)}),
+        data::open_set(arguments->set, {.mnist = arguments->folder,
+                                        .split = chosen.split == "train" ? data::Split::kTrain
+                                                 : chosen.split == "val" ? data::Split::kValidation
+                                                                         : data::Split::kTest,
+                                        .key = key,
+                                        .digit = chosen.digit,
+                                        .background = image::background_of(chosen.background)}),
         data::parse_views(chosen.views));
     image::write(arguments->png, data::sample_sheet(set, {.first = chosen.first,
                                                           .count = chosen.count,

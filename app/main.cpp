@@ -13,6 +13,8 @@ constexpr clew::app::Command kCommands[] = {
     {"predict", "say what a trained network reads in image files", clew::app::define_predict},
     {"export", "write a trained network for other programs: ONNX, TorchScript, weights",
      clew::app::define_export},
+    {"compare", "show runs of one system side by side, and what differs in them",
+     clew::app::define_compare},
     {"report", "make one HTML page of a run, or of several", clew::app::define_report},
     {"data", "list, download, make, check and show data sets", clew::app::define_data},
     {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},

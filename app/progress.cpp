@@ -121,7 +121,11 @@ InterruptWatch::InterruptWatch() {
 }
 
 InterruptWatch::~InterruptWatch() {
-  for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    // The second hang-up of a terminal may come while the program ends.
+    if (kSignals[i] == SIGHUP && last_interrupt == SIGHUP) before_[i].sa_handler = SIG_IGN;
+    ::sigaction(kSignals[i], &before_[i], nullptr);
+  }
 }
 
 bool InterruptWatch::was_interrupted() const { return last_interrupt != 0; }

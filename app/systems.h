@@ -42,21 +42,24 @@ struct Prediction {
 };
 
 struct System {
-  std::string_view name;
-  std::string (*settings)();  // the table of keys, for help
+  std::string name;
+  std::function<std::string()> settings;  // the table of keys, for help
   /// Checks the recipe, for training in so many processes, and makes its run folder under `root`.
-  std::filesystem::path (*create_run)(const std::filesystem::path& root, const Recipe& recipe,
-                                      int processes);
+  std::function<std::filesystem::path(const std::filesystem::path& root, const Recipe& recipe,
+                                      int processes)>
+      create_run;
   /// With the live line.
-  train::RunEnd (*train)(const std::filesystem::path& run, bool is_resumed,
-                         train::Processes& processes);
+  std::function<train::RunEnd(const std::filesystem::path& run, bool is_resumed,
+                              train::Processes& processes)>
+      train;
   bool is_parallel = true;  // whether several processes can train it
-  EvalAnswer (*eval)(const EvalRequest& request);
+  std::function<EvalAnswer(const EvalRequest& request)> eval;
   /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
-  void (*export_run)(const std::filesystem::path& run, const std::filesystem::path& out);
-  std::vector<std::string> formats;  // names of nn::export_formats()
+  std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>
+      export_run;
+  std::vector<std::string> formats;  // names of nn::export_formats(); none: it exports nothing
   /// Reads image files through the network; null: this system reads none.
-  Prediction (*predict)(const PredictRequest& request);
+  std::function<Prediction(const PredictRequest& request)> predict;
   std::vector<std::string> eval_options;  // of `clew eval`, those that mean something here
 };
 

@@ -44,7 +44,8 @@ Json navigate_rows(const NavigateOptions& options, bool has_peer) {
   const auto agent = navigate::agent_options(config);
   navigate::Trainer trainer(config,
                             std::make_shared<const maze::Level>(maze::load_level(config.level)));
-  const bool is_bf16 = agent.precision == ops::Precision::kBf16 && ops::has_bf16();
+  const bool is_bf16 =
+      agent.precision == ops::Precision::kBf16 && ops::has_bf16(ops::Products::kKernels);
   TrainingRate rate([&] { trainer.update(); }, [&] { return trainer.steps(); },
                     [&] { return peak_gflops(config.train.workers, is_bf16); });
   rate.warm_up(kWarmUp);

@@ -22,7 +22,7 @@ std::vector<std::string> core_types() {
 
 Json settings_rows(const std::vector<std::string>& command, const std::string& key) {
   std::vector<std::string> precisions{"fp32"};
-  if (ops::has_bf16()) precisions.emplace_back("bf16");
+  if (ops::has_bf16(ops::Products::kKernels)) precisions.emplace_back("bf16");
   Json rows = Json::array();
   const auto add = [&](const std::string& precision, const std::string& core, bool has_one_thread) {
     std::vector<std::string> words, all = command;

@@ -372,9 +372,12 @@ class Check(DataTest):
         self.assertEqual(self.out("data", "check", "p").splitlines(),
                          ["Training: 1 examples", "valid: 1 examples", "test: 1 examples", "1 classes",
                           "passed over: 1 file without ending, 2 files .gif, more/", "nothing wrong found"])
-        told = self.clew("data", "show", "./p", "--png", "x.png", "count=1", "split=test")
-        self.assertEqual((told.code, told.err),
-                         (0, "warning: './p/test' is passed over: './p/valid' is what is tested with\n"), told)
+        for split in ("val", "test"):
+            shown = self.clew("data", "show", "./p", "--png", "x.png", "count=1", f"split={split}")
+            self.assertEqual((shown.code, shown.err), (0, ""), shown)
+        shown = self.clew("data", "show", "./p", "--png", "x.png", "count=1")
+        self.assertEqual((shown.code, shown.err), (0, "warning: './p/more' is passed over: it is no split\n"), shown)
+        self.fails("data", "show", "digits", "--png", "x.png", "split=val", code=2, error="data.validation")
 
     def test_transparent_pictures_are_the_same_on_their_ground(self):
         clear_grey(self.folder / "p/a/1.png", [(0, 255), (90, 0)])

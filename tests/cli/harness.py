@@ -66,7 +66,9 @@ class CliTest(unittest.TestCase):
         terminal, side = pty.openpty()
         self.addCleanup(os.close, terminal)
         fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        environment = {"TERM": "xterm", **os.environ, **(env or {})}
+        environment = {**os.environ, "TERM": "xterm"}  # whatever terminal the tests run in
+        environment.pop("NO_COLOR", None)
+        environment.update(env or {})
         process = subprocess.Popen([PROGRAM, *map(os.fspath, words)], cwd=self.folder, stderr=side, env=environment,
                                    stdout=side if stdout is None else stdout)
         os.close(side)

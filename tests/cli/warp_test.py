@@ -104,7 +104,7 @@ class Runs(WarpCase):
         result = self.clew("train", "warp/rts", *settings(), timeout=TIMEOUT)
         lines = result.err.splitlines()
         self.assertEqual(len(lines), 14, result)  # started, twelve lines of metrics, finished
-        self.assertRegex(lines[10], r"^10 of 12 steps  \S+/s  left .*epoch 1\.2  loss \d.*  test error \d+\.\d\d %$")
+        self.assertRegex(lines[10], r"^10 of 12 steps  \S+/s  left .*epoch 1\.2  loss \d.*  validation error \d+\.\d\d %$")
 
     def test_killed_at_any_moment_equals_never_stopped(self):
         words = settings(**{"train.steps": 60, "train.ema": 0.9})
@@ -261,6 +261,46 @@ class Export(WarpCase):
         self.fails("predict", run, "one.pgm", code=2, error="this network reads images in groups of 2, got 1 images")
 
 
+class Start(WarpCase):
+    def test_weights_of_another_run(self):
+        first = self.train("warp/plain", *settings())
+        words = settings(**{"train.steps": 3, "start.weights": first, "start.skip": '["body.7"]', "start.freeze": '["body.0"]'})
+        result = self.clew("train", "warp/plain", *words, timeout=TIMEOUT)
+        self.assertEqual(result.code, 0, result)
+        run = self.folder / result.out.rstrip("\n")
+        told = next(line for line in result.err.splitlines() if line.startswith("weights of "))
+        self.assertRegex(told, r": 4 loaded, 2 skipped \(body\.7\.weight, body\.7\.bias\)$")
+        self.assertIn(told, (run / "log.txt").read_text())
+        self.assertTrue((run / "checkpoints/frozen.safetensors").exists())
+        first.rename(self.folder / "away")
+        for words in (("eval", run), ("export", run, "--out", "net.onnx")):
+            self.out(*words)
+        self.fails("train", "warp/plain", "start.weights=nowhere.pth", code=1, error="there is no such file or run folder")
+        self.fails("train", "warp/plain", f"start.weights={run}", 'start.freeze=["head"]', code=2,
+                   error="start.freeze = 'head' matches no parameter of the network")
+
+    def test_runs_side_by_side(self):
+        slow, fast, other = (self.train("warp/plain", *settings(**{"train.steps": 2, "train.lr": lr, "seed": seed}))
+                             for lr, seed in ((0.001, 1), (0.01, 1), (0.001, 2)))
+        result = self.clew("compare", slow, fast)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("is evaluated; `clew eval RUN` does that", result.err)
+        for run in (slow, fast, other):
+            self.out("eval", run)
+        head, *rows = self.out("compare", slow, fast, other, "--page", "both.html").splitlines()
+        self.assertEqual(head.split()[:2], ["run", "train.lr"], head)
+        self.assertEqual(len(rows), 2, rows)
+        self.assertIn("and 1 more", rows[0])
+        self.assertEqual(sum(row.count("*") for row in rows), 2, rows)  # the best loss and the best error
+        self.assertIn("<html", (self.folder / "both.html").read_text())
+        told = self.json("compare", slow, fast, "--json")
+        self.assertEqual(told["differing"], ["train.lr"])
+        self.assertEqual({measure["name"] for measure in told["measures"]}, {"loss", "error"})
+        self.fails("compare", slow, code=2, error="at least two runs are compared, got 1")
+        self.fails("compare", slow, "nowhere", code=1, error="nowhere is not a run folder")
+        self.fails("compare", slow, fast, "--page", "both.txt", code=2, error="must name a file that ends in .html")
+
+
 class BadInput(WarpCase):
     def refuses(self, *words, error, code=2):
         self.fails("train", *words, code=code, error=error)
@@ -272,8 +312,8 @@ class BadInput(WarpCase):
         self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, warp, locate, got wrap; did you mean 'warp'?")
         self.refuses("warp/rts", *settings(**{"network.parameters": 2000}), error="network.parameters = 2000 cannot be met within 5 %")
         encoder = self.train("warp/plain", *settings(**{"train.steps": 1}), "--runs", "elsewhere")
-        self.refuses("warp/locate", f"encoder={encoder}", "data.source=procedural", "train.batch=99",
-                     error="batches of 99 of 100 pictures")
+        self.refuses("warp/locate", f"encoder={encoder}", "data.source=procedural", "train.batch=1",
+                     error="train.batch must be at least 2, for the loss is of pairs of pictures, got 1")
         self.refuses("warp/r", *settings(**{"network.warp_size": 20}), error="needs images of at least 24 pixels")
         self.refuses("warp/rts", *settings(**{"train.batch": 1}), error="train.batch must be at least train.workers")
         self.refuses("warp/rts", "data.source=mnist", "data.dir=nowhere", error="nowhere", code=1)

@@ -621,6 +621,17 @@ void load_fields(const Fields& fields, const ConfigTree& tree) {
   }
 }
 
+void check_fields(const Fields& fields, const std::string& source) {
+  ConfigTree tree = parse_toml(dump_fields(fields), source);
+  std::erase_if(tree.entries, [&](const Entry& entry) {
+    return std::ranges::any_of(fields.list(), [&](const Fields::Field& field) {
+      return field.key == entry.key && field.options.path != PathKind::kNone;
+    });
+  });
+  for (auto& entry : tree.entries) entry.line = 0;  // of no file
+  load_fields(fields, tree);
+}
+
 std::string dump_fields(const Fields& fields) {
   const auto table_of = [](const std::string& key) {
     const auto dot = key.rfind('.');

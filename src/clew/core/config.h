@@ -133,6 +133,7 @@ void load_fields(const Fields& fields, const ConfigTree& tree);
 std::string dump_fields(const Fields& fields);
 std::string help_fields(const Fields& fields);
 std::vector<ConfigDifference> diff_fields(const Fields& before, const Fields& after);
+void check_fields(const Fields& fields, const std::string& source);
 
 template <class C>
 Fields fields_of(C& config) {
@@ -148,6 +149,13 @@ void load(C& config, const ConfigTree& tree) {
   C loaded = config;
   load_fields(fields_of(loaded), tree);
   config = std::move(loaded);
+}
+/// Checks what code has set as `load` does what a file says, paths apart: UsageError beginning with
+/// `source`.
+template <class C>
+void check(const C& config, const std::string& source) {
+  C copy = config;
+  check_fields(fields_of(copy), source);
 }
 /// Every field as TOML; loading it gives an equal struct, bit for bit.
 template <class C>

@@ -483,5 +483,26 @@ TEST(Nearest, FindsTyposAndPrefixes) {
   EXPECT_EQ(did_you_mean("quit", commands), "");
 }
 
+TEST(Check, WhatCodeSetsIsHeldToTheSameRules) {
+  Recipe recipe;
+  check(recipe, "options");
+  recipe.optim.lr = -1;
+  expect_error<UsageError>([&] { check(recipe, "options"); },
+                           "options: optim.lr must be more than 0 and at most 1, got -1.0");
+  recipe.optim.lr = std::nan("");
+  EXPECT_THROW(check(recipe, "options"), UsageError);
+  struct Chosen {
+    std::string kind = "red", file = "";
+    void fields(Fields& v) {
+      v("kind", kind, {.choices = {"red", "blue"}});
+      v("file", file, {.path = PathKind::kPath});
+    }
+  } chosen;
+  check(chosen, "options");  // a path that is not given
+  chosen.kind = "green";
+  expect_error<UsageError>([&] { check(chosen, "options"); },
+                           "options: kind must be one of red, blue, got 'green'");
+}
+
 }  // namespace config_test
 }  // namespace clew

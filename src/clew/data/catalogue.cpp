@@ -150,26 +150,39 @@ const std::vector<SetInfo>& known_sets() {
 }
 
 std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& options) {
-  DigitsConfig config{.dir = options.mnist.string()};
+  const auto want_no_validation = [&] {
+    if (options.split == Split::kValidation) {
+      throw UsageError(concat("'", name,
+                              "' is a training and a test set, got split = val; recipes hold out "
+                              "a share of the first, data.validation"));
+    }
+  };
+  DigitsConfig config{.dir = options.mnist.string(), .validation = 0};
   if (name == "mnist") {
     if (config.dir.empty()) throw UsageError("mnist needs the folder of its four files");
     config.source = "mnist";
   } else if (is_kind(name)) {
     config.kind = kind_of(name);
   } else if (name == "t84" || name == "tc84") {
+    want_no_validation();
     return std::make_unique<LocatedDigits>(
         make_plain_digits(config, options.split, options.key),
         LocatedOptions{.digit = options.digit,
                        .patches = name == "t84" ? 0 : 16,
                        .draw = {.key = split(options.key, 2), .is_fixed = true}});
   } else if (name == "scenes") {
-    const bool is_train = options.split == Split::kTrain;
+    const bool is_train = options.split == Split::kTrain, is_test = options.split == Split::kTest;
     return std::make_unique<Scenes>(SceneOptions{.size = is_train ? 10'000 : 2'000,
-                                                 .key = split(options.key, is_train ? 4 : 5)});
+                                                 .key = split(options.key, is_train  ? 4
+                                                                           : is_test ? 5
+                                                                                     : 6)});
   } else {
     std::error_code ignored;
     if (fs::is_directory(name, ignored)) {
-      if (has_whole_mnist(name)) return std::make_unique<IdxPictures>(name, options.split);
+      if (has_whole_mnist(name)) {
+        want_no_validation();
+        return std::make_unique<IdxPictures>(name, options.split);
+      }
       return std::make_unique<ImageFolder>(name, options.split,
                                            FolderOptions{.background = options.background});
     }
@@ -178,6 +191,7 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
     throw UsageError(concat("no data set or folder '", name, "'; `clew data list` names the sets",
                             did_you_mean(name, names)));
   }
+  want_no_validation();
   return make_digits(config, options.split, options.key);
 }
 

@@ -279,9 +279,12 @@ CheckReport check_pictures(const fs::path& folder, image::Background background,
     for (const auto& one : list_classes(path, &other_files)) {
       classes[one.name][split] = one.files.size();
       count += static_cast<std::int64_t>(one.files.size());
-      const auto uses = splits_of(one, path);
+      const auto uses = splits_of(one, split_folder(folder, Split::kTrain));
       for (std::size_t i = 0; i < uses.size(); ++i) {
-        const std::string use = !is_one ? split : uses[i] == Split::kTrain ? "train" : "test";
+        const std::string use = !is_one                         ? split
+                                : uses[i] == Split::kTrain      ? "train"
+                                : uses[i] == Split::kValidation ? "val"
+                                                                : "test";
         pictures.push_back({.path = one.files[i], .split = use, .name = one.name, .error = {}});
       }
     }

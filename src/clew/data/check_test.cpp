@@ -225,19 +225,21 @@ TEST_F(CheckData, OneFolderOfPictures) {
   EXPECT_EQ(findings(), (Lines{"duplicate: b/1.png: is the same as a/1.png"}));
 }
 
-TEST_F(CheckData, CopiesInBothSplitsOfOneFolderAreFound) {
+TEST_F(CheckData, CopiesInTwoSplitsOfOneFolderAreFound) {
   for (int i = 0; i < 20; ++i) picture(concat("a/", i, ".png"), 7);
-  // ImageFolder says which are for testing.
-  std::set<std::string> test;
-  const ImageFolder set(folder, Split::kTest);
-  for (std::int64_t i = 0; i < set.size(); ++i) test.insert(set.path(i).filename().string());
-  ASSERT_FALSE(test.empty());
-  const bool is_first_for_testing = test.contains("0.png");
+  // ImageFolder says which are for what.
+  std::map<std::string, Split> use;
+  for (const auto part : {Split::kTrain, Split::kValidation, Split::kTest}) {
+    const ImageFolder set(folder, part);
+    ASSERT_GT(set.size(), 0);
+    for (std::int64_t i = 0; i < set.size(); ++i) use[set.path(i).filename().string()] = part;
+  }
+  ASSERT_EQ(use.size(), 20U);
   Lines wanted;
   const auto classes = list_classes(folder);
   for (const auto& file : classes[0].files) {
     const std::string name = file.filename().string();
-    if (test.contains(name) != is_first_for_testing)
+    if (use.at(name) != use.at("0.png"))
       wanted.push_back("duplicate: a/" + name + ": is the same as a/0.png");
   }
   EXPECT_EQ(findings(), wanted);

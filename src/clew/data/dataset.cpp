@@ -31,16 +31,26 @@ std::vector<Key> keys_of(const std::vector<std::int64_t>& indices, const Key& ke
   return keys;
 }
 
+namespace {
+
+Error named(const Dataset& dataset, std::int64_t index, const std::string& what) {
+  const std::string origin = dataset.origin(index);
+  const bool is_said = origin.empty() || what.find(origin) != std::string::npos;
+  return Error(concat(what, " (example ", index, is_said ? "" : ", ", is_said ? "" : origin, ")"));
+}
+
+}  // namespace
+
+Error named_example(const Dataset& dataset, const Batch& batch, const ExampleError& error) {
+  const auto place = static_cast<std::int64_t>(error.place());
+  if (!batch.indices.defined() || place >= batch.size()) return Error(error.what());
+  return named(dataset, batch.indices[place].item<std::int64_t>(), error.what());
+}
+
 Batch batch_of(const Dataset& dataset, const std::vector<std::int64_t>& indices,
                const std::vector<Key>& keys) {
   CLEW_CHECK(keys.size() == indices.size(), "a batch of ", indices.size(),
              " examples needs as many keys, got ", keys.size(), " (batch_of)");
-  const auto named = [&](const std::string& what, std::int64_t index) {
-    const std::string origin = dataset.origin(index);
-    const bool is_said = origin.empty() || what.find(origin) != std::string::npos;
-    return Error(
-        concat(what, " (example ", index, is_said ? "" : ", ", is_said ? "" : origin, ")"));
-  };
   std::vector<Example> examples;
   examples.reserve(indices.size());
   for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -48,9 +58,9 @@ Batch batch_of(const Dataset& dataset, const std::vector<std::int64_t>& indices,
     try {
       examples.push_back(dataset.get(index, keys[i]));
     } catch (const Error& error) {
-      throw named(error.what(), index);
+      throw named(dataset, index, error.what());
     } catch (const c10::Error& error) {
-      throw named(error.what_without_backtrace(), index);
+      throw named(dataset, index, error.what_without_backtrace());
     }
   }
   try {
@@ -59,7 +69,7 @@ Batch batch_of(const Dataset& dataset, const std::vector<std::int64_t>& indices,
     std::copy(indices.begin(), indices.end(), batch.indices.data_ptr<std::int64_t>());
     return batch;
   } catch (const ExampleError& error) {
-    throw named(error.what(), indices[error.place()]);
+    throw named(dataset, indices[error.place()], error.what());
   }
 }
 

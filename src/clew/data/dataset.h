@@ -37,7 +37,7 @@ class Dataset {
 };
 
 /// What a data set is for.
-enum class Split { kTrain, kTest };
+enum class Split { kTrain, kValidation, kTest };
 
 /// The keys of examples of a batch: split(key, i) for example i, split(key, i, k) where it comes the
 /// k-th time again.
@@ -46,6 +46,9 @@ std::vector<Key> keys_of(const std::vector<std::int64_t>& indices, const Key& ke
 /// example that does not fit the columns: clew::Error with its number and file.
 Batch batch_of(const Dataset& dataset, const std::vector<std::int64_t>& indices,
                const std::vector<Key>& keys);
+
+/// `error`, which speaks of a place in `batch`, with the number and the file of the example of `dataset` there.
+Error named_example(const Dataset& dataset, const Batch& batch, const ExampleError& error);
 
 /// Throws unless `index` is in [0, size()).
 void check_index(const Dataset& dataset, std::int64_t index);

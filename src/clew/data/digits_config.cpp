@@ -7,9 +7,12 @@
 #include "clew/core/error.h"
 #include "clew/data/distorted_digits.h"
 #include "clew/data/mnist.h"
+#include "clew/data/splits.h"
 
 namespace clew::data {
 namespace {
+
+constexpr std::uint64_t kKeyHeldOut = 3;
 
 /// Digits of a shared set, so that a plain set can be handed out as the owner of one.
 class PlainDigits : public Digits {
@@ -23,6 +26,26 @@ class PlainDigits : public Digits {
 
  private:
   std::shared_ptr<const Digits> digits_;
+};
+
+/// Some digits of a set.
+class SomeDigits : public Digits {
+ public:
+  SomeDigits(std::shared_ptr<const Digits> digits, std::vector<std::int64_t> indices)
+      : digits_(std::move(digits)), indices_(std::move(indices)) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  void draw(std::int64_t index, const Key& key, DigitPixels pixels) const override {
+    digits_->draw(at(index), key, pixels);
+  }
+  int label(std::int64_t index) const override { return digits_->label(at(index)); }
+
+ private:
+  std::int64_t at(std::int64_t index) const {
+    check_index(*this, index);
+    return indices_[static_cast<std::size_t>(index)];
+  }
+  std::shared_ptr<const Digits> digits_;
+  std::vector<std::int64_t> indices_;
 };
 
 }  // namespace
@@ -41,23 +64,38 @@ std::string digits_source(const DigitsConfig& config) {
   return "mnist";
 }
 
+std::vector<std::string> resolve_digits(DigitsConfig& config) {
+  const bool is_left_to_us = config.source == "auto";
+  config.source = digits_source(config);
+  if (!config.dir.empty()) config.dir = std::filesystem::absolute(config.dir).string();
+  if (!is_left_to_us || config.source == "mnist") return {};
+  return {"data.dir names no folder with MNIST: learning from digits drawn from strokes"};
+}
+
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split part, Key key) {
-  const bool is_train = part == Split::kTrain;
-  const std::int64_t limit = is_train ? config.train_limit : config.test_limit;
-  if (digits_source(config) == "mnist") {
-    CLEW_CHECK(!config.dir.empty(), "data.dir must name the folder of MNIST");
-    return std::make_shared<const Mnist>(config.dir, part, limit);
+  const bool is_test = part == Split::kTest;
+  const bool is_mnist = digits_source(config) == "mnist";
+  if (is_mnist) CLEW_CHECK(!config.dir.empty(), "data.dir must name the folder of MNIST");
+  std::shared_ptr<const Digits> all;
+  if (is_mnist) {
+    all = std::make_shared<const Mnist>(config.dir, is_test ? Split::kTest : Split::kTrain,
+                                        is_test ? config.test_limit : 0);
+  } else {
+    all = std::make_shared<const DrawnDigits>(DrawnDigitsOptions{
+        .size = is_test ? 10'000 : 60'000, .key = split(key, is_test ? 1 : 0), .is_fixed = true});
   }
-  const std::int64_t all = is_train ? 60'000 : 10'000;
-  return std::make_shared<const DrawnDigits>(
-      DrawnDigitsOptions{.size = limit > 0 ? std::min(limit, all) : all,
-                         .key = split(key, is_train ? 0 : 1),
-                         .is_fixed = true});
+  auto parts = hold_out(all->size(), is_test ? 0 : config.validation, split(key, kKeyHeldOut));
+  auto& chosen = part == Split::kValidation ? parts.validation : parts.train;
+  const auto limit =
+      static_cast<std::size_t>(part == Split::kTrain ? config.train_limit : config.test_limit);
+  if (limit > 0 && limit < chosen.size()) chosen.resize(limit);
+  if (static_cast<std::int64_t>(chosen.size()) == all->size()) return all;
+  return std::make_shared<const SomeDigits>(std::move(all), std::move(chosen));
 }
 
 std::unique_ptr<Dataset> make_kind(const std::string& kind, std::shared_ptr<const Digits> digits,
                                    Split part, Key key) {
-  const DrawOptions options = {.key = split(key, 2), .is_fixed = part == Split::kTest};
+  const DrawOptions options = {.key = split(key, 2), .is_fixed = part != Split::kTrain};
   if (kind == "plain") return std::make_unique<PlainDigits>(std::move(digits));
   if (kind == "addition")
     return std::make_unique<AddedDigits>(std::move(digits), distortion_of("rts"), options);

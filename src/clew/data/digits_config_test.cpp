@@ -5,7 +5,9 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "clew/core/error.h"
@@ -23,9 +25,13 @@ TEST(DigitsConfig, EveryKindMakesItsSet) {
   for (const char* kind : {"plain", "r", "rts", "p", "e", "tc", "addition"}) {
     config.kind = kind;
     const auto train = make_digits(config, Split::kTrain, {1}),
+               validation = make_digits(config, Split::kValidation, {1}),
                test = make_digits(config, Split::kTest, {1});
     EXPECT_EQ(train->size(), 20) << kind;
+    EXPECT_EQ(validation->size(), 10) << kind;
     EXPECT_EQ(test->size(), 10) << kind;
+    EXPECT_TRUE(validation->get(1, {1})["image"].equal(validation->get(1, {2})["image"])) << kind;
+    EXPECT_FALSE(validation->get(1, {})["image"].equal(test->get(1, {})["image"])) << kind;
     EXPECT_EQ(train->class_names().size(), std::string(kind) == "addition" ? 19U : 10U) << kind;
     // The test split is the same in every epoch, the train split is not where it is distorted.
     EXPECT_TRUE(test->get(1, {1})["image"].equal(test->get(1, {2})["image"])) << kind;
@@ -45,7 +51,8 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
   fs::remove_all(folder);
   DigitsConfig config;
   EXPECT_EQ(digits_source(config), "procedural");
-  EXPECT_EQ(make_plain_digits(config, Split::kTrain, {})->size(), 60'000);
+  EXPECT_EQ(make_plain_digits(config, Split::kTrain, {})->size(), 57'000);
+  EXPECT_EQ(make_plain_digits(config, Split::kValidation, {})->size(), 3'000);
   EXPECT_EQ(make_plain_digits(config, Split::kTest, {})->size(), 10'000);
   config.dir = folder.string();
   const auto refusal = [&](const char* why) {
@@ -69,12 +76,33 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
                 "t10k-labels-idx1-ubyte");
   write_mnist(folder, Split::kTest, digits, false);
   EXPECT_EQ(digits_source(config), "mnist");
-  EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 12);
+  EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 11);
+  EXPECT_EQ(make_digits(config, Split::kValidation, {})->size(), 1);
   config.train_limit = 5;
   EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 5);
   config.source = "procedural";
   EXPECT_EQ(digits_source(config), "procedural");
   fs::remove_all(folder);
+}
+
+TEST(DigitsConfig, NoDigitIsForTrainingAndForValidation) {
+  const DigitsConfig config{.source = "procedural", .validation = 0.25};
+  const auto train = make_plain_digits(config, Split::kTrain, {1}),
+             validation = make_plain_digits(config, Split::kValidation, {1});
+  EXPECT_EQ(train->size(), 45'000);
+  EXPECT_EQ(validation->size(), 15'000);
+  std::set<std::string> seen;
+  std::array<std::uint8_t, kDigitPixels> pixels;
+  for (std::int64_t i = 0; i < 2000; ++i) {
+    train->draw(i, {}, pixels);
+    seen.emplace(pixels.begin(), pixels.end());
+  }
+  const auto before = seen.size();
+  for (std::int64_t i = 0; i < 500; ++i) {
+    validation->draw(i, {}, pixels);
+    seen.emplace(pixels.begin(), pixels.end());
+  }
+  EXPECT_EQ(seen.size(), before + 500);
 }
 
 TEST(DigitsConfig, MnistThatIsNotThereIsAnError) {

@@ -134,6 +134,50 @@ const std::vector<torch::Tensor>& Batch::list(std::string_view name) const {
   return values.listed;
 }
 
+std::vector<std::string> Batch::names() const {
+  std::vector<std::string> names;
+  for (const Values& values : columns_) names.push_back(values.name);
+  return names;
+}
+
+bool Batch::is_listed(std::string_view name) const { return !find(name).stacked.defined(); }
+
+void Batch::put(Values values, std::int64_t size) {
+  CLEW_CHECK(columns_.empty() || size == size_, "column '", values.name, "' must have the ", size_,
+             " examples of the batch, got ", size);
+  size_ = size;
+  for (Values& one : columns_) {
+    if (one.name != values.name) continue;
+    one = std::move(values);
+    return;
+  }
+  columns_.push_back(std::move(values));
+}
+
+void Batch::set(std::string_view name, torch::Tensor stacked) {
+  CLEW_CHECK(stacked.defined() && stacked.dim() >= 1, "column '", name,
+             "' of a batch must be a tensor [B,...], got ",
+             stacked.defined() ? "a single number" : "an undefined one");
+  const auto size = stacked.size(0);
+  put({.name = std::string(name), .stacked = std::move(stacked), .listed = {}}, size);
+}
+
+void Batch::set_list(std::string_view name, std::vector<torch::Tensor> listed) {
+  for (const auto& tensor : listed)
+    CLEW_CHECK(tensor.defined(), "column '", name,
+               "' of a batch must be tensors, got an undefined one");
+  const auto size = static_cast<std::int64_t>(listed.size());
+  put({.name = std::string(name), .stacked = {}, .listed = std::move(listed)}, size);
+}
+
+Batch Batch::select(const std::vector<std::string>& columns) const {
+  Batch chosen;
+  chosen.size_ = size_;
+  chosen.indices = indices;
+  for (const auto& name : columns) chosen.columns_.push_back(find(name));
+  return chosen;
+}
+
 Batch Batch::slice(std::int64_t begin, std::int64_t end) const {
   CLEW_CHECK(begin >= 0 && begin <= end && end <= size_, "a slice of a batch of ", size_,
              " examples must lie in it, got ", begin, "..", end);
@@ -185,6 +229,37 @@ Batch collate(const std::vector<Example>& examples, const Columns& columns) {
           {.name = column.name, .stacked = stack(values, column), .listed = {}});
   }
   return batch;
+}
+
+Batch join(const std::vector<Batch>& parts) {
+  CLEW_CHECK(!parts.empty(), "at least one batch is needed (join)");
+  if (parts.size() == 1) return parts[0];
+  const Batch& first = parts[0];
+  Batch all;
+  for (const Batch& part : parts) {
+    CLEW_CHECK(part.names() == first.names() && part.indices.defined() == first.indices.defined(),
+               "batches that are joined must have the same columns, got ",
+               names_of(first.columns_, [](const auto& one) { return one.name; }), " and ",
+               names_of(part.columns_, [](const auto& one) { return one.name; }));
+    all.size_ += part.size_;
+  }
+  const auto cat = [&](const auto& tensor_of) {
+    std::vector<torch::Tensor> tensors;
+    for (const Batch& part : parts) tensors.push_back(tensor_of(part));
+    return torch::cat(tensors);
+  };
+  if (first.indices.defined()) all.indices = cat([](const Batch& part) { return part.indices; });
+  for (std::size_t i = 0; i < first.columns_.size(); ++i) {
+    Batch::Values values{.name = first.columns_[i].name, .stacked = {}, .listed = {}};
+    if (first.columns_[i].stacked.defined()) {
+      values.stacked = cat([&](const Batch& part) { return part[values.name]; });
+    } else {
+      for (const Batch& part : parts)
+        for (const auto& tensor : part.list(values.name)) values.listed.push_back(tensor);
+    }
+    all.columns_.push_back(std::move(values));
+  }
+  return all;
 }
 
 }  // namespace clew::data

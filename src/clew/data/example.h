@@ -61,6 +61,16 @@ class Batch {
   /// A listed column, one tensor an example. A stacked or absent one: clew::Error.
   const std::vector<torch::Tensor>& list(std::string_view name) const;
   bool has(std::string_view name) const;
+  /// The names of all columns, in order.
+  std::vector<std::string> names() const;
+  bool is_listed(std::string_view name) const;
+  /// Adds or replaces a stacked column [B,...]; the first column says B. Another number of examples:
+  /// clew::Error.
+  void set(std::string_view name, torch::Tensor stacked);
+  /// The same with a listed column, one tensor an example.
+  void set_list(std::string_view name, std::vector<torch::Tensor> listed);
+  /// These columns alone, in this order; shares memory.
+  Batch select(const std::vector<std::string>& columns) const;
 
   /// Examples begin..end-1; shares memory.
   Batch slice(std::int64_t begin, std::int64_t end) const;
@@ -69,12 +79,14 @@ class Batch {
 
  private:
   friend Batch collate(const std::vector<Example>& examples, const Columns& columns);
+  friend Batch join(const std::vector<Batch>& parts);
   struct Values {
     std::string name;
     torch::Tensor stacked;  // undefined: listed
     std::vector<torch::Tensor> listed;
   };
   const Values& find(std::string_view name) const;
+  void put(Values values, std::int64_t size);
 
   std::int64_t size_ = 0;
   std::vector<Values> columns_;
@@ -95,5 +107,9 @@ class ExampleError : public Error {
 /// Copies in the calling thread: LibTorch's own stack would wake a team of OpenMP threads for every
 /// loader thread.
 Batch collate(const std::vector<Example>& examples, const Columns& columns);
+
+/// Batches with the same columns, at least one -> one batch with the examples of all, in order. Other
+/// columns: clew::Error.
+Batch join(const std::vector<Batch>& parts);
 
 }  // namespace clew::data

@@ -134,16 +134,26 @@ std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path
   return found;
 }
 
-fs::path split_folder(const fs::path& folder, Split part) {
+SplitFolder split_folder(const fs::path& folder, Split part, const FolderOptions& options) {
   const auto folders = split_folders(folder);
-  if (folders.empty()) return folder;
-  return folders[part == Split::kTrain ? 0 : 1];
+  if (folders.empty())
+    return {.path = folder,
+            .is_shared = true,
+            .test_share = options.test_share,
+            .validation_share = options.validation_share};
+  if (part == Split::kTest) return {.path = folders.back()};
+  if (folders.size() == 3) return {.path = folders[part == Split::kTrain ? 0 : 1]};
+  return {.path = folders[0], .is_shared = true, .validation_share = options.validation_share};
 }
 
-std::vector<Split> splits_of(const ClassFolder& one, const fs::path& root, double test_share) {
+std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where) {
   std::vector<Split> splits;
-  for (const auto& file : one.files)
-    splits.push_back(share_of_path(file, root) < test_share ? Split::kTest : Split::kTrain);
+  for (const auto& file : one.files) {
+    const double share = share_of_path(file, where.path);
+    splits.push_back(share < where.test_share                            ? Split::kTest
+                     : share < where.test_share + where.validation_share ? Split::kValidation
+                                                                         : Split::kTrain);
+  }
   if (!splits.empty() && std::ranges::count(splits, Split::kTrain) == 0) splits[0] = Split::kTrain;
   return splits;
 }
@@ -157,21 +167,19 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
              options.width, "x", options.height);
   CLEW_CHECK(options.channels == 1 || options.channels == 3,
              "pictures can have 1 or 3 channels, got ", options.channels);
-  CLEW_CHECK(options.test_share > 0 && options.test_share < 1,
-             "the share of pictures to test with must lie between 0 and 1, got ",
-             options.test_share);
+  CLEW_CHECK(options.test_share > 0 && options.validation_share >= 0 &&
+                 options.test_share + options.validation_share < 1,
+             "the shares of pictures to test with and for validation must be above 0 and below 1 "
+             "together, got ",
+             options.test_share, " and ", options.validation_share);
   std::vector<fs::path> others;
-  const auto splits = split_folders(folder, &others);
-  const bool is_split = !splits.empty();
-  if (part == Split::kTest && splits.size() > 2) {
-    log(LogLevel::kWarning, concat("'", splits[2].string(), "' is passed over: '",
-                                   splits[1].string(), "' is what is tested with"));
-  }
+  (void)split_folders(folder, &others);
   if (part == Split::kTrain) {
     for (const auto& other : others)
       log(LogLevel::kWarning, concat("'", other.string(), "' is passed over: it is no split"));
   }
-  const fs::path train = split_folder(folder, Split::kTrain), own = split_folder(folder, part);
+  const auto where = split_folder(folder, part, options);
+  const fs::path train = split_folder(folder, Split::kTrain).path, &own = where.path;
   std::map<std::string, int> numbers;
   for (const auto& one : list_classes(train)) {
     CLEW_CHECK(!one.files.empty(), "class '", one.name, "' of '", train.string(),
@@ -185,9 +193,9 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
                "' is not in '", train.string(), "'");
     CLEW_CHECK(!one.files.empty(), "class '", one.name, "' of '", own.string(),
                "' has no pictures");
-    const auto uses = splits_of(one, folder, options.test_share);
+    const auto uses = splits_of(one, where);
     for (std::size_t i = 0; i < uses.size(); ++i) {
-      if (is_split || uses[i] == part) files_.push_back({one.files[i], number->second});
+      if (!where.is_shared || uses[i] == part) files_.push_back({one.files[i], number->second});
     }
   }
   CLEW_CHECK(!files_.empty(), "'", own.string(), "' must hold pictures in FOLDER/CLASS/",

@@ -34,31 +34,35 @@ struct ClassFolder {
 /// `passed_over`. Throws where train is alone, and where a split has two folders.
 [[nodiscard]] std::vector<std::filesystem::path> split_folders(
     const std::filesystem::path& folder, std::vector<std::filesystem::path>* passed_over = nullptr);
-/// Folder of a split: train's folder, and to test with val's, or test's where there is
-/// no val; `folder` itself for both where split_folders has none.
-[[nodiscard]] std::filesystem::path split_folder(const std::filesystem::path& folder, Split split);
-
 struct FolderOptions {
   int width = 0, height = 0;  // what pictures are brought to, pixels; 0: as they are
   int channels = 3;           // 3 = RGB, 1 = grey
   image::Background background = image::Background::kAuto;  // of transparent pictures
-  // Without folders for the splits: the share of pictures to test with.
-  double test_share = 0.2;
+  // Of all pictures where no folder says which are to test with, and of the training pictures where
+  // none says which are for validation. Without any folders for splits both are shares of all.
+  double test_share = 0.2, validation_share = 0.1;
 };
 
-/// What each file of a class is for where `root` has no folders for the splits. The files' paths
-/// below it decide, so that adding pictures moves none from one split to the other; but where all
-/// would be for testing, the first is for training.
-[[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one,
-                                           const std::filesystem::path& root,
-                                           double test_share = FolderOptions{}.test_share);
+/// Where the pictures of a split lie.
+struct SplitFolder {
+  std::filesystem::path path;
+  bool is_shared = false;  // with other splits: splits_of says which are whose
+  double test_share = 0, validation_share = 0;
+};
+/// With folders train, val and test each split has its own. One that is called val and has no test
+/// beside it is the test set, and validation is a share of train. Without folders for splits all three
+/// share `folder`.
+[[nodiscard]] SplitFolder split_folder(const std::filesystem::path& folder, Split split,
+                                       const FolderOptions& options = {});
+/// What each file of a class below `where` is for. The files' paths below it decide, so that adding
+/// pictures moves none from one split to another; but where none would be for training, the first is.
+[[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where);
 
 /// image [C,H,W] f32 in [0,1], label 0-d i64: the class's place in the sorted list. Pictures are
 /// read when they are asked for. Keys are not used.
 class ImageFolder : public Dataset {
  public:
-  /// The log is warned of what is passed over: of the test split a folder test beside val, of the
-  /// train split folders that are no split. A class without pictures, a test class that is not learnt, no picture at all: clew::Error.
+  /// Of the train split the log is warned of folders that are passed over, as they are no split. A class without pictures, a test class that is not learnt, no picture at all: clew::Error.
   ImageFolder(const std::filesystem::path& folder, Split split, FolderOptions options = {});
 
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -63,7 +64,7 @@ TEST_F(Folders, ClassesAreFoldersInOrder) {
   ASSERT_EQ(classes[2].files.size(), 2U);
   EXPECT_EQ(classes[2].files[0].filename(), "a.PGM.pgm");
 
-  const ImageFolder set(folder, Split::kTrain, {.test_share = 1e-9});
+  const ImageFolder set(folder, Split::kTrain, {.test_share = 1e-9, .validation_share = 0});
   EXPECT_EQ(set.class_names(), (std::vector<std::string>{"birds/owl", "cat", "dog"}));
   ASSERT_EQ(set.size(), 4);
   EXPECT_EQ(set.label(3), 2);
@@ -81,14 +82,15 @@ TEST_F(Folders, ClassesAreFoldersInOrder) {
 TEST_F(Folders, PicturesAreBroughtToOneSizeAndToGrey) {
   picture("a/1.png", {100, 100, 100}, 8, 8);
   picture("a/2.png", {200, 200, 200}, 5, 9);
-  const ImageFolder set(folder, Split::kTrain,
-                        {.width = 6, .height = 4, .channels = 1, .test_share = 1e-9});
+  const ImageFolder set(
+      folder, Split::kTrain,
+      {.width = 6, .height = 4, .channels = 1, .test_share = 1e-9, .validation_share = 0});
   Loader loader(set, {.batch_size = 2, .is_shuffled = false});
   const Batch batch = loader.next();
   EXPECT_EQ(batch["image"].sizes(), (torch::IntArrayRef{2, 1, 4, 6}));
   EXPECT_FLOAT_EQ(batch["image"][1].mean().item<float>(), 200 / 255.F);
   // Pictures of mixed sizes cannot lie in one batch.
-  const ImageFolder mixed(folder, Split::kTrain, {.test_share = 1e-9});
+  const ImageFolder mixed(folder, Split::kTrain, {.test_share = 1e-9, .validation_share = 0});
   Loader failing(mixed, {.batch_size = 2, .is_shuffled = false});
   try {
     (void)failing.next();
@@ -106,39 +108,68 @@ TEST_F(Folders, SplitsAreFoldersWhereThereAreSome) {
   picture("train/b/1.png");
   picture("val/b/2.png");
   const ImageFolder train(folder, Split::kTrain), test(folder, Split::kTest);
-  EXPECT_EQ(train.size(), 2);
+  EXPECT_EQ(train.size(), 2);  // as the only ones of their classes
   EXPECT_EQ(test.size(), 1);
   EXPECT_EQ(test.label(0), 1);
   EXPECT_EQ(test.class_names(), train.class_names());
 }
 
-TEST_F(Folders, OneFolderIsSplitByNames) {
-  for (int i = 0; i < 60; ++i) picture("a/" + std::to_string(i) + ".pgm");
-  const auto paths = [this](Split part) {
-    const ImageFolder set(folder, part, {.test_share = .3});
-    std::vector<fs::path> all;
-    for (std::int64_t i = 0; i < set.size(); ++i) all.push_back(set.path(i));
-    return all;
-  };
-  const auto train = paths(Split::kTrain), test = paths(Split::kTest);
-  EXPECT_EQ(train.size() + test.size(), 60U);
-  EXPECT_NEAR(static_cast<double>(test.size()), 18, 11);  // three standard deviations
-  // One more picture moves none of the others.
-  picture("a/new.pgm");
-  auto later = paths(Split::kTest);
-  std::erase(later, folder / "a/new.pgm");
-  EXPECT_EQ(later, test);
+/// The paths of a split's pictures.
+std::vector<fs::path> paths_of(const fs::path& folder, Split part,
+                               const FolderOptions& options = {}) {
+  const ImageFolder set(folder, part, options);
+  std::vector<fs::path> all;
+  for (std::int64_t i = 0; i < set.size(); ++i) all.push_back(set.path(i));
+  return all;
 }
 
-TEST_F(Folders, ValIsForTestingWhereThereIsATestToo) {
+TEST_F(Folders, OneFolderIsSplitByNames) {
+  for (int i = 0; i < 60; ++i) picture("a/" + std::to_string(i) + ".pgm");
+  const FolderOptions options = {.test_share = .3, .validation_share = .2};
+  const auto train = paths_of(folder, Split::kTrain, options),
+             validation = paths_of(folder, Split::kValidation, options),
+             test = paths_of(folder, Split::kTest, options);
+  EXPECT_EQ(train.size() + validation.size() + test.size(), 60U);
+  std::set<fs::path> all(train.begin(), train.end());
+  all.insert(validation.begin(), validation.end());
+  all.insert(test.begin(), test.end());
+  EXPECT_EQ(all.size(), 60U);
+  EXPECT_NEAR(static_cast<double>(test.size()), 18, 11);  // three standard deviations
+  EXPECT_NEAR(static_cast<double>(validation.size()), 12, 10);
+  // One more picture moves none of the others.
+  picture("a/new.pgm");
+  for (const auto& [part, before] :
+       {std::pair(Split::kTest, &test), {Split::kValidation, &validation}}) {
+    auto later = paths_of(folder, part, options);
+    std::erase(later, folder / "a/new.pgm");
+    EXPECT_EQ(later, *before);
+  }
+}
+
+TEST_F(Folders, ThreeFoldersAreThreeSplits) {
   for (const char* name : {"train/a/1.png", "val/a/2.png", "test/a/3.png"}) picture(name);
   EXPECT_EQ(split_folders(folder).size(), 3U);
-  EXPECT_EQ(ImageFolder(folder, Split::kTest).path(0), folder / "val/a/2.png");
-  fs::remove_all(folder / "val");
-  EXPECT_EQ(ImageFolder(folder, Split::kTest).path(0), folder / "test/a/3.png");
+  EXPECT_EQ(paths_of(folder, Split::kTrain), std::vector{folder / "train/a/1.png"});
+  EXPECT_EQ(paths_of(folder, Split::kValidation), std::vector{folder / "val/a/2.png"});
+  EXPECT_EQ(paths_of(folder, Split::kTest), std::vector{folder / "test/a/3.png"});
   fs::remove_all(folder / "train");
   EXPECT_TRUE(split_folders(folder).empty());
   EXPECT_EQ(list_classes(folder)[0].name, "test/a");
+}
+
+TEST_F(Folders, BesideTrainAloneAnySplitIsTheTestSetAndValidationAShareOfTrain) {
+  for (const char* other : {"val", "test"}) {
+    fs::remove_all(folder);
+    for (int i = 0; i < 60; ++i) picture(concat("train/a/", i, ".pgm"));
+    picture(concat(other, "/a/x.png"));
+    const FolderOptions options = {.validation_share = .3};
+    const auto train = paths_of(folder, Split::kTrain, options),
+               validation = paths_of(folder, Split::kValidation, options);
+    EXPECT_EQ(train.size() + validation.size(), 60U);
+    EXPECT_NEAR(static_cast<double>(validation.size()), 18, 11);
+    for (const auto& path : validation) EXPECT_EQ(std::ranges::count(train, path), 0);
+    EXPECT_EQ(paths_of(folder, Split::kTest, options), std::vector{folder / other / "a/x.png"});
+  }
 }
 
 TEST_F(Folders, SplitsHaveTheNamesThatPeopleGiveThem) {
@@ -167,9 +198,8 @@ TEST_F(Folders, WhatIsPassedOverIsNamed) {
   (void)ImageFolder(folder, Split::kTest);
   set_log_sink({});
   const auto in_folder = [this](const char* name) { return "'" + (folder / name).string() + "'"; };
-  EXPECT_EQ(lines, (std::vector<std::string>{in_folder("more") + " is passed over: it is no split",
-                                             in_folder("test") + " is passed over: " +
-                                                 in_folder("valid") + " is what is tested with"}));
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{in_folder("more") + " is passed over: it is no split"}));
   write_file_atomic(folder / "train/a/notes.txt", std::string_view("no picture"));
   write_file_atomic(folder / "train/a/1.gif", std::string_view("no picture we read"));
   std::vector<fs::path> passed_over;
@@ -194,14 +224,17 @@ TEST_F(Folders, EveryClassHasAnExampleToLearnFrom) {
     picture(concat("c", i, "/b.pgm"));
   }
   for (const double share : {.2, .9999}) {
-    const ImageFolder train(folder, Split::kTrain, {.test_share = share});
+    const ImageFolder train(folder, Split::kTrain, {.test_share = share, .validation_share = 0});
     std::vector<int> counts(30);
     for (std::int64_t i = 0; i < train.size(); ++i)
       ++counts[static_cast<std::size_t>(train.label(i))];
     for (const int count : counts) EXPECT_GE(count, 1);
-    EXPECT_EQ(train.size() + ImageFolder(folder, Split::kTest, {.test_share = share}).size(), 60);
+    const ImageFolder test(folder, Split::kTest, {.test_share = share, .validation_share = 0});
+    EXPECT_EQ(train.size() + test.size(), 60);
   }
-  EXPECT_EQ(ImageFolder(folder, Split::kTrain, {.test_share = .9999}).path(0), folder / "c0/a.pgm");
+  EXPECT_EQ(
+      ImageFolder(folder, Split::kTrain, {.test_share = .9, .validation_share = .0999}).path(0),
+      folder / "c0/a.pgm");
 }
 
 TEST_F(Folders, ALinkThatLeadsNowhereIsAFile) {
@@ -241,7 +274,8 @@ TEST_F(Folders, OneSentencePerError) {
             "5x0");
   EXPECT_EQ(error({.channels = 2}), "pictures can have 1 or 3 channels, got 2");
   EXPECT_EQ(error({.test_share = 1}),
-            "the share of pictures to test with must lie between 0 and 1, got 1");
+            "the shares of pictures to test with and for validation must be above 0 and below 1 "
+            "together, got 1 and 0.1");
   picture("train/a/1.png");
   EXPECT_EQ(error(), "'F' has a folder train and must have val or test beside it");
   picture("test/b/1.png");

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -12,6 +13,7 @@
 #include "clew/image/jpeg.h"
 #include "clew/image/mat.h"
 #include "clew/image/pgm.h"
+#include "clew/image/png.h"
 
 namespace clew::image {
 namespace {
@@ -40,17 +42,12 @@ cv::Mat imdecode(std::span<const std::uint8_t> file, int flags, const std::strin
 }
 
 /// `picture` as BGRA, u8, where it has transparent parts; else empty.
-cv::Mat with_alpha(const cv::Mat& picture, const PlainPng& png, FileKind kind) {
+cv::Mat with_alpha(const cv::Mat& picture, FileKind kind) {
   cv::Mat bgra;
   if (picture.channels() == 4 && picture.depth() == CV_16U) {
     picture.convertTo(bgra, CV_8U, 1.0 / 257);
   } else if (picture.channels() == 4 && picture.depth() == CV_8U) {
     bgra = picture;
-  } else if (picture.channels() == 1 && png.clear_grey) {
-    const int scale = png.depth < 8 ? 255 / ((1 << png.depth) - 1) : 1;  // as OpenCV spreads greys
-    cv::Mat grey, opaque = picture != *png.clear_grey * scale;
-    picture.convertTo(grey, CV_8U, picture.depth() == CV_16U ? 1.0 / 257 : 1.0);
-    cv::merge(std::vector<cv::Mat>{grey, grey, grey, opaque}, bgra);
   } else {
     return {};
   }
@@ -132,25 +129,46 @@ Background background_of(const std::string& name) {
   return static_cast<Background>(found - kBackgrounds.begin());
 }
 
-Image decode(std::span<const std::uint8_t> file, const std::string& name, Background background) {
-  const FileKind kind = kind_of(file);
-  CLEW_CHECK(kind != FileKind::kOther, name,
-             ": must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got ",
-             file.empty() ? "an empty file" : "something else");
-  if (kind == FileKind::kPnm) return to_rgb(parse_pgm(file, name));
-  PlainPng png;
-  std::vector<std::uint8_t> completed;
-  bool may_have_alpha = kind != FileKind::kJpeg;
-  if (kind == FileKind::kPng) {
-    png = check_png(file, name);
-    file = png.file;
-    may_have_alpha = png.has_alpha || png.clear_grey;
-  } else if (kind == FileKind::kJpeg && !check_jpeg(file, name)) {
+namespace {
+
+/// Upright, of a picture that EXIF's `orientation` describes.
+cv::Mat upright(const cv::Mat& picture, int orientation) {
+  cv::Mat turned = picture.clone();
+  if (orientation == 5 || orientation == 7) cv::transpose(picture, turned);
+  if (orientation == 6) cv::rotate(picture, turned, cv::ROTATE_90_CLOCKWISE);
+  if (orientation == 8) cv::rotate(picture, turned, cv::ROTATE_90_COUNTERCLOCKWISE);
+  if (orientation == 3) cv::rotate(picture, turned, cv::ROTATE_180);
+  if (orientation == 7) cv::rotate(turned.clone(), turned, cv::ROTATE_180);
+  if (orientation == 2) cv::flip(picture, turned, 1);
+  if (orientation == 4) cv::flip(picture, turned, 0);
+  return turned;
+}
+
+/// A PNG on its background.
+Image decode_png(const PlainPng& png, const std::string& name, Background background) {
+  auto rgba = decode_png_rgba(png.file, name);
+  cv::Mat pixels(rgba.height, rgba.width, CV_8UC4, rgba.pixels.data());
+  if (png.orientation != 1) pixels = upright(pixels, png.orientation);
+  if (png.has_alpha) {
+    cv::Mat bgra;
+    cv::cvtColor(pixels, bgra, cv::COLOR_RGBA2BGRA);
+    return composited(bgra, background, false);
+  }
+  Image picture = blank(pixels.cols, pixels.rows);
+  cv::Mat rgb = view(picture);
+  cv::cvtColor(pixels, rgb, cv::COLOR_RGBA2RGB);
+  return picture;
+}
+
+/// A file of one of these kinds that is not whole: clew::Error. `completed` becomes the file with an
+/// end marker where it is a JPEG that lacks only that.
+void check_whole(FileKind kind, std::span<const std::uint8_t> file, const std::string& name,
+                 std::vector<std::uint8_t>& completed) {
+  if (kind == FileKind::kJpeg && !check_jpeg(file, name)) {
     completed.assign(file.begin(), file.end());
     completed.insert(completed.end(), {0xff, 0xd9});  // the end marker
     CLEW_CHECK(jpeg_has_all_data(completed), name, ": the image is cut short (", file.size(),
                " bytes)");
-    file = completed;
   } else if (kind == FileKind::kBmp) {
     check_bmp(file, name);
   } else if (kind == FileKind::kTiff) {
@@ -158,8 +176,27 @@ Image decode(std::span<const std::uint8_t> file, const std::string& name, Backgr
   } else if (kind == FileKind::kWebp) {
     check_webp(file, name);
   }
-  if (may_have_alpha) {
-    const auto clear = with_alpha(imdecode(file, cv::IMREAD_UNCHANGED, name), png, kind);
+}
+
+FileKind known_kind(std::span<const std::uint8_t> file, const std::string& name) {
+  const FileKind kind = kind_of(file);
+  CLEW_CHECK(kind != FileKind::kOther, name,
+             ": must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got ",
+             file.empty() ? "an empty file" : "something else");
+  return kind;
+}
+
+}  // namespace
+
+Image decode(std::span<const std::uint8_t> file, const std::string& name, Background background) {
+  const FileKind kind = known_kind(file, name);
+  if (kind == FileKind::kPnm) return to_rgb(parse_pgm(file, name));
+  if (kind == FileKind::kPng) return decode_png(check_png(file, name), name, background);
+  std::vector<std::uint8_t> completed;
+  check_whole(kind, file, name, completed);
+  if (!completed.empty()) file = completed;
+  if (kind != FileKind::kJpeg) {
+    const auto clear = with_alpha(imdecode(file, cv::IMREAD_UNCHANGED, name), kind);
     if (!clear.empty()) return composited(clear, background, kind == FileKind::kTiff);
   }
   const cv::Mat bgr = imdecode(file, cv::IMREAD_COLOR, name);
@@ -167,6 +204,42 @@ Image decode(std::span<const std::uint8_t> file, const std::string& name, Backgr
   cv::Mat rgb = view(picture);
   cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
   return picture;
+}
+
+Values decode_values(std::span<const std::uint8_t> file, const std::string& name) {
+  const FileKind kind = known_kind(file, name);
+  const auto check_channels = [&](int channels) {
+    CLEW_CHECK(channels == 1, name,
+               ": must have one value a pixel, a palette's index or a grey, got ", channels,
+               " channels");
+  };
+  if (kind == FileKind::kPng) {
+    auto samples = decode_png_stored(check_png(file, name).file, name);
+    check_channels(samples.channels);
+    return {.width = samples.width, .height = samples.height, .values = std::move(samples.values)};
+  }
+  CLEW_CHECK(kind == FileKind::kBmp || kind == FileKind::kTiff, name,
+             ": values of pixels must be in a PNG, BMP or TIFF file, which keep them");
+  std::vector<std::uint8_t> unused;
+  check_whole(kind, file, name, unused);
+  const cv::Mat picture = imdecode(file, cv::IMREAD_UNCHANGED, name);
+  check_channels(picture.channels());
+  CLEW_CHECK(picture.depth() == CV_8U || picture.depth() == CV_16U, name,
+             ": values of pixels must be of 8 or 16 bits");
+  cv::Mat wide;
+  picture.convertTo(wide, CV_16U);
+  Values values{.width = wide.cols, .height = wide.rows};
+  for (int y = 0; y < wide.rows; ++y) {
+    const auto* row = wide.ptr<std::uint16_t>(y);
+    values.values.insert(values.values.end(), row, row + wide.cols);
+  }
+  return values;
+}
+
+Values read_values(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path, kLongestFile);
+  return decode_values({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                       path.string());
 }
 
 void write(const std::filesystem::path& path, const Image& picture) {

@@ -42,6 +42,16 @@ void write(const std::filesystem::path& path, const Image& picture);
 /// Reads a file that decode knows -> [H,W,3] u8 RGB.
 [[nodiscard]] Image read(const std::filesystem::path& path,
                          Background background = Background::kAuto);
+/// Whole numbers [height,width], row-major, as a file stores them.
+struct Values {
+  int width = 0, height = 0;
+  std::vector<std::uint16_t> values;
+};
+/// What a mask is read with: a PNG, BMP or TIFF file in memory -> the index of each pixel's colour
+/// in the palette (not of BMP), or its grey of 1 to 16 bits, unscaled. Several channels: clew::Error.
+[[nodiscard]] Values decode_values(std::span<const std::uint8_t> file, const std::string& name);
+[[nodiscard]] Values read_values(const std::filesystem::path& path);
+
 /// True for the endings of files that `read` reads, in any case.
 [[nodiscard]] bool has_picture_ending(const std::filesystem::path& path);
 

@@ -330,6 +330,89 @@ TEST_F(ImageFiles, OpinionsOfLibpngAreNotPrinted) {
             "");
 }
 
+TEST_F(ImageFiles, OpinionsOfLibpngOfItsDataAreOurs) {
+  // Checksums and lengths are right, what is compressed is not.
+  const Bytes plain = encode(gradient(5, 5));
+  Bytes broken(plain.begin(), plain.begin() + 33);
+  const Bytes data = chunk_of("IDAT", {0x78, 0x9c, 1, 2, 3, 4, 5, 6, 7, 8}),
+              end = chunk_of("IEND", {});
+  broken.insert(broken.end(), data.begin(), data.end());
+  broken.insert(broken.end(), end.begin(), end.end());
+  EXPECT_EQ(printed([&] {
+              const auto error = error_of([&] { (void)decode(broken, "x"); });
+              EXPECT_TRUE(error.starts_with("x: the image is damaged: ")) << error;
+            }),
+            "");
+}
+
+TEST_F(ImageFiles, PngsAreTurnedAsExifSays) {
+  // Two pixels, red left of blue; EXIF in either order of bytes.
+  Image picture = blank(2, 1);
+  picture.pixels = {255, 0, 0, 0, 0, 255};
+  const auto turned = [&](int orientation, bool is_little) {
+    const auto o = static_cast<std::uint8_t>(orientation);
+    const Bytes exif =
+        is_little
+            ? Bytes{'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, o, 0, 0, 0}
+            : Bytes{'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, o, 0, 0};
+    return decode(with_chunk(encode(picture), "eXIf", exif), "x");
+  };
+  for (const bool is_little : {false, true}) {
+    for (int orientation = 0; orientation <= 9; ++orientation) {
+      const auto now = turned(orientation, is_little);
+      const bool is_upright = orientation < 5 || orientation > 8;
+      EXPECT_EQ(now.width, is_upright ? 2 : 1) << orientation;
+      EXPECT_EQ(now.height, is_upright ? 1 : 2) << orientation;
+      // The first pixel is red but where a half turn or a mirror brought blue there.
+      const bool is_blue_first =
+          orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+      EXPECT_EQ(now.pixels[0], is_blue_first ? 0 : 255) << orientation;
+    }
+  }
+}
+
+TEST_F(ImageFiles, ValuesAreWhatTheFileStores) {
+  // A palette of three colours, as VOC's masks have one: four pixels of 2 bits.
+  const auto png = [&](int depth, int colour, const Bytes& palette, const Bytes& rows, int width) {
+    Bytes file = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    const auto add = [&](const char* kind, const Bytes& data) {
+      const Bytes chunk = chunk_of(kind, data);
+      file.insert(file.end(), chunk.begin(), chunk.end());
+    };
+    add("IHDR", {0, 0, 0, static_cast<std::uint8_t>(width), 0, 0, 0, 1,
+                 static_cast<std::uint8_t>(depth), static_cast<std::uint8_t>(colour), 0, 0, 0});
+    if (!palette.empty()) add("PLTE", palette);
+    // zlib: one stored block.
+    const auto size = static_cast<std::uint8_t>(rows.size());
+    Bytes data = {0x78, 1, 1, size, 0, static_cast<std::uint8_t>(~size), 255};
+    data.insert(data.end(), rows.begin(), rows.end());
+    std::uint32_t a = 1, b = 0;
+    for (const auto byte : rows) a = (a + byte) % 65521, b = (b + a) % 65521;
+    for (const auto part : {b >> 8, b, a >> 8, a}) data.push_back(static_cast<std::uint8_t>(part));
+    add("IDAT", data);
+    add("IEND", {});
+    return file;
+  };
+  using Numbers = std::vector<std::uint16_t>;
+  const Bytes palette = {0, 0, 0, 255, 0, 0, 9, 9, 9};
+  const auto mask = png(2, 3, palette, {0, 0b00'01'10'01}, 4);
+  EXPECT_EQ(decode_values(mask, "x").values, (Numbers{0, 1, 2, 1}));
+  EXPECT_EQ(decode(mask, "x").pixels, (Bytes{0, 0, 0, 255, 0, 0, 9, 9, 9, 255, 0, 0}));
+  EXPECT_EQ(decode_values(png(16, 0, {}, {0, 1, 2, 255, 254}, 2), "x").values,
+            (Numbers{258, 65534}));
+  EXPECT_EQ(decode_values(png(4, 0, {}, {0, 0x3f}, 2), "x").values, (Numbers{3, 15}));
+  const cv::Mat deep = (cv::Mat_<std::uint16_t>(1, 2) << 7, 40000);
+  for (const char* kind : {".png", ".tiff"})
+    EXPECT_EQ(decode_values(file_of(kind, deep), "x").values, (Numbers{7, 40000})) << kind;
+  const auto values = decode_values(file_of(".bmp", (cv::Mat_<std::uint8_t>(2, 1) << 7, 200)), "x");
+  EXPECT_EQ(values.height, 2);
+  EXPECT_EQ(values.values, (Numbers{7, 200}));
+  EXPECT_EQ(error_of([&] { (void)decode_values(encode(gradient(2, 2)), "x"); }),
+            "x: must have one value a pixel, a palette's index or a grey, got 3 channels");
+  EXPECT_EQ(error_of([&] { (void)decode_values(file_of(".jpg", bgr_of(gradient(9, 9))), "x"); }),
+            "x: values of pixels must be in a PNG, BMP or TIFF file, which keep them");
+}
+
 TEST_F(ImageFiles, AJpegWithoutAnEndMarkerIsAPicture) {
   const cv::Mat bgr = bgr_of(gradient(40, 24));
   for (const std::vector<int>& options : {std::vector<int>{},

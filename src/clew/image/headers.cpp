@@ -85,10 +85,42 @@ FileKind kind_of(Bytes file) {
   return FileKind::kOther;
 }
 
+namespace {
+
+/// How a camera was held, 1 (upright) to 8, from the first directory of EXIF data; 1 where it does
+/// not say.
+int orientation_of(Bytes exif) {
+  constexpr std::size_t kTag = 0x112, kShort = 3;
+  const bool is_little = has_text(exif, 0, "II");
+  const auto number = [&](std::size_t at, std::size_t bytes) {
+    std::size_t value = 0;
+    for (std::size_t i = 0; i < bytes; ++i)
+      value = value << 8 | exif[is_little ? at + bytes - 1 - i : at + i];
+    return value;
+  };
+  if (exif.size() < 8) return 1;
+  const std::size_t directory = number(4, 4);
+  if (directory > exif.size() - 2 || exif.size() < directory + 2) return 1;
+  const std::size_t entries = number(directory, 2);
+  for (std::size_t i = 0; i < entries; ++i) {
+    const std::size_t entry = directory + 2 + 12 * i;
+    if (entry + 12 > exif.size()) return 1;
+    if (number(entry, 2) != kTag || number(entry + 2, 2) != kShort) continue;
+    const auto value = static_cast<int>(number(entry + 8, 2));
+    return value >= 1 && value <= 8 ? value : 1;
+  }
+  return 1;
+}
+
+}  // namespace
+
 PlainPng check_png(Bytes file, const std::string& name) {
   if (file.size() < 29) fail_cut_short(file, name);
   check_size(four_bytes(file, 16), four_bytes(file, 20), name);
-  PlainPng plain{.file = {kPng.begin(), kPng.end()}, .depth = file[24]};
+  PlainPng plain{
+      .file = {kPng.begin(), kPng.end()},
+  };
+  const int depth = file[24];
   const int colour = file[25];  // 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha
   plain.has_alpha = colour == 4 || colour == 6;
   std::array<Bytes, 5> chunks;  // in the order in which libpng wants them
@@ -119,21 +151,21 @@ PlainPng check_png(Bytes file, const std::string& name) {
     at += 12 + length;
   }
   if (chunks[4].empty()) fail_cut_short(file, name);
-  const bool is_depth = colour == 0   ? plain.depth < 8 || plain.depth == 16
-                        : colour == 3 ? plain.depth < 8
-                                      : plain.depth == 16;
-  CLEW_CHECK(chunks[0].size() == 25 && std::has_single_bit(static_cast<unsigned>(plain.depth)) &&
-                 (plain.depth == 8 || is_depth) && colour <= 6 && colour != 1 && colour != 5 &&
+  const bool is_depth = colour == 0   ? depth < 8 || depth == 16
+                        : colour == 3 ? depth < 8
+                                      : depth == 16;
+  CLEW_CHECK(chunks[0].size() == 25 && std::has_single_bit(static_cast<unsigned>(depth)) &&
+                 (depth == 8 || is_depth) && colour <= 6 && colour != 1 && colour != 5 &&
                  file[26] == 0 && file[27] == 0 && file[28] <= 1,
              name, ": the PNG is damaged: its header says what no PNG can be");
   CLEW_CHECK(!data.empty() && (colour != 3 || !chunks[1].empty()), name,
              ": the PNG is damaged: it has no ", data.empty() ? "pixels" : "palette");
-  for (std::size_t i = 0; i < 4; ++i) append(chunks[i]);
+  for (std::size_t i = 0; i < 3; ++i) append(chunks[i]);
   for (const Bytes chunk : data) append(chunk);
   append(chunks[4]);
-  plain.has_alpha |= colour != 0 && !chunks[2].empty();
-  if (colour == 0 && !chunks[2].empty())
-    plain.clear_grey = static_cast<int>(two_bytes(chunks[2], 8));
+  plain.has_alpha |= !chunks[2].empty();
+  if (!chunks[3].empty())
+    plain.orientation = orientation_of(chunks[3].subspan(8, chunks[3].size() - 12));
   return plain;
 }
 

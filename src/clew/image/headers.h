@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,14 +16,11 @@ enum class FileKind { kPng, kJpeg, kPnm, kBmp, kTiff, kWebp, kOther };
 /// By its first bytes.
 [[nodiscard]] FileKind kind_of(std::span<const std::uint8_t> file);
 
-/// A PNG as far as it is drawn: no profiles, texts and times, about which libpng would print its
-/// opinions.
+/// A PNG as far as its pixels go: no profiles, texts and times.
 struct PlainPng {
   std::vector<std::uint8_t> file;
-  bool has_alpha = false;
-  std::optional<int> clear_grey =
-      {};  // of grey pictures: the value that is transparent, of `depth` bits
-  int depth = 8;
+  bool has_alpha = false;  // or a colour that is transparent
+  int orientation = 1;     // 1 to 8, as EXIF has it
 };
 /// A PNG file that ends before its last chunk, with a wrong checksum, with sides or more pixels than
 /// a picture can have: clew::Error beginning with `name`.

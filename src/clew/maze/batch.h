@@ -39,8 +39,8 @@ struct StepBuffers {
   float* position = nullptr;            // [N,2] f32: x, y in cells
   float* heading = nullptr;             // [N] f32: turns in [0,1)
   std::int32_t* cell = nullptr;         // [N] i32: y * width + x
-  std::uint8_t* depth_class = nullptr;  // [N,4,16] u8 in 0..7 (SYSTEMS.md 8.2; labels.h)
-  // [N] u8: loop closure (SYSTEMS.md 8.2; labels.h) among the observations since the player last
+  std::uint8_t* depth_class = nullptr;  // [N,4,16] u8 in 0..7 (labels.h)
+  // [N] u8: loop closure (labels.h) among the observations since the player last
   // appeared, so never across a respawn's jump
   std::uint8_t* is_loop = nullptr;
   std::uint8_t* semantic = nullptr;   // [N,H,W] u8

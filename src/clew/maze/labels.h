@@ -14,7 +14,7 @@ namespace clew::maze {
 constexpr int kDepthRows = 4, kDepthColumns = 16, kDepthClasses = 8;
 
 /// Class k holds the depths from kDepthEdges[k - 1] up to kDepthEdges[k], in cells; class 0 is the
-/// nearest. SYSTEMS.md 8.2 cuts classes from D^10 at {.05, .175, .3, .425, .55, .675, .8}, D being
+/// nearest. Mirowski et al. 2016 (section 3.2) cut classes from D^10 at {.05, .175, .3, .425, .55, .675, .8}, D being
 /// the Z-buffer in [0,1] of a perspective view: D = 1 - kDepthNear / depth, the far plane at
 /// infinity. So edge = kDepthNear / (1 - cut^(1/10)). kDepthNear is the one that spreads both a
 /// random and a shortest-path player over all eight classes. Shares in static_small, per cent:
@@ -38,7 +38,7 @@ class Trail {
   void append(float x, float y);  // cells, in [0, 255]
   std::size_t size() const { return x_.size(); }
 
-  /// Loop closure at the last point p_t (SYSTEMS.md 8.2): there are t' < t'' < t with |p_t - p_t'|
+  /// Loop closure at the last point p_t (Mirowski et al. 2016, section 3.2): there are t' < t'' < t with |p_t - p_t'|
   /// <= near and |p_t - p_t''| >= far. Distances are between kept positions, compared exactly.
   /// False for an empty trail.
   struct Reach {

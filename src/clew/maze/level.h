@@ -39,8 +39,8 @@ struct GeneratorOptions {
   friend bool operator==(const GeneratorOptions&, const GeneratorOptions&) = default;
 };
 
-/// What happens in an episode (SYSTEMS.md 8.1 and 9: episode lengths, rewards, spawn distance,
-/// fruit density).
+/// What happens in an episode (episode lengths and rewards: Mirowski et al. 2016, section 5;
+/// spawn distance and fruit density: DeepMind Lab's levels nav_maze_*).
 struct Rules {
   int episode_frames = 3600;     // at 60 frames a second
   bool is_maze_random = false;   // a new maze every episode (needs a generator)

@@ -11,7 +11,7 @@
 
 namespace clew::maze {
 
-/// The eight actions of the paper (SYSTEMS.md 8.1).
+/// The eight actions of the paper (Mirowski et al. 2016, section 5).
 enum class Action : std::int32_t {
   kLookLeft,
   kLookRight,
@@ -25,8 +25,9 @@ enum class Action : std::int32_t {
 constexpr int kActions = 8;
 
 constexpr int kFramesPerSecond = 60;
-constexpr float kTopSpeed = 3.2F;       // cells/s (SYSTEMS.md 8.7: 320 units/s, 100 units a cell)
-constexpr float kTopTurnRate = 0.35F;   // turns/s: 126 degrees/s (SYSTEMS.md 9: 20 pixels a frame)
+constexpr float kTopSpeed =
+    3.2F;  // cells/s (Quake III's 320 units/s, of DeepMind Lab's 100 a cell)
+constexpr float kTopTurnRate = 0.35F;   // turns/s: 126 degrees/s (DeepMind Lab: 20 pixels a frame)
 constexpr float kPlayerRadius = 0.18F;  // cells
 constexpr float kSolidRadius = 0.25F;   // cells; with the player's it stays below half a cell
 constexpr float kTouchDistance = 0.4F;  // centre to centre, cells: what is nearer is collected

@@ -19,6 +19,7 @@
 #include "clew/navigate/players.h"
 #include "clew/navigate/trainer.h"
 #include "clew/nn/flat.h"
+#include "clew/train/evaluator.h"
 
 namespace clew::navigate {
 namespace {
@@ -334,6 +335,25 @@ Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const ma
   return evaluation;
 }
 
+namespace {
+
+/// Those of the agent.
+std::vector<train::Measure> measures_of(const std::vector<PlayerResult>& players) {
+  const auto agent = std::ranges::find(players, "agent", &PlayerResult::name);
+  if (agent == players.end()) return {};
+  const auto or_none = [](const std::optional<double>& value) {
+    return value.value_or(std::nan(""));
+  };
+  return {
+      {.name = "score", .value = agent->score_mean, .unit = "reward", .larger_is_better = true},
+      {.name = "goals", .value = agent->goals_mean, .unit = "an episode", .larger_is_better = true},
+      {.name = "goal_share", .value = agent->goal_share, .unit = "share", .larger_is_better = true},
+      {.name = "latency_first", .value = or_none(agent->latency_first_s), .unit = "s"},
+      {.name = "latency_later", .value = or_none(agent->latency_later_s), .unit = "s"}};
+}
+
+}  // namespace
+
 std::string evaluation_json(const Evaluation& evaluation) {
   auto players = nlohmann::json::array();
   for (const auto& player : evaluation.players) {
@@ -349,12 +369,14 @@ std::string evaluation_json(const Evaluation& evaluation) {
                        {"loop_f1", maybe(player.loop_f1)},
                        {"loop_accuracy", maybe(player.loop_accuracy)}});
   }
-  const nlohmann::json root = {{"level", evaluation.level},
-                               {"episodes", evaluation.episodes},
-                               {"seed", evaluation.seed},
-                               {"step", maybe(evaluation.age.step)},
-                               {"run_step", maybe(evaluation.age.run_step)},
-                               {"players", std::move(players)}};
+  const nlohmann::json root = {
+      {"level", evaluation.level},
+      {"episodes", evaluation.episodes},
+      {"seed", evaluation.seed},
+      {"step", maybe(evaluation.age.step)},
+      {"run_step", maybe(evaluation.age.run_step)},
+      {"measures", nlohmann::json::parse(train::measures_json(measures_of(evaluation.players)))},
+      {"players", std::move(players)}};
   return root.dump(2) + "\n";
 }
 

@@ -11,6 +11,7 @@
 #include <limits>
 #include <utility>
 
+#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/pool.h"
 #include "clew/maze/batch.h"
@@ -358,7 +359,10 @@ Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const ma
 }
 
 Trainer::Trainer(const NavigateConfig& config, std::shared_ptr<const maze::Level> level)
-    : impl_(std::make_unique<Impl>(config, std::move(level))) {}
+    : impl_([&] {
+        check(config, "options");
+        return std::make_unique<Impl>(config, std::move(level));
+      }()) {}
 Trainer::~Trainer() = default;
 
 std::int64_t Trainer::steps() const { return impl_->steps; }

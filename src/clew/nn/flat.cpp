@@ -15,7 +15,17 @@ void point_into(torch::nn::Module& module, const FlatParameters& flat) {
   const torch::NoGradGuard no_grad;
   std::size_t index = 0;
   for (auto& item : module.named_parameters()) {
-    const auto& entry = flat.entries.at(index++);
+    const auto frozen = flat.frozen.find(item.key());
+    if (frozen != flat.frozen.end()) {
+      CLEW_CHECK(item.value().sizes() == frozen->second.sizes(), "parameter ", item.key(), " ",
+                 item.value().sizes(), " does not match ", frozen->second.sizes(), " (share)");
+      item.value().set_data(frozen->second);
+      item.value().set_requires_grad(false);
+      continue;
+    }
+    CLEW_CHECK(index < flat.entries.size(), "modules have more and ", flat.entries.size(),
+               " parameters (share)");
+    const auto& entry = flat.entries[index++];
     CLEW_CHECK(entry.name == item.key() && item.value().sizes() == torch::IntArrayRef(entry.shape),
                "parameter ", item.key(), " ", item.value().sizes(), " does not match ", entry.name,
                " (share)");
@@ -29,18 +39,24 @@ void point_into(torch::nn::Module& module, const FlatParameters& flat) {
 
 }  // namespace
 
-FlatParameters flatten(torch::nn::Module& module) {
+FlatParameters flatten(torch::nn::Module& module,
+                       const std::function<bool(const std::string&)>& is_frozen) {
   FlatParameters flat;
   std::vector<torch::Tensor> parts;
   std::int64_t offset = 0;
   for (const auto& item : module.named_parameters()) {
     const auto& value = item.value();
+    if (is_frozen && is_frozen(item.key())) {
+      flat.frozen[item.key()] = value.detach();
+      continue;
+    }
     // Every parameter starts on a 64-byte boundary, so that vector loads of it are aligned.
     const std::int64_t padded = (value.numel() + 15) / 16 * 16;
     flat.entries.push_back({item.key(), value.sizes().vec(), offset, value.numel()});
     parts.push_back(torch::constant_pad_nd(value.detach().flatten(), {0, padded - value.numel()}));
     offset += padded;
   }
+  CLEW_CHECK(!parts.empty(), "a network must have a parameter that is not frozen (flatten)");
   flat.values = torch::cat(parts);
   flat.gradients = torch::zeros_like(flat.values);
   point_into(module, flat);

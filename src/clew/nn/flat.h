@@ -6,6 +6,8 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,11 +24,15 @@ struct FlatParameters {
   std::vector<FlatEntry> entries;
   torch::Tensor values;     // [P] f32, shared by all replicas
   torch::Tensor gradients;  // [P] f32, this module's own
+  std::map<std::string, torch::Tensor>
+      frozen;  // parameters apart from these, shared by all replicas
 };
 
-/// Moves the parameters of `module` into a new flat tensor.
-FlatParameters flatten(torch::nn::Module& module);
-/// Makes `replica`, a module of the same shape, share `values`; its gradients are its own.
+/// Moves the parameters of `module` into a new flat tensor, but for those whose names `is_frozen` says
+/// yes to: they stay what they are and want no gradient.
+FlatParameters flatten(torch::nn::Module& module,
+                       const std::function<bool(const std::string& name)>& is_frozen = {});
+/// Makes `replica`, a module of the same shape, share `values` and `frozen`; its gradients are its own.
 FlatParameters share(torch::nn::Module& replica, const FlatParameters& original);
 
 }  // namespace clew::nn

@@ -27,7 +27,7 @@ Autocast::Autocast(Precision precision)
     : was_enabled_(is_enabled()),
       was_cached_(at::autocast::is_autocast_cache_enabled()),
       type_(type()) {
-  enable(precision == Precision::kBf16 && has_bf16());
+  enable(precision == Precision::kBf16 && has_bf16(Products::kLibTorch));
   set_type(at::kBFloat16);
   // The cache holds a cast weight until it is told that the weight has changed.
   at::autocast::set_autocast_cache_enabled(false);

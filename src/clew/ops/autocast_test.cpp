@@ -15,7 +15,7 @@ torch::Dtype product_type() {
 }
 
 TEST(AutocastTest, NestsAndGivesBack) {
-  const auto half = has_bf16() ? torch::kBFloat16 : torch::kFloat32;
+  const auto half = has_bf16(Products::kLibTorch) ? torch::kBFloat16 : torch::kFloat32;
   EXPECT_EQ(product_type(), torch::kFloat32);
   {
     const Autocast outer(Precision::kBf16);
@@ -44,7 +44,7 @@ TEST(AutocastTest, WeightsLearnInF32FromProductsInBf16) {
   const auto exact = gradient(Precision::kFp32), rounded = gradient(Precision::kBf16);
   EXPECT_EQ(rounded.scalar_type(), torch::kFloat32);
   EXPECT_LT(((rounded - exact).norm() / exact.norm()).item<double>(), 1e-2);
-  EXPECT_EQ(has_bf16(), !torch::equal(rounded, exact));
+  EXPECT_EQ(has_bf16(Products::kLibTorch), !torch::equal(rounded, exact));
 }
 
 TEST(AutocastTest, AWeightThatChangedIsReadAgain) {

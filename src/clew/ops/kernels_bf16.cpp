@@ -95,7 +95,7 @@ constexpr Kernels kTable = Loops<Bf16>::table("avx512+bf16");
 
 }  // namespace
 
-const Kernels* kernels_bf16() { return has_bf16() ? &kTable : nullptr; }
+const Kernels* kernels_bf16() { return has_bf16(Products::kKernels) ? &kTable : nullptr; }
 
 }  // namespace clew::ops
 HWY_POP_ATTRIBUTES

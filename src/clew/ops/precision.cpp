@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -104,6 +105,24 @@ Probe libtorch_probe() {
           3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
 }
 
+/// Whether a small convolution and a linear layer in bf16 go forward and backward.
+bool libtorch_multiplies_bf16() {
+  try {
+    const at::AutoGradMode has_gradients(true);
+    const auto half = [](at::IntArrayRef shape) {
+      return filled(shape, 1).to(torch::kBFloat16).requires_grad_();
+    };
+    const Tensor images = half({1, 16, 6, 6}), weight = half({16, 16, 3, 3}), rows = half({4, 64}),
+                 matrix = half({16, 64});
+    const auto sum = torch::conv2d(images, weight).to(torch::kFloat32).sum() +
+                     torch::linear(rows, matrix).to(torch::kFloat32).sum();
+    (void)torch::autograd::grad({sum}, {images, weight, rows, matrix});
+    return true;
+  } catch (const std::exception&) {  // oneDNN has no such primitive here
+    return false;
+  }
+}
+
 double rate(Probe& probe, Precision precision) {
   using Clock = std::chrono::steady_clock;
   const auto seconds_of_one = [&] {
@@ -168,15 +187,19 @@ Precision parse_precision(const std::string& name, Products products) {
 }
 
 std::string resolve_precision(const std::string& name, Products products) {
-  return parse_precision(name, products) == Precision::kBf16 && has_bf16() ? "bf16" : "fp32";
+  return parse_precision(name, products) == Precision::kBf16 && has_bf16(products) ? "bf16"
+                                                                                   : "fp32";
 }
 
-bool has_bf16() {
+bool has_bf16(Products products) {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16") != 0;
+  static const bool has_instructions = __builtin_cpu_supports("avx512bf16") != 0;
 #else
-  return false;
+  static const bool has_instructions = false;
 #endif
+  if (products == Products::kKernels) return has_instructions;
+  static const bool works_in_libtorch = has_instructions && libtorch_multiplies_bf16();
+  return works_in_libtorch;
 }
 
 Precision faster(const PrecisionRates& rates) {
@@ -190,7 +213,7 @@ PrecisionRates measure_precisions(Products products) {
   Probe probe = products == Products::kKernels ? kernels_probe() : Probe();
   if (!probe.run) probe = libtorch_probe();  // which serves where there are no kernels
   PrecisionRates rates{.fp32 = rate(probe, Precision::kFp32)};
-  if (has_bf16()) rates.bf16 = rate(probe, Precision::kBf16);
+  if (has_bf16(products)) rates.bf16 = rate(probe, Precision::kBf16);
   at::set_num_threads(threads);
   return rates;
 }

@@ -49,7 +49,7 @@ TEST(Precision, Names) {
     EXPECT_EQ(parse_precision("fp32", products), Precision::kFp32);
     EXPECT_EQ(parse_precision("bf16", products), Precision::kBf16);
     EXPECT_EQ(resolve_precision("fp32", products), "fp32");
-    EXPECT_EQ(resolve_precision("bf16", products), has_bf16() ? "bf16" : "fp32");
+    EXPECT_EQ(resolve_precision("bf16", products), has_bf16(products) ? "bf16" : "fp32");
     EXPECT_EQ(parse_precision("auto", products), faster(precision_rates(products)));
     try {
       (void)parse_precision("fp8", products);
@@ -71,7 +71,7 @@ TEST(Precision, MeasuresBothWhereTheCpuHasThem) {
   for (const auto products : {Products::kKernels, Products::kLibTorch}) {
     const auto rates = measure_precisions(products);
     EXPECT_GT(rates.fp32, 0);
-    EXPECT_EQ(rates.bf16 > 0, has_bf16());
+    EXPECT_EQ(rates.bf16 > 0, has_bf16(products));
   }
 }
 
@@ -100,7 +100,7 @@ TEST(Precision, IsMeasuredOnceForAMachineAndAVersion) {
                            "fp32 1.5 bf16 99 100"}) {
     const auto again = with_file(text);
     EXPECT_NE(again.fp32, 1.5) << text;
-    EXPECT_EQ(again.bf16 > 0, has_bf16()) << text;
+    EXPECT_EQ(again.bf16 > 0, has_bf16(Products::kKernels)) << text;
   }
 }
 

@@ -27,7 +27,7 @@ class ClassPage : public testing::Test {
     write_file_atomic(run_ / "config.toml", "system = \"warp\"\nseed = 1\n");
     write_file_atomic(run_ / "metrics.jsonl",
                       "{\"step\":100,\"seconds\":30,\"steps_per_second\":3.5,\"epoch\":2,\"loss\":"
-                      "1,\"error\":0.4,\"test_loss\":0.9,\"test_error\":0.3}\n");
+                      "1,\"error\":0.4,\"val_loss\":0.9,\"val_error\":0.3}\n");
     for (int i = 0; i < 3; ++i)
       image::write(run_ / "pictures" / concat("warps_", i, ".png"),
                    image::blank(4, 4, 3, {static_cast<std::uint8_t>(i), 0, 0}));

@@ -64,11 +64,11 @@ function buildCurves() {
   const score = {title: 'Score', unit: 'reward per episode', height: 300, references: references(), include: [0], columns: [{key: 'score', name: 'agent', weighted: true}]};
   addCurves(byId('score-plots'), score);
   addCurves(byId('score-plots'), {...score, title: 'Score over time', against: 'minutes'});
-  const error = {title: 'Error', unit: 'share of examples', height: 300, format: (v) => `${figure(100 * v)} %`, include: [0], columns: [{key: 'test_error', name: 'test set', colour: 1, rare: true}, {key: 'error', name: 'training', colour: 7}]};
+  const error = {title: 'Error', unit: 'share of examples', height: 300, format: (v) => `${figure(100 * v)} %`, include: [0], columns: [{key: 'val_error', name: 'validation set', colour: 1, rare: true}, {key: 'error', name: 'training', colour: 7}]};
   addCurves(byId('score-plots'), error);
   addCurves(byId('score-plots'), {...error, title: 'Error over time', against: 'minutes'});
   const others = byId('other-plots');
-  addCurves(others, {title: 'Loss', unit: 'nats', include: [0], columns: [{key: 'test_loss', name: 'test set', colour: 1, rare: true}, {key: 'loss', name: 'training', colour: 7}]});
+  addCurves(others, {title: 'Loss', unit: 'nats', include: [0], columns: [{key: 'val_loss', name: 'validation set', colour: 1, rare: true}, {key: 'loss', name: 'training', colour: 7}]});
   addCurves(others, {title: 'Goals', unit: 'per episode', include: [0], columns: [{key: 'goals', name: 'goals', weighted: true, colour: 6}]});
   const share = {format: percent, low: 0, high: 1};
   addCurves(others, {title: 'Depth predicted right', unit: 'share of cells', ...share, references: [{name: 'guessing', y: 1 / 8}],

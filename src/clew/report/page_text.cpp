@@ -168,7 +168,7 @@ std::string how_to_evaluate(const RunData& run) {
 
 std::string class_headline(const RunData& run) {
   const auto steps = last(run, "step"), epochs = last(run, "epoch"), seconds = last(run, "seconds"),
-             error = last(run, "test_error");
+             error = last(run, "val_error");
   std::string text = "<p class=\"lead\">";
   if (steps) {
     text += concat("The network learned from examples for <b>", count(*steps), "</b> steps");
@@ -188,7 +188,7 @@ std::string class_headline(const RunData& run) {
     if (run.classes->parameters > 0)
       tiles += tile(short_count(run.classes->parameters), "parameters");
   } else if (error) {
-    tiles += tile(fixed(100 * *error, 2) + " %", "errors on the test set, last time");
+    tiles += tile(fixed(100 * *error, 2) + " %", "errors on the validation set, last time");
   }
   if (seconds) tiles += tile(short_duration(*seconds), "of training");
   if (steps && seconds && *seconds > 0)

@@ -26,31 +26,6 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
 constexpr std::size_t kMostPoints = 3000;  // of a curve: more than a screen has columns
 
-// One line of metrics.jsonl per row. A last line that was cut short by a kill is left out.
-std::map<std::string, std::vector<double>> read_metrics(const std::filesystem::path& path) {
-  std::map<std::string, std::vector<double>> columns;
-  const std::string text = read_file(path, kLongestFile);
-  std::size_t begin = 0, rows = 0;
-  for (int number = 1; begin < text.size(); ++number) {
-    const std::size_t newline = text.find('\n', begin);
-    const bool is_last = newline == std::string::npos;
-    std::string line = text.substr(begin, is_last ? std::string::npos : newline - begin);
-    if (is_last && !Json::accept(line)) break;
-    begin = is_last ? text.size() : newline + 1;
-    const JsonFile file = parse_json(path.string(), std::move(line), number);
-    const Value object(file);
-    (void)object.at("step").number({.min = 0});
-    ++rows;
-    for (const std::string& name : object.keys()) {
-      auto& column = columns[name];
-      column.resize(rows, kNone);
-      column.back() = object.maybe_number(name).value_or(kNone);
-    }
-  }
-  for (auto& [name, column] : columns) column.resize(rows, kNone);
-  return columns;
-}
-
 // Joins neighbouring rows until at most kMostPoints are left: positions take the last, measurements
 // the mean, and those over episodes the mean over episodes.
 void thin_out(std::map<std::string, std::vector<double>>& columns) {
@@ -387,6 +362,33 @@ const Player* Evaluation::player(const std::string& name) const {
   return found == players.end() ? nullptr : &*found;
 }
 
+// One line of metrics.jsonl per row. A last line that was cut short by a kill is left out.
+std::map<std::string, std::vector<double>> read_columns(const std::filesystem::path& folder) {
+  std::map<std::string, std::vector<double>> columns;
+  const auto path = folder / "metrics.jsonl";
+  if (!path_exists(path)) return columns;
+  const std::string text = read_file(path, kLongestFile);
+  std::size_t begin = 0, rows = 0;
+  for (int number = 1; begin < text.size(); ++number) {
+    const std::size_t newline = text.find('\n', begin);
+    const bool is_last = newline == std::string::npos;
+    std::string line = text.substr(begin, is_last ? std::string::npos : newline - begin);
+    if (is_last && !Json::accept(line)) break;
+    begin = is_last ? text.size() : newline + 1;
+    const JsonFile file = parse_json(path.string(), std::move(line), number);
+    const Value object(file);
+    (void)object.at("step").number({.min = 0});
+    ++rows;
+    for (const std::string& name : object.keys()) {
+      auto& column = columns[name];
+      column.resize(rows, kNone);
+      column.back() = object.maybe_number(name).value_or(kNone);
+    }
+  }
+  for (auto& [name, column] : columns) column.resize(rows, kNone);
+  return columns;
+}
+
 RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   const bool is_there = path_exists(folder);
   std::error_code error;
@@ -402,7 +404,7 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   run.name = (whole.parent_path().filename() / whole.filename()).string();
   run.config = read_text(folder / "config.toml", kLongestFile);
   if (path_exists(folder / "metrics.jsonl")) {
-    run.metrics = read_metrics(folder / "metrics.jsonl");
+    run.metrics = read_columns(folder);
     thin_out(run.metrics);
   }
   if (path_exists(folder / "eval.json")) {

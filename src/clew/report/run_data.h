@@ -72,6 +72,11 @@ struct Budget {
 /// Reads RUN. Pictures take from `budget` what they need.
 [[nodiscard]] RunData read_run(const std::filesystem::path& folder, Budget& budget);
 
+/// Columns of RUN/metrics.jsonl, all of the same length, NaN where a line has nothing; none where there
+/// is no file.
+[[nodiscard]] std::map<std::string, std::vector<double>> read_columns(
+    const std::filesystem::path& folder);
+
 /// The string that `key = "..."` sets in a TOML text, whatever its table; empty when no line does.
 [[nodiscard]] std::string setting(const std::string& config, const std::string& key);
 

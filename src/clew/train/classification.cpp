@@ -5,72 +5,83 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <array>
 
 #include "clew/core/error.h"
-#include "clew/data/loader.h"
 
 namespace clew::train {
+namespace {
 
-Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targets) {
-  CLEW_CHECK(logits.dim() == 2 && targets.dim() == 1 && targets.size(0) == logits.size(0),
-             "logits must be [B,C] and targets [B], got ", logits.sizes(), " and ", targets.sizes(),
-             " (classification_loss)");
-  const auto value = torch::cross_entropy_loss(logits.to(torch::kFloat32), targets);
-  const auto wrong = logits.detach().argmax(1).ne(targets).sum().item<double>();
-  return {value,
-          {{"loss", value.item<double>()},
-           {"error", wrong / static_cast<double>(std::max<std::int64_t>(1, targets.size(0)))}}};
+void check_labels(const torch::Tensor& logits, const torch::Tensor& labels) {
+  CLEW_CHECK(logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0) &&
+                 labels.scalar_type() == torch::kInt64,
+             "logits must be [B,C] and labels [B] of Long, got ", logits.sizes(), " and ",
+             labels.sizes(), " of ", labels.scalar_type());
+  const auto classes = logits.size(1);
+  const auto fits = labels.ge(0).logical_and_(labels.lt(classes));
+  if (fits.all().item<bool>()) return;
+  const auto place = fits.to(torch::kInt64).argmin().item<std::int64_t>();
+  throw data::ExampleError(
+      concat("a label must be in 0..", classes - 1, ", got ", labels[place].item<std::int64_t>()),
+      static_cast<std::size_t>(place));
 }
 
-ClassificationReport classify_all(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
-                                  const data::Dataset& set, const ClassificationOptions& options) {
-  const torch::NoGradGuard no_grad;
-  data::Loader loader(set, {.batch_size = options.batch,
-                            .is_shuffled = false,
-                            .key = options.key,
-                            .workers = options.loaders});
-  ClassificationReport report;
-  report.classes = set.class_names();
-  report.examples = set.size();
-  double loss = 0;
-  std::int64_t wrong = 0;
-  for (std::int64_t b = 0; b < loader.batches_per_epoch(); ++b) {
-    const auto batch = loader.next();
-    const auto logits = forward(batch["image"]).to(torch::kFloat32);
-    const auto classes = logits.size(1);
-    if (report.classes.empty()) {
-      for (std::int64_t i = 0; i < classes; ++i) report.classes.push_back(std::to_string(i));
-    }
-    CLEW_CHECK(static_cast<std::int64_t>(report.classes.size()) == classes, "the network tells ",
-               classes, " classes apart, the data set has ", report.classes.size());
-    if (report.confusion.empty())
-      report.confusion.assign(static_cast<std::size_t>(classes * classes), 0);
-    const auto& labels = batch["label"];
-    const auto losses = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
-    loss += losses.to(torch::kFloat64).sum().item<double>();
-    const auto [confidences, predictions] = torch::softmax(logits, 1).max(1);
-    for (std::int64_t i = 0; i < logits.size(0); ++i) {
-      const auto target = labels[i].item<std::int64_t>(),
-                 predicted = predictions[i].item<std::int64_t>();
-      ++report.confusion[static_cast<std::size_t>(target * classes + predicted)];
-      if (target == predicted) continue;
-      ++wrong;
-      report.worst.push_back({.index = batch.indices[i].item<std::int64_t>(),
-                              .target = static_cast<int>(target),
-                              .predicted = static_cast<int>(predicted),
-                              .confidence = confidences[i].item<double>()});
-    }
-    if (options.on_progress)
-      options.on_progress(static_cast<double>(b + 1) /
-                          static_cast<double>(loader.batches_per_epoch()));
+}  // namespace
+
+Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targets) {
+  check_labels(logits, targets);
+  const auto value = torch::cross_entropy_loss(logits.to(torch::kFloat32), targets);
+  const auto wrong = logits.detach().argmax(1).ne(targets).sum().item<double>();
+  return {.value = value,
+          .metrics = {
+              {"loss", value.item<double>()},
+              {"error", wrong / static_cast<double>(std::max<std::int64_t>(1, targets.size(0)))}}};
+}
+
+void ClassificationEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
+  const auto logits = outputs["logits"].to(torch::kFloat32);
+  const auto& labels = batch["label"];
+  check_labels(logits, labels);
+  CLEW_CHECK(static_cast<std::int64_t>(classes_.size()) == logits.size(1), "the network tells ",
+             logits.size(1), " classes apart, the data set has ", classes_.size());
+  const auto losses = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
+  const auto [confidences, predictions] = torch::softmax(logits, 1).max(1);
+  for (std::int64_t i = 0; i < logits.size(0); ++i) {
+    const std::array<double, 4> row = {losses[i].item<double>(), labels[i].item<double>(),
+                                       predictions[i].item<double>(),
+                                       confidences[i].item<double>()};
+    rows_.add(batch.indices[i].item<std::int64_t>(), row);
   }
+}
+
+std::vector<Measure> ClassificationEvaluator::result() const {
+  const auto report = this->report(0);
+  const bool is_empty = rows_.size() == 0;
+  return {{.name = "loss", .value = rows_.mean(0), .unit = "nats"},
+          {.name = "error", .value = is_empty ? rows_.mean(0) : report.error, .unit = "share"}};
+}
+
+ClassificationReport ClassificationEvaluator::report(int worst) const {
+  const auto classes = static_cast<std::int64_t>(classes_.size());
+  ClassificationReport report{.classes = classes_,
+                              .examples = static_cast<std::int64_t>(rows_.size()),
+                              .loss = rows_.mean(0)};
+  report.confusion.assign(static_cast<std::size_t>(classes * classes), 0);
+  std::int64_t wrong = 0;
+  for (const auto& [index, row] : rows_.rows()) {
+    const int target = static_cast<int>(row[1]), predicted = static_cast<int>(row[2]);
+    ++report.confusion[static_cast<std::size_t>(target * classes + predicted)];
+    if (target == predicted) continue;
+    ++wrong;
+    report.worst.push_back(
+        {.index = index, .target = target, .predicted = predicted, .confidence = row[3]});
+  }
+  report.error =
+      static_cast<double>(wrong) / static_cast<double>(std::max<std::int64_t>(1, report.examples));
   std::stable_sort(report.worst.begin(), report.worst.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
-  if (report.worst.size() > static_cast<std::size_t>(options.worst))
-    report.worst.resize(static_cast<std::size_t>(options.worst));
-  const auto examples = static_cast<double>(std::max<std::int64_t>(1, report.examples));
-  report.error = static_cast<double>(wrong) / examples;
-  report.loss = loss / examples;
+  if (report.worst.size() > static_cast<std::size_t>(worst))
+    report.worst.resize(static_cast<std::size_t>(worst));
   return report;
 }
 

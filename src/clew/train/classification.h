@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all rooms that sort examples into classes share: the loss, and a close look at a trained
-// network: confusion matrix and worst mistakes. Not the training: that is supervised.h.
+// What all rooms that sort examples into classes share: the loss, and the evaluator with confusion
+// matrix and worst mistakes.
 #pragma once
 
 #include <torch/types.h>
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "clew/data/dataset.h"
-#include "clew/train/supervised.h"
+#include "clew/train/evaluator.h"
+#include "clew/train/task.h"
 
 namespace clew::train {
 
 /// Cross-entropy: logits [B,C] f (raw), targets [B] i64 in [0,C) -> the mean, and the metrics "loss"
-/// (nats) and "error" (the share of examples whose largest logit is another class).
+/// (nats) and "error" (the share of examples whose largest logit is another class). A target out of
+/// range: data::ExampleError.
 Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targets);
 
 struct Mistake {
@@ -31,17 +32,26 @@ struct ClassificationReport {
   std::vector<std::int64_t> confusion;  // [C,C], row: target, column: predicted
   std::vector<Mistake> worst;           // most confident first
 };
-struct ClassificationOptions {
-  int batch = 256;
-  int worst = 24;
-  int loaders = 1;
-  Key key = {};                               // of the examples
-  std::function<void(double)> on_progress{};  // the share that is done
-};
 
-/// Runs image and label of the whole of `set` through `forward`, images [B,...] -> logits [B,C]. Blocks. The same for
-/// any number of loaders.
-ClassificationReport classify_all(const std::function<torch::Tensor(const torch::Tensor&)>& forward,
-                                  const data::Dataset& set, const ClassificationOptions& options);
+/// Of the outputs "logits" [B,C] f (raw) and the column "label" [B] i64: the measures "loss" (nats)
+/// and "error" (share).
+class ClassificationEvaluator : public Evaluator {
+ public:
+  /// `classes`: the name of each.
+  explicit ClassificationEvaluator(std::vector<std::string> classes)
+      : classes_(std::move(classes)) {}
+
+  void add(const data::Batch& outputs, const data::Batch& batch) override;
+  std::string bytes() const override { return rows_.bytes(); }
+  void merge(std::string_view bytes) override { rows_.merge(bytes); }
+  std::vector<Measure> result() const override;
+
+  /// With at most `worst` mistakes.
+  ClassificationReport report(int worst = 24) const;
+
+ private:
+  std::vector<std::string> classes_;
+  Rows rows_{4};  // loss, target, predicted, its probability
+};
 
 }  // namespace clew::train

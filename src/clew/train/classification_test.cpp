@@ -5,6 +5,8 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "clew/core/error.h"
 
@@ -23,47 +25,78 @@ TEST(ClassificationLoss, ByHand) {
   EXPECT_THROW(classification_loss(logits, torch::zeros({3}, torch::kInt64)), Error);
 }
 
-/// Example i is the number i, its class i % 3.
-class Counted : public data::Dataset {
- public:
-  std::int64_t size() const override { return 10; }
-  data::Example get(std::int64_t index, const Key&) const override {
-    return {{"image", torch::tensor({static_cast<float>(index)})},
-            {"label", torch::tensor(index % 3)}};
+TEST(ClassificationLoss, NamesALabelThatIsNoClass) {
+  try {
+    (void)classification_loss(torch::zeros({3, 2}), torch::tensor({0, 1, 5}, torch::kInt64));
+    FAIL();
+  } catch (const data::ExampleError& error) {
+    EXPECT_STREQ(error.what(), "a label must be in 0..1, got 5");
+    EXPECT_EQ(error.place(), 2U);
   }
-  data::Columns columns() const override { return data::image_and_label({1}); }
-};
+}
 
-TEST(ClassifyAll, CountsAndSorts) {
-  // Right but for 4 (taken for 2) and 9 (taken for 1, with more confidence).
-  const auto forward = [](const torch::Tensor& inputs) {
-    const auto numbers = inputs.flatten().to(torch::kInt64);
-    auto predicted = numbers.remainder(3);
-    predicted = torch::where(numbers == 4, torch::full_like(predicted, 2), predicted);
-    predicted = torch::where(numbers == 9, torch::full_like(predicted, 1), predicted);
-    return torch::one_hot(predicted, 3).to(torch::kFloat32) *
-           (numbers + 1).to(torch::kFloat32).unsqueeze(1);
-  };
-  for (const int loaders : {0, 2}) {
-    const auto report = classify_all(forward, Counted(), {.batch = 4, .loaders = loaders});
-    EXPECT_EQ(report.examples, 10);
-    EXPECT_DOUBLE_EQ(report.error, 0.2);
-    EXPECT_EQ(report.confusion, (std::vector<std::int64_t>{3, 1, 0, 0, 2, 1, 0, 0, 3}));
-    ASSERT_EQ(report.worst.size(), 2U);
-    EXPECT_EQ(report.worst[0].index, 9);
-    EXPECT_EQ(report.worst[0].target, 0);
-    EXPECT_EQ(report.worst[0].predicted, 1);
-    EXPECT_NEAR(report.worst[0].confidence, 1 / (1 + 2 * std::exp(-10.0)), 1e-6);
-    EXPECT_EQ(report.worst[1].index, 4);
-    EXPECT_EQ(report.classes, (std::vector<std::string>{"0", "1", "2"}));
-    double loss = 0;
-    for (int i = 0; i < 10; ++i) {
-      const double wrong = i == 4 || i == 9 ? i + 1 : 0;
-      loss += std::log(std::exp(i + 1.0) + 2) - (i + 1) + wrong;
-    }
-    EXPECT_NEAR(report.loss, loss / 10, 1e-5);
+/// Examples first..first+count-1: example i is of class i % 3, and taken for it with a logit of i + 1,
+/// but for 4 (taken for 2) and 9 (taken for 1, with more confidence).
+void add(ClassificationEvaluator& evaluator, std::int64_t first, std::int64_t count) {
+  data::Batch outputs, batch;
+  batch.indices = torch::arange(first, first + count);
+  auto predicted = batch.indices.remainder(3);
+  batch.set("label", predicted);
+  predicted = torch::where(batch.indices == 4, torch::full_like(predicted, 2), predicted);
+  predicted = torch::where(batch.indices == 9, torch::full_like(predicted, 1), predicted);
+  outputs.set("logits", torch::one_hot(predicted, 3).to(torch::kFloat32) *
+                            (batch.indices + 1).to(torch::kFloat32).unsqueeze(1));
+  evaluator.add(outputs, batch);
+}
+
+TEST(ClassificationEvaluator, CountsAndSorts) {
+  const std::vector<std::string> classes = {"a", "b", "c"};
+  ClassificationEvaluator evaluator(classes);
+  add(evaluator, 0, 10);
+  const auto report = evaluator.report();
+  EXPECT_EQ(report.examples, 10);
+  EXPECT_DOUBLE_EQ(report.error, 0.2);
+  EXPECT_EQ(report.confusion, (std::vector<std::int64_t>{3, 1, 0, 0, 2, 1, 0, 0, 3}));
+  ASSERT_EQ(report.worst.size(), 2U);
+  EXPECT_EQ(report.worst[0].index, 9);
+  EXPECT_EQ(report.worst[0].target, 0);
+  EXPECT_EQ(report.worst[0].predicted, 1);
+  EXPECT_NEAR(report.worst[0].confidence, 1 / (1 + 2 * std::exp(-10.0)), 1e-6);
+  EXPECT_EQ(report.worst[1].index, 4);
+  EXPECT_EQ(report.classes, classes);
+  double loss = 0;
+  for (int i = 0; i < 10; ++i) {
+    const double wrong = i == 4 || i == 9 ? i + 1 : 0;
+    loss += std::log(std::exp(i + 1.0) + 2) - (i + 1) + wrong;
   }
-  EXPECT_EQ(classify_all(forward, Counted(), {.worst = 1}).worst.size(), 1U);
+  EXPECT_NEAR(report.loss, loss / 10, 1e-5);
+  EXPECT_EQ(evaluator.report(1).worst.size(), 1U);
+  const auto measures = evaluator.result();
+  ASSERT_EQ(measures.size(), 2U);
+  EXPECT_EQ(measures[0].name, "loss");
+  EXPECT_EQ(measures[0].value, report.loss);
+  EXPECT_EQ(measures[0].unit, "nats");
+  EXPECT_EQ(measures[1].name, "error");
+  EXPECT_EQ(measures[1].value, report.error);
+  EXPECT_FALSE(measures[1].larger_is_better);
+}
+
+TEST(ClassificationEvaluator, DoesNotDependOnHowTheSetWasCut) {
+  const std::vector<std::string> classes = {"a", "b", "c"};
+  ClassificationEvaluator whole(classes), first(classes), second(classes);
+  add(whole, 0, 10);
+  add(second, 0, 3);
+  add(first, 3, 4);
+  add(second, 7, 3);
+  first.merge(second.bytes());
+  EXPECT_EQ(first.bytes(), whole.bytes());
+  EXPECT_EQ(first.report().loss, whole.report().loss);
+  EXPECT_EQ(first.report().worst.at(1).index, 4);
+  EXPECT_THROW(add(first, 9, 1), Error);  // twice
+  EXPECT_TRUE(std::isnan(ClassificationEvaluator(classes).result().at(1).value));
+  EXPECT_THROW(ClassificationEvaluator({"a", "b"}).merge("nonsense"), Error);
+  ClassificationEvaluator few({"a", "b"});
+  EXPECT_THROW(add(few, 0, 1), Error);
 }
 
 }  // namespace classification_test

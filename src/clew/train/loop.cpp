@@ -57,13 +57,14 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
   std::optional<std::int64_t> resumed_at;
   std::optional<MetricsWriter> metrics;
   std::optional<EventWriter> events;
-  const auto frozen = [&] {
+  std::vector<std::byte> frozen_weights;
+  const auto checkpoint_now = [&] {
     about["clew.steps"] = std::to_string(learner.steps());
     return learner.checkpoint(about);
   };
   const auto save = [&] {
     metrics->sync();
-    save_checkpoint(run, learner.steps(), frozen());
+    save_checkpoint(run, learner.steps(), checkpoint_now());
   };
   // The first process opens the folder; the others begin with its weights and counters.
   const auto beginning = processes.from_first([&] {
@@ -77,6 +78,10 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
     if (has_checkpoint) {
       const auto checkpoint = newest_checkpoint(run);
       check_settings_of(checkpoint, run, settings);
+      if (!checkpoint.frozen.empty()) {
+        learner.restore_frozen(std::as_bytes(std::span(checkpoint.frozen)),
+                               "the frozen weights of " + run.string());
+      }
       learner.restore(std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
       resumed_at = learner.steps();
     } else {
@@ -84,6 +89,11 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
     }
     is_open = true;
     remove_parts(run);
+    frozen_weights = learner.frozen();
+    if (!frozen_weights.empty()) {
+      about["clew.frozen"] = frozen_mark(frozen_weights);
+      if (!has_checkpoint) save_frozen(run, frozen_weights);
+    }
     metrics.emplace(run / "metrics.jsonl", learner.steps());
     if (is_resumed) {
       const auto lines = read_metrics(run / "metrics.jsonl");
@@ -94,11 +104,22 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
                      options.steps));
     if (!has_checkpoint) save();  // that of step 0: a disk that is full or read-only shows at once
     if (processes.size() == 1) return std::string();
-    const auto bytes = frozen();
+    const auto bytes = checkpoint_now();
     return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   });
-  if (!is_first)
+  const auto others_frozen = processes.from_first([&] {
+    const bool is_wanted = processes.size() > 1 && !frozen_weights.empty();
+    return is_wanted ? std::string(reinterpret_cast<const char*>(frozen_weights.data()),
+                                   frozen_weights.size())
+                     : std::string();
+  });
+  frozen_weights = {};
+  if (!is_first) {
+    if (!others_frozen.empty())
+      learner.restore_frozen(std::as_bytes(std::span(others_frozen)),
+                             "the frozen weights of the first process");
     learner.restore(std::as_bytes(std::span(beginning)), "the checkpoint of the first process");
+  }
 
   struct Watch {
     Watch(Learner& whose, const std::function<void(double)>& watch) : learner(whose) {
@@ -142,7 +163,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
     const auto before = learner.steps();
     learner.update();
     is_saved = false;
-    if (is_first && learner.is_best()) save_best(run, frozen());
+    if (is_first && learner.is_best()) save_best(run, checkpoint_now());
     // Lines stand where the step count passes a multiple of log_steps, so a resumed run writes the
     // same ones.
     if (learner.steps() / options.log_steps != before / options.log_steps || learner.is_finished())

@@ -44,6 +44,10 @@ class Learner {
   /// Equal learners give equal bytes.
   virtual std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about) const = 0;
+  /// The weights that never change, a container of the same kind that stands once in a run; empty
+  /// where there are none. They are no part of `checkpoint`.
+  virtual std::vector<std::byte> frozen() const { return {}; }
+  virtual void restore_frozen(std::span<const std::byte> /*bytes*/, const std::string& /*name*/) {}
   /// Goes on from `bytes`; `name` is for errors. After an error it must not be used further.
   virtual void restore(std::span<const std::byte> bytes, const std::string& name) = 0;
 };

@@ -200,6 +200,8 @@ std::vector<std::string> Processes::gather(const std::function<std::string()>& m
   if (link_ == nullptr) return {make()};
   is_lost_ = true;  // until it has gone well
   const auto outcome = outcome_of(make);
+  if (outcome.fault && is_known_)
+    std::rethrow_exception(outcome.fault);  // a call within `make` told
   Head mine{
       .length = outcome.words.size(), .kind = outcome.kind, .is_stop_wanted = is_stop_wanted_};
   std::memcpy(mine.words, outcome.words.data(), std::min(outcome.words.size(), sizeof mine.words));

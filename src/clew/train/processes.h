@@ -52,7 +52,8 @@ class Processes {
   bool is_first() const { return rank_ == 0; }
 
   /// What `make` gave in each process, by rank. Where it throws, all throw: the process itself what
-  /// it was, the others a clew::Error (a UsageError for a UsageError) with its text.
+  /// it was, the others a clew::Error (a UsageError for a UsageError) with its text. `make` may
+  /// gather, too, where that of every process does.
   std::vector<std::string> gather(const std::function<std::string()>& make);
   /// What `make` gave in the process of rank 0; the others do not call it. Errors as above.
   std::string from_first(const std::function<std::string()>& make);

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
 #include <fstream>
 #include <set>
@@ -57,12 +58,22 @@ std::optional<std::int64_t> whole_number(std::string_view digits) {
   return read.ec == std::errc() && read.ptr == end ? std::optional(value) : std::nullopt;
 }
 
+constexpr const char* kFrozenFile = "frozen.safetensors";
+
 Checkpoint read_checkpoint(const fs::path& path) {
   Checkpoint checkpoint{path, read_file(path, kCheckpointMax)};
   const auto file =
       nn::parse_safetensors(std::as_bytes(std::span(checkpoint.bytes)), path.string());
   const auto steps = file.metadata.find("clew.steps");
   if (steps != file.metadata.end()) checkpoint.steps = whole_number(steps->second);
+  const auto mark = file.metadata.find("clew.frozen");
+  if (mark != file.metadata.end()) {
+    const auto frozen = path.parent_path() / kFrozenFile;
+    checkpoint.frozen = read_file(frozen, kCheckpointMax);
+    CLEW_CHECK(frozen_mark(std::as_bytes(std::span(checkpoint.frozen))) == mark->second,
+               frozen.string(), ": holds other frozen weights than ", path.filename().string(),
+               " was made with");
+  }
   return checkpoint;
 }
 
@@ -138,6 +149,16 @@ void save_checkpoint(const fs::path& run, std::int64_t steps, std::span<const st
 
 void save_best(const fs::path& run, std::span<const std::byte> bytes) {
   write_file_atomic(best_path(run), bytes);
+}
+
+void save_frozen(const fs::path& run, std::span<const std::byte> bytes) {
+  write_file_atomic(run / "checkpoints" / kFrozenFile, bytes);
+}
+
+std::string frozen_mark(std::span<const std::byte> bytes) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash64(bytes)));
+  return text;
 }
 
 bool has_checkpoints(const fs::path& run) { return !checkpoint_files(run).empty(); }

@@ -5,7 +5,7 @@
 //   RUN/config.toml            the resolved recipe; `clew train --config RUN/config.toml` repeats the run
 //   RUN/metrics.jsonl          a line every train.log_steps (metrics.h)
 //   RUN/events.out.tfevents.*  the same for TensorBoard
-//   RUN/checkpoints/           step_<steps>.safetensors, the last two; best.safetensors where there is one
+//   RUN/checkpoints/           step_<steps>.safetensors, the last two; best.safetensors and frozen.safetensors where there are such
 //   RUN/log.txt                what happened when, for people
 //   RUN/eval.json …            written by `clew eval`;  RUN/report.html by `clew report`
 #pragma once
@@ -44,7 +44,12 @@ struct Checkpoint {
   std::filesystem::path path;
   std::string bytes;
   std::optional<std::int64_t> steps{};  // at which it was made; older versions did not say
+  std::string frozen{};                 // the weights that never change, where there are any
 };
+/// Writes checkpoints/frozen.safetensors atomically: weights that stand once in a run. Checkpoints
+/// with frozen_mark(bytes) as "clew.frozen" in their metadata are read together with it.
+void save_frozen(const std::filesystem::path& run, std::span<const std::byte> bytes);
+std::string frozen_mark(std::span<const std::byte> bytes);
 /// Writes step_<steps>.safetensors atomically and removes all but the last two.
 void save_checkpoint(const std::filesystem::path& run, std::int64_t steps,
                      std::span<const std::byte> bytes);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/train/supervised.h"
 
+#include <c10/util/Exception.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/module.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -9,8 +11,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <functional>
-#include <limits>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -18,62 +21,122 @@
 #include "clew/core/log.h"
 #include "clew/core/pool.h"
 #include "clew/data/loader.h"
+#include "clew/nn/batch_norm.h"
 #include "clew/nn/flat.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"
 #include "clew/ops/autocast.h"
 #include "clew/train/optimizer.h"
 #include "clew/train/processes.h"
+#include "clew/train/rules.h"
 #include "clew/train/run_folder.h"
 #include "clew/train/schedule.h"
 
 namespace clew::train {
 namespace {
 
-constexpr const char* kFormat = "clew.supervised.checkpoint.1";
-constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyTest = 2, kKeyTrainLoss = 3,
-                        kKeyTestLoss = 4;
+constexpr const char *kFormat = "clew.supervised.checkpoint.2",
+                     *kFrozenFormat = "clew.supervised.frozen.1";
+constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyValidation = 2, kKeyForward = 3,
+                        kKeyLoss = 4;
 
-/// Weighted means of named numbers.
-struct Means {
-  std::vector<std::string> names;
-  std::vector<double> sums;
-  double weight = 0;
-
-  void add(const std::vector<Metric>& metrics, double share) {
-    if (names.empty()) {
-      for (const auto& metric : metrics) names.push_back(metric.name);
-      sums.assign(names.size(), 0);
+/// Weighted means of metrics, matched by name.
+class Means {
+ public:
+  void add(const std::vector<Metric>& metrics, double weight) {
+    for (const auto& metric : metrics) {
+      const auto found = std::ranges::find(sums_, metric.name, &Sum::name);
+      auto& sum = found != sums_.end() ? *found : sums_.emplace_back(Sum{.name = metric.name});
+      sum.value += metric.value.value_or(std::nan("")) * weight;
+      sum.weight += weight;
     }
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      CLEW_ASSERT(metrics.at(i).name == names[i]);
-      sums[i] += metrics[i].value.value_or(std::nan("")) * share;
-    }
-    weight += share;
   }
-  /// NaN where nothing was added.
-  std::vector<Metric> get(const std::string& prefix = "") const {
+  /// Absent where nothing was added since `clear`, which keeps the names.
+  std::vector<Metric> get() const {
     std::vector<Metric> metrics;
-    for (std::size_t i = 0; i < names.size(); ++i)
-      metrics.push_back({prefix + names[i], sums[i] / weight});
+    for (const auto& sum : sums_) {
+      metrics.push_back({.name = sum.name, .value = {}});
+      if (sum.weight > 0) metrics.back().value = sum.value / sum.weight;
+    }
     return metrics;
   }
   void clear() {
-    sums.assign(names.size(), 0);
-    weight = 0;
+    for (auto& sum : sums_) sum.value = sum.weight = 0;
   }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto& sum : sums_) names.push_back(sum.name);
+    return names;
+  }
+  /// Sum and weight of each name, and back.
+  std::vector<double> numbers() const {
+    std::vector<double> numbers;
+    for (const auto& sum : sums_) numbers.insert(numbers.end(), {sum.value, sum.weight});
+    return numbers;
+  }
+  void set(const std::vector<std::string>& names, const double* numbers) {
+    sums_.clear();
+    for (const auto& name : names) {
+      sums_.push_back({.name = name, .value = numbers[0], .weight = numbers[1]});
+      numbers += 2;
+    }
+  }
+
+ private:
+  struct Sum {
+    std::string name;
+    double value = 0, weight = 0;
+  };
+  std::vector<Sum> sums_;
 };
+
+/// Calls something when a block is left by an exception.
+class OnFailure {
+ public:
+  explicit OnFailure(std::function<void()> call)
+      : call_(std::move(call)), exceptions_(std::uncaught_exceptions()) {}
+  ~OnFailure() {
+    if (std::uncaught_exceptions() > exceptions_) call_();
+  }
+  OnFailure(const OnFailure&) = delete;
+  OnFailure& operator=(const OnFailure&) = delete;
+
+ private:
+  std::function<void()> call_;
+  int exceptions_;
+};
+
+/// values [N] f32 become the sum over all processes, in pairs by rank. Can be called from within
+/// another gather, and fails with the sentence of the process that failed.
+void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
+  if (processes.size() == 1) return;
+  const auto plain = values.contiguous();
+  std::vector<torch::Tensor> parts;
+  for (const auto& bytes : processes.gather([&] {
+         return std::string(static_cast<const char*>(plain.data_ptr()), plain.nbytes());
+       })) {
+    parts.push_back(torch::empty_like(plain));
+    CLEW_CHECK(bytes.size() == plain.nbytes(), "another process sums ", bytes.size(),
+               " bytes, this one ", plain.nbytes());
+    std::memcpy(parts.back().data_ptr(), bytes.data(), bytes.size());
+  }
+  sum_in_pairs(parts);
+  values.copy_(parts[0]);
+}
 
 /// What came out of one slice of a batch.
 struct Slice {
-  double share = 0;  // of the batch; 0: the slice was empty
+  double weight = 0;  // how much counted in it (Loss::weight)
   std::vector<Metric> metrics;
 };
 
 struct Worker {
   std::shared_ptr<torch::nn::Module> network;
   nn::FlatParameters flat;
-  Slice slice;  // its last one
+  std::vector<torch::nn::Module*> kept_norms;  // batch norms that keep their statistics
+  torch::Tensor statistics;  // [R] f32, of the other batch norms, all in one; undefined without
+  Slice slice;               // its last one
+  data::Batch outputs;       // of it, with their graph, for a loss over the whole batch
 };
 
 std::string joined(const std::vector<std::string>& words) {
@@ -81,7 +144,7 @@ std::string joined(const std::vector<std::string>& words) {
   for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
   return text;
 }
-std::vector<std::string> parted(const std::string& text) {
+std::vector<std::string> split_commas(const std::string& text) {
   std::vector<std::string> words;
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find(',', begin), text.size());
@@ -92,7 +155,7 @@ std::vector<std::string> parted(const std::string& text) {
 }
 
 /// What the workers' slices gave, for the other processes: a line each, numbers without rounding.
-std::string packed(const std::vector<Worker>& workers) {
+std::string slice_text(const std::vector<Worker>& workers) {
   std::string words;
   const auto put = [&](double number) {
     char text[40];
@@ -100,7 +163,7 @@ std::string packed(const std::vector<Worker>& workers) {
     words.append(text, end);
   };
   for (const auto& worker : workers) {
-    put(worker.slice.share);
+    put(worker.slice.weight);
     for (const auto& metric : worker.slice.metrics) {
       words += ' ' + metric.name + ' ';
       put(metric.value.value_or(std::nan("")));
@@ -109,7 +172,7 @@ std::string packed(const std::vector<Worker>& workers) {
   }
   return words;
 }
-std::vector<Slice> unpacked(const std::string& words) {
+std::vector<Slice> parse_slices(const std::string& words) {
   std::vector<Slice> slices;
   std::istringstream lines(words);
   const auto number = [](const std::string& text) {
@@ -121,11 +184,119 @@ std::vector<Slice> unpacked(const std::string& words) {
     std::istringstream parts(line);
     std::string name, value;
     parts >> value;
-    Slice slice{.share = number(value)};
+    Slice slice{.weight = number(value), .metrics = {}};
     while (parts >> name >> value) slice.metrics.push_back({name, number(value)});
     slices.push_back(std::move(slice));
   }
   return slices;
+}
+
+/// A batch as a container, for the other processes.
+std::string batch_bytes(const data::Batch& batch) {
+  nn::TensorFileBuilder out;
+  std::string names;
+  for (const auto& name : batch.names()) {
+    const bool is_listed = batch.is_listed(name);
+    names += (is_listed ? "*" : "=") + name + "\n";
+    if (!is_listed) {
+      out.add("column/" + name, batch[name]);
+      continue;
+    }
+    std::size_t i = 0;
+    for (const auto& tensor : batch.list(name)) out.add(concat("column/", name, "/", i++), tensor);
+  }
+  if (batch.indices.defined()) out.add("indices", batch.indices);
+  out.set("columns", names);
+  out.set("size", std::to_string(batch.size()));
+  const auto bytes = out.finish();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+data::Batch parse_batch(const std::string& bytes) {
+  const std::string where = "the outputs of another process";
+  const auto file = nn::parse_safetensors(std::as_bytes(std::span(bytes)), where);
+  const auto size = std::stoll(nn::read_meta(file, "size", where));
+  const auto read = [&](const std::string& name) {
+    const auto found = file.tensors.find(name);
+    CLEW_CHECK(found != file.tensors.end(), where, ": tensor '", name, "' is missing");
+    return nn::read_tensor(file, name, nn::scalar_type(found->second.dtype, where), {}, where);
+  };
+  data::Batch batch;
+  std::istringstream lines(nn::read_meta(file, "columns", where));
+  for (std::string line; std::getline(lines, line);) {
+    const auto name = line.substr(1);
+    if (line[0] == '=') {
+      batch.set(name, read("column/" + name));
+      continue;
+    }
+    std::vector<torch::Tensor> tensors;
+    for (long long i = 0; i < size; ++i) tensors.push_back(read(concat("column/", name, "/", i)));
+    batch.set_list(name, std::move(tensors));
+  }
+  if (file.tensors.contains("indices")) batch.indices = read("indices");
+  return batch;
+}
+
+/// The same tensors without their graph; those that had one are its leaves and want a gradient.
+data::Batch as_leaves(const data::Batch& batch) {
+  const auto leaf = [](const torch::Tensor& tensor) {
+    return tensor.detach().set_requires_grad(tensor.requires_grad());
+  };
+  data::Batch leaves;
+  for (const auto& name : batch.names()) {
+    if (!batch.is_listed(name)) {
+      leaves.set(name, leaf(batch[name]));
+      continue;
+    }
+    std::vector<torch::Tensor> tensors;
+    for (const auto& tensor : batch.list(name)) tensors.push_back(leaf(tensor));
+    leaves.set_list(name, std::move(tensors));
+  }
+  return leaves;
+}
+
+/// Calls `visit` with each tensor of a batch, column by column.
+template <class Visit>
+void for_each_tensor(const data::Batch& batch, const Visit& visit) {
+  for (const auto& name : batch.names()) {
+    if (!batch.is_listed(name)) {
+      visit(batch[name]);
+    } else {
+      for (const auto& tensor : batch.list(name)) visit(tensor);
+    }
+  }
+}
+
+/// Back from the outputs that have a graph, with gradients [as outputs]; undefined ones are left out.
+void backward(const data::Batch& outputs, const std::vector<torch::Tensor>& gradients) {
+  std::vector<torch::Tensor> roots, wanted;
+  std::size_t i = 0;
+  for_each_tensor(outputs, [&](const torch::Tensor& output) {
+    const auto& gradient = gradients.at(i++);
+    if (!output.requires_grad() || !gradient.defined()) return;
+    roots.push_back(output);
+    wanted.push_back(gradient);
+  });
+  if (!roots.empty()) torch::autograd::backward(roots, wanted);
+}
+
+/// What `loss` says, checked: its value as a number.
+double check_loss(const Loss& loss) {
+  CLEW_CHECK(loss.value.defined() && loss.value.numel() == 1 && loss.value.requires_grad(),
+             "a loss must be one number with the graph that made it, got ",
+             !loss.value.defined()         ? "an undefined tensor"
+             : !loss.value.requires_grad() ? "one without a graph"
+                                           : concat(loss.value.sizes()));
+  const double value = loss.value.item<double>();
+  CLEW_CHECK(std::isfinite(value), "the loss is ", std::isnan(value) ? "nan" : "infinite");
+  const double weight = loss.weight.value_or(1);
+  CLEW_CHECK(std::isfinite(weight) && weight >= 0,
+             "the weight of a loss must be a number of at least 0, got ", weight);
+  return value;
+}
+
+const Measure* find_measure(const std::vector<Measure>& measures, const std::string& name) {
+  const auto found = std::ranges::find(measures, name, &Measure::name);
+  return found == measures.end() ? nullptr : &*found;
 }
 
 void read_buffers(torch::nn::Module& network, const nn::TensorFile& file, const std::string& name) {
@@ -146,6 +317,10 @@ void SupervisedOptions::fields(Fields& v) {
     {.min = 1,
      .max = 256,
      .help = "worker threads, each with its slice of a batch; the weights depend on it"});
+  v("threads", threads,
+    {.min = 1,
+     .max = 256,
+     .help = "threads that each worker's products may use, for batches too small to share out"});
   v("loaders", loaders,
     {.min = 0, .max = 256, .help = "threads that make batches ahead of time; 0: none"});
   v("precision", precision,
@@ -167,6 +342,10 @@ void SupervisedOptions::fields(Fields& v) {
   v("eps", eps, {.above = 0.0, .max = 10, .help = "added to the mean squared gradient's root"});
   v("weight_decay", weight_decay, {.min = 0, .max = 10, .help = "pull of the weights to zero"});
   v("clip", clip, {.min = 0, .max = 1e9, .help = "largest norm of the gradient; 0: no limit"});
+  v("batch_norm", batch_norm,
+    {.choices = {"slice", "sync", "frozen"},
+     .help = "what batch norms see: their worker's slice of a batch, or all slices (networks of "
+             "clew::nn::BatchNorm2d); frozen: they keep their statistics, weights and biases"});
   v("ema", ema,
     {.min = 0,
      .below = 1.0,
@@ -185,9 +364,12 @@ SupervisedOptions SupervisedOptions::resolved() const {
   return made;
 }
 
-std::vector<ParameterGroup> Task::groups(const torch::nn::Module& /*network*/) const { return {}; }
-
 void check_training(const Task& task, const SupervisedOptions& options, int processes) {
+  struct Named {  // as a recipe has them
+    SupervisedOptions train;
+    void fields(Fields& v) { v.group("train", train); }
+  };
+  check(Named{options}, "options");
   if (options.batch < options.workers * processes) {
     throw UsageError(concat("train.batch must be at least train.workers (", options.workers,
                             processes == 1 ? "" : concat(" in each of ", processes, " processes"),
@@ -196,6 +378,14 @@ void check_training(const Task& task, const SupervisedOptions& options, int proc
   if (options.batch > task.train_set().size()) {
     throw UsageError(concat("train.batch must be at most the number of examples (",
                             task.train_set().size(), "), got ", options.batch));
+  }
+  CLEW_CHECK(task.validation_set().size() > 0, "the validation set must have examples, got none");
+  const auto measures = task.make_evaluator()->result();
+  if (find_measure(measures, task.monitor()) == nullptr) {
+    std::string names;
+    for (const auto& measure : measures) names += (names.empty() ? "" : ", ") + measure.name;
+    throw UsageError(concat("the monitored measure must be one that the evaluator gives (", names,
+                            "), got ", task.monitor()));
   }
   (void)parse_optimizer(options.optimizer);
   if (parse_schedule(options.schedule) == ScheduleKind::kStep && options.lr_end > options.lr) {
@@ -208,15 +398,20 @@ void check_training(const Task& task, const SupervisedOptions& options, int proc
 
 struct Supervised::Impl {
   Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
-       Processes* the_processes);
+       Processes* the_processes, const Beginning& beginning);
 
-  Worker make_worker(const nn::FlatParameters* shared) const;
+  Worker make_worker(const nn::FlatParameters* shared, const Beginning& beginning);
+  /// The running statistics of batch norms become the mean of those of all slices of a batch of
+  /// `count` examples, which differ by what each saw in this step.
+  void merge_statistics(std::int64_t count);
   OptimizerOptions optimizer_options() const;
-  /// Runs this process's part of the next batch through the networks and gives its slices, one a
-  /// worker.
-  std::string run_slices(data::Loader& loader, bool is_learning);
-  /// The slices of all processes in the order they have in their batches; `make` gives this one's.
-  std::vector<Slice> gather_slices(const std::function<std::string()>& make);
+  /// Runs this process's part of the next batch through the networks, forward and backward: the
+  /// slices of all processes in the order they have in the batch, or one for the whole batch.
+  std::vector<Slice> run_batch();
+  /// The loss over the outputs of all slices, here and in the other processes, and backward.
+  Slice run_whole_batch(const data::Batch& columns, std::int64_t position);
+  template <class Make>
+  auto named_errors(const data::Batch& batch, const Make& make) const;
   /// Buffers such as running means belong to each worker; the first one's are the network's.
   void spread_buffers();
   /// Those of the first process's network everywhere.
@@ -229,22 +424,26 @@ struct Supervised::Impl {
   Processes one;  // where there are no others
   Processes& processes;
   Schedule schedule;
+  std::map<std::string, ParameterSettings> settings;  // of each parameter
   std::vector<Worker> workers;
+  std::shared_ptr<nn::SliceGroup> group;  // of the slices, where batch norms see all of them
   ThreadPool pool;
   Optimizer optimizer;
-  data::Loader train, test;
+  data::Loader train;
   torch::Tensor ema;  // [P] f32, undefined without
   std::int64_t steps = 0;
-  Means train_means, test_means;
+  Means train_means;
+  std::vector<Metric> validation;  // of the last evaluation, until they were taken
+  bool larger_is_better = false;   // of the monitored measure
   double grad_norm_sum = 0, grad_norm_count = 0;
-  double best = std::numeric_limits<double>::infinity();
+  double best = std::nan("");  // none so far
   std::int64_t evaluations_since_best = 0;
   bool is_best = false;
   std::function<void(double)> watch;  // over evaluations
 };
 
 Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
-                       Processes* the_processes)
+                       Processes* the_processes, const Beginning& beginning)
     : task(the_task),
       options(the_options),
       key(the_key),
@@ -259,11 +458,11 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                .step_factor = options.step_factor},
       workers([&] {
         check_training(task, options, processes.size());
-        at::set_num_threads(1);
+        at::set_num_threads(options.threads);
         std::vector<Worker> made;
-        made.push_back(make_worker(nullptr));
+        made.push_back(make_worker(nullptr, beginning));
         while (made.size() < static_cast<std::size_t>(options.workers))
-          made.push_back(make_worker(&made[0].flat));
+          made.push_back(make_worker(&made[0].flat, {}));
         return made;
       }()),
       pool(options.workers),
@@ -273,22 +472,78 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                                .key = split(key, kKeyTrain),
                                .workers = options.loaders,
                                .part = processes.rank(),
-                               .parts = processes.size()}),
-      test(task.test_set(), {.batch_size = options.batch,
-                             .is_shuffled = false,
-                             .key = split(key, kKeyTest),
-                             .workers = options.loaders,
-                             .part = processes.rank(),
-                             .parts = processes.size()}) {
+                               .parts = processes.size()}) {
+  spread_buffers();  // a beginning sets those of the first worker
   if (options.ema > 0) ema = workers[0].flat.values.clone();
+  if (options.batch_norm == "sync") {
+    group = std::make_shared<nn::SliceGroup>(options.workers, [this](const torch::Tensor& values) {
+      sum_by_gathering(processes, values);
+    });
+  }
+  const auto measures = task.make_evaluator()->result();
+  larger_is_better = find_measure(measures, task.monitor())->larger_is_better;
+  for (const auto& measure : measures) validation.push_back({.name = measure.name, .value = {}});
 }
 
-Worker Supervised::Impl::make_worker(const nn::FlatParameters* shared) const {
+Worker Supervised::Impl::make_worker(const nn::FlatParameters* shared, const Beginning& beginning) {
   Worker worker;
   torch::manual_seed(split(key, kKeyWeights).value);
   worker.network = task.make_network();
-  worker.flat =
-      shared == nullptr ? nn::flatten(*worker.network) : nn::share(*worker.network, *shared);
+  const auto norms = nn::batch_norms(*worker.network);
+  for (const auto& norm : norms) {
+    if (options.batch_norm == "sync" &&
+        dynamic_cast<nn::BatchNorm2dImpl*>(norm.module) == nullptr) {
+      throw UsageError(
+          concat("train.batch_norm = sync needs a network whose batch norms are "
+                 "clew::nn::BatchNorm2d, and ",
+                 norm.name, " is none"));
+    }
+  }
+  if (shared == nullptr) {
+    if (beginning.load) beginning.load(*worker.network);
+    auto rules = task.rules(*worker.network);
+    rules.insert(rules.end(), beginning.rules.begin(), beginning.rules.end());
+    if (options.batch_norm == "frozen") {
+      for (const auto& norm : norms) {
+        if (!norm.module->named_parameters().is_empty())
+          rules.push_back({.what = "train.batch_norm = frozen",
+                           .matches = names_under(norm.name),
+                           .is_frozen = true});
+      }
+    }
+    std::vector<std::string> names;
+    for (const auto& item : worker.network->named_parameters()) names.push_back(item.key());
+    const auto all = apply_rules(rules, names);
+    for (std::size_t i = 0; i < names.size(); ++i) settings[names[i]] = all[i];
+  }
+  const auto is_frozen = [&](const std::string& name) { return settings.at(name).is_frozen; };
+  worker.flat = shared == nullptr ? nn::flatten(*worker.network, is_frozen)
+                                  : nn::share(*worker.network, *shared);
+  std::vector<torch::Tensor> running;
+  for (const auto& norm : norms) {
+    const auto parameters = norm.module->named_parameters();
+    const bool is_kept =
+        options.batch_norm == "frozen" ||
+        (!parameters.is_empty() && std::ranges::all_of(parameters, [&](const auto& item) {
+          return is_frozen(norm.name + "." + item.key());
+        }));
+    if (is_kept) {
+      worker.kept_norms.push_back(norm.module);
+    } else if (norm.running_mean.defined()) {
+      running.insert(running.end(), {norm.running_mean, norm.running_var});
+    }
+  }
+  if (!running.empty()) {
+    const torch::NoGradGuard no_grad;
+    std::vector<torch::Tensor> flat;
+    for (const auto& tensor : running) flat.push_back(tensor.flatten());
+    worker.statistics = torch::cat(flat);
+    std::int64_t offset = 0;
+    for (auto& tensor : running) {
+      tensor.set_data(worker.statistics.narrow(0, offset, tensor.numel()).view(tensor.sizes()));
+      offset += tensor.numel();
+    }
+  }
   return worker;
 }
 
@@ -298,70 +553,149 @@ OptimizerOptions Supervised::Impl::optimizer_options() const {
                         .eps = options.eps,
                         .momentum = options.momentum,
                         .weight_decay = options.weight_decay};
-  const auto groups = task.groups(*workers[0].network);
-  if (groups.empty()) return made;
   const auto& flat = workers[0].flat;
+  const bool is_plain = std::ranges::all_of(settings, [](const auto& item) {
+    return item.second.is_frozen || (item.second.lr_factor == 1 && item.second.decay_factor == 1);
+  });
+  if (is_plain) return made;
   made.lr_factors = torch::ones_like(flat.values);
   made.decay_factors = torch::ones_like(flat.values);
-  for (std::size_t i = 0; i < flat.entries.size(); ++i) {
-    const auto& entry = flat.entries[i];
-    const ParameterGroup* found = nullptr;
-    for (const auto& group : groups) {
-      if (entry.name.starts_with(group.prefix) &&
-          (found == nullptr || group.prefix.size() > found->prefix.size()))
-        found = &group;
-    }
-    if (found == nullptr) continue;
-    made.lr_factors.narrow(0, entry.offset, entry.size).fill_(found->lr_factor);
-    made.decay_factors.narrow(0, entry.offset, entry.size).fill_(found->decay_factor);
-    if (found->lr_factor != 0) continue;
-    for (const auto& worker : workers)  // frozen: no gradient is computed
-      worker.network->named_parameters()[entry.name].set_requires_grad(false);
+  for (const auto& entry : flat.entries) {
+    const auto& own = settings.at(entry.name);
+    made.lr_factors.narrow(0, entry.offset, entry.size).fill_(own.lr_factor);
+    made.decay_factors.narrow(0, entry.offset, entry.size).fill_(own.decay_factor);
   }
   return made;
 }
 
-std::string Supervised::Impl::run_slices(data::Loader& loader, bool is_learning) {
-  const std::int64_t position = loader.position(), count = loader.size_of(position);
-  const Key losses =
-      split(key, is_learning ? kKeyTrainLoss : kKeyTestLoss, static_cast<std::uint64_t>(position));
-  const auto batch = loader.next();
-  const auto part = share_of(count, processes.rank(), processes.size());
-  const int first = processes.rank() * options.workers;
-  pool.run([&](int i) {
-    at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
-    auto& worker = workers[static_cast<std::size_t>(i)];
-    const Share share = share_of(count, first + i, processes.size() * options.workers);
-    auto& slice = worker.slice;
-    slice.share = static_cast<double>(share.end - share.begin) / static_cast<double>(count);
-    if (is_learning) worker.flat.gradients.zero_();
-    slice.metrics.clear();
-    if (share.begin == share.end) return;
-    const Share own{share.begin - part.begin, share.end - part.begin};
-    const torch::AutoGradMode grad_mode(is_learning);
-    worker.network->train(is_learning);
-    const Loss loss = [&] {
-      const ops::Autocast autocast(is_learning ? precision : ops::Precision::kFp32);
-      return task.loss(*worker.network, batch.slice(own.begin, own.end),
-                       split(losses, static_cast<std::uint64_t>(first + i)));
-    }();
-    slice.metrics = loss.metrics;
-    if (!is_learning) return;
-    const double value = loss.value.item<double>();
-    CLEW_CHECK(std::isfinite(value), "the loss is ", std::isnan(value) ? "nan" : "infinite");
-    (loss.value * slice.share).backward();
-  });
-  return packed(workers);
+void Supervised::Impl::merge_statistics(std::int64_t count) {
+  const int slices = processes.size() * options.workers;
+  if (!workers[0].statistics.defined() || slices == 1 || options.batch_norm == "sync") return;
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> parts;
+  for (int i = 0; i < options.workers; ++i) {
+    const auto share = share_of(count, processes.rank() * options.workers + i, slices);
+    parts.push_back(workers[static_cast<std::size_t>(i)].statistics);
+    parts.back().mul_(static_cast<double>(share.end - share.begin) / static_cast<double>(count));
+  }
+  sum_in_pairs(parts);
+  processes.sum(parts[0]);
+  for (std::size_t i = 1; i < parts.size(); ++i) parts[i].copy_(parts[0]);
 }
 
-std::vector<Slice> Supervised::Impl::gather_slices(const std::function<std::string()>& make) {
-  std::vector<std::vector<Slice>> of;  // each process
-  for (const auto& words : processes.gather(make)) of.push_back(unpacked(words));
+template <class Make>
+auto Supervised::Impl::named_errors(const data::Batch& batch, const Make& make) const {
+  try {
+    return make();
+  } catch (const data::ExampleError& error) {
+    throw data::named_example(task.train_set(), batch, error);
+  } catch (const c10::Error& error) {
+    throw Error(error.what_without_backtrace());
+  }
+}
+
+std::vector<Slice> Supervised::Impl::run_batch() {
+  const auto position = static_cast<std::uint64_t>(train.position());
+  const std::int64_t count = train.size_of(train.position());
+  const int first = processes.rank() * options.workers;
+  const auto columns = task.whole_batch_columns();
+  data::Batch batch;
+  const auto run = [&] {
+    batch = train.next();
+    const auto part = share_of(count, processes.rank(), processes.size());
+    pool.run([&](int i) {
+      at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
+      auto& worker = workers[static_cast<std::size_t>(i)];
+      const auto number = static_cast<std::uint64_t>(first + i);
+      const Share share = share_of(count, first + i, processes.size() * options.workers);
+      const auto slice = batch.slice(share.begin - part.begin, share.end - part.begin);
+      worker.flat.gradients.zero_();
+      worker.slice = {};
+      const torch::AutoGradMode grad_mode(true);
+      worker.network->train();
+      for (auto* norm : worker.kept_norms) norm->eval();
+      std::optional<nn::SliceGroup::Scope> scope;
+      if (group) scope.emplace(group, i);
+      const OnFailure on_failure([&] {
+        if (group) group->fail();
+      });
+      named_errors(slice, [&] {
+        const ops::Autocast autocast(precision);
+        worker.outputs =
+            task.forward(*worker.network, slice, split(key, kKeyForward, position, number));
+      });
+      if (columns) return;
+      const Loss loss = named_errors(slice, [&] {
+        const ops::Autocast autocast(precision);
+        return task.loss(worker.outputs, slice, split(key, kKeyLoss, position, number));
+      });
+      worker.slice.weight = loss.weight.value_or(static_cast<double>(slice.size()));
+      if (worker.slice.weight != 0) {
+        (void)check_loss(loss);
+        worker.slice.metrics = loss.metrics;
+        (loss.value * (worker.slice.weight / static_cast<double>(count))).backward();
+      } else if (group) {  // whose batch norms meet on the way back, too
+        std::vector<torch::Tensor> zeros;
+        for_each_tensor(worker.outputs, [&](const torch::Tensor& output) {
+          zeros.push_back(torch::zeros_like(output));
+        });
+        backward(worker.outputs, zeros);
+      }
+      worker.outputs = {};
+    });
+    return columns ? std::string() : slice_text(workers);
+  };
   std::vector<Slice> all;
-  const auto count = static_cast<std::size_t>(options.workers);
-  for (std::size_t begin = 0; begin < of[0].size(); begin += count)
-    for (auto& slices : of)
-      for (std::size_t i = 0; i < count; ++i) all.push_back(std::move(slices.at(begin + i)));
+  for (const auto& text : processes.gather(run))
+    for (auto& slice : parse_slices(text)) all.push_back(std::move(slice));
+  if (columns)
+    return {run_whole_batch(batch.select(*columns), static_cast<std::int64_t>(position))};
+  return all;
+}
+
+Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t position) {
+  std::vector<data::Batch> leaves;  // of each worker
+  for (auto& worker : workers) leaves.push_back(as_leaves(worker.outputs));
+  std::vector<data::Batch> outputs, batches;  // of each process
+  const auto mine = data::join(leaves);
+  if (processes.size() == 1) {
+    outputs = {mine};
+    batches = {columns};
+  } else {
+    const auto all_outputs = processes.gather([&] { return batch_bytes(mine); });
+    const auto all_columns = processes.gather([&] { return batch_bytes(columns); });
+    for (int i = 0; i < processes.size(); ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      outputs.push_back(i == processes.rank() ? mine : parse_batch(all_outputs[at]));
+      batches.push_back(parse_batch(all_columns[at]));
+    }
+  }
+  const auto batch = data::join(batches);
+  const Loss loss = named_errors(batch, [&] {
+    const torch::AutoGradMode grad_mode(true);
+    const ops::Autocast autocast(precision);
+    return task.loss(data::join(outputs), batch,
+                     split(key, kKeyLoss, static_cast<std::uint64_t>(position)));
+  });
+  Slice all{.weight = loss.weight.value_or(static_cast<double>(batch.size())), .metrics = {}};
+  if (all.weight == 0) return all;
+  (void)check_loss(loss);
+  all.metrics = loss.metrics;
+  loss.value.backward();
+  pool.run([&](int i) {
+    const auto at = static_cast<std::size_t>(i);
+    auto& own = workers[at].outputs;
+    std::optional<nn::SliceGroup::Scope> scope;
+    if (group) scope.emplace(group, i);
+    const OnFailure on_failure([&] {
+      if (group) group->fail();
+    });
+    std::vector<torch::Tensor> gradients;
+    for_each_tensor(leaves[at],
+                    [&](const torch::Tensor& leaf) { gradients.push_back(leaf.grad()); });
+    backward(own, gradients);
+    own = {};
+  });
   return all;
 }
 
@@ -397,8 +731,8 @@ void Supervised::Impl::spread_buffers() {
 }
 
 Supervised::Supervised(const Task& task, const SupervisedOptions& options, Key key,
-                       Processes* processes)
-    : impl_(std::make_unique<Impl>(task, options, key, processes)) {}
+                       Processes* processes, const Beginning& beginning)
+    : impl_(std::make_unique<Impl>(task, options, key, processes, beginning)) {}
 Supervised::~Supervised() = default;
 
 Processes* Supervised::processes() const { return &impl_->processes; }
@@ -426,12 +760,19 @@ void Supervised::update() {
   const auto& flat = self.workers[0].flat;
   std::vector<Slice> slices;
   try {
-    slices = self.gather_slices([&] { return self.run_slices(self.train, true); });
+    slices = self.run_batch();
+    double weight = 0;
+    for (const auto& slice : slices) weight += slice.weight;
     const torch::NoGradGuard no_grad;
     std::vector<torch::Tensor> gradients;
     for (const auto& worker : self.workers) gradients.push_back(worker.flat.gradients);
     sum_in_pairs(gradients);
     self.processes.sum(flat.gradients);
+    self.merge_statistics(self.train.size_of(self.steps));
+    // Each slice gave its mean times its weight, as a share of the batch's examples.
+    const auto examples = static_cast<double>(self.train.size_of(self.steps));
+    if (!self.task.whole_batch_columns() && weight > 0 && weight != examples)
+      flat.gradients.mul_(examples / weight);
     const double norm = clip_norm(flat.gradients, self.options.clip);
     CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ",
                std::isnan(norm) ? "nan" : "infinite");
@@ -447,19 +788,19 @@ void Supervised::update() {
     throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
   }
   for (const auto& slice : slices)
-    if (slice.share > 0) self.train_means.add(slice.metrics, slice.share);
+    if (slice.weight > 0) self.train_means.add(slice.metrics, slice.weight);
   ++self.steps;
   if (self.steps % self.options.eval_steps != 0 && self.steps < self.options.steps) return;
 
-  const auto metrics = evaluate();
-  self.test_means = {};
-  self.test_means.add(metrics, 1);
-  const std::string goal = self.task.goal();
-  for (const auto& metric : metrics) {
-    if (metric.name != goal) continue;
-    self.is_best = *metric.value < self.best;
-    if (self.is_best) self.best = *metric.value;
-  }
+  const auto measures = evaluate();
+  self.validation.clear();
+  for (const auto& measure : measures)
+    self.validation.push_back({.name = measure.name, .value = measure.value});
+  const double monitored = find_measure(measures, self.task.monitor())->value;
+  self.is_best = !std::isnan(monitored) &&
+                 (std::isnan(self.best) ||
+                  (self.larger_is_better ? monitored > self.best : monitored < self.best));
+  if (self.is_best) self.best = monitored;
   self.evaluations_since_best = self.is_best ? 0 : self.evaluations_since_best + 1;
 }
 
@@ -483,30 +824,21 @@ void Supervised::with_evaluated_weights(const std::function<void()>& look) {
   look();
 }
 
-std::vector<Metric> Supervised::evaluate() {
+std::vector<Measure> Supervised::evaluate() {
   auto& self = *impl_;
   self.share_buffers();
-  std::vector<Slice> slices;
+  std::vector<torch::nn::Module*> networks;
+  for (const auto& worker : self.workers) networks.push_back(worker.network.get());
+  std::vector<Measure> measures;
   with_evaluated_weights([&] {
-    slices = self.gather_slices([&] {
-      std::string words;
-      self.test.seek(0);
-      const auto batches = self.test.batches_per_epoch();
-      for (std::int64_t i = 0; i < batches; ++i) {
-        words += self.run_slices(self.test, false);
-        if (self.watch) self.watch(static_cast<double>(i + 1) / static_cast<double>(batches));
-      }
-      return words;
-    });
+    measures = train::evaluate(self.task, networks, self.task.validation_set(),
+                               {.batch = self.options.batch,
+                                .key = split(self.key, kKeyValidation),
+                                .on_progress = self.watch,
+                                .processes = &self.processes})
+                   ->result();
   });
-  Means means;
-  const auto in_batch = static_cast<std::size_t>(self.processes.size() * self.options.workers);
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    const auto batch = static_cast<std::int64_t>(i / in_batch);
-    if (slices[i].share > 0)
-      means.add(slices[i].metrics, slices[i].share * static_cast<double>(self.test.size_of(batch)));
-  }
-  return means.get();
+  return measures;
 }
 
 std::vector<Metric> Supervised::take_metrics() {
@@ -514,13 +846,13 @@ std::vector<Metric> Supervised::take_metrics() {
   std::vector<Metric> metrics{{"epoch", static_cast<double>(self.steps) /
                                             static_cast<double>(self.train.batches_per_epoch())}};
   for (auto& metric : self.train_means.get()) metrics.push_back(std::move(metric));
-  if (self.test_means.names.empty()) self.test_means.names = self.train_means.names;
-  if (self.test_means.sums.empty()) self.test_means.clear();
-  for (auto& metric : self.test_means.get("test_")) metrics.push_back(std::move(metric));
+  for (auto& metric : self.validation) {
+    metrics.push_back({.name = "val_" + metric.name, .value = metric.value});
+    metric.value.reset();
+  }
   metrics.push_back({"grad_norm", self.grad_norm_sum / self.grad_norm_count});
   metrics.push_back({"lr", self.schedule.at(std::max<std::int64_t>(0, self.steps - 1))});
   self.train_means.clear();
-  self.test_means.clear();
   self.grad_norm_sum = self.grad_norm_count = 0;
   return metrics;
 }
@@ -531,8 +863,14 @@ std::vector<std::byte> Supervised::checkpoint(
   nn::TensorFileBuilder out;
   for (const auto& [key, value] : about) out.set(key, value);
   out.set("clew.format", kFormat);
-  out.set("train_metrics", joined(self.train_means.names));
-  out.set("test_metrics", joined(self.test_means.names));
+  std::vector<std::string> measures;
+  std::vector<double> values;  // NaN: absent
+  for (const auto& metric : self.validation) {
+    measures.push_back(metric.name);
+    values.push_back(metric.value.value_or(std::nan("")));
+  }
+  out.set("train_metrics", joined(self.train_means.names()));
+  out.set("validation_measures", joined(measures));
   const auto& flat = self.workers[0].flat;
   for (const auto& entry : flat.entries) {
     const auto part = [&](const torch::Tensor& all) {
@@ -544,25 +882,39 @@ std::vector<std::byte> Supervised::checkpoint(
   for (const auto& item : self.workers[0].network->named_buffers())
     out.add("network." + item.key(), item.value());
   for (const auto& [name, tensor] : self.optimizer.state()) out.add(name, tensor);
-  const auto add_means = [&](const std::string& name, const Means& means) {
-    auto numbers = means.sums;
-    numbers.resize(means.names.size());
-    numbers.push_back(means.weight);
+  const auto add_numbers = [&](const std::string& name, const std::vector<double>& numbers) {
     out.add(name, torch::tensor(torch::ArrayRef<double>(numbers), torch::kFloat64));
   };
-  add_means("meters.train", self.train_means);
-  add_means("meters.test", self.test_means);
+  add_numbers("meters.train", self.train_means.numbers());
+  add_numbers("meters.validation", values);
   out.add("meters.rest",
           torch::tensor({self.grad_norm_sum, self.grad_norm_count, self.best}, torch::kFloat64));
   out.add("counters", torch::tensor({self.steps, self.evaluations_since_best}, torch::kInt64));
   return out.finish();
 }
 
+std::vector<std::byte> Supervised::frozen() const {
+  const auto& frozen = impl_->workers[0].flat.frozen;
+  if (frozen.empty()) return {};
+  nn::TensorFileBuilder out;
+  out.set("clew.format", kFrozenFormat);
+  for (const auto& [name, tensor] : frozen) out.add("network." + name, tensor);
+  return out.finish();
+}
+
+void Supervised::restore_frozen(std::span<const std::byte> bytes, const std::string& name) {
+  const torch::NoGradGuard no_grad;
+  const auto file = parse_checkpoint(bytes, name, kFrozenFormat);
+  for (auto& [parameter, tensor] : impl_->workers[0].flat.frozen)  // the others share them
+    tensor.copy_(
+        nn::read_tensor(file, "network." + parameter, torch::kFloat32, tensor.sizes(), name));
+}
+
 void Supervised::restore(std::span<const std::byte> bytes, const std::string& name) {
   auto& self = *impl_;
   const torch::NoGradGuard no_grad;
   const auto file = parse_checkpoint(bytes, name, kFormat);
-  if (self.precision == ops::Precision::kBf16 && !ops::has_bf16())
+  if (self.precision == ops::Precision::kBf16 && !ops::has_bf16(ops::Products::kLibTorch))
     log(LogLevel::kWarning,
         "train.precision = bf16, but this CPU has none and goes on with fp32: other bytes");
   const auto& flat = self.workers[0].flat;
@@ -579,16 +931,21 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
   self.spread_buffers();
   for (const auto& [entry, tensor] : self.optimizer.state())
     tensor.copy_(nn::read_tensor(file, entry, torch::kFloat32, tensor.sizes(), name));
-  const auto read_means = [&](const std::string& names, const std::string& numbers, Means& means) {
-    means.names = parted(nn::read_meta(file, names, name));
-    const auto count = static_cast<std::int64_t>(means.names.size());
-    const auto values = nn::read_tensor(file, numbers, torch::kFloat64, {count + 1}, name);
-    const auto* first = values.data_ptr<double>();
-    means.sums.assign(first, first + count);
-    means.weight = first[count];
+  const auto read_numbers = [&](const std::string& entry, std::size_t count) {
+    const auto numbers =
+        nn::read_tensor(file, entry, torch::kFloat64, {static_cast<std::int64_t>(count)}, name);
+    const auto* first = numbers.data_ptr<double>();
+    return std::vector<double>(first, first + count);
   };
-  read_means("train_metrics", "meters.train", self.train_means);
-  read_means("test_metrics", "meters.test", self.test_means);
+  const auto trained = split_commas(nn::read_meta(file, "train_metrics", name));
+  self.train_means.set(trained, read_numbers("meters.train", 2 * trained.size()).data());
+  const auto measures = split_commas(nn::read_meta(file, "validation_measures", name));
+  const auto values = read_numbers("meters.validation", measures.size());
+  self.validation.clear();
+  for (std::size_t i = 0; i < measures.size(); ++i) {
+    self.validation.push_back({.name = measures[i], .value = {}});
+    if (!std::isnan(values[i])) self.validation.back().value = values[i];
+  }
   const auto rest = nn::read_tensor(file, "meters.rest", torch::kFloat64, {3}, name);
   self.grad_norm_sum = rest[0].item<double>();
   self.grad_norm_count = rest[1].item<double>();
@@ -604,18 +961,26 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
 }
 
 void load_network(torch::nn::Module& network, std::span<const std::byte> checkpoint,
-                  const std::string& name) {
+                  const std::string& name, std::span<const std::byte> frozen) {
   const torch::NoGradGuard no_grad;
   const auto file = parse_checkpoint(checkpoint, name, kFormat);
+  nn::TensorFile never_learnt;
+  if (!frozen.empty()) never_learnt = parse_checkpoint(frozen, name, kFrozenFormat);
   for (auto& item : network.named_parameters()) {
-    const std::string averaged = "ema." + item.key();
+    const std::string averaged = "ema." + item.key(), own = "network." + item.key();
     auto& parameter = item.value();
-    parameter.copy_(
-        nn::read_tensor(file, file.tensors.contains(averaged) ? averaged : "network." + item.key(),
-                        torch::kFloat32, parameter.sizes(), name));
+    const bool is_frozen = never_learnt.tensors.contains(own);
+    parameter.copy_(nn::read_tensor(is_frozen ? never_learnt : file,
+                                    file.tensors.contains(averaged) ? averaged : own,
+                                    torch::kFloat32, parameter.sizes(), name));
   }
   read_buffers(network, file, name);
   network.eval();
+}
+
+void load_network(torch::nn::Module& network, const Checkpoint& checkpoint) {
+  load_network(network, std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string(),
+               std::as_bytes(std::span(checkpoint.frozen)));
 }
 
 }  // namespace clew::train

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learning from examples: one Learner for every room that has a data set, a network and a loss. The
-// room writes a Task; this does the rest: K workers in one process with a copy of the network and a
-// slice of each batch each, gradients summed in a fixed order, one optimiser step, evaluation now
-// and then, the best weights, early stop; in several processes, too (processes.h). Run folders and
-// resuming are in loop.h.
+// Learning from examples: the Learner of every Task (task.h). K workers in one process with a copy of
+// the network and a slice of each batch each, gradients summed in a fixed order, one optimiser step,
+// evaluation on the validation set now and then, the best weights, early stop; in several processes,
+// too (processes.h). Run folders and resuming are in loop.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -19,8 +18,10 @@
 
 #include "clew/core/config.h"
 #include "clew/core/key.h"
-#include "clew/data/dataset.h"
 #include "clew/train/loop.h"
+#include "clew/train/rules.h"
+#include "clew/train/run_folder.h"
+#include "clew/train/task.h"
 
 namespace clew::train {
 
@@ -28,6 +29,7 @@ struct SupervisedOptions {
   std::int64_t steps = 10'000;
   int batch = 128;
   int workers = 2;
+  int threads = 1;
   int loaders = 1;
   std::string precision = "fp32";
   std::string optimizer = "adam";
@@ -37,6 +39,7 @@ struct SupervisedOptions {
   double step_factor = 0.1;
   double momentum = 0.9, decay = 0.999, eps = 1e-8, weight_decay = 0;
   double clip = 0;
+  std::string batch_norm = "slice";
   double ema = 0;
   std::int64_t eval_steps = 1000;
   int patience = 0;
@@ -51,42 +54,17 @@ struct SupervisedOptions {
   }
 };
 
-/// Parameters whose names start with `prefix` learn at their own rate; the longest prefix counts.
-struct ParameterGroup {
-  std::string prefix;
-  double lr_factor = 1;     // times the learning rate; 0: frozen
-  double decay_factor = 1;  // times the weight decay
-};
-
-/// What a network lost on a batch.
-struct Loss {
-  torch::Tensor value;          // 0-d f32 with its graph: the mean over the batch
-  std::vector<Metric> metrics;  // means over the batch, always the same names
-};
-
-/// What a room says about its training.
-class Task {
- public:
-  virtual ~Task() = default;
-
-  /// A network with new weights from LibTorch's generator, which the caller has seeded.
-  virtual std::shared_ptr<torch::nn::Module> make_network() const = 0;
-  /// Called by several threads at once, each with a network of its own. The network is in training
-  /// mode, or in evaluation mode without a graph. `key` is the only source of randomness, such as a
-  /// mask's: one of its own for each slice of a batch and each step (each batch, in an evaluation), the
-  /// same however many processes share the slices. LibTorch's generator, from which
-  /// torch::nn::Dropout draws, is shared by the threads and is not in a checkpoint.
-  virtual Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const = 0;
-  virtual const data::Dataset& train_set() const = 0;
-  virtual const data::Dataset& test_set() const = 0;
-  virtual std::vector<ParameterGroup> groups(const torch::nn::Module& network) const;
-  /// The metric of `loss` by which weights are the best ones: the smaller, the better.
-  virtual std::string goal() const { return "loss"; }
-};
-
 /// Refuses what would fail only after a run folder was made: a batch that is smaller than the number
-/// of all processes' workers or larger than the set. UsageError.
+/// of all processes' workers or larger than the set, no validation set, a monitored measure that the
+/// evaluator does not give. UsageError.
 void check_training(const Task& task, const SupervisedOptions& options, int processes = 1);
+
+/// What a training has beside task and options.
+struct Beginning {
+  /// Sets the weights of the first network, before workers share them; a restored training needs none.
+  std::function<void(torch::nn::Module& network)> load{};
+  std::vector<ParameterRule> rules{};  // behind the task's
+};
 
 class Supervised : public Learner {
  public:
@@ -95,7 +73,7 @@ class Supervised : public Learner {
   /// train.workers is a power of two. All processes then make the same calls of update, evaluate
   /// and restore. Bad options: UsageError.
   Supervised(const Task& task, const SupervisedOptions& options, Key key,
-             Processes* processes = nullptr);
+             Processes* processes = nullptr, const Beginning& beginning = {});
   ~Supervised() override;
   Supervised(const Supervised&) = delete;
   Supervised& operator=(const Supervised&) = delete;
@@ -104,18 +82,21 @@ class Supervised : public Learner {
   std::int64_t steps() const override;  // optimiser steps
   bool is_finished() const override;  // all steps made, or nothing better for train.patience times
   std::string early_end() const override;
-  /// epoch, the task's metrics on the training batches, the same as test_<name> where the network
-  /// was evaluated since the last call, grad_norm, lr.
+  /// epoch, the metrics of the loss, the evaluator's measures as val_<name> (absent where the
+  /// network was not evaluated since the last call), grad_norm, lr.
   std::vector<Metric> take_metrics() override;
   bool is_best() const override;
   void watch_evaluations(std::function<void(double share)> watch) override;
   Processes* processes() const override;
 
-  /// Weights and buffers under "network.", their moving average under "ema." where there is one,
+  /// Weights that learn and buffers under "network.", their moving average under "ema." where there is one,
   /// optimiser, counters.
   std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about = {}) const override;
   void restore(std::span<const std::byte> bytes, const std::string& name) override;
+  /// Frozen weights under "network.".
+  std::vector<std::byte> frozen() const override;
+  void restore_frozen(std::span<const std::byte> bytes, const std::string& name) override;
 
   /// The network as it is now, without averaging; in training or evaluation mode, as the last call
   /// left it. For looking, not for changing.
@@ -124,9 +105,8 @@ class Supervised : public Learner {
   /// there is one.
   void with_evaluated_weights(const std::function<void()>& look);
 
-  /// Means of the task's metrics over its whole test set, with the averaged weights where there are
-  /// any. Blocks.
-  std::vector<Metric> evaluate();
+  /// Measures on the whole validation set, with the averaged weights where there are any. Blocks.
+  std::vector<Measure> evaluate();
 
  private:
   struct Impl;
@@ -134,8 +114,10 @@ class Supervised : public Learner {
 };
 
 /// Copies the weights (their average where there is one) and buffers of a checkpoint into `network`
-/// and puts it into evaluation mode. Missing or misshapen: clew::Error.
+/// and puts it into evaluation mode; `frozen` has the weights that never change, where there are any.
+/// Missing or misshapen: clew::Error.
 void load_network(torch::nn::Module& network, std::span<const std::byte> checkpoint,
-                  const std::string& name);
+                  const std::string& name, std::span<const std::byte> frozen = {});
+void load_network(torch::nn::Module& network, const Checkpoint& checkpoint);
 
 }  // namespace clew::train

@@ -8,9 +8,15 @@
 #include <cmath>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "clew/core/error.h"
+#include "clew/nn/batch_norm.h"
+#include "clew/nn/safetensors.h"
 #include "clew/ops/precision.h"
+#include "clew/train/classification.h"
 #include "clew/train/processes_as_threads.h"
 #include "tests/support/expect_error.h"
 
@@ -55,7 +61,8 @@ class QuadrantTask : public Task {
   std::shared_ptr<torch::nn::Module> make_network() const override {
     return std::make_shared<NetworkImpl>(has_norm);
   }
-  Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const override {
+  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
+                      const Key& key) const override {
     auto inputs = batch["image"];
     if (has_mask) {
       Stream stream(key);
@@ -64,20 +71,35 @@ class QuadrantTask : public Task {
         mask.data_ptr<float>()[i] = stream.uniform() < 0.8F ? 1.25F : 0;
       inputs = inputs * mask;
     }
-    const auto logits = dynamic_cast<NetworkImpl&>(network).forward(inputs);
+    data::Batch outputs;
+    outputs.set("logits", dynamic_cast<NetworkImpl&>(network).forward(inputs));
+    return outputs;
+  }
+  Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
+    const auto& logits = outputs["logits"];
     const auto value = torch::nn::functional::cross_entropy(logits, batch["label"]) * factor;
     const auto wrong = logits.argmax(1).ne(batch["label"]).to(torch::kFloat32).mean();
-    return {value, {{"loss", value.item<double>()}, {"error", wrong.item<double>()}}};
+    return {.value = value,
+            .metrics = {{"loss", value.item<double>()}, {"error", wrong.item<double>()}}};
+  }
+  std::unique_ptr<Evaluator> make_evaluator() const override {
+    return std::make_unique<ClassificationEvaluator>(std::vector<std::string>{"no", "yes"});
   }
   const data::Dataset& train_set() const override { return train; }
-  const data::Dataset& test_set() const override { return test; }
-  std::vector<ParameterGroup> groups(const torch::nn::Module&) const override { return parts; }
+  const data::Dataset& validation_set() const override { return validation; }
+  const data::Dataset& test_set() const override {
+    ADD_FAILURE() << "training reads the test set";
+    return validation;
+  }
+  std::string monitor() const override { return monitored; }
+  std::vector<ParameterRule> rules(const torch::nn::Module&) const override { return parts; }
 
-  Quadrants train{200}, test{75};
-  std::vector<ParameterGroup> parts;
+  Quadrants train{200}, validation{75};
+  std::vector<ParameterRule> parts;
   double factor = 1;
   bool has_norm = true;
   bool has_mask = false;  // on the inputs, as dropout is
+  std::string monitored = "loss";
 };
 
 SupervisedOptions options() {
@@ -97,6 +119,12 @@ double metric(const std::vector<Metric>& metrics, const std::string& name) {
   ADD_FAILURE() << "no metric " << name;
   return std::nan("");
 }
+double metric(const std::vector<Measure>& measures, const std::string& name) {
+  for (const auto& one : measures)
+    if (one.name == name) return one.value;
+  ADD_FAILURE() << "no metric " << name;
+  return std::nan("");
+}
 
 TEST(Supervised, LearnsAndMeasures) {
   const QuadrantTask task;
@@ -110,11 +138,11 @@ TEST(Supervised, LearnsAndMeasures) {
   EXPECT_EQ(learner.steps(), 60);
   EXPECT_GE(best, 1);
   const auto metrics = learner.take_metrics();
-  EXPECT_LT(metric(metrics, "test_error"), 0.5 * before);
-  EXPECT_LT(metric(metrics, "test_error"), 0.15);
-  EXPECT_EQ(metric(metrics, "test_error"), metric(learner.evaluate(), "error"));
+  EXPECT_LT(metric(metrics, "val_error"), 0.5 * before);
+  EXPECT_LT(metric(metrics, "val_error"), 0.15);
+  EXPECT_EQ(metric(metrics, "val_error"), metric(learner.evaluate(), "error"));
   EXPECT_DOUBLE_EQ(metric(metrics, "epoch"), 5);  // 60 batches, 12 an epoch
-  EXPECT_TRUE(std::isnan(metric(learner.take_metrics(), "test_error")));
+  EXPECT_TRUE(std::isnan(metric(learner.take_metrics(), "val_error")));
 }
 
 TEST(Supervised, TellsHowFarAnEvaluationIs) {
@@ -125,7 +153,10 @@ TEST(Supervised, TellsHowFarAnEvaluationIs) {
   for (int i = 0; i < 19; ++i) learner.update();
   EXPECT_EQ(shares, std::vector<double>());
   learner.update();
-  EXPECT_EQ(shares, (std::vector<double>{0.2, 0.4, 0.6, 0.8, 1}));  // 75 in batches of 16
+  ASSERT_EQ(shares.size(), 3U);  // 75 in batches of 16, every second by the worker that tells
+  EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+  EXPECT_GT(shares.front(), 0);
+  EXPECT_LE(shares.back(), 1);
 }
 
 TEST(Supervised, TheWeightsThatAreEvaluatedCanBeLookedAt) {
@@ -190,7 +221,7 @@ TEST(Supervised, MixedPrecisionLearnsF32WeightsAndMeasuresThemInF32) {
   const auto half_way = learner.checkpoint();
   for (int i = 0; i < 30; ++i) learner.update();
   while (!exact.is_finished()) exact.update();
-  EXPECT_EQ(ops::has_bf16(), learner.checkpoint() != exact.checkpoint());
+  EXPECT_EQ(ops::has_bf16(ops::Products::kLibTorch), learner.checkpoint() != exact.checkpoint());
   const auto error = metric(learner.evaluate(), "error");
   EXPECT_LT(error, 0.15);
 
@@ -226,29 +257,176 @@ TEST(Supervised, SlicesGiveTheGradientOfTheBatch) {
     EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-7) << workers;  // roundings
 }
 
-TEST(Supervised, GroupsLearnAtTheirOwnRate) {
+ParameterRule frozen(const std::string& module) {
+  return {.what = "freeze " + module, .matches = names_under(module), .is_frozen = true};
+}
+
+TEST(Supervised, RulesSayWhatLearnsAndHowFast) {
   QuadrantTask task;
-  task.parts = {{.prefix = "first.", .lr_factor = 0},
-                {.prefix = "norm", .lr_factor = 0.5},
-                {.prefix = "norm.bias", .lr_factor = 0}};
+  task.parts = {frozen("first"),
+                {.what = "half", .matches = names_under("norm"), .lr_factor = 0.5},
+                frozen("norm.bias")};
   auto with = options();
+  with.workers = 1;
   with.ema = 0;
+  with.optimizer = "sgd";
+  with.momentum = 0;
+  const auto load = [](NetworkImpl& network, const Supervised& learner) {
+    load_network(network, learner.checkpoint(), "checkpoint", learner.frozen());
+  };
   Supervised learner(task, with, Key{1});
-  NetworkImpl before, after;
-  load_network(before, learner.checkpoint(), "checkpoint");
-  for (int i = 0; i < 5; ++i) learner.update();
-  load_network(after, learner.checkpoint(), "checkpoint");
+  NetworkImpl before, after, whole;
+  load(before, learner);
+  learner.update();
+  load(after, learner);
   EXPECT_TRUE(before.first->weight.equal(after.first->weight));
   EXPECT_TRUE(before.norm->bias.equal(after.norm->bias));
-  EXPECT_FALSE(before.norm->weight.equal(after.norm->weight));
   EXPECT_FALSE(before.norm->running_mean.equal(after.norm->running_mean));
   EXPECT_FALSE(before.last->weight.equal(after.last->weight));
+  task.parts = {};
+  Supervised full(task, with, Key{1});
+  full.update();
+  load(whole, full);
+  const auto half = after.norm->weight - before.norm->weight,
+             all = whole.norm->weight - before.norm->weight;
+  EXPECT_LT((2 * half - all).abs().max().item<double>(), 1e-6);
+  EXPECT_GT(all.abs().max().item<double>(), 1e-4);
+  task.parts = {frozen("body")};
+  expect_error<UsageError>([&] { Supervised(task, with, Key{1}); },
+                           "freeze body matches no parameter of the network, whose first is "
+                           "first.weight and whose last is last.bias");
+}
+
+TEST(Supervised, WhatIsFrozenCostsNothing) {
+  QuadrantTask task;
+  task.parts = {frozen("first")};
+  Supervised learner(task, options(), Key{1});
+  for (int i = 0; i < 3; ++i) learner.update();
+  const auto bytes = learner.checkpoint(), apart = learner.frozen();
+  const auto file = nn::parse_safetensors(bytes, "checkpoint");
+  for (const auto& [name, tensor] : file.tensors)
+    EXPECT_EQ(name.find("first"), std::string::npos) << name;  // weights, averages, moments
+  EXPECT_TRUE(file.tensors.contains("network.last.weight"));
+  EXPECT_EQ(nn::parse_safetensors(apart, "frozen").tensors.size(), 2U);
+  for (const auto& item : learner.network().named_parameters())
+    EXPECT_EQ(item.value().grad().defined(), !item.key().starts_with("first")) << item.key();
+  NetworkImpl network;
+  EXPECT_THROW(load_network(network, bytes, "checkpoint"), Error);
+  load_network(network, bytes, "checkpoint", apart);
+  // It goes on with the frozen weights of the run, not with those of its own seed.
+  Supervised other(task, options(), Key{2});
+  other.restore_frozen(apart, "frozen");
+  other.restore(bytes, "checkpoint");
+  EXPECT_EQ(other.frozen(), apart);
+  EXPECT_EQ(other.checkpoint(), bytes);
+}
+
+TEST(Supervised, FrozenBatchNormsKeepTheirStatistics) {
+  QuadrantTask task;
+  for (const bool is_option : {false, true}) {
+    auto with = options();
+    if (is_option) {
+      with.batch_norm = "frozen";
+      task.parts = {};
+    } else {
+      task.parts = {frozen("norm")};
+    }
+    Supervised learner(task, with, Key{1});
+    for (int i = 0; i < 3; ++i) learner.update();
+    const auto& norm = *dynamic_cast<NetworkImpl&>(learner.network()).norm;
+    EXPECT_TRUE(norm.running_mean.eq(0).all().item<bool>());
+    EXPECT_TRUE(norm.running_var.eq(1).all().item<bool>());
+    EXPECT_TRUE(norm.weight.eq(1).all().item<bool>());
+  }
+}
+
+TEST(Supervised, RunningStatisticsAreThoseOfAllSlices) {
+  const QuadrantTask task;
+  auto with = options();
+  with.lr = 0;  // all see the same weights
+  with.workers = 4;
+  Supervised learner(task, with, Key{1});
+  learner.update();
+  with.workers = 1;
+  Supervised whole(task, with, Key{1});
+  whole.update();
+  const auto mean_of = [](Supervised& which) {
+    return dynamic_cast<NetworkImpl&>(which.network()).norm->running_mean.clone();
+  };
+  EXPECT_LT((mean_of(learner) - mean_of(whole)).abs().max().item<double>(), 1e-6);
+}
+
+/// The points as pictures [2,1,1] through our batch norm.
+struct PictureNetworkImpl : torch::nn::Module {
+  PictureNetworkImpl()
+      : first(register_module("first", torch::nn::Linear(2, 16))),
+        norm(register_module("norm", nn::BatchNorm2d(16))),
+        last(register_module("last", torch::nn::Linear(16, 2))) {}
+  torch::Tensor forward(const torch::Tensor& x) {
+    return last(torch::relu(norm(first(x).unsqueeze(2).unsqueeze(3)).flatten(1)));
+  }
+  torch::nn::Linear first;
+  nn::BatchNorm2d norm;
+  torch::nn::Linear last;
+};
+struct PictureTask : QuadrantTask {
+  std::shared_ptr<torch::nn::Module> make_network() const override {
+    return std::make_shared<PictureNetworkImpl>();
+  }
+  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
+                      const Key&) const override {
+    CLEW_CHECK(!fails || batch.indices[0].item<std::int64_t>() % 2 == 0, "an odd example");
+    data::Batch outputs;
+    outputs.set("logits", dynamic_cast<PictureNetworkImpl&>(network).forward(batch["image"]));
+    return outputs;
+  }
+  Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key& key) const override {
+    auto made = QuadrantTask::loss(outputs, batch, key);
+    if (has_weight) made.weight = batch.indices[0].item<std::int64_t>() % 3 == 0 ? 0 : 1;
+    return made;
+  }
+  bool fails = false, has_weight = false;
+};
+
+TEST(Supervised, SynchronisedBatchNormsSeeTheWholeBatch) {
+  const PictureTask task;
+  auto with = options();
+  with.batch_norm = "sync";
+  with.optimizer = "sgd";
+  with.momentum = with.ema = 0;
+  const auto weights = [&](int workers) {
+    with.workers = workers;
+    Supervised learner(task, with, Key{3});
+    for (int i = 0; i < 3; ++i) learner.update();
+    return learner.network().named_parameters()["first.weight"].detach().clone();
+  };
+  const auto one = weights(1);
+  for (const int workers : {2, 3, 16})
+    EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-5) << workers;
+  with.batch_norm = "slice";
+  EXPECT_GT((one - weights(4)).abs().max().item<double>(), 1e-4);
+  with.batch_norm = "sync";
+  expect_error<UsageError>([&] { Supervised(QuadrantTask(), with, Key{1}); },
+                           "train.batch_norm = sync needs a network whose batch norms are "
+                           "clew::nn::BatchNorm2d, and norm is none");
+}
+
+TEST(Supervised, SynchronisedBatchNormsWaitForNoSliceThatFailedOrCountsNothing) {
+  PictureTask task;
+  auto with = options();
+  with.batch_norm = "sync";
+  with.workers = 8;
+  task.has_weight = true;
+  Supervised learner(task, with, Key{3});
+  for (int i = 0; i < 3; ++i) learner.update();
+  task.fails = true;
+  EXPECT_TRUE(error_of([&] { learner.update(); }).starts_with("training stopped at step 3: a"));
 }
 
 TEST(Supervised, StopsEarly) {
   QuadrantTask task;
-  task.factor = 0;  // a loss that never improves
   auto with = options();
+  with.lr = 0;  // nothing that improves
   with.patience = 2;
   with.eval_steps = 5;
   with.steps = 1000;
@@ -288,7 +466,7 @@ TEST(Supervised, WeightsThatAreNotNumbersStopIt) {
 TEST(Supervised, ResolvedPrecisionIsOneThatThisMachineHas) {
   auto with = options();
   with.precision = "bf16";
-  EXPECT_EQ(with.resolved().precision, ops::has_bf16() ? "bf16" : "fp32");
+  EXPECT_EQ(with.resolved().precision, ops::has_bf16(ops::Products::kLibTorch) ? "bf16" : "fp32");
   with.precision = "auto";
   EXPECT_EQ(with.resolved().precision, ops::resolve_precision("auto", ops::Products::kLibTorch));
   with.precision = "fp32";
@@ -334,6 +512,18 @@ TEST(Supervised, ProcessesLearnWhatAsManyWorkersLearn) {
   }
 }
 
+TEST(Supervised, SynchronisedBatchNormsAreTheSameInMoreProcesses) {
+  const PictureTask task;
+  auto with = options();
+  with.batch_norm = "sync";
+  with.workers = 4;
+  const auto one = train_in(1, task, with, 25)[0];
+  with.workers = 2;
+  EXPECT_EQ(train_in(2, task, with, 25)[1], one);
+  with.workers = 1;
+  EXPECT_EQ(train_in(4, task, with, 25)[3], one);
+}
+
 TEST(Supervised, GoesOnInMoreOrFewerProcesses) {
   const QuadrantTask task;
   auto two_workers = options(), one_worker = options();
@@ -363,10 +553,16 @@ TEST(Supervised, WhatALossDrawsIsTheSameInMoreProcessesAndAfterAResume) {
 
 TEST(Supervised, EachSliceOfEachStepHasAKeyOfItsOwn) {
   struct Noting : QuadrantTask {
-    Loss loss(torch::nn::Module& network, const data::Batch& batch, const Key& key) const override {
+    data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
+                        const Key& key) const override {
       const std::lock_guard lock(noting);
       keys.push_back(key.value);
-      return QuadrantTask::loss(network, batch, key);
+      return QuadrantTask::forward(network, batch, key);
+    }
+    Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key& key) const override {
+      const std::lock_guard lock(noting);
+      keys.push_back(key.value);
+      return QuadrantTask::loss(outputs, batch, key);
     }
     mutable std::mutex noting;
     mutable std::vector<std::uint64_t> keys;
@@ -378,7 +574,7 @@ TEST(Supervised, EachSliceOfEachStepHasAKeyOfItsOwn) {
   for (int i = 0; i < 3; ++i) learner.update();
   learner.evaluate();
   auto& keys = task.keys;
-  EXPECT_EQ(keys.size(), 6U + 10U);  // 75 examples to look at, 16 at once
+  EXPECT_EQ(keys.size(), 12U + 5U);  // 75 examples to look at, 16 at once
   std::sort(keys.begin(), keys.end());
   EXPECT_EQ(std::unique(keys.begin(), keys.end()), keys.end());
 }
@@ -396,6 +592,207 @@ TEST(Supervised, ALossThatIsNotANumberStopsAllProcesses) {
   EXPECT_EQ(errors,
             (std::vector<std::string>{"training stopped at step 0: process 1: the loss is nan",
                                       "training stopped at step 0: the loss is nan"}));
+}
+
+TEST(Supervised, SlicesWeighWhatCountsInThem) {
+  // The loss is a mean over the examples of class 1 alone.
+  struct Weighted : QuadrantTask {
+    Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
+      const auto counts = batch["label"].eq(1).to(torch::kFloat32);
+      const auto losses = torch::nn::functional::cross_entropy(
+          outputs["logits"], batch["label"],
+          torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone));
+      const auto value = (losses * counts).sum() / counts.sum();  // NaN where nothing counts
+      return {.value = value,
+              .metrics = {{"loss", value.item<double>()}},
+              .weight = counts.sum().item<double>()};
+    }
+  };
+  Weighted task;
+  task.has_norm = false;
+  double loss = 0;
+  const auto weights = [&](int workers) {
+    auto with = options();
+    with.workers = workers;
+    with.optimizer = "sgd";
+    with.momentum = with.ema = 0;
+    Supervised learner(task, with, Key{3});
+    learner.update();
+    loss = metric(learner.take_metrics(), "loss");
+    return learner.network().named_parameters()["first.weight"].detach().clone();
+  };
+  const auto one = weights(1);
+  const double whole = loss;
+  for (const int workers : {2, 5, 16}) {  // of sixteen slices some hold nothing that counts
+    EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-6) << workers;
+    EXPECT_NEAR(loss, whole, 1e-6) << workers;
+  }
+}
+
+/// The loss is of all pairs of examples: logits of one class shall be alike.
+struct PairTask : QuadrantTask {
+  PairTask() { has_norm = false; }
+  Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
+    EXPECT_EQ(batch.names(), std::vector<std::string>{"label"});
+    EXPECT_EQ(batch.indices.size(0), batch.size());
+    const auto& logits = outputs["logits"];
+    torch::Tensor sum;
+    if (outputs.has("list"))
+      for (const auto& one : outputs.list("list")) sum = sum.defined() ? sum + one : one;
+    const auto& label = batch["label"];
+    const auto same = label.unsqueeze(0).eq(label.unsqueeze(1)).to(torch::kFloat32);
+    const auto apart = (logits.unsqueeze(0) - logits.unsqueeze(1)).square().sum(2);
+    auto value = (same * apart + (1 - same) * torch::exp(-apart)).mean();
+    if (sum.defined()) value = value + 0.01 * sum.square().mean();
+    return {.value = value, .metrics = {{"loss", value.item<double>()}}};
+  }
+  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
+                      const Key& key) const override {
+    auto outputs = QuadrantTask::forward(network, batch, key);
+    if (!has_list) return outputs;
+    std::vector<torch::Tensor> list;
+    for (std::int64_t i = 0; i < batch.size(); ++i) list.push_back(outputs["logits"][i]);
+    outputs.set_list("list", list);
+    return outputs;
+  }
+  std::optional<std::vector<std::string>> whole_batch_columns() const override {
+    return std::vector<std::string>{"label"};
+  }
+  bool has_list = false;
+};
+
+TEST(Supervised, ALossOverTheWholeBatchIsTheSameForAnyNumberOfSlices) {
+  for (const bool has_list : {false, true}) {
+    PairTask task;
+    task.has_list = has_list;
+    auto with = options();
+    with.optimizer = "sgd";
+    with.momentum = with.ema = 0;
+    const auto weights = [&](int workers) {
+      with.workers = workers;
+      Supervised learner(task, with, Key{3});
+      for (int i = 0; i < 3; ++i) learner.update();
+      return learner.network().named_parameters()["first.weight"].detach().clone();
+    };
+    const auto one = weights(1);
+    for (const int workers : {2, 3, 16})
+      EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-6) << workers;
+  }
+}
+
+TEST(Supervised, ALossOverTheWholeBatchIsTheSameInMoreProcesses) {
+  for (const bool has_list : {false, true}) {
+    PairTask task;
+    task.has_list = has_list;
+    auto with = options();
+    with.workers = 4;
+    const auto one = train_in(1, task, with, 25)[0];
+    with.workers = 2;
+    EXPECT_EQ(train_in(2, task, with, 25)[1], one);
+    with.workers = 1;
+    const auto four = train_in(4, task, with, 25);
+    EXPECT_EQ(four[0], one);
+    EXPECT_EQ(four[3], one);
+  }
+}
+
+TEST(Supervised, TheMonitoredMeasureChoosesTheWeights) {
+  // As an accuracy would, the measure grows the better it is.
+  struct Right : ClassificationEvaluator {
+    using ClassificationEvaluator::ClassificationEvaluator;
+    std::vector<Measure> result() const override {
+      auto measures = ClassificationEvaluator::result();
+      measures.push_back({.name = "right",
+                          .value = 1 - measures[1].value,
+                          .unit = "share",
+                          .larger_is_better = true});
+      return measures;
+    }
+  };
+  struct RightTask : QuadrantTask {
+    std::unique_ptr<Evaluator> make_evaluator() const override {
+      return std::make_unique<Right>(std::vector<std::string>{"no", "yes"});
+    }
+  };
+  RightTask task;
+  auto with = options();
+  with.eval_steps = 5;
+  std::vector<int> best[2];
+  for (const bool is_larger : {false, true}) {
+    task.monitored = is_larger ? "right" : "error";
+    Supervised learner(task, with, Key{1});
+    for (int i = 0; i < 60; ++i) {
+      learner.update();
+      if (learner.is_best()) best[is_larger].push_back(i);
+    }
+  }
+  EXPECT_EQ(best[0], best[1]);
+  EXPECT_GE(best[0].size(), 2U);
+  EXPECT_LT(best[0].size(), 12U);
+  task.monitored = "wrong";
+  expect_error<UsageError>([&] { check_training(task, with); },
+                           "the monitored measure must be one that the evaluator gives (loss, "
+                           "error, right), got wrong");
+}
+
+TEST(Supervised, ALossThatIsNoneIsAnError) {
+  struct Bad : QuadrantTask {
+    Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
+      (void)batch;
+      Loss made;
+      if (kind == 1) made.value = outputs["logits"].sum().detach();
+      if (kind == 2) made.value = outputs["logits"].sum(1);
+      if (kind == 3) made = {.value = outputs["logits"].sum(), .weight = -1};
+      if (kind == 4) return classification_loss(outputs["logits"], batch["label"] + 4);
+      if (kind == 5)
+        made.value = torch::nn::functional::cross_entropy(outputs["logits"],
+                                                          batch["label"].to(torch::kFloat32));
+      return made;
+    }
+    int kind = 0;
+  };
+  Bad task;
+  auto with = options();
+  with.workers = 1;
+  const auto message = [&](int kind) {
+    task.kind = kind;
+    Supervised learner(task, with, Key{1});
+    return error_of([&] { learner.update(); });
+  };
+  const std::string head =
+      "training stopped at step 0: a loss must be one number with the graph that made it, got ";
+  EXPECT_EQ(message(0), head + "an undefined tensor");
+  EXPECT_EQ(message(1), head + "one without a graph");
+  EXPECT_EQ(message(2), head + "[16]");
+  EXPECT_EQ(message(3),
+            "training stopped at step 0: the weight of a loss must be a number of at least 0, got "
+            "-1");
+  EXPECT_TRUE(message(4).starts_with("training stopped at step 0: a label must be in 0..1, got "))
+      << message(4);
+  EXPECT_NE(message(4).find("(example "), std::string::npos) << message(4);
+  EXPECT_EQ(message(5).find("Exception raised from"), std::string::npos) << message(5);
+  EXPECT_TRUE(message(5).starts_with("training stopped at step 0: ")) << message(5);
+}
+
+TEST(Supervised, OptionsThatCodeSetsAreChecked) {
+  const QuadrantTask task;
+  const auto message = [&](const auto& set) {
+    auto with = options();
+    set(with);
+    return error_of([&] { Supervised(task, with, Key{1}); });
+  };
+  EXPECT_EQ(message([](auto& with) { with.eval_steps = 0; }),
+            "options: train.eval_steps must be at least 1, got 0");
+  EXPECT_EQ(message([](auto& with) { with.log_steps = 0; }),
+            "options: train.log_steps must be at least 1, got 0");
+  EXPECT_EQ(message([](auto& with) { with.workers = 0; }),
+            "options: train.workers must be in 1..256, got 0");
+  EXPECT_TRUE(message([](auto& with) { with.lr = -1; }).starts_with("options: train.lr must be "));
+  for (const auto& text :
+       {message([](auto& with) { with.momentum = 2; }), message([](auto& with) { with.ema = 2; }),
+        message([](auto& with) { with.patience = -1; }),
+        message([](auto& with) { with.optimizer = "sdg"; })})
+    EXPECT_TRUE(text.starts_with("options: train.")) << text;
 }
 
 TEST(Supervised, SaysWhatIsWrong) {

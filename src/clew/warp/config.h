@@ -8,7 +8,7 @@
 
 #include "clew/core/config.h"
 #include "clew/data/digits_config.h"
-#include "clew/train/supervised.h"
+#include "clew/train/learning_system.h"
 
 namespace clew::warp {
 
@@ -43,18 +43,17 @@ struct NetworkConfig {
   }
 };
 
-struct WarpConfig {
+struct WarpConfig : train::LearningConfig {
   std::string system = "warp";
-  std::uint64_t seed = 1;
   data::DigitsConfig data;
   NetworkConfig network;
-  train::SupervisedOptions train;
 
-  void fields(Fields& v) {
+  void fields(Fields& v) override {
     v("system", system, {.choices = {"warp"}, .help = "the room this recipe is for"});
     v("seed", seed, {.help = "of everything random in the run"});
     v.group("data", data);
     v.group("network", network);
+    v.group("start", start);
     v.group("train", train);
   }
 };

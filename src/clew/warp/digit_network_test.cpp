@@ -69,7 +69,7 @@ TEST(DigitNetwork, ShapesAndGradients) {
 }
 
 TEST(DigitNetwork, InMixedPrecisionTheFirstLayerIsF32OnlyBehindATransformer) {
-  if (!ops::has_bf16()) GTEST_SKIP() << "no bf16 on this CPU";
+  if (!ops::has_bf16(ops::Products::kLibTorch)) GTEST_SKIP() << "no bf16 on this CPU";
   torch::manual_seed(2);
   for (const std::string transform : {"none", "affine"}) {
     DigitNetwork network(NetworkConfig{.transform = transform}, DigitShape{});

@@ -9,36 +9,23 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
-#include <nlohmann/json.hpp>
+#include <cstring>
 #include <numeric>
-#include <optional>
 
 #include "clew/core/error.h"
-#include "clew/core/files.h"
-#include "clew/core/pool.h"
 #include "clew/data/digits_config.h"
-#include "clew/image/draw.h"
-#include "clew/image/files.h"
-#include "clew/nn/weights.h"
-#include "clew/train/run_folder.h"
-#include "clew/warp/digit_task.h"
-#include "clew/warp/pictures.h"
 
 namespace clew::warp {
 namespace {
 
-namespace fs = std::filesystem;
 using torch::Tensor;
 
-constexpr std::uint64_t kLocateTraining = 0, kLocateDigits = 1, kLocatePictures = 2;
-constexpr const char* kEncoderFile = "encoder.safetensors";
+constexpr std::uint64_t kLocateDigits = 1, kLocatePictures = 2;
+constexpr const char* kPieces = "pieces";
 constexpr std::int64_t kLayers = 3, kMeasured = 256;
 /// What a layer counts, from the images on: the last ones know a whole digit from a part of it.
 constexpr std::array<double, kLayers> kLayerWeights = {0.3, 0.7, 2};
 constexpr double kLeast = 0.3;  // of a digit's length: a cut with less in it is nearly nothing
-constexpr int kPictures = 24, kPictureScale = 2;
-constexpr image::Colour kTruth = {0, 158, 115}, kFound = {230, 159, 0};
 
 /// The localisation network: two convolutions, and of each of the second's maps where its mass lies,
 /// (x,y) in [-1,1]. The paper puts layers of units there, which must learn each place by itself, and
@@ -67,10 +54,14 @@ struct MassesImpl : torch::nn::Module {
 };
 TORCH_MODULE(Masses);
 
+std::string cuts_of(std::size_t start) { return concat("cuts", start); }
+std::string boxes_of(std::size_t start) { return concat("boxes", start); }
+
 std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
   data::DigitsConfig digits;
   digits.source = config.data.source;
   digits.dir = config.data.dir;
+  digits.validation = 0;
   return data::make_plain_digits(digits, data::Split::kTrain,
                                  split(Key{config.seed}, kLocateDigits));
 }
@@ -196,221 +187,131 @@ Tensor box_overlap(const Tensor& boxes, const Tensor& targets) {
 }
 
 LocateTask::LocateTask(const LocateConfig& config)
-    : config_(config), set_(std::make_unique<WithPieces>(config)) {
-  const auto digits = make_digits(config);
+    : config_(config),
+      set_(std::make_unique<WithPieces>(config)),
+      side_(set_->get(0, Key{})["image"].size(1)) {}
+
+std::shared_ptr<torch::nn::Module> LocateTask::make_network() const {
+  return Locator(config_, side_).ptr();
+}
+
+Tensor LocateTask::plain_digits() const {
+  const auto digits = make_digits(config_);
   std::vector<std::int64_t> plain(
       static_cast<std::size_t>(std::min<std::int64_t>(kMeasured, digits->size())));
   std::iota(plain.begin(), plain.end(), 0);
-  plain_ = data::batch_of(*digits, plain, data::keys_of(plain, Key{}))["image"];
-  side_ = set_->get(0, Key{})["image"].size(1);
+  return data::batch_of(*digits, plain, data::keys_of(plain, Key{}))["image"];
 }
 
-std::shared_ptr<torch::nn::Module> LocateTask::make_network() const {
-  Locator locator(config_, side_);
-  nn::load_weights(*locator->encoder, config_.encoder);
-  locator->measure(plain_);
-  return locator.ptr();
-}
-
-std::vector<LocateTask::StartLoss> LocateTask::losses(LocatorImpl& locator,
-                                                      const data::Batch& batch) const {
+data::Batch LocateTask::forward(torch::nn::Module& network, const data::Batch& batch,
+                                const Key& /*key*/) const {
+  auto& locator = dynamic_cast<LocatorImpl&>(network);
   const auto& images = batch["image"];
-  const auto place = batch["piece"];
+  const auto& place = batch["piece"];
   const auto scale = torch::full_like(
       place.narrow(1, 0, 1), static_cast<double>(data::kDigitSide) / static_cast<double>(side_));
-  const auto piece = locator.features(ops::affine_sample(
-      images, affine_matrix(TransformKind::kAttention, torch::cat({scale, place}, 1)),
-      {data::kDigitSide, data::kDigitSide}));
+  data::Batch outputs;
+  outputs.set(kPieces,
+              locator.features(ops::affine_sample(
+                  images, affine_matrix(TransformKind::kAttention, torch::cat({scale, place}, 1)),
+                  {data::kDigitSide, data::kDigitSide})));
   Tensor steps;
   if (locator.is_training() && config_.jitter > 0) steps = config_.jitter * batch["jitter"];
-  std::vector<StartLoss> losses;
   for (std::size_t i = 0; i < locator.starts(); ++i) {
-    const auto cuts = locator.features(locator.cut(i, images, steps));
-    losses.push_back({pair_hinge(cuts, piece, config_.margin, config_.apart), locator.boxes()});
+    outputs.set(cuts_of(i), locator.features(locator.cut(i, images, steps)));
+    outputs.set(boxes_of(i), locator.boxes());
   }
-  return losses;
+  return outputs;
 }
 
-std::size_t LocateTask::best_start(LocatorImpl& locator) const {
-  if (locator.starts() == 1) return 0;
-  const torch::NoGradGuard no_grad;
-  std::vector<double> sums(locator.starts());
-  for (std::int64_t from = 0; from < set_->size(); from += config_.train.batch) {
-    const auto end = std::min(from + config_.train.batch, set_->size());
-    if (end - from < 2) break;  // one left over: the loss is of pairs
-    std::vector<std::int64_t> indices(static_cast<std::size_t>(end - from));
-    std::iota(indices.begin(), indices.end(), from);
-    const auto values =
-        losses(locator, data::batch_of(*set_, indices, data::keys_of(indices, Key{})));
-    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += values[i].loss.item<double>();
-  }
-  return static_cast<std::size_t>(std::ranges::min_element(sums) - sums.begin());
-}
-
-train::Loss LocateTask::loss(torch::nn::Module& network, const data::Batch& batch,
+train::Loss LocateTask::loss(const data::Batch& outputs, const data::Batch& batch,
                              const Key& /*key*/) const {
-  const auto starts = losses(dynamic_cast<LocatorImpl&>(network), batch);
   std::vector<Tensor> all;
-  for (const auto& start : starts) all.push_back(start.loss);
+  for (std::size_t i = 0; outputs.has(cuts_of(i)); ++i)
+    all.push_back(pair_hinge(outputs[cuts_of(i)], outputs[kPieces], config_.margin, config_.apart));
   const auto values = torch::stack(all);
   const auto best = values.argmin().item<std::int64_t>();
-  const auto overlap = box_overlap(starts[static_cast<std::size_t>(best)].boxes, batch["box"]);
-  return {values.sum(),
-          {{"loss", values[best].item<double>()},
-           {"error", overlap.le(0.5).to(torch::kFloat64).mean().item<double>()},
-           {"overlap", overlap.mean().item<double>()}}};
+  const auto overlap = box_overlap(outputs[boxes_of(static_cast<std::size_t>(best))], batch["box"]);
+  return {.value = values.sum(),
+          .metrics = {{"loss", values[best].item<double>()},
+                      {"error", overlap.le(0.5).to(torch::kFloat64).mean().item<double>()},
+                      {"overlap", overlap.mean().item<double>()}}};
 }
 
-std::vector<train::ParameterGroup> LocateTask::groups(const torch::nn::Module& /*network*/) const {
-  return {{.prefix = "encoder.", .lr_factor = 0}};
-}
-
-void check_pairs(const LocateConfig& config, int processes) {
-  const int slices = config.train.workers * processes;
-  const std::int64_t last = config.data.count % config.train.batch;
-  for (const std::int64_t pictures : {std::int64_t{config.train.batch}, last}) {
-    for (int i = 0; i < slices; ++i) {
-      const auto share = share_of(pictures, i, slices);
-      if (share.end - share.begin != 1) continue;
-      throw UsageError(concat("the loss is of pairs of pictures, and batches of ",
-                              config.train.batch, " of ", config.data.count, " pictures for ",
-                              slices,
-                              " workers leave one alone; choose another train.batch, "
-                              "data.count or train.workers"));
-    }
+void LocateEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
+  const auto count = batch.size();
+  const auto pairs = static_cast<double>(count * (count - 1));
+  std::vector<double> losses;
+  std::vector<Tensor> overlaps;
+  for (std::size_t i = 0; outputs.has(cuts_of(i)); ++i) {
+    const double loss =
+        pairs == 0
+            ? 0
+            : pair_hinge(outputs[cuts_of(i)], outputs[kPieces], margin_, apart_).item<double>();
+    losses.insert(losses.end(), {loss * pairs, pairs});
+    overlaps.push_back(box_overlap(outputs[boxes_of(i)], batch["box"]).to(torch::kFloat64));
   }
+  losses_.add(batch.indices[0].item<std::int64_t>(), losses);
+  const auto rows = torch::stack(overlaps, 1).contiguous();  // [B,starts]
+  const auto starts = static_cast<std::size_t>(rows.size(1));
+  for (std::int64_t i = 0; i < count; ++i)
+    overlaps_.add(batch.indices[i].item<std::int64_t>(),
+                  {rows.data_ptr<double>() + static_cast<std::size_t>(i) * starts, starts});
 }
 
-fs::path create_run(const fs::path& root, const std::string& recipe, const LocateConfig& config,
-                    const std::string& about) {
-  if (config.encoder.empty()) {
-    throw UsageError(
-        "encoder must be the run folder of a network that reads plain digits, got none; "
-        "`clew train warp/plain` makes one");
+std::string LocateEvaluator::bytes() const {
+  const auto losses = losses_.bytes();
+  const auto size = static_cast<std::uint64_t>(losses.size());
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size) + losses +
+         overlaps_.bytes();
+}
+
+void LocateEvaluator::merge(std::string_view bytes) {
+  std::uint64_t size = 0;
+  CLEW_CHECK(bytes.size() >= sizeof size, "an evaluation to merge must have at least ", sizeof size,
+             " bytes, got ", bytes.size());
+  std::memcpy(&size, bytes.data(), sizeof size);
+  bytes.remove_prefix(sizeof size);
+  losses_.merge(bytes.substr(0, size));
+  overlaps_.merge(bytes.substr(std::min<std::size_t>(size, bytes.size())));
+}
+
+double LocateEvaluator::mean_loss(std::size_t start) const {
+  double sum = 0, pairs = 0;
+  for (const auto& [first, row] : losses_.rows()) {
+    sum += row[2 * start];
+    pairs += row[2 * start + 1];
   }
-  const auto reader = read_run(config.encoder);
-  if (reader.data.kind != "plain" || reader.network.transform != "none") {
-    throw UsageError(
-        concat("encoder must be a run with data.kind = plain and network.transform = "
-               "none, got ",
-               reader.data.kind, " and ", reader.network.transform, " in ", config.encoder));
-  }
-  const auto network = load_best(config.encoder, reader, DigitShape{.side = data::kDigitSide});
-  LocateConfig written = config;
-  data::DigitsConfig digits;
-  digits.source = config.data.source;
-  digits.dir = config.data.dir;
-  written.data.source = data::digits_source(digits);
-  if (!written.data.dir.empty()) written.data.dir = fs::absolute(written.data.dir).string();
-  written.train = config.train.resolved();
-  written.encoder = fs::absolute(config.encoder).string();
-  written.encoder_network = reader.network;
-  (void)WithPieces(written);  // refuses what the data cannot be before there is a folder
-  const auto run = train::create_run_folder(root, recipe);
-  nn::save_weights(*network, run / kEncoderFile);
-  train::write_run_config(run, about, dump_toml(written));
-  return run;
+  return pairs == 0 ? std::nan("") : sum / pairs;
 }
 
-LocateConfig read_locate_run(const fs::path& run, train::Processes* processes) {
-  LocateConfig config;
-  load(config, parse_toml(train::read_run_config(run, processes), (run / "config.toml").string()));
-  config.encoder = (run / kEncoderFile).string();
-  return config;
+std::size_t LocateEvaluator::best_start() const {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < overlaps_.columns(); ++i)
+    if (mean_loss(i) < mean_loss(best)) best = i;
+  return best;
 }
 
-train::RunEnd train_locate_run(const fs::path& run, bool is_resumed,
-                               const train::RunCallbacks& callbacks, train::Processes* processes) {
-  const auto config = read_locate_run(run, processes);
-  const LocateTask task(config);
-  train::Supervised learner(task, config.train, split(Key{config.seed}, kLocateTraining),
-                            processes);
-  return train::train_run(run, learner, config.train.loop(), is_resumed, callbacks);
+std::vector<train::Measure> LocateEvaluator::result() const {
+  const auto best = best_start();
+  double missed = overlaps_.size() == 0 ? std::nan("") : 0;
+  for (const auto& [index, row] : overlaps_.rows()) missed += row[best] <= 0.5 ? 1 : 0;
+  return {{.name = "loss", .value = mean_loss(best)},
+          {.name = "error",
+           .value = missed / static_cast<double>(std::max<std::size_t>(1, overlaps_.size())),
+           .unit = "share"},
+          {.name = "overlap", .value = overlaps_.mean(best), .larger_is_better = true}};
 }
 
-LocateEvaluation evaluate_locate(const fs::path& run) {
-  const torch::NoGradGuard no_grad;
-  const auto config = read_locate_run(run);
-  const LocateTask task(config);
-  const auto module = task.make_network();
-  auto& locator = dynamic_cast<LocatorImpl&>(*module);
-  const auto checkpoint = train::newest_checkpoint(run);
-  train::load_network(locator, std::as_bytes(std::span(checkpoint.bytes)),
-                      checkpoint.path.string());
-  locator.eval();
-  const auto& set = task.test_set();
-  const auto start = task.best_start(locator);
-  LocateEvaluation evaluation{.source = config.data.source,
-                              .digit = config.data.digit,
-                              .patches = config.data.patches,
-                              .pictures = set.size(),
-                              .age = train::weights_age(run, checkpoint)};
-  std::vector<image::Tile> tiles;
-  for (std::int64_t i = 0; i < set.size(); ++i) {
-    const auto example = set.get(i, Key{});
-    locator.cut(start, example["image"].unsqueeze(0));
-    const auto box = locator.boxes(), target = example["box"].unsqueeze(0);
-    const auto overlap = box_overlap(box, target).item<double>();
-    evaluation.overlap += overlap / static_cast<double>(set.size());
-    evaluation.found += (overlap > 0.5 ? 1.0 : 0.0) / static_cast<double>(set.size());
-    if (i >= kPictures) continue;
-    auto picture = digit_picture(example["image"], kPictureScale);
-    const auto draw = [&](const Tensor& b, image::Colour colour) {
-      const auto at = [&](int k) {
-        return kPictureScale * std::clamp(b[0][k].item<float>(), -999.0F, 999.0F);
-      };
-      image::draw_rectangle(picture, at(0), at(1), at(2) - 1, at(3) - 1,
-                            {.colour = colour, .width = 2});
-    };
-    draw(target, kTruth);
-    draw(box, kFound);
-    tiles.push_back({.picture = std::move(picture),
-                     .label = concat("IoU 0.", static_cast<int>(100 * overlap) < 10 ? "0" : "",
-                                     std::min(99, static_cast<int>(100 * overlap)))});
-  }
-  evaluation.boxes = image::grid(tiles, {.columns = 8});
-  return evaluation;
+std::vector<train::ParameterRule> LocateTask::rules(const torch::nn::Module& /*network*/) const {
+  return {{.what = "the encoder", .matches = train::names_under("encoder"), .is_frozen = true}};
 }
 
-void write_evaluation(const fs::path& run, const LocateEvaluation& evaluation) {
-  make_folders(run / "pictures");
-  image::write(run / "pictures" / "boxes.png", evaluation.boxes);
-  const nlohmann::json gallery = {{"items",
-                                   {{{"title", "Where it looks"},
-                                     {"caption",
-                                      "What the transformer cuts out (orange) and where the digit "
-                                      "is (green), which it was never "
-                                      "told."},
-                                     {"files", {"pictures/boxes.png"}},
-                                     {"labels", {"boxes"}}}}}};
-  write_file_atomic(run / "gallery.json", gallery.dump(2) + "\n");
-  write_file_atomic(run / "eval.json", evaluation_json(evaluation));
-}
-
-std::string summary(const LocateEvaluation& evaluation) {
-  char text[200];
-  std::snprintf(text, sizeof text,
-                "The digit %d (%s) in %lld pictures with %d pieces of others: %.0f %% found, mean "
-                "overlap %.2f.",
-                evaluation.digit, evaluation.source.c_str(),
-                static_cast<long long>(evaluation.pictures), evaluation.patches,
-                100 * evaluation.found, evaluation.overlap);
-  return text;
-}
-
-std::string evaluation_json(const LocateEvaluation& evaluation) {
-  const auto maybe = [](const auto& step) { return step ? nlohmann::json(*step) : nullptr; };
-  const nlohmann::json root = {{"system", "locate"},
-                               {"step", maybe(evaluation.age.step)},
-                               {"run_step", maybe(evaluation.age.run_step)},
-                               {"source", evaluation.source},
-                               {"digit", evaluation.digit},
-                               {"patches", evaluation.patches},
-                               {"pictures", evaluation.pictures},
-                               {"found", evaluation.found},
-                               {"overlap", evaluation.overlap},
-                               {"summary", summary(evaluation)}};
-  return root.dump(2) + "\n";
+void check_pairs(const LocateConfig& config) {
+  if (config.train.batch >= 2) return;
+  throw UsageError(
+      concat("train.batch must be at least 2, for the loss is of pairs of pictures, got ",
+             config.train.batch));
 }
 
 }  // namespace clew::warp

@@ -10,18 +10,17 @@
 #include <torch/types.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clew/core/config.h"
 #include "clew/data/distorted_digits.h"
-#include "clew/image/image.h"
-#include "clew/train/loop.h"
-#include "clew/train/run_folder.h"
-#include "clew/train/supervised.h"
+#include "clew/train/evaluator.h"
+#include "clew/train/learning_system.h"
+#include "clew/train/task.h"
 #include "clew/warp/digit_network.h"
 #include "clew/warp/spatial_transformer.h"
 
@@ -48,18 +47,16 @@ struct LocateData {
   }
 };
 
-struct LocateConfig {
+struct LocateConfig : train::LearningConfig {
   std::string system = "locate";
-  std::uint64_t seed = 1;
   std::string encoder = "";
   double margin = 1, apart = 1;
   double scale = 0.34, scale_rate = 0.1, jitter = 0;
   std::int64_t starts = 1;
   LocateData data;
   NetworkConfig encoder_network;
-  train::SupervisedOptions train;
 
-  void fields(Fields& v) {
+  void fields(Fields& v) override {
     v("system", system, {.choices = {"locate"}, .help = "the room this recipe is for"});
     v("seed", seed, {.help = "of everything random in the run"});
     v("encoder", encoder,
@@ -85,6 +82,7 @@ struct LocateConfig {
                "least loss counts"});
     v.group("data", data);
     v.group("encoder_network", encoder_network);
+    v.group("start", start);
     v.group("train", train);
   }
 };
@@ -131,64 +129,66 @@ torch::Tensor pair_hinge(const torch::Tensor& cuts, const torch::Tensor& pieces,
 /// boxes [B,4], targets [B,4], xyxy -> intersection over union [B].
 torch::Tensor box_overlap(const torch::Tensor& boxes, const torch::Tensor& targets);
 
+/// Measures "loss", "error" (share of boxes with an IoU of at most 0.5) and "overlap" (mean IoU) of the
+/// start with the least loss. The loss is of the pairs in each batch.
+class LocateEvaluator : public train::Evaluator {
+ public:
+  LocateEvaluator(const LocateConfig& config)
+      : margin_(config.margin),
+        apart_(config.apart),
+        losses_(static_cast<std::size_t>(2 * config.starts)),
+        overlaps_(static_cast<std::size_t>(config.starts)) {}
+
+  void add(const data::Batch& outputs, const data::Batch& batch) override;
+  std::string bytes() const override;
+  void merge(std::string_view bytes) override;
+  std::vector<train::Measure> result() const override;
+  /// The start with the least loss.
+  std::size_t best_start() const;
+
+ private:
+  double mean_loss(std::size_t start) const;
+
+  double margin_, apart_;
+  train::Rows
+      losses_;  // of each batch, by its first example: loss times pairs, and pairs, of each start
+  train::Rows overlaps_;  // of each example, by start
+};
+
+/// All pictures are for training, validation and test: where the object is, training is never told.
 class LocateTask : public train::Task {
  public:
   explicit LocateTask(const LocateConfig& config);
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  /// The sum over all starts. Metrics are of the start with the least loss on this batch: loss, overlap
-  /// (mean IoU), error (share of boxes with an IoU of at most 0.5).
-  train::Loss loss(torch::nn::Module& network, const data::Batch& batch,
+  /// pieces [B,F], and of each start i cuts<i> [B,F] and boxes<i> [B,4] (pixels, xyxy).
+  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
+                      const Key& key) const override;
+  /// The sum over all starts. Metrics are of the start with the least loss on this batch: loss, error,
+  /// overlap, as LocateEvaluator's.
+  train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
+  std::optional<std::vector<std::string>> whole_batch_columns() const override {
+    return std::vector<std::string>{"box"};
+  }
+  std::unique_ptr<train::Evaluator> make_evaluator() const override {
+    return std::make_unique<LocateEvaluator>(config_);
+  }
   const data::Dataset& train_set() const override { return *set_; }
+  const data::Dataset& validation_set() const override { return *set_; }
   const data::Dataset& test_set() const override { return *set_; }
-  std::vector<train::ParameterGroup> groups(const torch::nn::Module& network) const override;
-  std::string goal() const override { return "loss"; }
+  std::vector<train::ParameterRule> rules(const torch::nn::Module& network) const override;
 
   std::int64_t side() const { return side_; }
-  /// The start with the least loss on the pictures, each with a random piece that is always the same.
-  std::size_t best_start(LocatorImpl& locator) const;
+  /// Some digits as they are, [N,1,28,28], for LocatorImpl::measure.
+  torch::Tensor plain_digits() const;
 
  private:
-  struct StartLoss {
-    torch::Tensor loss, boxes;  // a scalar; [B,4]
-  };
-  /// Of each start on a batch.
-  std::vector<StartLoss> losses(LocatorImpl& locator, const data::Batch& batch) const;
-
   LocateConfig config_;
   std::unique_ptr<data::Dataset> set_;
-  torch::Tensor plain_;  // some digits, [N,1,28,28]
   std::int64_t side_ = 0;
 };
 
-/// Refuses what would fail only while it trains: slices of a batch that hold a single picture. UsageError.
-void check_pairs(const LocateConfig& config, int processes = 1);
-/// Makes the run folder; the encoder's weights go into it as encoder.safetensors, and are read from there.
-std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
-                                 const LocateConfig& config, const std::string& about);
-LocateConfig read_locate_run(const std::filesystem::path& run,
-                             train::Processes* processes = nullptr);
-/// The loss is over pairs in a slice of a batch: more workers or processes see fewer pairs.
-train::RunEnd train_locate_run(const std::filesystem::path& run, bool is_resumed,
-                               const train::RunCallbacks& callbacks,
-                               train::Processes* processes = nullptr);
-
-struct LocateEvaluation {
-  std::string source;
-  int digit = 0, patches = 0;
-  std::int64_t pictures = 0;
-  double found = 0;    // share of pictures with an IoU above 0.5
-  double overlap = 0;  // mean IoU
-  train::WeightsAge age;
-  image::Image boxes;  // some of the pictures, with what was found and what is there
-};
-/// Where the last weights of a run find the object.
-LocateEvaluation evaluate_locate(const std::filesystem::path& run);
-/// Writes RUN/eval.json and the picture for the report.
-void write_evaluation(const std::filesystem::path& run, const LocateEvaluation& evaluation);
-/// The same in one sentence; found is an intersection over union above 0.5.
-std::string summary(const LocateEvaluation& evaluation);
-std::string evaluation_json(const LocateEvaluation& evaluation);
-
+/// Refuses what would fail only while it trains: batches of a single picture. UsageError.
+void check_pairs(const LocateConfig& config);
 }  // namespace clew::warp

@@ -6,8 +6,12 @@
 
 #include <array>
 #include <cmath>
+#include <memory>
+#include <vector>
 
 #include "clew/core/error.h"
+#include "clew/train/supervised.h"
+#include "clew/warp/locate_system.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::warp {
@@ -143,46 +147,63 @@ TEST(LocateTask, TheStartWithTheLeastLossCounts) {
     for (std::size_t i = 0; i < 2; ++i)
       locator->named_parameters()["transformer" + std::to_string(i) + ".localiser.last.bias"][1] =
           i == outside ? 9 : 0;
-    EXPECT_EQ(task.best_start(*locator), outside);
     const auto& set = task.test_set();
+    const std::vector<torch::nn::Module*> networks = {locator.ptr().get()};
+    const auto evaluated = train::evaluate(task, networks, set, {.batch = config.train.batch});
+    EXPECT_EQ(dynamic_cast<LocateEvaluator&>(*evaluated).best_start(), outside);
+    const auto measures = evaluated->result();
+    EXPECT_EQ(measures.at(0).name, "loss");
+    EXPECT_NEAR(measures.at(0).value, config.margin, 1e-6);
+    EXPECT_EQ(measures.at(1).value, 1);
     const auto batch = data::batch_of(set, {0, 1}, data::keys_of({0, 1}, Key{}));
-    const auto loss = task.loss(*locator, batch, Key{});
+    const auto loss = task.loss(task.forward(*locator, batch, Key{}), batch, Key{});
     EXPECT_NEAR(*loss.metrics.at(0).value, config.margin, 1e-6);
     EXPECT_EQ(*loss.metrics.at(1).value, 1);  // share of boxes that missed
     EXPECT_GT(loss.value.item<double>(), 2 * config.margin);
   }
 }
 
-TEST(LocateRun, NoPictureMayBeAloneInItsSlice) {
+TEST(LocateTask, SlicesSeeThePairsOfTheWholeBatch) {
   LocateConfig config;
-  config.data.count = 100;
-  config.train.workers = 2;
-  config.train.batch = 100;
-  check_pairs(config);
-  config.train.batch = 98;  // two left over, one for each worker
+  config.data.source = "procedural";
+  config.data.count = 12;
+  config.starts = 2;
+  config.encoder_network.transform = "none";
+  config.train.steps = 1;
+  config.train.batch = 12;
+  config.train.optimizer = "sgd";
+  config.train.momentum = 0;
+  const LocateTask task(config);
+  const auto weights = [&](int workers) {
+    auto options = config.train;
+    options.workers = workers;
+    train::Supervised learner(task, options, Key{3});
+    learner.update();
+    const auto parameters = learner.network().named_parameters();
+    return torch::cat({parameters["transformer0.localiser.last.weight"].detach().flatten(),
+                       parameters["transformer1.localiser.net.conv1.weight"].detach().flatten()});
+  };
+  const auto one = weights(1);
+  for (const int workers : {2, 3, 12})  // of twelve each slice is one picture, without any pair
+    EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-6) << workers;
+}
+
+TEST(LocateRun, ABatchHoldsPairs) {
+  LocateConfig config;
+  config.train.batch = 1;
   expect_error<UsageError>(
       [&] { check_pairs(config); },
-      "the loss is of pairs of pictures, and batches of 98 of 100 pictures for 2 "
-      "workers leave one alone; choose another train.batch, data.count or train.workers");
-  config.train.workers = 1;
+      "train.batch must be at least 2, for the loss is of pairs of pictures, got 1");
+  config.train.batch = 2;
   check_pairs(config);
-  config.train.batch = 99;
-  EXPECT_THROW(check_pairs(config), UsageError);
-  config.train.batch = 4;
-  check_pairs(config, 2);
-  EXPECT_THROW(check_pairs(config, 3), UsageError);
 }
 
 TEST(LocateRun, WantsAnEncoder) {
-  try {
-    create_run("nowhere", "test", LocateConfig{}, "");
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_EQ(
-        std::string(error.what()),
-        "encoder must be the run folder of a network that reads plain digits, got none; `clew "
-        "train warp/plain` makes one");
-  }
+  LocateConfig config;
+  expect_error<UsageError>(
+      [&] { (void)LocateSystem().resolve(config); },
+      "encoder must be the run folder of a network that reads plain digits, got none; `clew "
+      "train warp/plain` makes one");
 }
 
 }  // namespace locate_test

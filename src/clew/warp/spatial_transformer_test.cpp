@@ -120,7 +120,7 @@ TEST_F(SpatialTransformerTest, StandsAnywhereInANetworkInMixedPrecision) {
             .transform = parse_transform(name), .features = 16, .output_size = {8, 8}});
     const Tensor images = torch::randn({3, 1, 12, 12});
     torch::optim::SGD sgd(st->parameters(), 1e-2);
-    const auto type = ops::has_bf16() ? torch::kBFloat16 : torch::kFloat32;
+    const auto type = ops::has_bf16(ops::Products::kLibTorch) ? torch::kBFloat16 : torch::kFloat32;
     for (int step = 0; step < 2; ++step) {
       Tensor out;
       {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// clew compare: runs of one system side by side, as a table and as a page with their curves.
+#include "clew/report/compare.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/core/error.h"
+#include "clew/core/log.h"
+#include "clew/report/report.h"
+#include "command.h"
+#include "terminal.h"
+
+namespace clew::app {
+
+namespace {
+
+void check_page(const std::filesystem::path& page) {
+  const bool is_page = page.extension() == ".html" || page.extension() == ".htm";
+  if (page.empty() || is_page) return;
+  throw UsageError(concat("--page must name a file that ends in .html, got '", page.string(), "'"));
+}
+
+}  // namespace
+
+void define_compare(CLI::App& command) {
+  struct Arguments {
+    std::vector<std::string> runs;
+    std::string page;
+    bool is_json = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command.add_option("RUN", arguments->runs, "run folders of one system")->required();
+  command.add_option("--page", arguments->page,
+                     "also write a page with the curves over each other, FILE.html");
+  command.add_flag("--json", arguments->is_json, "print JSON");
+  command.callback([arguments] {
+    const std::vector<std::filesystem::path> runs(arguments->runs.begin(), arguments->runs.end());
+    check_page(arguments->page);
+    const auto comparison = report::compare(runs);
+    if (!arguments->page.empty()) report::write_html(runs, arguments->page);
+    if (arguments->is_json) {
+      std::cout << report::comparison_json(comparison);
+    } else {
+      std::cout << report::table_text(comparison);
+    }
+    for (const auto& setting : comparison.settings) {
+      if (setting.evaluated < static_cast<int>(setting.runs.size())) {
+        log(LogLevel::kWarning, concat("not every run like ", setting.runs[0].string(),
+                                       " is evaluated; `clew eval RUN` does that"));
+        break;
+      }
+    }
+  });
+}
+
+}  // namespace clew::app

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a system that learns from examples has of its own. What all of them share, from run folder to
+// evaluation, is in supervised_run.h.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clew/core/config.h"
+#include "clew/nn/export/export.h"
+#include "clew/train/metrics.h"
+#include "clew/train/run_folder.h"
+#include "clew/train/start.h"
+#include "clew/train/supervised.h"
+#include "clew/train/task.h"
+
+namespace clew::train {
+
+/// What every recipe of such a system can say; a system adds its own keys in `fields`.
+struct LearningConfig {
+  virtual ~LearningConfig() = default;
+  virtual void fields(Fields& v) = 0;
+
+  std::uint64_t seed = 1;
+  StartConfig start;
+  SupervisedOptions train;
+};
+
+/// What an evaluation says.
+struct RunEvaluation {
+  std::string summary;                     // a sentence
+  std::vector<Measure> measures{};         // of the evaluator
+  std::string details = "{}";              // JSON: what else stands in RUN/eval.json
+  std::function<void()> write_pictures{};  // into the run folder, for the report
+  std::string json{};                      // RUN/eval.json, made of all this
+};
+
+/// How a trained network is exported.
+struct ExportPlan {
+  nn::ForwardFunction forward;
+  nn::OnnxOptions options;
+};
+
+class LearningSystem {
+ public:
+  virtual ~LearningSystem() = default;
+  LearningSystem() = default;
+  LearningSystem(const LearningSystem&) = delete;
+  LearningSystem& operator=(const LearningSystem&) = delete;
+
+  virtual std::string name() const = 0;
+  virtual std::unique_ptr<LearningConfig> make_config() const = 0;
+  /// Makes `config` say what it comes to here, such as where data were found, with absolute paths,
+  /// before it is written into a run folder. What cannot be: clew::Error or UsageError.
+  /// What a person should know of it goes to the log and to RUN/log.txt, a line each.
+  virtual std::vector<std::string> resolve(LearningConfig& /*config*/) const { return {}; }
+  /// A network with new weights; needs no data.
+  virtual std::shared_ptr<torch::nn::Module> make_network(const LearningConfig& config) const = 0;
+  virtual std::unique_ptr<Task> make_task(const LearningConfig& config) const = 0;
+  /// Sets weights with which the network of a new run begins, before those of `start`, such as
+  /// another run's. Needs no more than the config says.
+  virtual void begin(torch::nn::Module& /*network*/, const LearningConfig& /*config*/) const {}
+
+  /// What is shown of a line of metrics while it trains.
+  virtual std::string progress_text(const MetricsLine& line) const;
+  /// Called before training, in the process that writes the run: what draws pictures into the run
+  /// folder after `steps` steps, when it likes; `is_last` after the last one. None: no pictures.
+  virtual std::function<void(std::int64_t steps, bool is_last)> make_drawer(
+      const std::filesystem::path& /*run*/, const Task& /*task*/, Supervised& /*learner*/) const {
+    return {};
+  }
+  /// The checkpoint that is evaluated, exported and asked.
+  virtual Checkpoint choose_checkpoint(const std::filesystem::path& run) const {
+    return best_checkpoint(run);
+  }
+  /// Summary, details and pictures of an evaluation: `evaluator` has seen the whole test set,
+  /// `network` is what it judged.
+  virtual RunEvaluation describe(const std::filesystem::path& run, const LearningConfig& config,
+                                 const Task& task, const Evaluator& evaluator,
+                                 torch::nn::Module& network) const = 0;
+  /// The formats of nn::export_formats() that its networks can be written in.
+  virtual std::vector<std::string> export_formats() const { return {}; }
+  /// How `network` is exported; asked where export_formats() names something.
+  virtual ExportPlan export_plan(const LearningConfig& /*config*/,
+                                 torch::nn::Module& /*network*/) const {
+    return {};
+  }
+};
+
+}  // namespace clew::train

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a network's first weights come from, and which of them stay or move slowly: the keys `start` of a
+// recipe.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <string>
+#include <vector>
+
+#include "clew/core/config.h"
+#include "clew/nn/weights.h"
+#include "clew/train/rules.h"
+
+namespace clew::train {
+
+struct StartConfig {
+  std::string weights = "", part = "", hash = "";
+  std::vector<std::string> skip, freeze, slow;
+  double slow_factor = 0.1;
+
+  void fields(Fields& v) {
+    v("weights", weights,
+      {.path = PathKind::kPath,
+       .help = "file of weights, .pth or .safetensors, or run folder, to begin with; without: new "
+               "ones"});
+    v("part", part, {.help = "part of the file that holds them, such as state_dict"});
+    v("hash", hash, {.help = "of the weights; a run's config has it, and other ones are refused"});
+    v("skip", skip, {.help = "modules that begin with new weights all the same"});
+    v("freeze", freeze, {.help = "modules whose weights never change"});
+    v("slow", slow, {.help = "modules that learn at start.slow_factor times train.lr"});
+    v("slow_factor", slow_factor,
+      {.min = 0, .max = 100, .help = "learning rate of start.slow, times train.lr"});
+  }
+};
+
+/// The tensors of start.weights under the network's names, and their hash. Of a run folder: its best
+/// weights, averaged where it averages them. No such file, or weights with another hash than
+/// start.hash: clew::Error.
+struct StartWeights {
+  nn::NamedTensors tensors;
+  std::string hash;  // 16 hexadecimal digits of names, shapes and values
+};
+StartWeights read_start(const StartConfig& start);
+
+/// Copies what fits into `network` and says what was loaded, missing, unexpected and misshapen.
+/// Where nothing fits: clew::Error.
+nn::LoadReport load_start(torch::nn::Module& network, const StartConfig& start,
+                          const StartWeights& weights);
+
+/// What start.freeze and start.slow say.
+std::vector<ParameterRule> start_rules(const StartConfig& start);
+
+}  // namespace clew::train
