@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // clew data: which data sets there are; brings, makes, checks and shows them.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -124,11 +125,11 @@ bench::Json json_of(const data::CheckReport& report) {
     splits.push_back({{"name", one.name}, {"examples", one.examples}});
   for (const auto& one : report.findings)
     findings.push_back({{"kind", one.kind}, {"where", one.where}, {"text", one.text}});
-  return {{"format", report.format},
-          {"classes", report.classes},
-          {"splits", splits},
-          {"passed_over", report.passed_over},
-          {"findings", findings}};
+  bench::Json sizes = bench::Json::array();
+  for (const auto& [size, count] : report.sizes)
+    sizes.push_back({{"width", size.first}, {"height", size.second}, {"pictures", count}});
+  return {{"format", report.format}, {"classes", report.classes},         {"splits", splits},
+          {"sizes", sizes},          {"passed_over", report.passed_over}, {"findings", findings}};
 }
 
 /// Entries of a folder of pictures that are no pictures: "2 files .txt, 1 file without ending, extra/".
@@ -141,6 +142,28 @@ std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_o
                                          what.empty() ? "without ending" : what);
   }
   return text;
+}
+
+/// What sizes pictures have: "300 of 500x375, 13 others from 40x30 to 640x480"; empty where all have
+/// one.
+std::string sizes_text(const std::map<std::pair<int, int>, std::int64_t>& sizes) {
+  if (sizes.size() < 2) return {};
+  const auto most = std::ranges::max_element(
+      sizes, [](const auto& a, const auto& b) { return a.second < b.second; });
+  std::int64_t others = 0;
+  int least_width = most->first.first, least_height = most->first.second;
+  int largest_width = least_width, largest_height = least_height;
+  for (const auto& [size, count] : sizes) {
+    if (size == most->first) continue;
+    others += count;
+    least_width = std::min(least_width, size.first);
+    least_height = std::min(least_height, size.second);
+    largest_width = std::max(largest_width, size.first);
+    largest_height = std::max(largest_height, size.second);
+  }
+  return concat(most->second, " of ", most->first.first, "x", most->first.second, ", ", others,
+                others == 1 ? " other" : " others", "; sides from ", least_width, "x", least_height,
+                " to ", largest_width, "x", largest_height);
 }
 
 FieldOptions background_options() {
@@ -183,6 +206,8 @@ void define_check(CLI::App& command) {
       std::cout << report.classes << " classes\n";
       if (!report.passed_over.empty())
         std::cout << "passed over: " << passed_over_text(report.passed_over) << '\n';
+      if (const auto sizes = sizes_text(report.sizes); !sizes.empty())
+        std::cout << "sizes: " << sizes << '\n';
       for (std::size_t i = 0; i < report.findings.size() && i < kMost; ++i) {
         const auto& one = report.findings[i];
         std::cout << one.kind << ": " << one.where << ": " << one.text << '\n';

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/core/log.h"
@@ -20,25 +20,21 @@ namespace clew::app {
 void define_eval(CLI::App& command) {
   auto request = std::make_shared<EvalRequest>();
   command.add_option("RUN", request->run, "a run folder")->required();
-  command.add_option("--episodes", request->episodes, "navigate: episodes for each player")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000000));
-  command.add_option("--seed", request->seed, "navigate: of the mazes and choices")
-      ->capture_default_str();
-  command.add_option("--threads", request->threads, "navigate: worker threads")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
-  command.add_option("--traces", request->traces, "navigate: episodes recorded for the report")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 100));
+  auto settings = std::make_shared<std::vector<std::string>>();
+  command.add_option("SETTINGS", *settings, "settings of the evaluation")->type_name("KEY=VALUE");
   command.add_flag("--json", request->is_json, "print JSON");
-  command.callback([request, &command] {
+  std::string footer;
+  for (const auto& system : systems()) {
+    footer += concat(footer.empty() ? "" : "\n", "Settings of ", system.name, ":",
+                     system.eval_settings.empty() ? " none\n" : "\n" + system.eval_settings);
+  }
+  command.footer(footer);
+  command.callback([request, settings] {
     const auto& system = system_of_run(request->run);
-    for (const char* option : {"--episodes", "--seed", "--threads", "--traces"}) {
-      const auto& known = system.eval_options;
-      if (command.count(option) > 0 && std::find(known.begin(), known.end(), option) == known.end())
-        throw UsageError(concat(option, " means nothing for ", request->run.string(),
-                                ", which is a run of ", system.name));
+    for (const auto& setting : *settings) apply_override(request->settings, setting);
+    if (system.eval_settings.empty() && !settings->empty()) {
+      throw UsageError(concat("the evaluation of ", request->run.string(), ", a run of ",
+                              system.name, ", has no settings, got '", settings->front(), "'"));
     }
     const auto answer = system.eval(*request);
     std::cout << answer.text << std::flush;

@@ -15,7 +15,11 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
   namespace fs = std::filesystem;
   System row;
   row.name = system->name();
-  row.settings = [system] { return help_fields(fields_of(*system->make_config())); };
+  row.settings = [system](const ConfigTree& recipe) {
+    const auto config = system->make_config();
+    load_fields(fields_of(*config), recipe);
+    return help_fields(fields_of(*config));
+  };
   row.create_run = [system](const fs::path& root, const Recipe& recipe, int processes) {
     return train::create_run(*system, root, recipe.name, recipe.tree, about_this_program(),
                              processes);

@@ -97,7 +97,13 @@ std::string evaluation_table(const navigate::Evaluation& evaluation) {
 
 System navigate_system() {
   return {.name = "navigate",
-          .settings = [] { return help_text(navigate::NavigateConfig{}); },
+          .settings =
+              [](const ConfigTree& recipe) {
+                navigate::NavigateConfig config;
+                load(config, recipe);
+                return help_text(config);
+              },
+          .eval_settings = help_text(navigate::EvalOptions{}),
           .create_run =
               [](const std::filesystem::path& root, const Recipe& recipe, int /*processes*/) {
                 navigate::NavigateConfig config;
@@ -110,11 +116,9 @@ System navigate_system() {
           .is_parallel = false,
           .eval =
               [](const EvalRequest& request) {
-                const auto evaluation =
-                    evaluate_run(request.run, {.episodes = request.episodes,
-                                               .seed = request.seed,
-                                               .threads = request.threads,
-                                               .trace_episodes = request.traces});
+                navigate::EvalOptions options;
+                load(options, request.settings);
+                const auto evaluation = evaluate_run(request.run, options);
                 return EvalAnswer{request.is_json ? navigate::evaluation_json(evaluation)
                                                   : evaluation_table(evaluation),
                                   [=] {
@@ -131,8 +135,7 @@ System navigate_system() {
                 nn::save_weights(*agent, out);
               },
           .formats = {"safetensors", "pth"},
-          .predict = nullptr,
-          .eval_options = {"--episodes", "--seed", "--threads", "--traces"}};
+          .predict = nullptr};
 }
 
 }  // namespace clew::app

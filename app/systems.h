@@ -15,11 +15,10 @@
 
 namespace clew::app {
 
-/// What `clew eval` was told; absent things are as their system has them.
+/// What `clew eval` was told.
 struct EvalRequest {
   std::filesystem::path run;
-  int episodes = 100, traces = 3, threads = 2;
-  std::uint64_t seed = 1'000'003;
+  ConfigTree settings;  // of the evaluation
   bool is_json = false;
 };
 
@@ -43,7 +42,9 @@ struct Prediction {
 
 struct System {
   std::string name;
-  std::function<std::string()> settings;  // the table of keys, for help
+  /// The keys of a recipe with its values, and of an evaluation: tables for help.
+  std::function<std::string(const ConfigTree& recipe)> settings;
+  std::string eval_settings;  // empty: there are none
   /// Checks the recipe, for training in so many processes, and makes its run folder under `root`.
   std::function<std::filesystem::path(const std::filesystem::path& root, const Recipe& recipe,
                                       int processes)>
@@ -60,7 +61,6 @@ struct System {
   std::vector<std::string> formats;  // names of nn::export_formats(); none: it exports nothing
   /// Reads image files through the network; null: this system reads none.
   std::function<Prediction(const PredictRequest& request)> predict;
-  std::vector<std::string> eval_options;  // of `clew eval`, those that mean something here
 };
 
 const std::vector<System>& systems();

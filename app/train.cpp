@@ -159,9 +159,9 @@ void define_train(CLI::App& command) {
       ->check(CLI::Range(1.0, 1e6));
   std::string footer = "Recipes:\n";
   for (const auto& name : recipe_names()) footer += "  " + name + "\n";
-  for (const auto& system : systems())
-    footer += concat("\nSettings of ", system.name, ":\n", system.settings());
-  command.footer(footer);
+  footer += "\nSystems, the key 'system' of a recipe of your own:";
+  for (const auto& system : systems()) footer += " " + system.name;
+  command.footer(footer + "\n\n`clew help train RECIPE` shows every key of a recipe.\n");
   command.callback([arguments] {
     // With --config there is no recipe, so the first word is a setting.
     if (!arguments->config.empty() && arguments->what.find('=') != std::string::npos) {

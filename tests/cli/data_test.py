@@ -362,6 +362,7 @@ class Check(DataTest):
             png(self.folder / f"p/{name}.png", i)
         self.assertEqual(self.json("data", "check", "p", "--json"), {
             "format": "images", "classes": 2, "findings": [], "passed_over": {},
+            "sizes": [{"width": 3, "height": 2, "pictures": 4}],
             "splits": [{"name": "train", "examples": 2}, {"name": "val", "examples": 2}]})
 
     def test_what_is_passed_over_is_said(self):
@@ -399,10 +400,10 @@ class Check(DataTest):
         (self.folder / "p/val/a/2.png").write_bytes(b"no picture")
         result = self.clew("data", "check", "p")
         self.assertEqual(result.code, 1, result)
-        self.assertEqual(result.err, "error: p: 4 things are wrong\n")
+        self.assertEqual(result.err, "error: p: 3 things are wrong\n")
         self.assertEqual(result.out.splitlines()[3:], [
+            "sizes: 3 of 3x2, 1 other; sides from 3x2 to 9x2",
             "gap: b: no picture in val",
-            "shape: train/a/2.png: is 9x2, most pictures are 3x2",
             "duplicate: val/a/1.png: is the same as train/a/1.png",
             "unreadable: val/a/2.png: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got something else"])
         self.fails("data", "check", "none", code=1, error="cannot check 'none': No such file or directory")

@@ -89,10 +89,10 @@ class Runs(TrainCase):
         self.assertRegex(log[0], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ started at step 0 of 600$")
         self.assertRegex(log[-1], r"finished at step 600$")
 
-        table = self.out("eval", run, "--episodes", 2, timeout=self.timeout)
+        table = self.out("eval", run, "episodes=2", timeout=self.timeout)
         for player in ("agent", "random", "shortest path"):
             self.assertIn(f"\n{player} ", table)
-        answer = self.json("eval", run, "--episodes", 2, "--json", timeout=self.timeout)
+        answer = self.json("eval", run, "episodes=2", "--json", timeout=self.timeout)
         players = {player["name"]: player for player in answer["players"]}
         self.assertEqual(list(players), ["agent", "random", "shortest path"])
         self.assertGreater(players["shortest path"]["score_mean"], 3 * max(1, players["random"]["score_mean"]))
@@ -135,7 +135,7 @@ class Runs(TrainCase):
         mine.unlink()
         moved = self.folder / "moved"
         shutil.move(run, moved)
-        self.assertIn("level mine, 1 episodes", self.out("eval", moved, "--episodes", 1, timeout=self.timeout))
+        self.assertIn("level mine, 1 episodes", self.out("eval", moved, "episodes=1", timeout=self.timeout))
         self.assertEqual(final_bytes(self.train("--config", moved / "config.toml")), final_bytes(moved))
 
     def test_a_pipe_gets_plain_lines(self):
@@ -360,7 +360,7 @@ class Damage(TrainCase):
 
     def test_truncated(self):
         self.newest.write_bytes(self.good[:len(self.good) // 2])
-        result = self.clew("eval", self.run_folder, "--episodes", 1)
+        result = self.clew("eval", self.run_folder, "episodes=1")
         self.assertEqual(result.code, 0, result)
         self.assertIn(f"warning: skipped a damaged checkpoint: {self.newest}: ", result.err)
         self.is_repaired_by_resume()
@@ -495,7 +495,7 @@ class Disk(TrainCase):
                 self.addCleanup(folder.chmod, 0o755)
             reason = "Permission denied"
         self.ends_with_error(self.clew("train", run, "--resume"), reason)
-        evaluated = self.clew("eval", run, "--episodes", 1, timeout=self.timeout)
+        evaluated = self.clew("eval", run, "episodes=1", timeout=self.timeout)
         self.assertEqual(evaluated.code, 0, evaluated)
         self.assertRegex(evaluated.out, r"\nagent +\S+ \+- ")
         self.assertEqual(evaluated.err.splitlines()[-1],
@@ -583,12 +583,14 @@ class BadInput(TrainCase):
         self.fails("eval", code=2, error="RUN is required (see clew help eval)")
         self.fails("report", code=2, error="RUN is required (see clew help report)")
         run = self.train(*tiny())
-        for option in ("--episodes", "--threads"):
-            self.fails("eval", run, option, 0, code=2, error=option)
-        self.assertEqual(self.json("eval", run, "--episodes=2e0", "--seed=1e3", "--json", timeout=self.timeout)["seed"], 1000)
-        for wrong in ("1.5", "x", "0x10", "2e0x", "1e"):
-            self.fails("eval", run, f"--episodes={wrong}", code=2, error=f"--episodes must be a whole number, got '{wrong}'")
-        self.fails("eval", run, "--episodes=1e30", code=2, error="--episodes")
+        for key in ("episodes", "threads"):
+            self.fails("eval", run, f"{key}=0", code=2, error=f"command line: {key} must be in 1..")
+        self.assertEqual(self.json("eval", run, "episodes=2e0", "seed=1e3", "--json", timeout=self.timeout)["seed"], 1000)
+        for wrong in ("1.5", "x", "0.5e0"):
+            self.fails("eval", run, f"episodes={wrong}", code=2, error="command line: episodes must be ")
+        self.fails("eval", run, "episodes=1e30", code=2, error="episodes")
+        self.fails("eval", run, "epsiodes=2", code=2, error="did you mean 'episodes'?")
+        self.fails("eval", run, "--episodes", 2, code=2, error="a setting is written episodes=")
         self.fails("eval", "", code=2, error="RUN must not be empty")
         self.fails("report", run, "--out", "", code=2, error="--out must not be empty")
         self.fails("report", run, "--out", "x.pdf", code=2, error="--out must name a file that ends in .html, got 'x.pdf'")
@@ -602,7 +604,7 @@ class BadInput(TrainCase):
         run = next(self.folder.glob("runs/*/*/*"))
         step = int(re.search(r"error: training stopped at step (\d+)", result.err)[1])
         self.assertEqual(checkpoints(run)[-1].name, f"step_{step:012}.safetensors")
-        self.json("eval", run, "--episodes", 1, "--json")
+        self.json("eval", run, "episodes=1", "--json")
 
     def test_settings_that_must_blow_up(self):
         for setting, wanted in (("eps=0", "more than 0 and at most 10, got 0"),
@@ -618,6 +620,13 @@ class Recipes(TrainCase):
         self.assertGreater(len(names), 5)
         listed = re.search(r"Recipes:\n((?:  \S+\n)+)", self.out("help", "train"))[1].split()
         self.assertEqual(listed, names)
+
+    def test_help_shows_the_keys_of_a_recipe(self):
+        text = self.out("help", "train", "navigate/tiny")
+        self.assertIn("of the system navigate", text)
+        self.assertRegex(text, r"\nlevel +\"tiny\"")  # the recipe's value
+        self.assertRegex(self.out("help", "train", "warp/plain"), r"\nstart\.weights ")
+        self.fails("help", "train", "navigate/tinny", code=2, error="did you mean 'navigate/tiny'?")
 
     def test_every_recipe_trains(self):
         for path in sorted((SOURCE / "recipes").glob("navigate/*.toml")):

@@ -330,7 +330,7 @@ class BadInput(WarpCase):
 
     def test_options_of_another_system(self):
         run = self.train("warp/rts", *settings(**{"train.steps": 1}))
-        self.fails("eval", run, "--episodes", 3, code=2, error="--episodes means nothing for")
+        self.fails("eval", run, "episodes=3", code=2, error="a run of warp, has no settings, got 'episodes=3'")
 
     def test_a_damaged_best_checkpoint(self):
         run = self.train("warp/rts", *settings())

@@ -4,6 +4,7 @@ programs of examples/ against it as a stranger would: find_package(clew COMPONEN
 OpenCV can be found, and find_package(clew). A build without LibTorch runs the first half only.
 """
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -35,14 +36,14 @@ class InstallTest(unittest.TestCase):
         cls.prefix = cls.folder / "moved"
         (cls.folder / "first").rename(cls.prefix)
 
-    def consumer(self, name, *definitions):
+    def consumer(self, name, *definitions, arguments=()):
         """Configures and builds examples/NAME, then runs it in an empty folder: what it printed."""
         build, here = self.folder / f"build {name}", self.folder / f"run {name}"
         here.mkdir()
         run("cmake", "-G", "Ninja", "-S", ROOT / "examples" / name, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}",
             "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror", *definitions)
         run("cmake", "--build", build)
-        return run(build / name, cwd=here)
+        return run(build / name, *arguments, cwd=here)
 
     def test_maze_without_torch_and_opencv(self):
         out = self.consumer("random_player", "-DCMAKE_DISABLE_FIND_PACKAGE_Torch=ON",
@@ -68,6 +69,23 @@ class InstallTest(unittest.TestCase):
         self.assertIn("2 of another shape (5.weight: wanted f32 [3,8], got f32 [10,8]", lines[0])
         self.assertEqual(lines[1:], ["7 loaded, 2 skipped (5.weight, 5.bias)", "network.safetensors", "network.pt",
                                      "network.onnx"])
+
+    def test_a_task_of_ones_own(self):
+        """Pictures of three colours with noise."""
+        if not HAS_TORCH:
+            return
+        noise = random.Random(1)
+        for number, name in enumerate(("red", "green", "blue")):
+            folder = self.folder / "pictures" / name
+            folder.mkdir(parents=True)
+            for i in range(40):
+                pixels = bytes(noise.randrange(120) + (100 if k % 3 == number else 0) for k in range(3 * 24 * 16))
+                (folder / f"{i}.ppm").write_bytes(b"P6 24 16 255\n" + pixels)
+        *lines, loss, error, file = self.consumer("train_pictures", arguments=[self.folder / "pictures"]).splitlines()
+        self.assertGreater(len(lines), 0)
+        self.assertRegex(loss, r"^test loss: \d")
+        self.assertRegex(error, r"^test error: 0(\.0\d*)?$")
+        self.assertEqual(file, "classes.onnx")
 
     def test_unknown_component_is_refused(self):
         project = self.folder / "unknown"

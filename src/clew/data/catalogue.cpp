@@ -43,9 +43,9 @@ void refuse_mnist_in(const fs::path& folder) {
 }
 
 /// FOLDER/.making, where files lie until all are whole. What a killed maker left there is removed.
-class Workshop {
+class StagingFolder {
  public:
-  explicit Workshop(const fs::path& folder)
+  explicit StagingFolder(const fs::path& folder)
       : folder_(folder), is_new_(is_missing(folder)), path_(made(folder)), lock_(path_) {
     CLEW_CHECK(!lock_.is_taken(), "another process is making a data set in '", folder.string(),
                "'");
@@ -56,13 +56,13 @@ class Workshop {
     }
     CLEW_CHECK(!code, "cannot empty '", path_.string(), "': ", code.message());
   }
-  ~Workshop() {
+  ~StagingFolder() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
     if (is_new_) fs::remove(folder_, ignored);  // leaves a folder with anything in it
   }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
+  StagingFolder(const StagingFolder&) = delete;
+  StagingFolder& operator=(const StagingFolder&) = delete;
 
   const fs::path& path() const { return path_; }
   /// Gives the files their places, all or none.
@@ -218,17 +218,17 @@ void make_files(const std::string& name, const fs::path& folder, const MakeOptio
     check_bytes(*sets.back(), key);
     total += sets.back()->size();
   }
-  const Workshop workshop(folder);
+  const StagingFolder staging(folder);
   for (const Split part : {Split::kTrain, Split::kTest}) {
     const Dataset& set = *sets[part == Split::kTrain ? 0 : 1];
-    write_mnist(workshop.path(), part, set, options.is_gzip, key, [&](std::int64_t done) {
+    write_mnist(staging.path(), part, set, options.is_gzip, key, [&](std::int64_t done) {
       if (options.progress) options.progress(before + done, total);
       CLEW_CHECK(!options.should_stop || !options.should_stop(), "stopped with ", before + done,
                  " of ", total, " examples; nothing is written");
     });
     before += set.size();
   }
-  workshop.deliver();
+  staging.deliver();
 }
 
 }  // namespace clew::data

@@ -252,17 +252,6 @@ void read_pictures(std::vector<Picture>& pictures, image::Background background,
   if (progress) progress(total, total);
 }
 
-/// The size most pictures have.
-std::pair<int, int> usual_size(const std::vector<Picture>& pictures) {
-  std::map<std::pair<int, int>, std::int64_t> counts;
-  for (const auto& picture : pictures)
-    if (picture.error.empty()) ++counts[{picture.width, picture.height}];
-  const auto most =
-      std::max_element(counts.begin(), counts.end(),
-                       [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == counts.end() ? std::pair{0, 0} : most->first;
-}
-
 CheckReport check_pictures(const fs::path& folder, image::Background background, int threads,
                            const CheckProgress& progress) {
   CheckReport report{.format = "images", .splits = {}, .classes = 0, .findings = {}};
@@ -303,7 +292,6 @@ CheckReport check_pictures(const fs::path& folder, image::Background background,
     }
   }
   read_pictures(pictures, background, threads, progress);
-  const auto [width, height] = usual_size(pictures);
   std::unordered_map<std::uint64_t, const Picture*> seen;
   for (const auto& picture : pictures) {
     const std::string where = picture.path.lexically_relative(folder).generic_string();
@@ -311,11 +299,7 @@ CheckReport check_pictures(const fs::path& folder, image::Background background,
       report.findings.push_back({"unreadable", where, picture.error});
       continue;
     }
-    if (picture.width != width || picture.height != height) {
-      report.findings.push_back({"shape", where,
-                                 concat("is ", picture.width, "x", picture.height,
-                                        ", most pictures are ", width, "x", height)});
-    }
+    ++report.sizes[{picture.width, picture.height}];
     const auto [twin, is_new] = seen.emplace(picture.hash, &picture);
     if (is_new) continue;
     const Picture& other = *twin->second;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clew/image/files.h"
@@ -32,9 +33,9 @@ struct CheckReport {
   std::vector<SplitCount> splits;
   std::int64_t classes = 0;
   std::vector<Finding> findings;
-  std::map<std::string, std::int64_t> passed_over =
-      {};  // of pictures: files that are none, by their
-           // ending (".txt", ""); folders ("more/")
+  // Of pictures: files that are none, by their ending (".txt", ""); folders ("more/").
+  std::map<std::string, std::int64_t> passed_over = {};
+  std::map<std::pair<int, int>, std::int64_t> sizes = {};  // of pictures: how many of width, height
 };
 
 /// How much is done, of how much.

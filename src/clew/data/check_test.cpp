@@ -197,13 +197,14 @@ TEST_F(CheckData, WhatCanBeWrongWithPictures) {
                         "gap: c: no picture in train",
                         "gap: d: no picture in train",
                         "gap: d: no picture in val",
-                        "shape: train/a/wide.png: is 6x3, most pictures are 4x3",
                         "duplicate: train/b/1.png: is the same as train/a/2.png",
                         "duplicate: val/a/1.png: is the same as train/a/1.png",
                         "unreadable: val/a/cut.png: the image is cut short (8 bytes)",
                         "unreadable: val/a/text.jpg: must be a PNG, JPEG, PGM, PPM, BMP, TIFF or "
                         "WebP file, got something else"};
   for (const int threads : {1, 4}) EXPECT_EQ(findings(threads), wanted);
+  EXPECT_EQ(check_data(folder).sizes,
+            (std::map<std::pair<int, int>, std::int64_t>{{{4, 3}, 5}, {{6, 3}, 1}}));
 }
 
 TEST_F(CheckData, WhatIsPassedOverIsCounted) {

@@ -165,6 +165,8 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
              "pictures can be brought to 1..65535 pixels both ways, or 0 and 0 for as they are, "
              "got ",
              options.width, "x", options.height);
+  CLEW_CHECK(options.fit != image::Fit::kInside,
+             "pictures of a set have one size: stretch, crop or letterbox them");
   CLEW_CHECK(options.channels == 1 || options.channels == 3,
              "pictures can have 1 or 3 channels, got ", options.channels);
   CLEW_CHECK(options.test_share > 0 && options.validation_share >= 0 &&
@@ -219,7 +221,8 @@ const fs::path& ImageFolder::path(std::int64_t index) const {
 Example ImageFolder::get(std::int64_t index, const Key&) const {
   image::Image picture = this->picture(index);
   if (options_.channels == 1) picture = image::to_grey(picture);
-  if (options_.width > 0) picture = image::resize(picture, options_.width, options_.height);
+  if (options_.width > 0)
+    picture = image::resize(picture, options_.width, options_.height, options_.fit);
   const auto planes = image::to_planes(image::to_float(picture));
   const auto input =
       torch::empty({picture.channels, picture.height, picture.width}, torch::kFloat32);

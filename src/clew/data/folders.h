@@ -12,6 +12,7 @@
 #include "clew/data/dataset.h"
 #include "clew/image/files.h"
 #include "clew/image/image.h"
+#include "clew/image/transform.h"
 
 namespace clew::data {
 
@@ -35,8 +36,9 @@ struct ClassFolder {
 [[nodiscard]] std::vector<std::filesystem::path> split_folders(
     const std::filesystem::path& folder, std::vector<std::filesystem::path>* passed_over = nullptr);
 struct FolderOptions {
-  int width = 0, height = 0;  // what pictures are brought to, pixels; 0: as they are
-  int channels = 3;           // 3 = RGB, 1 = grey
+  int width = 0, height = 0;           // what pictures are brought to, pixels; 0: as they are
+  image::Fit fit = image::Fit::kCrop;  // how, but for kInside
+  int channels = 3;                    // 3 = RGB, 1 = grey
   image::Background background = image::Background::kAuto;  // of transparent pictures
   // Of all pictures where no folder says which are to test with, and of the training pictures where
   // none says which are for validation. Without any folders for splits both are shares of all.

@@ -273,6 +273,8 @@ TEST_F(Folders, OneSentencePerError) {
             "pictures can be brought to 1..65535 pixels both ways, or 0 and 0 for as they are, got "
             "5x0");
   EXPECT_EQ(error({.channels = 2}), "pictures can have 1 or 3 channels, got 2");
+  EXPECT_EQ(error({.fit = image::Fit::kInside}),
+            "pictures of a set have one size: stretch, crop or letterbox them");
   EXPECT_EQ(error({.test_share = 1}),
             "the shares of pictures to test with and for validation must be above 0 and below 1 "
             "together, got 1 and 0.1");

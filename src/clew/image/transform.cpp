@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 #include <opencv2/imgproc.hpp>
+#include <type_traits>
 
 #include "clew/core/error.h"
 #include "clew/image/mat.h"
@@ -57,6 +58,33 @@ BasicImage<T> crop_any(const BasicImage<T>& picture, Box box) {
 }
 
 template <class T>
+BasicImage<T> fit_any(const BasicImage<T>& picture, int width, int height, Fit fit, Colour bars) {
+  check(picture, "resize");
+  check_size(width, height, "resize");
+  if (fit == Fit::kStretch) return resize_any(picture, width, height, Interpolation::kArea);
+  if (fit == Fit::kCrop) {
+    const auto box = centre_box(picture.width, picture.height,
+                                static_cast<double>(width) / static_cast<double>(height));
+    return resize_any(crop_any(picture, box), width, height, Interpolation::kArea);
+  }
+  const double factor = std::min(static_cast<double>(width) / picture.width,
+                                 static_cast<double>(height) / picture.height);
+  const auto side = [factor](int length, int most) {
+    return std::clamp(static_cast<int>(std::lround(length * factor)), 1, most);
+  };
+  auto inside = resize_any(picture, side(picture.width, width), side(picture.height, height),
+                           Interpolation::kArea);
+  if (fit == Fit::kInside) return inside;
+  auto out = same_kind(picture, width, height);
+  constexpr double scale = std::is_same_v<T, float> ? 1.0 / 255 : 1;
+  cv::Mat all = view(out);
+  all.setTo(cv::Scalar(bars.r * scale, bars.g * scale, bars.b * scale));
+  view(inside).copyTo(all(cv::Rect((width - inside.width) / 2, (height - inside.height) / 2,
+                                   inside.width, inside.height)));
+  return out;
+}
+
+template <class T>
 BasicImage<T> flip_any(const BasicImage<T>& picture, int code, const char* where) {
   check(picture, where);
   auto out = same_kind(picture, picture.width, picture.height);
@@ -95,6 +123,13 @@ Image resize(const Image& picture, int width, int height, Interpolation how) {
 }
 FloatImage resize(const FloatImage& picture, int width, int height, Interpolation how) {
   return resize_any(picture, width, height, how);
+}
+
+Image resize(const Image& picture, int width, int height, Fit fit, Colour bars) {
+  return fit_any(picture, width, height, fit, bars);
+}
+FloatImage resize(const FloatImage& picture, int width, int height, Fit fit, Colour bars) {
+  return fit_any(picture, width, height, fit, bars);
 }
 
 Image crop(const Image& picture, Box box) { return crop_any(picture, box); }

@@ -19,6 +19,19 @@ enum class Interpolation { kNearest, kBilinear, kArea };
 [[nodiscard]] FloatImage resize(const FloatImage& picture, int width, int height,
                                 Interpolation how = Interpolation::kArea);
 
+/// How a picture becomes one of another shape.
+enum class Fit {
+  kStretch,    // each side by a factor of its own
+  kInside,     // one factor: the largest size that fits, so one side may be shorter than wanted
+  kCrop,       // one factor: the smallest that covers, and what hangs over is cut off on both sides
+  kLetterbox,  // as kInside, in the middle of bars
+};
+/// `picture` at width x height, or for kInside within it, antialiased (kArea). `bars`: of kLetterbox,
+/// 0..255 also for floats.
+[[nodiscard]] Image resize(const Image& picture, int width, int height, Fit fit, Colour bars = {});
+[[nodiscard]] FloatImage resize(const FloatImage& picture, int width, int height, Fit fit,
+                                Colour bars = {});
+
 /// A rectangle of whole pixels.
 struct Box {
   int x = 0, y = 0, width = 0, height = 0;

@@ -101,5 +101,33 @@ TEST(Transforms, OneSentencePerError) {
   EXPECT_THROW((void)flip_x(Image{}), Error);
 }
 
+TEST(Fits, EachKeepsWhatItSays) {
+  // Eight wide, four high: columns 0..7, so that what was cut and where bars are can be seen.
+  Image picture = blank(8, 4, 1);
+  for (int y = 0; y < 4; ++y)
+    for (int x = 0; x < 8; ++x)
+      picture.pixels[static_cast<std::size_t>(8 * y + x)] = static_cast<std::uint8_t>(10 * x);
+  const auto row = [](const Image& of, int y) {
+    const auto begin = of.pixels.begin() + y * of.width;
+    return std::vector<int>(begin, begin + of.width);
+  };
+  const auto stretched = resize(picture, 4, 4, Fit::kStretch);
+  EXPECT_EQ(row(stretched, 0), (std::vector<int>{5, 25, 45, 65}));
+  const auto inside = resize(picture, 4, 4, Fit::kInside);
+  EXPECT_EQ(inside.height, 2);
+  EXPECT_EQ(row(inside, 0), (std::vector<int>{5, 25, 45, 65}));
+  const auto cropped = resize(picture, 4, 4, Fit::kCrop);
+  EXPECT_EQ(row(cropped, 0), (std::vector<int>{20, 30, 40, 50}));
+  const auto boxed = resize(picture, 4, 4, Fit::kLetterbox, {200, 200, 200});
+  EXPECT_EQ(row(boxed, 0), std::vector<int>(4, 200));
+  EXPECT_EQ(row(boxed, 1), (std::vector<int>{5, 25, 45, 65}));
+  EXPECT_EQ(row(boxed, 3), std::vector<int>(4, 200));
+  const auto floats = resize(to_float(picture), 4, 4, Fit::kLetterbox, {255, 0, 0});
+  EXPECT_EQ(floats.pixels[0], 1);
+  EXPECT_NEAR(floats.pixels[4], 5 / 255.0, 1e-6);
+  // A line keeps at least one pixel.
+  EXPECT_EQ(resize(blank(500, 1), 5, 5, Fit::kInside).height, 1);
+}
+
 }  // namespace transform_test
 }  // namespace clew::image

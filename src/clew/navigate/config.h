@@ -67,7 +67,7 @@ struct TrainOptions {
     v("loop", loop, {.min = 0, .max = 1000, .help = "weight of the loop closure loss (+l)"});
     v("precision", precision,
       {.choices = {"auto", "fp32", "bf16"},
-       .help = "operands of products; auto: bf16 where the CPU has it"});
+       .help = "operands of products; auto: the faster on this machine"});
     v("log_steps", log_steps, {.min = 1, .help = "agent steps between lines of metrics.jsonl"});
     v("checkpoint_seconds", checkpoint_seconds,
       {.min = 0, .max = 1e6, .help = "seconds between checkpoints"});
@@ -85,7 +85,7 @@ struct NavigateConfig {
   TrainOptions train;
 
   void fields(Fields& v) {
-    v("system", system, {.choices = {"navigate"}, .help = "the room this recipe is for"});
+    v("system", system, {.choices = {"navigate"}, .help = "the system this recipe is for"});
     v("level", level,
       {.path = PathKind::kNameOrPath, .help = "a built-in level (`clew levels`) or a level file"});
     v("agent", agent, {.help = "ff, lstm or nav, then any of +d1 +d2 +l"});

@@ -115,8 +115,7 @@ Table::Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> le
     out_.depth_class = depth_class_.data_ptr<std::uint8_t>();
     out_.is_loop = is_loop_.data_ptr<std::uint8_t>();
     state_ = agent_->initial_state(count);
-    if (first == 0)
-      traces.resize(static_cast<std::size_t>(std::min(count, options.trace_episodes)));
+    if (first == 0) traces.resize(static_cast<std::size_t>(std::min(count, options.traces)));
   }
   batch_.reset(split(Key{options.seed}, kEvaluationWorlds), out_);
   is_done_.fill_(1);  // so that the first step starts from zero state

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/core/config.h"
 #include "clew/maze/level.h"
 #include "clew/navigate/agent.h"
 #include "clew/navigate/config.h"
@@ -20,10 +21,17 @@ namespace clew::navigate {
 
 struct EvalOptions {
   int episodes = 100;
-  std::uint64_t seed =
-      1'000'003;  // of the mazes and the players' choices; training uses the recipe's
+  std::uint64_t seed = 1'000'003;  // not that of training, which is the recipe's
   int threads = 2;
-  int trace_episodes = 3;  // of the agent, recorded frame by frame
+  int traces = 3;
+
+  void fields(Fields& v) {
+    v("episodes", episodes, {.min = 1, .max = 1'000'000, .help = "episodes for each player"});
+    v("seed", seed, {.help = "of the mazes and the players' choices"});
+    v("threads", threads, {.min = 1, .max = 1024, .help = "worker threads"});
+    v("traces", traces,
+      {.min = 0, .max = 100, .help = "episodes of the agent that are recorded for the report"});
+  }
 };
 
 /// Means over the episodes. A number that cannot be (no goal found, no such head) is absent.

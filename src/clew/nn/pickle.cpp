@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/nn/excerpt.h"
 #include "clew/nn/safetensors.h"
-#include "clew/nn/shown.h"
 
 namespace clew::nn {
 namespace {
@@ -304,7 +304,8 @@ void Unpickler::push_name(std::string_view module, std::string_view attribute) {
     }
     return;
   }
-  push_opaque(concat("asks for '", shown(module), ".", shown(attribute), "' at byte ", opcode_at_,
+  push_opaque(concat("asks for '", excerpt(module), ".", excerpt(attribute), "' at byte ",
+                     opcode_at_,
                      "; only tensors, numbers, texts, dicts, lists and tuples are read, and "
                      "nothing is ever run; pick a part without it, or save only its state_dict in "
                      "Python"));
@@ -478,7 +479,8 @@ std::string Unpickler::kept_otherwise(const PickleValue& arguments, std::size_t 
   for (std::size_t i = 0; i < facts.size(); i += 2) {
     const auto& fact = value(facts[i + 1]);
     if (fact.kind == Kind::kBool && fact.integer == 0) continue;
-    return concat("the tensor at byte ", opcode_at_, " is kept with '", shown(value(facts[i]).text),
+    return concat("the tensor at byte ", opcode_at_, " is kept with '",
+                  excerpt(value(facts[i]).text),
                   "', so its numbers are not those in the file; save tensor.resolve_neg() in "
                   "Python");
   }

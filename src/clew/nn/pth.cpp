@@ -9,8 +9,8 @@
 #include <unordered_set>
 
 #include "clew/core/error.h"
+#include "clew/nn/excerpt.h"
 #include "clew/nn/pickle.h"
-#include "clew/nn/shown.h"
 #include "clew/nn/zip.h"
 
 namespace clew::nn {
@@ -85,7 +85,7 @@ class Flattener {
     for (std::size_t i = 0; i < root.items.size(); i += 2) {
       if (i == 16) return text + ", ...";
       const auto key = key_text(at(root.items[i]));
-      text += concat(i > 0 ? ", " : "", "'", key ? shown(*key) : "?", "'");
+      text += concat(i > 0 ? ", " : "", "'", key ? excerpt(*key) : "?", "'");
     }
     return text.empty() ? "an empty dict" : text;
   }
@@ -99,7 +99,7 @@ class Flattener {
   }
 
   void walk(std::uint32_t index, const std::string& path, int depth) {
-    CLEW_CHECK(depth <= kMaxDepth, name_, ": '", shown(path), "' is nested more than ", kMaxDepth,
+    CLEW_CHECK(depth <= kMaxDepth, name_, ": '", excerpt(path), "' is nested more than ", kMaxDepth,
                " deep");
     CLEW_CHECK(++visited_ <= kMaxLeaves && (name_bytes_ += path.size()) <= kMaxNameBytes, name_,
                ": the nested dicts and lists hold more than ", kMaxLeaves,
@@ -113,7 +113,7 @@ class Flattener {
           const auto& item = at(value.items[i]);
           const auto key = key_text(item);
           refuse_opaque(item);
-          CLEW_CHECK(key, name_, ": a key of dict '", shown(path),
+          CLEW_CHECK(key, name_, ": a key of dict '", excerpt(path),
                      "' must be a text or a whole number, got ", kind_name(item.kind));
           walk(value.items[i + 1], joined(path, *key), depth + 1);
         }
@@ -142,7 +142,7 @@ class Flattener {
         return leaf(path, "0x" + value.text);
       case Kind::kName:
       case Kind::kStorage:
-        throw Error(concat(name_, ": '", shown(path), "' is a ",
+        throw Error(concat(name_, ": '", excerpt(path), "' is a ",
                            value.kind == Kind::kName ? "class" : "storage",
                            ", wanted a tensor or a plain value"));
       case Kind::kSkipped:
@@ -158,7 +158,7 @@ class Flattener {
   }
 
   void claim(const std::string& path) {
-    CLEW_CHECK(names_.insert(path).second, name_, ": two entries are named '", shown(path), "'");
+    CLEW_CHECK(names_.insert(path).second, name_, ": two entries are named '", excerpt(path), "'");
   }
 
   const Pickle& pickle_;
@@ -178,16 +178,16 @@ PthFile assemble(const Pickle& pickle, const StorageBytes& bytes, const std::str
   for (const auto& [path, tensor] : flat.tensors) {
     const auto& storage = pickle.storages[tensor->storage];
     const auto found = bytes.find(storage.key);
-    CLEW_CHECK(found != bytes.end(), name, ": '", shown(path), "' needs storage '",
-               shown(storage.key), "', which the file does not have");
+    CLEW_CHECK(found != bytes.end(), name, ": '", excerpt(path), "' needs storage '",
+               excerpt(storage.key), "', which the file does not have");
     const std::uint64_t item = dtype_size(storage.dtype);
     CLEW_CHECK(found->second.size() / item == storage.elements && found->second.size() % item == 0,
-               name, ": '", shown(path), "' needs ", storage.elements, " elements of ",
-               storage.dtype, " in storage '", shown(storage.key), "', which has ",
+               name, ": '", excerpt(path), "' needs ", storage.elements, " elements of ",
+               storage.dtype, " in storage '", excerpt(storage.key), "', which has ",
                found->second.size(), " bytes");
     const std::uint64_t size = dtype_size(tensor->dtype);
     // A view's offset counts in elements of the storage, which legacy files type.
-    CLEW_CHECK(storage.view_offset == 0 || size == item, name, ": '", shown(path),
+    CLEW_CHECK(storage.view_offset == 0 || size == item, name, ": '", excerpt(path),
                "' is a view of another type than its storage");
     const auto [place, is_new] = known.try_emplace(found->second.data(), file.storages.size());
     if (is_new) file.storages.push_back(found->second);
@@ -214,7 +214,7 @@ PthFile parse_zip_form(Bytes bytes, const std::string& name, const std::string& 
              ": is a TorchScript module, which holds code; wanted a state dict");
   for (const auto& entry : entries) {
     if (!entry.name.starts_with(folder)) continue;
-    CLEW_CHECK(!entry.is_compressed, name, ": entry '", shown(entry.name),
+    CLEW_CHECK(!entry.is_compressed, name, ": entry '", excerpt(entry.name),
                "' is compressed; only stored entries are read, as torch.save writes them");
     const std::string_view rest = std::string_view(entry.name).substr(folder.size());
     if (rest == "byteorder")
@@ -249,7 +249,7 @@ PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::strin
   for (const auto& storage : object.storages) {
     const auto [place, is_new] = item_size.try_emplace(storage.key, dtype_size(storage.dtype));
     CLEW_CHECK(is_new || place->second == dtype_size(storage.dtype), name, ": storage '",
-               shown(storage.key), "' is given two types");
+               excerpt(storage.key), "' is given two types");
   }
   StorageBytes storages;
   const auto& list = keys.values[keys.root];
@@ -259,16 +259,17 @@ PthFile parse_legacy_form(Bytes bytes, const std::string& name, const std::strin
     const auto size = item_size.find(key.text);
     CLEW_CHECK(key.kind == Kind::kString && size != item_size.end(), name,
                ": the file brings a storage that no tensor is in");
-    CLEW_CHECK(bytes.size() - at >= 8, name, ": the file ends before storage '", shown(key.text),
+    CLEW_CHECK(bytes.size() - at >= 8, name, ": the file ends before storage '", excerpt(key.text),
                "'");
     std::uint64_t elements = 0;
     for (std::size_t i = 8; i-- > 0;)
       elements = elements << 8 | std::to_integer<std::uint64_t>(bytes[at + i]);
     at += 8;
-    CLEW_CHECK(elements <= (bytes.size() - at) / size->second, name, ": storage '", shown(key.text),
-               "' claims ", elements, " elements, the file has ", bytes.size() - at, " bytes left");
+    CLEW_CHECK(elements <= (bytes.size() - at) / size->second, name, ": storage '",
+               excerpt(key.text), "' claims ", elements, " elements, the file has ",
+               bytes.size() - at, " bytes left");
     CLEW_CHECK(storages.emplace(key.text, bytes.subspan(at, elements * size->second)).second, name,
-               ": storage '", shown(key.text), "' is there twice");
+               ": storage '", excerpt(key.text), "' is there twice");
     at += elements * size->second;
   }
   return assemble(object, storages, part, name);
@@ -369,9 +370,9 @@ PthFile parse_pth(Bytes bytes, const std::string& name, const std::string& part)
 std::vector<std::byte> write_pth(std::span<const NamedEntry> tensors) {
   std::unordered_set<std::string_view> names;
   for (const auto& tensor : tensors) {
-    CLEW_CHECK(is_utf8(tensor.name), "a tensor's name must be UTF-8, got '", shown(tensor.name),
+    CLEW_CHECK(is_utf8(tensor.name), "a tensor's name must be UTF-8, got '", excerpt(tensor.name),
                "'");
-    CLEW_CHECK(names.insert(tensor.name).second, "two tensors are named '", shown(tensor.name),
+    CLEW_CHECK(names.insert(tensor.name).second, "two tensors are named '", excerpt(tensor.name),
                "'");
   }
   PickleWriter out;

@@ -9,7 +9,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/nn/shown.h"
+#include "clew/nn/excerpt.h"
 
 namespace clew::nn {
 namespace {
@@ -65,7 +65,7 @@ void check_checksum(const TensorFile& file, const std::string& name) {
   const auto got =
       wanted.starts_with(kByEntry) ? checksum_of(file) : hex64(hash64(joined_data(file)));
   CLEW_CHECK(wanted == got, name, ": the data was altered or is incomplete: checksum ", got,
-             ", wanted ", shown(wanted), "; if it was altered on purpose, remove '", kChecksum,
+             ", wanted ", excerpt(wanted), "; if it was altered on purpose, remove '", kChecksum,
              "' from its metadata");
 }
 
@@ -87,7 +87,7 @@ class HeaderCheck : public nlohmann::json_sax<Json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& key) override {
-    CLEW_CHECK(keys_.back().insert(key).second, name_, ": the header gives '", shown(key),
+    CLEW_CHECK(keys_.back().insert(key).second, name_, ": the header gives '", excerpt(key),
                "' twice");
     return true;
   }
@@ -133,29 +133,29 @@ TensorEntry parse_entry(const Json& item, std::span<const std::byte> data,
   TensorEntry entry;
   entry.dtype = item["dtype"].get<std::string>();
   const std::uint64_t size = dtype_size(entry.dtype);
-  CLEW_CHECK(size > 0, where, ": unknown dtype '", shown(entry.dtype), "'");
+  CLEW_CHECK(size > 0, where, ": unknown dtype '", excerpt(entry.dtype), "'");
   CLEW_CHECK(item["shape"].size() <= kMaxSides, where, ": shape must have at most ", kMaxSides,
              " sides, got ", item["shape"].size());
   std::uint64_t wanted = size;  // without the sides of 0, which make it 0
   bool is_empty = false;
   for (const auto& length : item["shape"]) {
     CLEW_CHECK(length.is_number_unsigned(), where, ": shape must be whole numbers, got ",
-               shown(item["shape"].dump()));
+               excerpt(item["shape"].dump()));
     const auto value = length.get<std::uint64_t>();
     is_empty |= value == 0;
     CLEW_CHECK(value == 0 || wanted <= INT64_MAX / value, where, ": shape ",
-               shown(item["shape"].dump()), " overflows");
+               excerpt(item["shape"].dump()), " overflows");
     entry.shape.push_back(static_cast<std::int64_t>(value));
     wanted *= std::max<std::uint64_t>(value, 1);
   }
   if (is_empty) wanted = 0;
   const auto& offsets = item["data_offsets"];
   CLEW_CHECK(offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned(), where,
-             ": data_offsets must be whole numbers, got ", shown(offsets.dump()));
+             ": data_offsets must be whole numbers, got ", excerpt(offsets.dump()));
   const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
   CLEW_CHECK(begin <= end && end <= data.size(), where, ": data_offsets ", offsets.dump(),
              " lie outside the ", data.size(), " data bytes");
-  CLEW_CHECK(end - begin == wanted, where, ": ", entry.dtype, " ", shown(entry.shape), " takes ",
+  CLEW_CHECK(end - begin == wanted, where, ": ", entry.dtype, " ", excerpt(entry.shape), " takes ",
              wanted, " bytes, data_offsets give ", end - begin);
   entry.data = data.subspan(begin, end - begin);
   return entry;
@@ -188,12 +188,13 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string
     if (key == kMetadata) {
       CLEW_CHECK(item.is_object(), name, ": __metadata__ must be an object of strings");
       for (const auto& [field, value] : item.items()) {
-        CLEW_CHECK(value.is_string(), name, ": __metadata__ '", shown(field), "' must be a string");
+        CLEW_CHECK(value.is_string(), name, ": __metadata__ '", excerpt(field),
+                   "' must be a string");
         file.metadata[field] = value.get<std::string>();
       }
       continue;
     }
-    const auto entry = parse_entry(item, data, name + ": tensor '" + shown(key) + "'");
+    const auto entry = parse_entry(item, data, name + ": tensor '" + excerpt(key) + "'");
     const auto begin = static_cast<std::uint64_t>(entry.data.data() - data.data());
     ranges.emplace_back(begin, begin + entry.data.size());
     file.tensors.emplace(key, entry);
@@ -215,7 +216,7 @@ std::vector<std::byte> write_safetensors(const TensorFile& file) {
   Json root = Json::object();
   std::uint64_t position = 0;
   for (const auto& [name, entry] : file.tensors) {
-    CLEW_CHECK(is_utf8(name), "a tensor's name must be UTF-8, got '", shown(name), "'");
+    CLEW_CHECK(is_utf8(name), "a tensor's name must be UTF-8, got '", excerpt(name), "'");
     CLEW_CHECK(name != kMetadata, "a safetensors file cannot hold a tensor named '", name, "'");
     root[name] = {{"dtype", entry.dtype},
                   {"shape", entry.shape},
@@ -223,8 +224,8 @@ std::vector<std::byte> write_safetensors(const TensorFile& file) {
     position += entry.data.size();
   }
   for (const auto& [key, value] : file.metadata) {
-    CLEW_CHECK(is_utf8(key) && is_utf8(value), "metadata must be UTF-8, got '", shown(key),
-               "' with '", shown(value), "'");
+    CLEW_CHECK(is_utf8(key) && is_utf8(value), "metadata must be UTF-8, got '", excerpt(key),
+               "' with '", excerpt(value), "'");
     root[kMetadata][key] = value;
   }
   root[kMetadata][kChecksum] = checksum_of(file);

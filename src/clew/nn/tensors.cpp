@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
-#include "clew/nn/shown.h"
+#include "clew/nn/excerpt.h"
 
 namespace clew::nn {
 namespace {
@@ -22,7 +22,7 @@ std::string shape_text(torch::IntArrayRef shape) { return concat(shape); }
 
 const TensorEntry& find(const TensorFile& file, const std::string& name, const std::string& where) {
   const auto found = file.tensors.find(name);
-  CLEW_CHECK(found != file.tensors.end(), where, ": tensor '", shown(name), "' is missing");
+  CLEW_CHECK(found != file.tensors.end(), where, ": tensor '", excerpt(name), "' is missing");
   return found->second;
 }
 
@@ -59,10 +59,10 @@ torch::Tensor read_tensor(const TensorFile& file, const std::string& name, torch
                           torch::IntArrayRef shape, const std::string& where) {
   const auto& entry = find(file, name, where);
   const auto wanted = dtype_name(dtype);
-  CLEW_CHECK(entry.dtype == wanted, where, ": tensor '", shown(name), "' must be ", wanted,
+  CLEW_CHECK(entry.dtype == wanted, where, ": tensor '", excerpt(name), "' must be ", wanted,
              ", got ", entry.dtype);
   CLEW_CHECK(shape.empty() || torch::IntArrayRef(entry.shape) == shape, where, ": tensor '",
-             shown(name), "' must be ", shape_text(shape), ", got ", shape_text(entry.shape));
+             excerpt(name), "' must be ", shape_text(shape), ", got ", shape_text(entry.shape));
   auto tensor = torch::empty(entry.shape, dtype);
   if (!entry.data.empty()) std::memcpy(tensor.data_ptr(), entry.data.data(), entry.data.size());
   return tensor;
@@ -71,7 +71,7 @@ torch::Tensor read_tensor(const TensorFile& file, const std::string& name, torch
 std::span<const std::byte> read_bytes(const TensorFile& file, const std::string& name,
                                       const std::string& where) {
   const auto& entry = find(file, name, where);
-  CLEW_CHECK(entry.dtype == "U8", where, ": tensor '", shown(name), "' must be U8, got ",
+  CLEW_CHECK(entry.dtype == "U8", where, ": tensor '", excerpt(name), "' must be U8, got ",
              entry.dtype);
   return entry.data;
 }

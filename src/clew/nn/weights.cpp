@@ -14,9 +14,9 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/excerpt.h"
 #include "clew/nn/pth.h"
 #include "clew/nn/safetensors.h"
-#include "clew/nn/shown.h"
 #include "clew/nn/tensors.h"
 
 namespace clew::nn {
@@ -28,7 +28,7 @@ NamedTensors from_safetensors(std::span<const std::byte> bytes, const std::strin
   const auto file = parse_safetensors(bytes, name);
   NamedTensors tensors;
   for (const auto& [key, entry] : file.tensors) {
-    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", shown(key), "'"));
+    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", excerpt(key), "'"));
     tensors.emplace_back(key, read_tensor(file, key, dtype, {}, name));
   }
   return tensors;
@@ -44,7 +44,8 @@ NamedTensors from_pth(std::span<const std::byte> bytes, const std::string& name,
   }
   NamedTensors tensors;
   for (const auto& entry : file.tensors) {
-    const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", shown(entry.name), "'"));
+    const auto dtype =
+        scalar_type(entry.dtype, concat(name, ": tensor '", excerpt(entry.name), "'"));
     auto tensor = torch::empty({0}, dtype);
     tensor.set_(storages[entry.storage].storage(), static_cast<std::int64_t>(entry.offset),
                 entry.shape, entry.strides);
@@ -67,12 +68,12 @@ std::string type_text(const torch::Tensor& tensor) {
   std::string name = dtype_name(tensor.scalar_type());
   std::transform(name.begin(), name.end(), name.begin(),
                  [](char c) { return static_cast<char>(std::tolower(c)); });
-  return name + " " + shown(std::span(tensor.sizes().data(), tensor.sizes().size()));
+  return name + " " + excerpt(std::span(tensor.sizes().data(), tensor.sizes().size()));
 }
 
-std::string text_of(const std::string& name) { return shown(name); }
+std::string text_of(const std::string& name) { return excerpt(name); }
 std::string text_of(const LoadReport::Misshapen& entry) {
-  return shown(entry.name) + ": wanted " + entry.wanted + ", got " + entry.got;
+  return excerpt(entry.name) + ": wanted " + entry.wanted + ", got " + entry.got;
 }
 
 /// "2 missing (fc.weight, fc.bias)", after four ", ... (7 more)".
@@ -135,12 +136,13 @@ std::string hint(const std::vector<std::string>& missing,
   const auto count = std::max(in_file.count, in_module.count);
   if (count == 0 || 2 * count < missing.size()) return "";
   if (in_module.count > in_file.count) {
-    return concat("; ", count, " of the missing are there without '", shown(in_module.text),
+    return concat("; ", count, " of the missing are there without '", excerpt(in_module.text),
                   "', which LoadOptions::rename can put before them");
   }
-  const auto found = concat("; ", count, " of the missing are there behind '", shown(in_file.text));
+  const auto found =
+      concat("; ", count, " of the missing are there behind '", excerpt(in_file.text));
   const auto part = in_file.text.substr(0, in_file.text.size() - 1);
-  return is_part(part) ? concat(found, "': LoadOptions::part can be '", shown(part), "'")
+  return is_part(part) ? concat(found, "': LoadOptions::part can be '", excerpt(part), "'")
                        : concat(found, "', which LoadOptions::rename can take away");
 }
 
@@ -212,7 +214,7 @@ std::vector<std::byte> bytes_of(const NamedTensors& tensors, bool is_safetensors
   TensorFile file;
   for (auto& [name, entry] : entries)
     CLEW_CHECK(file.tensors.emplace(name, std::move(entry)).second, "two tensors are named '",
-               shown(name), "'");
+               excerpt(name), "'");
   return write_safetensors(file);
 }
 
@@ -223,8 +225,8 @@ LoadReport load(torch::nn::Module& module, const NamedTensors& tensors, const st
   for (const auto& [file_name, tensor] : tensors) {
     const auto name = options.rename ? options.rename(file_name) : file_name;
     if (name.empty()) continue;
-    CLEW_CHECK(given.emplace(name, tensor).second, where, ": two entries are named '", shown(name),
-               "' after renaming");
+    CLEW_CHECK(given.emplace(name, tensor).second, where, ": two entries are named '",
+               excerpt(name), "' after renaming");
     order.push_back(name);
   }
   LoadReport report;
@@ -254,7 +256,7 @@ LoadReport load(torch::nn::Module& module, const NamedTensors& tensors, const st
   const torch::NoGradGuard no_grad;
   for (const auto& [name, target] : targets) {
     const auto& source = given.at(name);
-    CLEW_CHECK(fits(source, target.scalar_type()), where, ": ", shown(name),
+    CLEW_CHECK(fits(source, target.scalar_type()), where, ": ", excerpt(name),
                " has numbers that are too large: wanted ", type_text(target), ", got ",
                type_text(source));
   }

@@ -9,7 +9,7 @@
 #include <unordered_set>
 
 #include "clew/core/error.h"
-#include "clew/nn/shown.h"
+#include "clew/nn/excerpt.h"
 
 namespace clew::nn {
 namespace {
@@ -150,7 +150,7 @@ CentralEntry read_entry(Bytes file, std::uint64_t at, const Directory& directory
              at, " is cut short");
   const auto entry_name = file.subspan(at + kCentralSize, name_size);
   result.entry.name.assign(reinterpret_cast<const char*>(entry_name.data()), name_size);
-  const std::string where = concat(name, ": entry '", shown(result.entry.name), "'");
+  const std::string where = concat(name, ": entry '", excerpt(result.entry.name), "'");
   read_extra64(file.subspan(at + kCentralSize + name_size, extra_size), {&size, &packed, &local_at},
                where);
   CLEW_CHECK((flags & 1) == 0, where, " is encrypted");
@@ -291,15 +291,15 @@ std::vector<ZipEntry> parse_zip(Bytes bytes, const std::string& name) {
     auto read = read_entry(bytes, at, directory, name);
     at += read.record_size;
     ranges.emplace_back(read.begin, read.end, entries.size());
-    CLEW_CHECK(names.insert(read.entry.name).second, name, ": entry '", shown(read.entry.name),
+    CLEW_CHECK(names.insert(read.entry.name).second, name, ": entry '", excerpt(read.entry.name),
                "' is there twice");
     entries.push_back(std::move(read.entry));
   }
   std::sort(ranges.begin(), ranges.end());
   for (std::size_t i = 1; i < ranges.size(); ++i)
     CLEW_CHECK(std::get<1>(ranges[i - 1]) <= std::get<0>(ranges[i]), name, ": entries '",
-               shown(entries[std::get<2>(ranges[i - 1])].name), "' and '",
-               shown(entries[std::get<2>(ranges[i])].name), "' overlap");
+               excerpt(entries[std::get<2>(ranges[i - 1])].name), "' and '",
+               excerpt(entries[std::get<2>(ranges[i])].name), "' overlap");
   return entries;
 }
 

@@ -36,7 +36,7 @@ void kernel_to_flat(const float* from, float* to, std::size_t rows) {
 // What backward needs of one call.
 struct EncoderCall {
   torch::Tensor frames;  // contiguous
-  Kept features;
+  SavedTensor features;
   std::size_t images = 0, units = 0;
   Buffer act1;     // [units,400,16] unit-words
   Buffer act2;     // panels of [units,81*32] unit-words
@@ -316,7 +316,7 @@ torch::Tensor FastEncoder::forward(const torch::Tensor& frames) const {
   node->set_next_edges(torch::autograd::collect_next_edges(token_));
   torch::Tensor out = tape_->forward(frames, node->call.get());
   torch::autograd::set_history(out, node);
-  node->call->features = Kept(out);
+  node->call->features = SavedTensor(out);
   return out;
 }
 

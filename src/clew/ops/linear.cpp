@@ -44,7 +44,7 @@ torch::Tensor product(const Kernels& kernels, const Workspace& workspace, bool i
 struct LinearNode : torch::autograd::Node {
   const Kernels* kernels = nullptr;
   LinearOptions options;
-  Kept x, weight, y;
+  SavedTensor x, weight, y;
 
   variable_list apply(variable_list&& upstream) override {
     refuse_second_derivative(kLinearName);
@@ -141,11 +141,11 @@ torch::Tensor linear(const torch::Tensor& x_given, const torch::Tensor& weight,
     const auto node = make_node<LinearNode>();
     node->kernels = kernels;
     node->options = options;
-    node->x = Kept(x);
-    node->weight = Kept(w);
+    node->x = SavedTensor(x);
+    node->weight = SavedTensor(w);
     node->set_next_edges(torch::autograd::collect_next_edges(x_given, weight, bias));
     torch::autograd::set_history(y, node);
-    node->y = Kept(y);
+    node->y = SavedTensor(y);
   }
   return y;
 }

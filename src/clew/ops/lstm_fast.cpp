@@ -21,7 +21,7 @@ using torch::autograd::variable_list;
 struct Step {
   std::size_t lanes = 0, units = 0;  // N, and unit-words along it
   std::vector<std::int64_t> widths;  // of the inputs
-  Kept c_prev, c;
+  SavedTensor c_prev, c;
   Buffer x;        // panels of [N, inputs + h] as unit-words
   Buffer gates;    // [N,4H] activated
   Buffer d_units;  // tiles of d_gates [N,4H] as unit-words, once backward has come by
@@ -100,7 +100,7 @@ LstmOut FastLstm::Tape::forward(torch::TensorList inputs, const torch::Tensor& h
     record->lanes = n;
     record->units = kernels.words(n);
     for (const torch::Tensor& x : inputs) record->widths.push_back(x.size(1));
-    record->c_prev = Kept(c);
+    record->c_prev = SavedTensor(c);
     record->x = take_words(workspace, record->units * kernels.padded(columns()));
     kernels.pack_b(floats(rows), columns(), n, columns(), words(record->x));
     record->gates = gates;
@@ -253,7 +253,7 @@ LstmOut FastLstm::step(torch::TensorList inputs, const torch::Tensor& h,
   LstmOut out = tape_->forward(inputs, h, c, node->step.get());
   torch::autograd::set_history(out.h, node);
   torch::autograd::set_history(out.c, node);
-  node->step->c = Kept(out.c);
+  node->step->c = SavedTensor(out.c);
   return out;
 }
 

@@ -174,7 +174,7 @@ struct SamplerCall {
 // Edges: input, places.
 struct SampleNode : torch::autograd::Node {
   SamplerCall call;
-  Kept input, places;
+  SavedTensor input, places;
 
   template <class T>
   void fill(const Tensor& up, const Tensor& d_input, const Tensor& d_places) const {
@@ -246,8 +246,8 @@ Tensor sample(const Tensor& input_given, const Tensor& places_given, const Sampl
   if (torch::autograd::compute_requires_grad(input_given, places_given)) {
     const auto node = make_node<SampleNode>();
     node->call = call;
-    node->input = Kept(input);
-    node->places = Kept(places);
+    node->input = SavedTensor(input);
+    node->places = SavedTensor(places);
     node->set_next_edges(torch::autograd::collect_next_edges(input_given, places_given));
     torch::autograd::set_history(output, node);
   }

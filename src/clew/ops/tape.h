@@ -47,10 +47,10 @@ inline Buffer take_words(const Workspace& workspace, std::size_t count) {
 inline bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
 
 /// A tensor the backward pass reads again, and the proof that nobody wrote into it.
-class Kept {
+class SavedTensor {
  public:
-  Kept() = default;
-  explicit Kept(const torch::Tensor& tensor)
+  SavedTensor() = default;
+  explicit SavedTensor(const torch::Tensor& tensor)
       : tensor_(tensor.detach()), version_(tensor._version()) {}
   const torch::Tensor& get(const char* name, const char* where) const {
     CLEW_CHECK(tensor_._version() == version_, name,

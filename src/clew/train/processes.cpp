@@ -41,18 +41,18 @@ constexpr Launcher kLaunchers[] = {
     {"MPI", "PMI_RANK", "PMI_SIZE"},  // MPICH, Intel MPI
 };
 
-enum class Kind : std::uint8_t { kWords, kError, kUsageError };
+enum class Kind : std::uint8_t { kMessage, kError, kUsageError };
 
-/// What `make` gave, or what it threw as words.
+/// What `make` gave, or the text of what it threw.
 struct Outcome {
-  Kind kind = Kind::kWords;
-  std::string words;
+  Kind kind = Kind::kMessage;
+  std::string message;
   std::exception_ptr fault;
 };
 
 Outcome outcome_of(const std::function<std::string()>& make) {
   try {
-    return {.words = make()};
+    return {.message = make()};
   } catch (const std::exception& error) {
     const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
     return {dynamic_cast<const UsageError*>(&error) != nullptr ? Kind::kUsageError : Kind::kError,
@@ -61,12 +61,12 @@ Outcome outcome_of(const std::function<std::string()>& make) {
   }
 }
 
-/// What each process says of itself first: short words fit in, long ones follow.
+/// What each process says of itself first: short messages fit in, long ones follow.
 struct Head {
   std::uint64_t length = 0;
-  Kind kind = Kind::kWords;
+  Kind kind = Kind::kMessage;
   bool is_stop_wanted = false;
-  char words[1008] = {};
+  char message[1008] = {};
 };
 static_assert(sizeof(Head) == 1024);
 
@@ -146,12 +146,12 @@ class Processes::Link {
     std::memcpy(heads.data(), all.data_ptr(), heads.size() * sizeof(Head));
     return heads;
   }
-  /// `words` of every process, each at most `longest` bytes, of which `heads` tell the number.
-  std::vector<std::string> exchange(const std::string& words, const std::vector<Head>& heads,
+  /// `message` of every process, each at most `longest` bytes, of which `heads` tell the number.
+  std::vector<std::string> exchange(const std::string& message, const std::vector<Head>& heads,
                                     std::uint64_t longest) {
     const auto part = bytes(static_cast<std::int64_t>(longest)),
                all = bytes(size_ * static_cast<std::int64_t>(longest));
-    std::memcpy(part.data_ptr(), words.data(), words.size());
+    std::memcpy(part.data_ptr(), message.data(), message.size());
     transport_->all_gather(part, all);
     std::vector<std::string> texts;
     const auto* begin = static_cast<const char*>(all.data_ptr());
@@ -159,11 +159,11 @@ class Processes::Link {
       texts.emplace_back(begin + i * longest, heads[i].length);
     return texts;
   }
-  std::string broadcast(std::string words, std::uint64_t length) {
-    words.resize(length);
+  std::string broadcast(std::string message, std::uint64_t length) {
+    message.resize(length);
     transport_->broadcast(
-        torch::from_blob(words.data(), {static_cast<std::int64_t>(length)}, torch::kUInt8));
-    return words;
+        torch::from_blob(message.data(), {static_cast<std::int64_t>(length)}, torch::kUInt8));
+    return message;
   }
   /// Each process adds its share of the numbers over all processes, then all collect the shares.
   void sum(const torch::Tensor& values) {
@@ -203,8 +203,9 @@ std::vector<std::string> Processes::gather(const std::function<std::string()>& m
   if (outcome.fault && is_known_)
     std::rethrow_exception(outcome.fault);  // a call within `make` told
   Head mine{
-      .length = outcome.words.size(), .kind = outcome.kind, .is_stop_wanted = is_stop_wanted_};
-  std::memcpy(mine.words, outcome.words.data(), std::min(outcome.words.size(), sizeof mine.words));
+      .length = outcome.message.size(), .kind = outcome.kind, .is_stop_wanted = is_stop_wanted_};
+  std::memcpy(mine.message, outcome.message.data(),
+              std::min(outcome.message.size(), sizeof mine.message));
   const auto heads = link_->exchange(mine);
   std::uint64_t longest = 0;
   for (const auto& head : heads) {
@@ -212,13 +213,13 @@ std::vector<std::string> Processes::gather(const std::function<std::string()>& m
     longest = std::max(longest, head.length);
   }
   std::vector<std::string> texts;
-  if (longest > sizeof mine.words) {
-    texts = link_->exchange(outcome.words, heads, longest);
+  if (longest > sizeof mine.message) {
+    texts = link_->exchange(outcome.message, heads, longest);
   } else {
-    for (const auto& head : heads) texts.emplace_back(head.words, head.length);
+    for (const auto& head : heads) texts.emplace_back(head.message, head.length);
   }
   is_known_ =
-      std::ranges::any_of(heads, [](const Head& head) { return head.kind != Kind::kWords; });
+      std::ranges::any_of(heads, [](const Head& head) { return head.kind != Kind::kMessage; });
   if (outcome.fault) std::rethrow_exception(outcome.fault);
   for (std::size_t i = 0; i < heads.size(); ++i) {
     const auto text = concat("process ", i, ": ", texts[i]);
@@ -231,16 +232,16 @@ std::vector<std::string> Processes::gather(const std::function<std::string()>& m
 
 std::string Processes::from_first(const std::function<std::string()>& make) {
   if (link_ == nullptr) return make();
-  std::string words;
+  std::string message;
   const auto told = gather([&] {
-    if (is_first()) words = make();
-    return std::to_string(words.size());
+    if (is_first()) message = make();
+    return std::to_string(message.size());
   });
   const auto length = std::stoull(told[0]);
   is_lost_ = true;
-  if (length > 0) words = link_->broadcast(std::move(words), length);
+  if (length > 0) message = link_->broadcast(std::move(message), length);
   is_lost_ = false;
-  return words;
+  return message;
 }
 
 void Processes::sum(const torch::Tensor& values) {

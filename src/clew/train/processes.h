@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several processes that train one network together, started by whatever sets torchrun's variables:
-// who they are, sums over all, words from one to all, a common stop, and one sentence where one of
+// who they are, sums over all, messages from one to all, a common stop, and one sentence where one of
 // them fails. What travels does so by c10d (transport.h); what is trained, supervised.h knows.
 #pragma once
 

@@ -38,7 +38,7 @@ namespace {
 constexpr const char *kFormat = "clew.supervised.checkpoint.2",
                      *kFrozenFormat = "clew.supervised.frozen.1";
 constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyValidation = 2, kKeyForward = 3,
-                        kKeyLoss = 4;
+                        kKeyLoss = 4, kKeySampler = 5;
 
 /// Weighted means of metrics, matched by name.
 class Means {
@@ -139,45 +139,45 @@ struct Worker {
   data::Batch outputs;       // of it, with their graph, for a loss over the whole batch
 };
 
-std::string joined(const std::vector<std::string>& words) {
+std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
+  for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
   return text;
 }
 std::vector<std::string> split_commas(const std::string& text) {
-  std::vector<std::string> words;
+  std::vector<std::string> names;
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find(',', begin), text.size());
-    words.push_back(text.substr(begin, end - begin));
+    names.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
-  return words;
+  return names;
 }
 
 /// What the workers' slices gave, for the other processes: a line each, numbers without rounding.
 std::string slice_text(const std::vector<Worker>& workers) {
-  std::string words;
+  std::string lines;
   const auto put = [&](double number) {
     char text[40];
     const auto end = std::to_chars(text, text + sizeof text, number, std::chars_format::hex).ptr;
-    words.append(text, end);
+    lines.append(text, end);
   };
   for (const auto& worker : workers) {
     put(worker.slice.weight);
     for (const auto& metric : worker.slice.metrics) {
-      words += ' ' + metric.name + ' ';
+      lines += ' ' + metric.name + ' ';
       put(metric.value.value_or(std::nan("")));
     }
-    words += '\n';
+    lines += '\n';
   }
-  return words;
+  return lines;
 }
-std::vector<Slice> parse_slices(const std::string& words) {
+std::vector<Slice> parse_slices(const std::string& text) {
   std::vector<Slice> slices;
-  std::istringstream lines(words);
-  const auto number = [](const std::string& text) {
+  std::istringstream lines(text);
+  const auto number = [](const std::string& digits) {
     double value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::hex);
+    std::from_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::hex);
     return value;
   };
   for (std::string line; std::getline(lines, line);) {
@@ -425,6 +425,7 @@ struct Supervised::Impl {
   Processes& processes;
   Schedule schedule;
   std::map<std::string, ParameterSettings> settings;  // of each parameter
+  bool keeps_frozen_in_checkpoint;
   std::vector<Worker> workers;
   std::shared_ptr<nn::SliceGroup> group;  // of the slices, where batch norms see all of them
   ThreadPool pool;
@@ -456,6 +457,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                .steps = options.steps,
                .step_every = options.step_every,
                .step_factor = options.step_factor},
+      keeps_frozen_in_checkpoint(beginning.keeps_frozen_in_checkpoint),
       workers([&] {
         check_training(task, options, processes.size());
         at::set_num_threads(options.threads);
@@ -469,6 +471,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
       optimizer(optimizer_options(), workers[0].flat.values),
       train(task.train_set(), {.batch_size = options.batch,
                                .drops_last = true,
+                               .sampler = task.make_sampler(options.batch, split(key, kKeySampler)),
                                .key = split(key, kKeyTrain),
                                .workers = options.loaders,
                                .part = processes.rank(),
@@ -611,6 +614,12 @@ std::vector<Slice> Supervised::Impl::run_batch() {
       const auto slice = batch.slice(share.begin - part.begin, share.end - part.begin);
       worker.flat.gradients.zero_();
       worker.slice = {};
+      worker.outputs = {};
+      if (slice.size() == 0) {  // of a batch of fewer examples than slices
+        CLEW_CHECK(!group, "train.batch_norm = sync needs an example for each slice, got ", count,
+                   " for ", processes.size() * options.workers);
+        return;
+      }
       const torch::AutoGradMode grad_mode(true);
       worker.network->train();
       for (auto* norm : worker.kept_norms) norm->eval();
@@ -649,15 +658,20 @@ std::vector<Slice> Supervised::Impl::run_batch() {
   for (const auto& text : processes.gather(run))
     for (auto& slice : parse_slices(text)) all.push_back(std::move(slice));
   if (columns)
-    return {run_whole_batch(batch.select(*columns), static_cast<std::int64_t>(position))};
+    return {run_whole_batch(batch.size() == 0 ? data::Batch() : batch.select(*columns),
+                            static_cast<std::int64_t>(position))};
   return all;
 }
 
 Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t position) {
   std::vector<data::Batch> leaves;  // of each worker
   for (auto& worker : workers) leaves.push_back(as_leaves(worker.outputs));
+  const auto join = [](std::vector<data::Batch> parts) {  // but for those of empty slices
+    std::erase_if(parts, [](const data::Batch& part) { return part.size() == 0; });
+    return parts.empty() ? data::Batch() : data::join(parts);
+  };
   std::vector<data::Batch> outputs, batches;  // of each process
-  const auto mine = data::join(leaves);
+  const auto mine = join(leaves);
   if (processes.size() == 1) {
     outputs = {mine};
     batches = {columns};
@@ -670,17 +684,18 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
       batches.push_back(parse_batch(all_columns[at]));
     }
   }
-  const auto batch = data::join(batches);
+  const auto batch = join(batches);
   const Loss loss = named_errors(batch, [&] {
     const torch::AutoGradMode grad_mode(true);
     const ops::Autocast autocast(precision);
-    return task.loss(data::join(outputs), batch,
+    return task.loss(join(outputs), batch,
                      split(key, kKeyLoss, static_cast<std::uint64_t>(position)));
   });
   Slice all{.weight = loss.weight.value_or(static_cast<double>(batch.size())), .metrics = {}};
   if (all.weight == 0) return all;
-  (void)check_loss(loss);
   all.metrics = loss.metrics;
+  if (mine.size() == 0) return all;  // this process has no slice, and so no graph
+  (void)check_loss(loss);
   loss.value.backward();
   pool.run([&](int i) {
     const auto at = static_cast<std::size_t>(i);
@@ -705,12 +720,12 @@ void Supervised::Impl::share_buffers() {
     std::vector<torch::Tensor> buffers;
     for (auto& item : workers[0].network->named_buffers()) buffers.push_back(item.value());
     const auto all = processes.from_first([&] {
-      std::string words;
+      std::string bytes;
       for (const auto& buffer : buffers) {
         const auto plain = buffer.contiguous();
-        words.append(static_cast<const char*>(plain.data_ptr()), plain.nbytes());
+        bytes.append(static_cast<const char*>(plain.data_ptr()), plain.nbytes());
       }
-      return words;
+      return bytes;
     });
     const char* from = all.data();
     for (auto& buffer : buffers) {
@@ -879,6 +894,8 @@ std::vector<std::byte> Supervised::checkpoint(
     out.add("network." + entry.name, part(flat.values));
     if (self.ema.defined()) out.add("ema." + entry.name, part(self.ema));
   }
+  if (self.keeps_frozen_in_checkpoint)
+    for (const auto& [name, tensor] : flat.frozen) out.add("network." + name, tensor);
   for (const auto& item : self.workers[0].network->named_buffers())
     out.add("network." + item.key(), item.value());
   for (const auto& [name, tensor] : self.optimizer.state()) out.add(name, tensor);
@@ -895,7 +912,7 @@ std::vector<std::byte> Supervised::checkpoint(
 
 std::vector<std::byte> Supervised::frozen() const {
   const auto& frozen = impl_->workers[0].flat.frozen;
-  if (frozen.empty()) return {};
+  if (frozen.empty() || impl_->keeps_frozen_in_checkpoint) return {};
   nn::TensorFileBuilder out;
   out.set("clew.format", kFrozenFormat);
   for (const auto& [name, tensor] : frozen) out.add("network." + name, tensor);
@@ -926,6 +943,11 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
     };
     read("network.", flat.values);
     if (self.ema.defined()) read("ema.", self.ema);
+  }
+  if (self.keeps_frozen_in_checkpoint) {
+    for (const auto& [entry, tensor] : flat.frozen)  // the other workers share them
+      tensor.copy_(
+          nn::read_tensor(file, "network." + entry, torch::kFloat32, tensor.sizes(), name));
   }
   read_buffers(*self.workers[0].network, file, name);
   self.spread_buffers();

@@ -63,7 +63,8 @@ void check_training(const Task& task, const SupervisedOptions& options, int proc
 struct Beginning {
   /// Sets the weights of the first network, before workers share them; a restored training needs none.
   std::function<void(torch::nn::Module& network)> load{};
-  std::vector<ParameterRule> rules{};  // behind the task's
+  std::vector<ParameterRule> rules{};       // behind the task's
+  bool keeps_frozen_in_checkpoint = false;  // else apart (Learner::frozen)
 };
 
 class Supervised : public Learner {

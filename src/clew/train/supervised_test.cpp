@@ -17,6 +17,7 @@
 #include "clew/nn/safetensors.h"
 #include "clew/ops/precision.h"
 #include "clew/train/classification.h"
+#include "clew/train/phases.h"
 #include "clew/train/processes_as_threads.h"
 #include "tests/support/expect_error.h"
 
@@ -696,6 +697,51 @@ TEST(Supervised, ALossOverTheWholeBatchIsTheSameInMoreProcesses) {
   }
 }
 
+TEST(Supervised, ATaskSaysWhichExamplesMakeUpABatch) {
+  // Every example once an epoch, so that the last batch has eight of 200.
+  struct Sampled : PairTask {
+    std::shared_ptr<const data::Sampler> make_sampler(int batch, const Key& key) const override {
+      return data::uniform_sampler(200, {.batch_size = batch, .key = key});
+    }
+    Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key& key) const override {
+      if (!is_whole) return QuadrantTask::loss(outputs, batch, key);
+      const std::lock_guard lock(noting);
+      sizes.push_back(batch.size());
+      return PairTask::loss(outputs, batch, key);
+    }
+    std::optional<std::vector<std::string>> whole_batch_columns() const override {
+      if (!is_whole) return {};
+      return PairTask::whole_batch_columns();
+    }
+    bool is_whole = false;
+    mutable std::mutex noting;
+    mutable std::vector<std::int64_t> sizes;
+  };
+  auto with = options();
+  with.optimizer = "sgd";
+  with.momentum = with.ema = 0;
+  for (const bool is_whole : {false, true}) {
+    Sampled task;
+    task.is_whole = is_whole;
+    const auto weights = [&](int workers) {
+      with.workers = workers;
+      Supervised learner(task, with, Key{3});
+      for (int i = 0; i < 14; ++i) learner.update();
+      return learner.network().named_parameters()["first.weight"].detach().clone();
+    };
+    const auto one = weights(1);
+    if (is_whole) {
+      EXPECT_EQ(task.sizes,
+                (std::vector<std::int64_t>{16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 8, 16}));
+    }
+    EXPECT_LT((one - weights(11)).abs().max().item<double>(), 1e-5);
+    with.workers = 11;
+    const auto whole = train_in(1, task, with, 14)[0];
+    with.workers = 1;
+    EXPECT_EQ(train_in(11, task, with, 14)[7].size(), whole.size());
+  }
+}
+
 TEST(Supervised, TheMonitoredMeasureChoosesTheWeights) {
   // As an accuracy would, the measure grows the better it is.
   struct Right : ClassificationEvaluator {
@@ -793,6 +839,77 @@ TEST(Supervised, OptionsThatCodeSetsAreChecked) {
         message([](auto& with) { with.patience = -1; }),
         message([](auto& with) { with.optimizer = "sdg"; })})
     EXPECT_TRUE(text.starts_with("options: train.")) << text;
+}
+
+std::vector<Phase> two_phases(const QuadrantTask& first, const QuadrantTask& second) {
+  auto with = options();
+  with.steps = 12;
+  with.eval_steps = 6;
+  auto last = with;
+  last.lr = 0.005;
+  last.optimizer = "sgd";
+  last.ema = 0;
+  return {{.name = "head", .task = &first, .options = with, .rules = {frozen("first")}},
+          {.name = "all", .task = &second, .options = last}};
+}
+
+TEST(Phases, EachHasItsRulesAndTheWeightsOfTheOneBefore) {
+  QuadrantTask first, second;
+  second.has_mask = true;
+  Phases learner(two_phases(first, second), Key{1});
+  const auto weights = [&](const char* name) {
+    return learner.learner().network().named_parameters()[name].detach().clone();
+  };
+  const auto begun = weights("first.weight");
+  torch::Tensor averaged;
+  int best = 0;
+  for (int i = 0; i < 12; ++i) {
+    learner.update();
+    best += learner.is_best();
+  }
+  EXPECT_EQ(best, 0);  // not yet the phase whose weights count
+  EXPECT_EQ(learner.phase(), 0U);
+  EXPECT_FALSE(learner.is_finished());
+  EXPECT_TRUE(weights("first.weight").equal(begun));
+  learner.learner().with_evaluated_weights([&] { averaged = weights("last.weight"); });
+  EXPECT_EQ(metric(learner.take_metrics(), "phase"), 1);
+  learner.update();
+  EXPECT_EQ(learner.phase(), 1U);
+  EXPECT_EQ(learner.steps(), 13);
+  EXPECT_FALSE(weights("first.weight").equal(begun));
+  EXPECT_LT((weights("last.weight") - averaged).abs().max().item<double>(), 0.05);
+  while (!learner.is_finished()) learner.update();
+  EXPECT_EQ(learner.steps(), 24);
+  NetworkImpl network;
+  load_network(network, learner.checkpoint(), "checkpoint");
+  EXPECT_TRUE(network.first->weight.equal(weights("first.weight")));
+}
+
+TEST(Phases, ResumedEqualsNeverStopped) {
+  QuadrantTask first, second;
+  second.has_mask = true;
+  Phases whole(two_phases(first, second), Key{1});
+  while (!whole.is_finished()) whole.update();
+  std::vector<std::byte> bytes;
+  for (const int steps : {5, 7, 1, 11}) {  // within a phase, right between two, behind it
+    Phases part(two_phases(first, second), Key{1});
+    if (!bytes.empty()) part.restore(bytes, "checkpoint");
+    for (int i = 0; i < steps; ++i) part.update();
+    bytes = part.checkpoint();
+  }
+  EXPECT_EQ(bytes, whole.checkpoint());
+}
+
+TEST(Phases, SaysWhatIsWrong) {
+  QuadrantTask task;
+  expect_error<UsageError>([] { Phases({}, Key{1}); },
+                           "a training must have at least one phase, got none");
+  auto phases = two_phases(task, task);
+  phases[1].options.lr = -1;
+  const auto error = error_of([&] { Phases(phases, Key{1}); });
+  EXPECT_TRUE(error.starts_with("phase 'all': options: train.lr must be ")) << error;
+  Phases learner(two_phases(task, task), Key{1});
+  EXPECT_THROW(learner.restore(Supervised(task, options(), Key{1}).checkpoint(), "other"), Error);
 }
 
 TEST(Supervised, SaysWhatIsWrong) {

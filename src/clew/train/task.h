@@ -13,6 +13,7 @@
 
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
+#include "clew/data/sampler.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/metrics.h"
 #include "clew/train/rules.h"
@@ -56,6 +57,12 @@ class Task {
   /// The measure by which weights are the best ones.
   virtual std::string monitor() const { return "loss"; }
 
+  /// Which training examples make up a batch of at most `batch`; none: all of them once an epoch, in
+  /// an order that `key` draws.
+  virtual std::shared_ptr<const data::Sampler> make_sampler(int /*batch*/,
+                                                            const Key& /*key*/) const {
+    return nullptr;
+  }
   virtual const data::Dataset& train_set() const = 0;
   /// On which weights are chosen.
   virtual const data::Dataset& validation_set() const = 0;

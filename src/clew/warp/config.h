@@ -49,7 +49,7 @@ struct WarpConfig : train::LearningConfig {
   NetworkConfig network;
 
   void fields(Fields& v) override {
-    v("system", system, {.choices = {"warp"}, .help = "the room this recipe is for"});
+    v("system", system, {.choices = {"warp"}, .help = "the system this recipe is for"});
     v("seed", seed, {.help = "of everything random in the run"});
     v.group("data", data);
     v.group("network", network);

@@ -57,7 +57,7 @@ struct LocateConfig : train::LearningConfig {
   NetworkConfig encoder_network;
 
   void fields(Fields& v) override {
-    v("system", system, {.choices = {"locate"}, .help = "the room this recipe is for"});
+    v("system", system, {.choices = {"locate"}, .help = "the system this recipe is for"});
     v("seed", seed, {.help = "of everything random in the run"});
     v("encoder", encoder,
       {.path = PathKind::kPath,

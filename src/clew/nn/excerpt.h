@@ -13,8 +13,8 @@
 namespace clew::nn {
 
 /// At most 80 characters, then "..."; control characters and bytes that are no UTF-8 as "\x1b".
-std::string shown(std::string_view text);
+std::string excerpt(std::string_view text);
 /// "[64,3,7,7]", at most 16 sides, then "...".
-std::string shown(std::span<const std::int64_t> shape);
+std::string excerpt(std::span<const std::int64_t> shape);
 
 }  // namespace clew::nn

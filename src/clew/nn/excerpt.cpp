@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "clew/nn/shown.h"
+#include "clew/nn/excerpt.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -11,12 +11,12 @@ constexpr std::size_t kMaxCharacters = 80, kMaxShownSides = 16;
 
 }  // namespace
 
-std::string shown(std::string_view text) {
+std::string excerpt(std::string_view text) {
   const auto head = first_characters(text, kMaxCharacters);
-  return printable(head) + (head.size() < text.size() ? "..." : "");
+  return clew::printable(head) + (head.size() < text.size() ? "..." : "");
 }
 
-std::string shown(std::span<const std::int64_t> shape) {
+std::string excerpt(std::span<const std::int64_t> shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < std::min(shape.size(), kMaxShownSides); ++i) {
     if (i > 0) text += ',';
