@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Learns the classes of the pictures in a folder, FOLDER/CLASS/picture.png or by train, val and test, and
 // writes the network to classes.onnx.
-#include <clew/core/error.h>
-#include <clew/data/folders.h>
-#include <clew/nn/export/export.h>
-#include <clew/train/classification.h>
-#include <clew/train/supervised.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
@@ -13,6 +8,12 @@
 #include <torch/nn/modules/pooling.h>
 
 #include <iostream>
+
+#include "clew/core/error.h"
+#include "clew/data/folders.h"
+#include "clew/nn/export/export.h"
+#include "clew/train/classification.h"
+#include "clew/train/supervised.h"
 
 using namespace clew;
 

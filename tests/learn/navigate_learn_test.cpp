@@ -31,8 +31,8 @@ TEST(NavigateLearn, BeatsChanceInTiny) {
   while (!trainer.is_finished()) trainer.update();
 
   const auto bytes = trainer.checkpoint();
-  const auto evaluation = evaluate(config, level, load_agent(config, bytes, "trained"),
-                                   {.episodes = 40, .traces = 0});
+  const auto evaluation =
+      evaluate(config, level, load_agent(config, bytes, "trained"), {.episodes = 40, .traces = 0});
   const auto &agent = evaluation.players[0], &random = evaluation.players[1];
   ASSERT_EQ(agent.name, "agent");
   ASSERT_EQ(random.name, "random");
