@@ -144,7 +144,7 @@ std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_o
   return text;
 }
 
-/// What sizes pictures have: "300 of 500x375, 13 others from 40x30 to 640x480"; empty where all have
+/// Sizes of pictures: "300 of 500x375, 13 others; sides from 40x30 to 640x480"; empty where all have
 /// one.
 std::string sizes_text(const std::map<std::pair<int, int>, std::int64_t>& sizes) {
   if (sizes.size() < 2) return {};

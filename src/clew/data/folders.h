@@ -45,7 +45,7 @@ struct FolderOptions {
   double test_share = 0.2, validation_share = 0.1;
 };
 
-/// Where the pictures of a split lie.
+/// Folder of a split's pictures.
 struct SplitFolder {
   std::filesystem::path path;
   bool is_shared = false;  // with other splits: splits_of says which are whose
@@ -56,7 +56,7 @@ struct SplitFolder {
 /// share `folder`.
 [[nodiscard]] SplitFolder split_folder(const std::filesystem::path& folder, Split split,
                                        const FolderOptions& options = {});
-/// What each file of a class below `where` is for. The files' paths below it decide, so that adding
+/// Split of each file of a class below `where`. The files' paths below it decide, so that adding
 /// pictures moves none from one split to another; but where none would be for training, the first is.
 [[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where);
 

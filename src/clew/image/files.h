@@ -47,7 +47,7 @@ struct Values {
   int width = 0, height = 0;
   std::vector<std::uint16_t> values;
 };
-/// What a mask is read with: a PNG, BMP or TIFF file in memory -> the index of each pixel's colour
+/// Masks: a PNG, BMP or TIFF file in memory -> the index of each pixel's colour
 /// in the palette (not of BMP), or its grey of 1 to 16 bits, unscaled. Several channels: clew::Error.
 [[nodiscard]] Values decode_values(std::span<const std::uint8_t> file, const std::string& name);
 [[nodiscard]] Values read_values(const std::filesystem::path& path);

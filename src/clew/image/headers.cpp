@@ -87,8 +87,8 @@ FileKind kind_of(Bytes file) {
 
 namespace {
 
-/// How a camera was held, 1 (upright) to 8, from the first directory of EXIF data; 1 where it does
-/// not say.
+/// Orientation of the camera, 1 (upright) to 8, from the first directory of EXIF data; 1 where there
+/// is none.
 int orientation_of(Bytes exif) {
   constexpr std::size_t kTag = 0x112, kShort = 3;
   const bool is_little = has_text(exif, 0, "II");
@@ -117,9 +117,7 @@ int orientation_of(Bytes exif) {
 PlainPng check_png(Bytes file, const std::string& name) {
   if (file.size() < 29) fail_cut_short(file, name);
   check_size(four_bytes(file, 16), four_bytes(file, 20), name);
-  PlainPng plain{
-      .file = {kPng.begin(), kPng.end()},
-  };
+  PlainPng plain{.file = {kPng.begin(), kPng.end()}};
   const int depth = file[24];
   const int colour = file[25];  // 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha
   plain.has_alpha = colour == 4 || colour == 6;

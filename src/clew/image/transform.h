@@ -19,7 +19,7 @@ enum class Interpolation { kNearest, kBilinear, kArea };
 [[nodiscard]] FloatImage resize(const FloatImage& picture, int width, int height,
                                 Interpolation how = Interpolation::kArea);
 
-/// How a picture becomes one of another shape.
+/// Ways to bring a picture to another shape.
 enum class Fit {
   kStretch,    // each side by a factor of its own
   kInside,     // one factor: the largest size that fits, so one side may be shorter than wanted

@@ -39,7 +39,7 @@ struct GeneratorOptions {
   friend bool operator==(const GeneratorOptions&, const GeneratorOptions&) = default;
 };
 
-/// What happens in an episode (episode lengths and rewards: Mirowski et al. 2016, section 5;
+/// Rules of an episode (episode lengths and rewards: Mirowski et al. 2016, section 5;
 /// spawn distance and fruit density: DeepMind Lab's levels nav_maze_*).
 struct Rules {
   int episode_frames = 3600;     // at 60 frames a second

@@ -19,7 +19,7 @@
 
 namespace clew::nn {
 
-/// Where the threads of the slices of one batch meet to add numbers.
+/// Sums over the threads of the slices of one batch.
 class SliceGroup {
  public:
   /// `sum_elsewhere` adds to a tensor what the slices of other processes have; it is called by one

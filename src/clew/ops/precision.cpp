@@ -105,7 +105,7 @@ Probe libtorch_probe() {
           3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
 }
 
-/// Whether a small convolution and a linear layer in bf16 go forward and backward.
+/// True when a small convolution and a linear layer in bf16 go forward and backward.
 bool libtorch_multiplies_bf16() {
   try {
     const at::AutoGradMode has_gradients(true);

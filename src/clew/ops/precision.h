@@ -27,8 +27,8 @@ Precision parse_precision(const std::string& name, Products products);
 /// config holds it, so that it goes on alike on another machine. Unknown: clew::Error.
 std::string resolve_precision(const std::string& name, Products products);
 
-/// Whether this CPU has bf16 dot products (AVX-512 BF16); for LibTorch's products also whether its
-/// oneDNN makes use of them, which ONEDNN_MAX_CPU_ISA may forbid. Tried once.
+/// True when this CPU has bf16 dot products (AVX-512 BF16), and for LibTorch's products when its
+/// oneDNN makes use of them, too, which ONEDNN_MAX_CPU_ISA may forbid. Tried once.
 bool has_bf16(Products products);
 
 /// Rates of one thread in GFLOP/s; bf16 is 0 where the CPU has none.

@@ -19,12 +19,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLongestText = std::uint64_t{1} << 26;
-/// How a training is run, and where its data lie: no setting of an experiment.
+/// Keys that make no difference to an experiment: seed, speed, paths.
 constexpr std::string_view kNoSettings[] = {
     "seed",     "train.loaders", "train.log_steps", "train.checkpoint_seconds",
     "data.dir", "start.hash"};
 
-/// What one run says.
+/// Settings and measures of one run.
 struct ComparedRun {
   fs::path folder;
   std::string system;
