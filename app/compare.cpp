@@ -13,19 +13,9 @@
 #include "clew/core/log.h"
 #include "clew/report/report.h"
 #include "command.h"
-#include "terminal.h"
+#include "usage.h"
 
 namespace clew::app {
-
-namespace {
-
-void check_page(const std::filesystem::path& page) {
-  const bool is_page = page.extension() == ".html" || page.extension() == ".htm";
-  if (page.empty() || is_page) return;
-  throw UsageError(concat("--page must name a file that ends in .html, got '", page.string(), "'"));
-}
-
-}  // namespace
 
 void define_compare(CLI::App& command) {
   struct Arguments {
@@ -40,7 +30,7 @@ void define_compare(CLI::App& command) {
   command.add_flag("--json", arguments->is_json, "print JSON");
   command.callback([arguments] {
     const std::vector<std::filesystem::path> runs(arguments->runs.begin(), arguments->runs.end());
-    check_page(arguments->page);
+    if (!arguments->page.empty()) check_page("--page", arguments->page);
     const auto comparison = report::compare(runs);
     if (!arguments->page.empty()) report::write_html(runs, arguments->page);
     if (arguments->is_json) {

@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "clew/core/error.h"
-#include "clew/core/files.h"
 #include "command.h"
 #include "terminal.h"
+#include "usage.h"
 
 namespace clew::app {
 
@@ -29,11 +28,7 @@ void define_report(CLI::App& command) {
     const std::vector<std::filesystem::path> runs(arguments->runs.begin(), arguments->runs.end());
     const std::filesystem::path out =
         arguments->out.empty() ? runs[0] / "report.html" : std::filesystem::path(arguments->out);
-    const bool is_page = out.extension() == ".html" || out.extension() == ".htm";
-    if (!is_page && (!path_exists(out) || std::filesystem::is_regular_file(out))) {
-      throw UsageError(
-          concat("--out must name a file that ends in .html, got '", out.string(), "'"));
-    }
+    check_page("--out", out);
     report::write_html(runs, out);
     print_name(out);
   });

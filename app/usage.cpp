@@ -10,6 +10,7 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "command.h"
 
 namespace clew::app {
@@ -154,6 +155,13 @@ std::string usage_text(const CLI::ParseError& error, const CLI::App& command) {
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   }
   return concat(text, " (see ", help_line(command), ")");
+}
+
+void check_page(const std::string& option, const std::filesystem::path& page) {
+  if (page.extension() == ".html" || page.extension() == ".htm") return;
+  if (path_exists(page) && !std::filesystem::is_regular_file(page)) return;
+  throw UsageError(
+      concat(option, " must name a file that ends in .html, got '", page.string(), "'"));
 }
 
 }  // namespace clew::app

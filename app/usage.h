@@ -2,6 +2,7 @@
 // What is wrong with a command line, in our words, and the help of a command.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -21,5 +22,8 @@ std::string help_of(const CLI::App& command);
 
 /// CLI11's complaint as one sentence of ours: the nearest option, and where to read on.
 std::string usage_text(const CLI::ParseError& error, const CLI::App& command);
+
+/// Refuses a page by `option` that neither ends in .html nor is a device or pipe: UsageError.
+void check_page(const std::string& option, const std::filesystem::path& page);
 
 }  // namespace clew::app

@@ -183,8 +183,7 @@ Comparison compare(std::span<const fs::path> runs) {
   return comparison;
 }
 
-std::string table_text(const Comparison& comparison, const std::string& bold,
-                       const std::string& plain) {
+std::string table_text(const Comparison& comparison) {
   struct Cell {
     std::string text;
     bool is_best = false;
@@ -223,10 +222,7 @@ std::string table_text(const Comparison& comparison, const std::string& bold,
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      // A mark that is printed takes a place, so that columns stay below each other.
-      const bool is_mark = bold.size() == 1;
-      const auto before = row[i].is_best ? bold : is_mark ? " " : "";
-      line += concat(i == 0 ? "" : "  ", before, row[i].text, row[i].is_best ? plain : "",
+      line += concat(i == 0 ? "" : "  ", row[i].is_best ? '*' : ' ', row[i].text,
                      std::string(widths[i] - row[i].text.size() - 1, ' '));
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";

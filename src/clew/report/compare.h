@@ -43,9 +43,8 @@ struct Comparison {
 /// Runs of two systems, a folder that is no run, fewer than two runs: clew::Error or UsageError.
 Comparison compare(std::span<const std::filesystem::path> runs);
 
-/// A table for people; the best of each measure is between `bold` and `plain`.
-std::string table_text(const Comparison& comparison, const std::string& bold = "*",
-                       const std::string& plain = "");
+/// A table for people, with an asterisk before the best of each measure.
+std::string table_text(const Comparison& comparison);
 /// The same as one JSON object, with its newline.
 std::string comparison_json(const Comparison& comparison);
 

@@ -12,6 +12,8 @@
 namespace clew::train {
 namespace {
 
+constexpr std::size_t kIsWrong = 4;  // the column of an evaluator's rows
+
 void check_labels(const torch::Tensor& logits, const torch::Tensor& labels) {
   CLEW_CHECK(logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0) &&
                  labels.scalar_type() == torch::kInt64,
@@ -47,37 +49,33 @@ void ClassificationEvaluator::add(const data::Batch& outputs, const data::Batch&
   const auto losses = torch::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
   const auto [confidences, predictions] = torch::softmax(logits, 1).max(1);
   for (std::int64_t i = 0; i < logits.size(0); ++i) {
-    const std::array<double, 4> row = {losses[i].item<double>(), labels[i].item<double>(),
-                                       predictions[i].item<double>(),
-                                       confidences[i].item<double>()};
+    const auto label = labels[i].item<double>(), predicted = predictions[i].item<double>();
+    const std::array<double, 5> row = {losses[i].item<double>(), label, predicted,
+                                       confidences[i].item<double>(),
+                                       label == predicted ? 0.0 : 1.0};
     rows_.add(batch.indices[i].item<std::int64_t>(), row);
   }
 }
 
 std::vector<Measure> ClassificationEvaluator::result() const {
-  const auto report = this->report(0);
-  const bool is_empty = rows_.size() == 0;
   return {{.name = "loss", .value = rows_.mean(0), .unit = "nats"},
-          {.name = "error", .value = is_empty ? rows_.mean(0) : report.error, .unit = "share"}};
+          {.name = "error", .value = rows_.mean(kIsWrong), .unit = "share"}};
 }
 
 ClassificationReport ClassificationEvaluator::report(int worst) const {
   const auto classes = static_cast<std::int64_t>(classes_.size());
   ClassificationReport report{.classes = classes_,
                               .examples = static_cast<std::int64_t>(rows_.size()),
+                              .error = rows_.mean(kIsWrong),
                               .loss = rows_.mean(0)};
   report.confusion.assign(static_cast<std::size_t>(classes * classes), 0);
-  std::int64_t wrong = 0;
   for (const auto& [index, row] : rows_.rows()) {
     const int target = static_cast<int>(row[1]), predicted = static_cast<int>(row[2]);
     ++report.confusion[static_cast<std::size_t>(target * classes + predicted)];
     if (target == predicted) continue;
-    ++wrong;
     report.worst.push_back(
         {.index = index, .target = target, .predicted = predicted, .confidence = row[3]});
   }
-  report.error =
-      static_cast<double>(wrong) / static_cast<double>(std::max<std::int64_t>(1, report.examples));
   std::stable_sort(report.worst.begin(), report.worst.end(),
                    [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
   if (report.worst.size() > static_cast<std::size_t>(worst))

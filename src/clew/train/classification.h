@@ -51,7 +51,7 @@ class ClassificationEvaluator : public Evaluator {
 
  private:
   std::vector<std::string> classes_;
-  Rows rows_{4};  // loss, target, predicted, its probability
+  Rows rows_{5};  // loss, target, predicted, its probability, 1 where they differ
 };
 
 }  // namespace clew::train

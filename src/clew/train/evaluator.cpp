@@ -55,6 +55,11 @@ double Rows::mean(std::size_t column) const {
   return rows_.empty() ? std::nan("") : sum / static_cast<double>(rows_.size());
 }
 
+const Measure* find_measure(const std::vector<Measure>& measures, std::string_view name) {
+  const auto found = std::ranges::find(measures, name, &Measure::name);
+  return found == measures.end() ? nullptr : &*found;
+}
+
 std::string measures_json(const std::vector<Measure>& measures) {
   auto all = nlohmann::json::array();
   for (const auto& measure : measures) {

@@ -73,6 +73,9 @@ class Rows {
   std::map<std::int64_t, std::vector<double>> rows_;
 };
 
+/// The measure of this name; null where there is none.
+const Measure* find_measure(const std::vector<Measure>& measures, std::string_view name);
+
 /// Measures as a JSON array: name, value (null where there is none), unit, and which is better,
 /// "larger" or "smaller".
 std::string measures_json(const std::vector<Measure>& measures);

@@ -2,19 +2,16 @@
 #include "clew/train/supervised.h"
 
 #include <c10/util/Exception.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/module.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <exception>
 #include <functional>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -31,6 +28,7 @@
 #include "clew/train/rules.h"
 #include "clew/train/run_folder.h"
 #include "clew/train/schedule.h"
+#include "clew/train/slices.h"
 
 namespace clew::train {
 namespace {
@@ -39,56 +37,6 @@ constexpr const char *kFormat = "clew.supervised.checkpoint.2",
                      *kFrozenFormat = "clew.supervised.frozen.1";
 constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyValidation = 2, kKeyForward = 3,
                         kKeyLoss = 4, kKeySampler = 5;
-
-/// Weighted means of metrics, matched by name.
-class Means {
- public:
-  void add(const std::vector<Metric>& metrics, double weight) {
-    for (const auto& metric : metrics) {
-      const auto found = std::ranges::find(sums_, metric.name, &Sum::name);
-      auto& sum = found != sums_.end() ? *found : sums_.emplace_back(Sum{.name = metric.name});
-      sum.value += metric.value.value_or(std::nan("")) * weight;
-      sum.weight += weight;
-    }
-  }
-  /// Absent where nothing was added since `clear`, which keeps the names.
-  std::vector<Metric> get() const {
-    std::vector<Metric> metrics;
-    for (const auto& sum : sums_) {
-      metrics.push_back({.name = sum.name, .value = {}});
-      if (sum.weight > 0) metrics.back().value = sum.value / sum.weight;
-    }
-    return metrics;
-  }
-  void clear() {
-    for (auto& sum : sums_) sum.value = sum.weight = 0;
-  }
-  std::vector<std::string> names() const {
-    std::vector<std::string> names;
-    for (const auto& sum : sums_) names.push_back(sum.name);
-    return names;
-  }
-  /// Sum and weight of each name, and back.
-  std::vector<double> numbers() const {
-    std::vector<double> numbers;
-    for (const auto& sum : sums_) numbers.insert(numbers.end(), {sum.value, sum.weight});
-    return numbers;
-  }
-  void set(const std::vector<std::string>& names, const double* numbers) {
-    sums_.clear();
-    for (const auto& name : names) {
-      sums_.push_back({.name = name, .value = numbers[0], .weight = numbers[1]});
-      numbers += 2;
-    }
-  }
-
- private:
-  struct Sum {
-    std::string name;
-    double value = 0, weight = 0;
-  };
-  std::vector<Sum> sums_;
-};
 
 /// Calls something when a block is left by an exception.
 class OnFailure {
@@ -124,12 +72,6 @@ void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
   values.copy_(parts[0]);
 }
 
-/// What came out of one slice of a batch.
-struct Slice {
-  double weight = 0;  // how much counted in it (Loss::weight)
-  std::vector<Metric> metrics;
-};
-
 struct Worker {
   std::shared_ptr<torch::nn::Module> network;
   nn::FlatParameters flat;
@@ -138,166 +80,6 @@ struct Worker {
   Slice slice;               // its last one
   data::Batch outputs;       // of it, with their graph, for a loss over the whole batch
 };
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-std::vector<std::string> split_commas(const std::string& text) {
-  std::vector<std::string> names;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find(',', begin), text.size());
-    names.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
-}
-
-/// What the workers' slices gave, for the other processes: a line each, numbers without rounding.
-std::string slice_text(const std::vector<Worker>& workers) {
-  std::string lines;
-  const auto put = [&](double number) {
-    char text[40];
-    const auto end = std::to_chars(text, text + sizeof text, number, std::chars_format::hex).ptr;
-    lines.append(text, end);
-  };
-  for (const auto& worker : workers) {
-    put(worker.slice.weight);
-    for (const auto& metric : worker.slice.metrics) {
-      lines += ' ' + metric.name + ' ';
-      put(metric.value.value_or(std::nan("")));
-    }
-    lines += '\n';
-  }
-  return lines;
-}
-std::vector<Slice> parse_slices(const std::string& text) {
-  std::vector<Slice> slices;
-  std::istringstream lines(text);
-  const auto number = [](const std::string& digits) {
-    double value = 0;
-    std::from_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::hex);
-    return value;
-  };
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream parts(line);
-    std::string name, value;
-    parts >> value;
-    Slice slice{.weight = number(value), .metrics = {}};
-    while (parts >> name >> value) slice.metrics.push_back({name, number(value)});
-    slices.push_back(std::move(slice));
-  }
-  return slices;
-}
-
-/// A batch as a container, for the other processes.
-std::string batch_bytes(const data::Batch& batch) {
-  nn::TensorFileBuilder out;
-  std::string names;
-  for (const auto& name : batch.names()) {
-    const bool is_listed = batch.is_listed(name);
-    names += (is_listed ? "*" : "=") + name + "\n";
-    if (!is_listed) {
-      out.add("column/" + name, batch[name]);
-      continue;
-    }
-    std::size_t i = 0;
-    for (const auto& tensor : batch.list(name)) out.add(concat("column/", name, "/", i++), tensor);
-  }
-  if (batch.indices.defined()) out.add("indices", batch.indices);
-  out.set("columns", names);
-  out.set("size", std::to_string(batch.size()));
-  const auto bytes = out.finish();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-data::Batch parse_batch(const std::string& bytes) {
-  const std::string where = "the outputs of another process";
-  const auto file = nn::parse_safetensors(std::as_bytes(std::span(bytes)), where);
-  const auto size = std::stoll(nn::read_meta(file, "size", where));
-  const auto read = [&](const std::string& name) {
-    const auto found = file.tensors.find(name);
-    CLEW_CHECK(found != file.tensors.end(), where, ": tensor '", name, "' is missing");
-    return nn::read_tensor(file, name, nn::scalar_type(found->second.dtype, where), {}, where);
-  };
-  data::Batch batch;
-  std::istringstream lines(nn::read_meta(file, "columns", where));
-  for (std::string line; std::getline(lines, line);) {
-    const auto name = line.substr(1);
-    if (line[0] == '=') {
-      batch.set(name, read("column/" + name));
-      continue;
-    }
-    std::vector<torch::Tensor> tensors;
-    for (long long i = 0; i < size; ++i) tensors.push_back(read(concat("column/", name, "/", i)));
-    batch.set_list(name, std::move(tensors));
-  }
-  if (file.tensors.contains("indices")) batch.indices = read("indices");
-  return batch;
-}
-
-/// The same tensors without their graph; those that had one are its leaves and want a gradient.
-data::Batch as_leaves(const data::Batch& batch) {
-  const auto leaf = [](const torch::Tensor& tensor) {
-    return tensor.detach().set_requires_grad(tensor.requires_grad());
-  };
-  data::Batch leaves;
-  for (const auto& name : batch.names()) {
-    if (!batch.is_listed(name)) {
-      leaves.set(name, leaf(batch[name]));
-      continue;
-    }
-    std::vector<torch::Tensor> tensors;
-    for (const auto& tensor : batch.list(name)) tensors.push_back(leaf(tensor));
-    leaves.set_list(name, std::move(tensors));
-  }
-  return leaves;
-}
-
-/// Calls `visit` with each tensor of a batch, column by column.
-template <class Visit>
-void for_each_tensor(const data::Batch& batch, const Visit& visit) {
-  for (const auto& name : batch.names()) {
-    if (!batch.is_listed(name)) {
-      visit(batch[name]);
-    } else {
-      for (const auto& tensor : batch.list(name)) visit(tensor);
-    }
-  }
-}
-
-/// Back from the outputs that have a graph, with gradients [as outputs]; undefined ones are left out.
-void backward(const data::Batch& outputs, const std::vector<torch::Tensor>& gradients) {
-  std::vector<torch::Tensor> roots, wanted;
-  std::size_t i = 0;
-  for_each_tensor(outputs, [&](const torch::Tensor& output) {
-    const auto& gradient = gradients.at(i++);
-    if (!output.requires_grad() || !gradient.defined()) return;
-    roots.push_back(output);
-    wanted.push_back(gradient);
-  });
-  if (!roots.empty()) torch::autograd::backward(roots, wanted);
-}
-
-/// What `loss` says, checked: its value as a number.
-double check_loss(const Loss& loss) {
-  CLEW_CHECK(loss.value.defined() && loss.value.numel() == 1 && loss.value.requires_grad(),
-             "a loss must be one number with the graph that made it, got ",
-             !loss.value.defined()         ? "an undefined tensor"
-             : !loss.value.requires_grad() ? "one without a graph"
-                                           : concat(loss.value.sizes()));
-  const double value = loss.value.item<double>();
-  CLEW_CHECK(std::isfinite(value), "the loss is ", std::isnan(value) ? "nan" : "infinite");
-  const double weight = loss.weight.value_or(1);
-  CLEW_CHECK(std::isfinite(weight) && weight >= 0,
-             "the weight of a loss must be a number of at least 0, got ", weight);
-  return value;
-}
-
-const Measure* find_measure(const std::vector<Measure>& measures, const std::string& name) {
-  const auto found = std::ranges::find(measures, name, &Measure::name);
-  return found == measures.end() ? nullptr : &*found;
-}
 
 void read_buffers(torch::nn::Module& network, const nn::TensorFile& file, const std::string& name) {
   const torch::NoGradGuard no_grad;
@@ -309,92 +91,6 @@ void read_buffers(torch::nn::Module& network, const nn::TensorFile& file, const 
 }
 
 }  // namespace
-
-void SupervisedOptions::fields(Fields& v) {
-  v("steps", steps, {.min = 1, .max = 1'000'000'000'000, .help = "optimiser steps to train for"});
-  v("batch", batch, {.min = 1, .max = 1'000'000, .help = "examples in a step"});
-  v("workers", workers,
-    {.min = 1,
-     .max = 256,
-     .help = "worker threads, each with its slice of a batch; the weights depend on it"});
-  v("threads", threads,
-    {.min = 1,
-     .max = 256,
-     .help = "threads that each worker's products may use, for batches too small to share out"});
-  v("loaders", loaders,
-    {.min = 0, .max = 256, .help = "threads that make batches ahead of time; 0: none"});
-  v("precision", precision,
-    {.choices = {"auto", "fp32", "bf16"},
-     .help = "operands of products while training; auto: the faster on this machine"});
-  v("optimizer", optimizer,
-    {.choices = {"sgd", "rmsprop", "adam", "adamw"}, .help = "how gradients become steps"});
-  v("lr", lr, {.min = 0, .max = 100, .help = "learning rate after the warm-up"});
-  v("lr_end", lr_end,
-    {.min = 0, .max = 100, .help = "learning rate at the end (linear, cosine), lowest (step)"});
-  v("schedule", schedule,
-    {.choices = {"constant", "linear", "cosine", "step"}, .help = "how the learning rate moves"});
-  v("warmup", warmup, {.min = 0, .help = "steps in which the learning rate climbs at first"});
-  v("step_every", step_every, {.min = 1, .help = "steps between changes of the rate (step)"});
-  v("step_factor", step_factor, {.min = 0, .max = 1, .help = "factor of such a change"});
-  v("momentum", momentum, {.min = 0, .below = 1.0, .help = "of SGD and RMSProp; Adam's beta 1"});
-  v("decay", decay,
-    {.min = 0, .below = 1.0, .help = "of the mean squared gradient; Adam's beta 2"});
-  v("eps", eps, {.above = 0.0, .max = 10, .help = "added to the mean squared gradient's root"});
-  v("weight_decay", weight_decay, {.min = 0, .max = 10, .help = "pull of the weights to zero"});
-  v("clip", clip, {.min = 0, .max = 1e9, .help = "largest norm of the gradient; 0: no limit"});
-  v("batch_norm", batch_norm,
-    {.choices = {"slice", "sync", "frozen"},
-     .help = "what batch norms see: their worker's slice of a batch, or all slices (networks of "
-             "clew::nn::BatchNorm2d); frozen: they keep their statistics, weights and biases"});
-  v("ema", ema,
-    {.min = 0,
-     .below = 1.0,
-     .help = "decay of the weights' moving average, which is evaluated; 0: none"});
-  v("eval_steps", eval_steps, {.min = 1, .help = "steps between evaluations on the test set"});
-  v("patience", patience,
-    {.min = 0, .help = "evaluations without a better one before it stops; 0: never"});
-  v("log_steps", log_steps, {.min = 1, .help = "steps between lines of metrics.jsonl"});
-  v("checkpoint_seconds", checkpoint_seconds,
-    {.min = 0, .max = 1e6, .help = "seconds between checkpoints"});
-}
-
-SupervisedOptions SupervisedOptions::resolved() const {
-  auto made = *this;
-  made.precision = ops::resolve_precision(precision, ops::Products::kLibTorch);
-  return made;
-}
-
-void check_training(const Task& task, const SupervisedOptions& options, int processes) {
-  struct Named {  // as a recipe has them
-    SupervisedOptions train;
-    void fields(Fields& v) { v.group("train", train); }
-  };
-  check(Named{options}, "options");
-  if (options.batch < options.workers * processes) {
-    throw UsageError(concat("train.batch must be at least train.workers (", options.workers,
-                            processes == 1 ? "" : concat(" in each of ", processes, " processes"),
-                            "), got ", options.batch));
-  }
-  if (options.batch > task.train_set().size()) {
-    throw UsageError(concat("train.batch must be at most the number of examples (",
-                            task.train_set().size(), "), got ", options.batch));
-  }
-  CLEW_CHECK(task.validation_set().size() > 0, "the validation set must have examples, got none");
-  const auto measures = task.make_evaluator()->result();
-  if (find_measure(measures, task.monitor()) == nullptr) {
-    std::string names;
-    for (const auto& measure : measures) names += (names.empty() ? "" : ", ") + measure.name;
-    throw UsageError(concat("the monitored measure must be one that the evaluator gives (", names,
-                            "), got ", task.monitor()));
-  }
-  (void)parse_optimizer(options.optimizer);
-  if (parse_schedule(options.schedule) == ScheduleKind::kStep && options.lr_end > options.lr) {
-    throw UsageError(
-        concat("train.lr_end, below which train.schedule = step does not go, must be at "
-               "most train.lr (",
-               options.lr, "), got ", options.lr_end));
-  }
-}
 
 struct Supervised::Impl {
   Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
@@ -640,19 +336,20 @@ std::vector<Slice> Supervised::Impl::run_batch() {
       });
       worker.slice.weight = loss.weight.value_or(static_cast<double>(slice.size()));
       if (worker.slice.weight != 0) {
-        (void)check_loss(loss);
+        check_loss(loss);
         worker.slice.metrics = loss.metrics;
         (loss.value * (worker.slice.weight / static_cast<double>(count))).backward();
       } else if (group) {  // whose batch norms meet on the way back, too
-        std::vector<torch::Tensor> zeros;
-        for_each_tensor(worker.outputs, [&](const torch::Tensor& output) {
-          zeros.push_back(torch::zeros_like(output));
-        });
+        auto zeros = tensors_of(worker.outputs);
+        for (auto& tensor : zeros) tensor = torch::zeros_like(tensor);
         backward(worker.outputs, zeros);
       }
       worker.outputs = {};
     });
-    return columns ? std::string() : slice_text(workers);
+    if (columns) return std::string();
+    std::vector<Slice> own;
+    for (const auto& worker : workers) own.push_back(worker.slice);
+    return slice_text(own);
   };
   std::vector<Slice> all;
   for (const auto& text : processes.gather(run))
@@ -695,7 +392,7 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
   if (all.weight == 0) return all;
   all.metrics = loss.metrics;
   if (mine.size() == 0) return all;  // this process has no slice, and so no graph
-  (void)check_loss(loss);
+  check_loss(loss);
   loss.value.backward();
   pool.run([&](int i) {
     const auto at = static_cast<std::size_t>(i);
@@ -705,9 +402,8 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
     const OnFailure on_failure([&] {
       if (group) group->fail();
     });
-    std::vector<torch::Tensor> gradients;
-    for_each_tensor(leaves[at],
-                    [&](const torch::Tensor& leaf) { gradients.push_back(leaf.grad()); });
+    auto gradients = tensors_of(leaves[at]);
+    for (auto& tensor : gradients) tensor = tensor.grad();
     backward(own, gradients);
     own = {};
   });

@@ -8,124 +8,17 @@
 #include <cmath>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "clew/core/error.h"
-#include "clew/nn/batch_norm.h"
 #include "clew/nn/safetensors.h"
 #include "clew/ops/precision.h"
-#include "clew/train/classification.h"
-#include "clew/train/phases.h"
-#include "clew/train/processes_as_threads.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/supervised_task.h"
 
 namespace clew::train {
 namespace supervised_test {
-
-/// Points in the plane; the class says whether x y > 0. Noise comes from the key.
-class Quadrants : public data::Dataset {
- public:
-  explicit Quadrants(std::int64_t size) : size_(size) {}
-  std::int64_t size() const override { return size_; }
-  data::Example get(std::int64_t index, const Key& key) const override {
-    Stream place(split(Key{7}, static_cast<std::uint64_t>(index))), noise(key);
-    const float x = place.uniform() * 2 - 1, y = place.uniform() * 2 - 1;
-    return {{"image", torch::tensor({x + 0.01F * noise.uniform(), y + 0.01F * noise.uniform()})},
-            {"label", torch::tensor(std::int64_t{x * y > 0})}};
-  }
-  data::Columns columns() const override { return data::image_and_label({2}); }
-
- private:
-  std::int64_t size_;
-};
-
-struct NetworkImpl : torch::nn::Module {
-  explicit NetworkImpl(bool is_normalised = true)
-      : has_norm(is_normalised),
-        first(register_module("first", torch::nn::Linear(2, 16))),
-        norm(register_module("norm", torch::nn::BatchNorm1d(16))),
-        last(register_module("last", torch::nn::Linear(16, 2))) {}
-  torch::Tensor forward(const torch::Tensor& x) {
-    const auto y = first(x);
-    return last(torch::relu(has_norm ? norm(y) : y));
-  }
-  bool has_norm;
-  torch::nn::Linear first;
-  torch::nn::BatchNorm1d norm;
-  torch::nn::Linear last;
-};
-
-class QuadrantTask : public Task {
- public:
-  std::shared_ptr<torch::nn::Module> make_network() const override {
-    return std::make_shared<NetworkImpl>(has_norm);
-  }
-  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
-                      const Key& key) const override {
-    auto inputs = batch["image"];
-    if (has_mask) {
-      Stream stream(key);
-      auto mask = torch::empty(inputs.sizes());
-      for (std::int64_t i = 0; i < mask.numel(); ++i)
-        mask.data_ptr<float>()[i] = stream.uniform() < 0.8F ? 1.25F : 0;
-      inputs = inputs * mask;
-    }
-    data::Batch outputs;
-    outputs.set("logits", dynamic_cast<NetworkImpl&>(network).forward(inputs));
-    return outputs;
-  }
-  Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
-    const auto& logits = outputs["logits"];
-    const auto value = torch::nn::functional::cross_entropy(logits, batch["label"]) * factor;
-    const auto wrong = logits.argmax(1).ne(batch["label"]).to(torch::kFloat32).mean();
-    return {.value = value,
-            .metrics = {{"loss", value.item<double>()}, {"error", wrong.item<double>()}}};
-  }
-  std::unique_ptr<Evaluator> make_evaluator() const override {
-    return std::make_unique<ClassificationEvaluator>(std::vector<std::string>{"no", "yes"});
-  }
-  const data::Dataset& train_set() const override { return train; }
-  const data::Dataset& validation_set() const override { return validation; }
-  const data::Dataset& test_set() const override {
-    ADD_FAILURE() << "training reads the test set";
-    return validation;
-  }
-  std::string monitor() const override { return monitored; }
-  std::vector<ParameterRule> rules(const torch::nn::Module&) const override { return parts; }
-
-  Quadrants train{200}, validation{75};
-  std::vector<ParameterRule> parts;
-  double factor = 1;
-  bool has_norm = true;
-  bool has_mask = false;  // on the inputs, as dropout is
-  std::string monitored = "loss";
-};
-
-SupervisedOptions options() {
-  SupervisedOptions made;
-  made.steps = 60;
-  made.batch = 16;
-  made.lr = 0.02;
-  made.eval_steps = 20;
-  made.log_steps = 10;
-  made.ema = 0.9;
-  return made;
-}
-
-double metric(const std::vector<Metric>& metrics, const std::string& name) {
-  for (const auto& one : metrics)
-    if (one.name == name) return one.value.value_or(std::nan(""));
-  ADD_FAILURE() << "no metric " << name;
-  return std::nan("");
-}
-double metric(const std::vector<Measure>& measures, const std::string& name) {
-  for (const auto& one : measures)
-    if (one.name == name) return one.value;
-  ADD_FAILURE() << "no metric " << name;
-  return std::nan("");
-}
 
 TEST(Supervised, LearnsAndMeasures) {
   const QuadrantTask task;
@@ -238,30 +131,6 @@ TEST(Supervised, MixedPrecisionLearnsF32WeightsAndMeasuresThemInF32) {
   EXPECT_EQ(metric(reader.evaluate(), "loss"), metric(learner.evaluate(), "loss"));
 }
 
-TEST(Supervised, SlicesGiveTheGradientOfTheBatch) {
-  QuadrantTask task;
-  task.has_norm = false;  // it would see a slice instead of the batch
-  const auto weights = [&](int workers) {
-    auto with = options();
-    with.workers = workers;
-    with.optimizer = "sgd";
-    with.momentum = with.ema = 0;
-    Supervised learner(task, with, Key{3});
-    learner.update();
-    NetworkImpl network(false);
-    load_network(network, learner.checkpoint(), "checkpoint");
-    EXPECT_FALSE(network.is_training());
-    return torch::cat({network.first->weight.detach().flatten(), network.last->bias.detach()});
-  };
-  const auto one = weights(1);
-  for (const int workers : {2, 3, 16})
-    EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-7) << workers;  // roundings
-}
-
-ParameterRule frozen(const std::string& module) {
-  return {.what = "freeze " + module, .matches = names_under(module), .is_frozen = true};
-}
-
 TEST(Supervised, RulesSayWhatLearnsAndHowFast) {
   QuadrantTask task;
   task.parts = {frozen("first"),
@@ -357,73 +226,6 @@ TEST(Supervised, RunningStatisticsAreThoseOfAllSlices) {
   EXPECT_LT((mean_of(learner) - mean_of(whole)).abs().max().item<double>(), 1e-6);
 }
 
-/// The points as pictures [2,1,1] through our batch norm.
-struct PictureNetworkImpl : torch::nn::Module {
-  PictureNetworkImpl()
-      : first(register_module("first", torch::nn::Linear(2, 16))),
-        norm(register_module("norm", nn::BatchNorm2d(16))),
-        last(register_module("last", torch::nn::Linear(16, 2))) {}
-  torch::Tensor forward(const torch::Tensor& x) {
-    return last(torch::relu(norm(first(x).unsqueeze(2).unsqueeze(3)).flatten(1)));
-  }
-  torch::nn::Linear first;
-  nn::BatchNorm2d norm;
-  torch::nn::Linear last;
-};
-struct PictureTask : QuadrantTask {
-  std::shared_ptr<torch::nn::Module> make_network() const override {
-    return std::make_shared<PictureNetworkImpl>();
-  }
-  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
-                      const Key&) const override {
-    CLEW_CHECK(!fails || batch.indices[0].item<std::int64_t>() % 2 == 0, "an odd example");
-    data::Batch outputs;
-    outputs.set("logits", dynamic_cast<PictureNetworkImpl&>(network).forward(batch["image"]));
-    return outputs;
-  }
-  Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key& key) const override {
-    auto made = QuadrantTask::loss(outputs, batch, key);
-    if (has_weight) made.weight = batch.indices[0].item<std::int64_t>() % 3 == 0 ? 0 : 1;
-    return made;
-  }
-  bool fails = false, has_weight = false;
-};
-
-TEST(Supervised, SynchronisedBatchNormsSeeTheWholeBatch) {
-  const PictureTask task;
-  auto with = options();
-  with.batch_norm = "sync";
-  with.optimizer = "sgd";
-  with.momentum = with.ema = 0;
-  const auto weights = [&](int workers) {
-    with.workers = workers;
-    Supervised learner(task, with, Key{3});
-    for (int i = 0; i < 3; ++i) learner.update();
-    return learner.network().named_parameters()["first.weight"].detach().clone();
-  };
-  const auto one = weights(1);
-  for (const int workers : {2, 3, 16})
-    EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-5) << workers;
-  with.batch_norm = "slice";
-  EXPECT_GT((one - weights(4)).abs().max().item<double>(), 1e-4);
-  with.batch_norm = "sync";
-  expect_error<UsageError>([&] { Supervised(QuadrantTask(), with, Key{1}); },
-                           "train.batch_norm = sync needs a network whose batch norms are "
-                           "clew::nn::BatchNorm2d, and norm is none");
-}
-
-TEST(Supervised, SynchronisedBatchNormsWaitForNoSliceThatFailedOrCountsNothing) {
-  PictureTask task;
-  auto with = options();
-  with.batch_norm = "sync";
-  with.workers = 8;
-  task.has_weight = true;
-  Supervised learner(task, with, Key{3});
-  for (int i = 0; i < 3; ++i) learner.update();
-  task.fails = true;
-  EXPECT_TRUE(error_of([&] { learner.update(); }).starts_with("training stopped at step 3: a"));
-}
-
 TEST(Supervised, StopsEarly) {
   QuadrantTask task;
   auto with = options();
@@ -475,24 +277,6 @@ TEST(Supervised, ResolvedPrecisionIsOneThatThisMachineHas) {
   EXPECT_TRUE(diff(with, with.resolved()).empty());
 }
 
-/// Trains in `processes` threads that stand for processes and gives each one's checkpoint.
-std::vector<std::vector<std::byte>> train_in(int processes, const QuadrantTask& task,
-                                             const SupervisedOptions& with, int steps,
-                                             const std::vector<std::byte>& from = {}) {
-  std::vector<std::vector<std::byte>> checkpoints(static_cast<std::size_t>(processes));
-  std::mutex making;  // new weights come from a generator that threads share and processes do not
-  const auto errors = run_as_threads(processes, [&](Processes& group) {
-    std::unique_lock lock(making);
-    Supervised learner(task, with, Key{1}, &group);
-    lock.unlock();
-    if (!from.empty()) learner.restore(from, "checkpoint");
-    for (int i = 0; i < steps; ++i) learner.update();
-    checkpoints[static_cast<std::size_t>(group.rank())] = learner.checkpoint();
-  });
-  EXPECT_EQ(errors, std::vector<std::string>(static_cast<std::size_t>(processes)));
-  return checkpoints;
-}
-
 TEST(Supervised, ProcessesLearnWhatAsManyWorkersLearn) {
   QuadrantTask task;
   for (const bool has_norm : {false, true}) {
@@ -511,18 +295,6 @@ TEST(Supervised, ProcessesLearnWhatAsManyWorkersLearn) {
       EXPECT_EQ(four[3], one);  // with its running means, shared for the evaluation of step 40
     }
   }
-}
-
-TEST(Supervised, SynchronisedBatchNormsAreTheSameInMoreProcesses) {
-  const PictureTask task;
-  auto with = options();
-  with.batch_norm = "sync";
-  with.workers = 4;
-  const auto one = train_in(1, task, with, 25)[0];
-  with.workers = 2;
-  EXPECT_EQ(train_in(2, task, with, 25)[1], one);
-  with.workers = 1;
-  EXPECT_EQ(train_in(4, task, with, 25)[3], one);
 }
 
 TEST(Supervised, GoesOnInMoreOrFewerProcesses) {
@@ -593,153 +365,6 @@ TEST(Supervised, ALossThatIsNotANumberStopsAllProcesses) {
   EXPECT_EQ(errors,
             (std::vector<std::string>{"training stopped at step 0: process 1: the loss is nan",
                                       "training stopped at step 0: the loss is nan"}));
-}
-
-TEST(Supervised, SlicesWeighWhatCountsInThem) {
-  // The loss is a mean over the examples of class 1 alone.
-  struct Weighted : QuadrantTask {
-    Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
-      const auto counts = batch["label"].eq(1).to(torch::kFloat32);
-      const auto losses = torch::nn::functional::cross_entropy(
-          outputs["logits"], batch["label"],
-          torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone));
-      const auto value = (losses * counts).sum() / counts.sum();  // NaN where nothing counts
-      return {.value = value,
-              .metrics = {{"loss", value.item<double>()}},
-              .weight = counts.sum().item<double>()};
-    }
-  };
-  Weighted task;
-  task.has_norm = false;
-  double loss = 0;
-  const auto weights = [&](int workers) {
-    auto with = options();
-    with.workers = workers;
-    with.optimizer = "sgd";
-    with.momentum = with.ema = 0;
-    Supervised learner(task, with, Key{3});
-    learner.update();
-    loss = metric(learner.take_metrics(), "loss");
-    return learner.network().named_parameters()["first.weight"].detach().clone();
-  };
-  const auto one = weights(1);
-  const double whole = loss;
-  for (const int workers : {2, 5, 16}) {  // of sixteen slices some hold nothing that counts
-    EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-6) << workers;
-    EXPECT_NEAR(loss, whole, 1e-6) << workers;
-  }
-}
-
-/// The loss is of all pairs of examples: logits of one class shall be alike.
-struct PairTask : QuadrantTask {
-  PairTask() { has_norm = false; }
-  Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {
-    EXPECT_EQ(batch.names(), std::vector<std::string>{"label"});
-    EXPECT_EQ(batch.indices.size(0), batch.size());
-    const auto& logits = outputs["logits"];
-    torch::Tensor sum;
-    if (outputs.has("list"))
-      for (const auto& one : outputs.list("list")) sum = sum.defined() ? sum + one : one;
-    const auto& label = batch["label"];
-    const auto same = label.unsqueeze(0).eq(label.unsqueeze(1)).to(torch::kFloat32);
-    const auto apart = (logits.unsqueeze(0) - logits.unsqueeze(1)).square().sum(2);
-    auto value = (same * apart + (1 - same) * torch::exp(-apart)).mean();
-    if (sum.defined()) value = value + 0.01 * sum.square().mean();
-    return {.value = value, .metrics = {{"loss", value.item<double>()}}};
-  }
-  data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
-                      const Key& key) const override {
-    auto outputs = QuadrantTask::forward(network, batch, key);
-    if (!has_list) return outputs;
-    std::vector<torch::Tensor> list;
-    for (std::int64_t i = 0; i < batch.size(); ++i) list.push_back(outputs["logits"][i]);
-    outputs.set_list("list", list);
-    return outputs;
-  }
-  std::optional<std::vector<std::string>> whole_batch_columns() const override {
-    return std::vector<std::string>{"label"};
-  }
-  bool has_list = false;
-};
-
-TEST(Supervised, ALossOverTheWholeBatchIsTheSameForAnyNumberOfSlices) {
-  for (const bool has_list : {false, true}) {
-    PairTask task;
-    task.has_list = has_list;
-    auto with = options();
-    with.optimizer = "sgd";
-    with.momentum = with.ema = 0;
-    const auto weights = [&](int workers) {
-      with.workers = workers;
-      Supervised learner(task, with, Key{3});
-      for (int i = 0; i < 3; ++i) learner.update();
-      return learner.network().named_parameters()["first.weight"].detach().clone();
-    };
-    const auto one = weights(1);
-    for (const int workers : {2, 3, 16})
-      EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-6) << workers;
-  }
-}
-
-TEST(Supervised, ALossOverTheWholeBatchIsTheSameInMoreProcesses) {
-  for (const bool has_list : {false, true}) {
-    PairTask task;
-    task.has_list = has_list;
-    auto with = options();
-    with.workers = 4;
-    const auto one = train_in(1, task, with, 25)[0];
-    with.workers = 2;
-    EXPECT_EQ(train_in(2, task, with, 25)[1], one);
-    with.workers = 1;
-    const auto four = train_in(4, task, with, 25);
-    EXPECT_EQ(four[0], one);
-    EXPECT_EQ(four[3], one);
-  }
-}
-
-TEST(Supervised, ATaskSaysWhichExamplesMakeUpABatch) {
-  // Every example once an epoch, so that the last batch has eight of 200.
-  struct Sampled : PairTask {
-    std::shared_ptr<const data::Sampler> make_sampler(int batch, const Key& key) const override {
-      return data::uniform_sampler(200, {.batch_size = batch, .key = key});
-    }
-    Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key& key) const override {
-      if (!is_whole) return QuadrantTask::loss(outputs, batch, key);
-      const std::lock_guard lock(noting);
-      sizes.push_back(batch.size());
-      return PairTask::loss(outputs, batch, key);
-    }
-    std::optional<std::vector<std::string>> whole_batch_columns() const override {
-      if (!is_whole) return {};
-      return PairTask::whole_batch_columns();
-    }
-    bool is_whole = false;
-    mutable std::mutex noting;
-    mutable std::vector<std::int64_t> sizes;
-  };
-  auto with = options();
-  with.optimizer = "sgd";
-  with.momentum = with.ema = 0;
-  for (const bool is_whole : {false, true}) {
-    Sampled task;
-    task.is_whole = is_whole;
-    const auto weights = [&](int workers) {
-      with.workers = workers;
-      Supervised learner(task, with, Key{3});
-      for (int i = 0; i < 14; ++i) learner.update();
-      return learner.network().named_parameters()["first.weight"].detach().clone();
-    };
-    const auto one = weights(1);
-    if (is_whole) {
-      EXPECT_EQ(task.sizes,
-                (std::vector<std::int64_t>{16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 16, 8, 16}));
-    }
-    EXPECT_LT((one - weights(11)).abs().max().item<double>(), 1e-5);
-    with.workers = 11;
-    const auto whole = train_in(1, task, with, 14)[0];
-    with.workers = 1;
-    EXPECT_EQ(train_in(11, task, with, 14)[7].size(), whole.size());
-  }
 }
 
 TEST(Supervised, TheMonitoredMeasureChoosesTheWeights) {
@@ -839,77 +464,6 @@ TEST(Supervised, OptionsThatCodeSetsAreChecked) {
         message([](auto& with) { with.patience = -1; }),
         message([](auto& with) { with.optimizer = "sdg"; })})
     EXPECT_TRUE(text.starts_with("options: train.")) << text;
-}
-
-std::vector<Phase> two_phases(const QuadrantTask& first, const QuadrantTask& second) {
-  auto with = options();
-  with.steps = 12;
-  with.eval_steps = 6;
-  auto last = with;
-  last.lr = 0.005;
-  last.optimizer = "sgd";
-  last.ema = 0;
-  return {{.name = "head", .task = &first, .options = with, .rules = {frozen("first")}},
-          {.name = "all", .task = &second, .options = last}};
-}
-
-TEST(Phases, EachHasItsRulesAndTheWeightsOfTheOneBefore) {
-  QuadrantTask first, second;
-  second.has_mask = true;
-  Phases learner(two_phases(first, second), Key{1});
-  const auto weights = [&](const char* name) {
-    return learner.learner().network().named_parameters()[name].detach().clone();
-  };
-  const auto begun = weights("first.weight");
-  torch::Tensor averaged;
-  int best = 0;
-  for (int i = 0; i < 12; ++i) {
-    learner.update();
-    best += learner.is_best();
-  }
-  EXPECT_EQ(best, 0);  // not yet the phase whose weights count
-  EXPECT_EQ(learner.phase(), 0U);
-  EXPECT_FALSE(learner.is_finished());
-  EXPECT_TRUE(weights("first.weight").equal(begun));
-  learner.learner().with_evaluated_weights([&] { averaged = weights("last.weight"); });
-  EXPECT_EQ(metric(learner.take_metrics(), "phase"), 1);
-  learner.update();
-  EXPECT_EQ(learner.phase(), 1U);
-  EXPECT_EQ(learner.steps(), 13);
-  EXPECT_FALSE(weights("first.weight").equal(begun));
-  EXPECT_LT((weights("last.weight") - averaged).abs().max().item<double>(), 0.05);
-  while (!learner.is_finished()) learner.update();
-  EXPECT_EQ(learner.steps(), 24);
-  NetworkImpl network;
-  load_network(network, learner.checkpoint(), "checkpoint");
-  EXPECT_TRUE(network.first->weight.equal(weights("first.weight")));
-}
-
-TEST(Phases, ResumedEqualsNeverStopped) {
-  QuadrantTask first, second;
-  second.has_mask = true;
-  Phases whole(two_phases(first, second), Key{1});
-  while (!whole.is_finished()) whole.update();
-  std::vector<std::byte> bytes;
-  for (const int steps : {5, 7, 1, 11}) {  // within a phase, right between two, behind it
-    Phases part(two_phases(first, second), Key{1});
-    if (!bytes.empty()) part.restore(bytes, "checkpoint");
-    for (int i = 0; i < steps; ++i) part.update();
-    bytes = part.checkpoint();
-  }
-  EXPECT_EQ(bytes, whole.checkpoint());
-}
-
-TEST(Phases, SaysWhatIsWrong) {
-  QuadrantTask task;
-  expect_error<UsageError>([] { Phases({}, Key{1}); },
-                           "a training must have at least one phase, got none");
-  auto phases = two_phases(task, task);
-  phases[1].options.lr = -1;
-  const auto error = error_of([&] { Phases(phases, Key{1}); });
-  EXPECT_TRUE(error.starts_with("phase 'all': options: train.lr must be ")) << error;
-  Phases learner(two_phases(task, task), Key{1});
-  EXPECT_THROW(learner.restore(Supervised(task, options(), Key{1}).checkpoint(), "other"), Error);
 }
 
 TEST(Supervised, SaysWhatIsWrong) {

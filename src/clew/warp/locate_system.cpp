@@ -120,10 +120,8 @@ train::RunEvaluation LocateSystem::describe(const fs::path& run,
                                             torch::nn::Module& network) const {
   const auto& data = own_config(config).data;
   const auto measures = evaluator.result();
-  const auto value = [&](const char* name) {
-    return std::ranges::find(measures, name, &train::Measure::name)->value;
-  };
-  const double found = 1 - value("error"), overlap = value("overlap");
+  const double found = 1 - train::find_measure(measures, "error")->value,
+               overlap = train::find_measure(measures, "overlap")->value;
   const auto pictures = task.test_set().size();
   char text[200];
   std::snprintf(text, sizeof text,
