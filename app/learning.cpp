@@ -1,15 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learning.h"
 
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "clew/core/config.h"
+#include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "clew/core/memory.h"
 #include "clew/train/supervised_run.h"
 #include "terminal.h"
 #include "training.h"
 
 namespace clew::app {
+
+namespace {
+
+/// The answers of a run's network, one a line or as JSON; warnings and errors to the log.
+Prediction predict(const train::LearningSystem& system, const PredictRequest& request) {
+  CountLine progress("images");
+  const auto total = static_cast<std::int64_t>(request.images.size());
+  const auto answers = train::predict_run(system, request.run, request.images,
+                                          [&](std::int64_t done) { progress.show(done, total); });
+  progress.end();
+  auto list = nlohmann::json::array();
+  std::string text;
+  std::vector<std::string> errors;
+  std::map<std::string, std::size_t> warnings;
+  for (const auto& answer : answers) {
+    nlohmann::json item = {{"image", answer.name}};
+    if (answer.error.empty()) {
+      text += concat(answer.name, "  ", answer.text, "\n");
+      item.update(nlohmann::json::parse(answer.json));
+    } else {
+      errors.push_back(answer.error);
+      item["error"] = answer.error;
+    }
+    list.push_back(std::move(item));
+    if (!answer.warning.empty()) ++warnings[answer.warning];
+  }
+  for (const auto& [warning, count] : warnings)
+    log(LogLevel::kWarning, concat(count, " of ", answers.size(), " pictures: ", warning));
+  if (errors.size() > 1)
+    for (const auto& error : errors) log(LogLevel::kWarning, error);
+  return {.text = request.is_json ? json_text(list) : text,
+          .failure = errors.size() <= 1
+                         ? errors.empty() ? std::string() : errors[0]
+                         : concat(errors.size(), " of ", answers.size(), " pictures failed")};
+}
+
+}  // namespace
 
 System row_of(std::shared_ptr<const train::LearningSystem> system) {
   namespace fs = std::filesystem;
@@ -28,7 +71,7 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
     keep_freed_memory();
     TrainingLine line(
         train::read_run(*system, run, &processes)->train.steps,
-        [system](const train::MetricsLine& metrics) { return system->progress_text(metrics); });
+        [system](const runs::MetricsLine& metrics) { return system->progress_text(metrics); });
     return train::train_run(*system, run, is_resumed, line.callbacks(), &processes);
   };
   row.eval = [system](const EvalRequest& request) {
@@ -38,13 +81,17 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         *system, request.run, [&line](double share) { line.show_share(share, "evaluating"); });
     line.end();
     return EvalAnswer{
-        .text = request.is_json ? evaluation.json : evaluation.summary + "\n",
+        .text = request.is_json ? runs::evaluation_json(evaluation.evaluation)
+                                : evaluation.evaluation.summary + "\n",
         .keep = [run = request.run, evaluation] { train::write_evaluation(run, evaluation); }};
   };
   row.export_run = [system](const fs::path& run, const fs::path& out) {
     train::export_run(*system, run, out);
   };
   row.formats = system->export_formats();
+  if (system->can_predict()) {
+    row.predict = [system](const PredictRequest& request) { return predict(*system, request); };
+  }
   return row;
 }
 

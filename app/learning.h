@@ -9,7 +9,7 @@
 
 namespace clew::app {
 
-/// The row of such a system, without `predict`.
+/// The row of such a system.
 System row_of(std::shared_ptr<const train::LearningSystem> system);
 
 }  // namespace clew::app

@@ -31,7 +31,7 @@ std::string number(const std::optional<double>& value, const char* format, doubl
 }
 
 /// What is known of the losses, as the progress line shows it.
-std::string navigate_text(const train::MetricsLine& line) {
+std::string navigate_text(const runs::MetricsLine& line) {
   const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
   std::string text;
   if (get("episodes") > 0) {
@@ -119,8 +119,9 @@ System navigate_system() {
                 navigate::EvalOptions options;
                 load(options, request.settings);
                 const auto evaluation = evaluate_run(request.run, options);
-                return EvalAnswer{request.is_json ? navigate::evaluation_json(evaluation)
-                                                  : evaluation_table(evaluation),
+                return EvalAnswer{request.is_json
+                                      ? runs::evaluation_json(navigate::run_evaluation(evaluation))
+                                      : evaluation_table(evaluation),
                                   [=] {
                                     navigate::write_evaluation(
                                         request.run, navigate::read_run(request.run), evaluation);

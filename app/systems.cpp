@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "systems.h"
 
+#include <memory>
+
 #include "clew/core/error.h"
 #include "clew/train/run_folder.h"
+#include "clew/warp/digit_system.h"
+#include "clew/warp/locate_system.h"
+#include "learning.h"
 #include "navigate.h"
-#include "warp.h"
 
 namespace clew::app {
 
 const std::vector<System>& systems() {
-  static const std::vector<System> table{navigate_system(), warp_system(), locate_system()};
+  static const std::vector<System> table{
+      navigate_system(),
+      row_of(std::make_shared<const warp::DigitSystem>()),
+      row_of(std::make_shared<const warp::LocateSystem>()),
+  };
   return table;
 }
 
@@ -30,7 +38,7 @@ const System& system_of(const ConfigTree& tree) {
 }
 
 const System& system_of_run(const std::filesystem::path& run) {
-  return system_of(parse_toml(train::read_run_config(run), (run / "config.toml").string()));
+  return system_of(parse_toml(runs::read_config(run), (run / "config.toml").string()));
 }
 
 }  // namespace clew::app

@@ -13,7 +13,7 @@
 namespace clew::app {
 
 TrainingLine::TrainingLine(std::int64_t steps,
-                           std::function<std::string(const train::MetricsLine&)> details)
+                           std::function<std::string(const runs::MetricsLine&)> details)
     : total_(steps), details_(std::move(details)) {}
 
 void TrainingLine::show(bool is_milestone) {

@@ -16,7 +16,7 @@ namespace clew::app {
 class TrainingLine {
  public:
   /// `details` turns what was last measured into the end of the line.
-  TrainingLine(std::int64_t steps, std::function<std::string(const train::MetricsLine&)> details);
+  TrainingLine(std::int64_t steps, std::function<std::string(const runs::MetricsLine&)> details);
 
   /// Point into this object.
   train::RunCallbacks callbacks();
@@ -25,7 +25,7 @@ class TrainingLine {
   void show(bool is_milestone);
 
   std::int64_t total_;
-  std::function<std::string(const train::MetricsLine&)> details_;
+  std::function<std::string(const runs::MetricsLine&)> details_;
   ProgressLine line_;
   train::Progress last_;
   std::string evaluating_;  // how far it is, or nothing

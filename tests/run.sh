@@ -7,7 +7,7 @@ root=${root:?the script clew sets it and sources this file}
 passed=0 failed=0 skipped=0
 ctest_environment=() # VARIABLE=VALUE words
 # The order in which the rings of tests run: cheap and telling first. A label that is not listed runs after them.
-ring_order=(layers script unit parity golden cli docs install learn gpu)
+ring_order=(layers script unit parity golden cli docs install walk learn gpu)
 
 usage_of_tests() {
   say "usage: ./clew test [--fast] [STAGE ...]"

@@ -93,10 +93,10 @@ class Runs(TrainCase):
         for player in ("agent", "random", "shortest path"):
             self.assertIn(f"\n{player} ", table)
         answer = self.json("eval", run, "episodes=2", "--json", timeout=self.timeout)
-        players = {player["name"]: player for player in answer["players"]}
+        players = {player["name"]: player for player in answer["details"]["players"]}
         self.assertEqual(list(players), ["agent", "random", "shortest path"])
         self.assertGreater(players["shortest path"]["score_mean"], 3 * max(1, players["random"]["score_mean"]))
-        self.assertEqual(answer["episodes"], 2)
+        self.assertEqual(answer["details"]["episodes"], 2)
         self.assertEqual(json.loads((run / "eval.json").read_text()), answer)
 
         # A pipe and what stdout leads to are written through.
@@ -585,7 +585,7 @@ class BadInput(TrainCase):
         run = self.train(*tiny())
         for key in ("episodes", "threads"):
             self.fails("eval", run, f"{key}=0", code=2, error=f"command line: {key} must be in 1..")
-        self.assertEqual(self.json("eval", run, "episodes=2e0", "seed=1e3", "--json", timeout=self.timeout)["seed"], 1000)
+        self.assertEqual(self.json("eval", run, "episodes=2e0", "seed=1e3", "--json", timeout=self.timeout)["details"]["seed"], 1000)
         for wrong in ("1.5", "x", "0.5e0"):
             self.fails("eval", run, f"episodes={wrong}", code=2, error="command line: episodes must be ")
         self.fails("eval", run, "episodes=1e30", code=2, error="episodes")

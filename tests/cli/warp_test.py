@@ -51,12 +51,16 @@ class Runs(WarpCase):
         self.assertEqual(page.count("<img src=\"data:image/png;base64,"), 11)
         self.assertIn("Not evaluated yet", page)
         told = self.json("eval", run, "--json")
-        self.assertEqual(told["examples"], 100)
-        self.assertEqual(sum(told["confusion"]), 100)
-        wrong = sum(n for i, n in enumerate(told["confusion"]) if i // 10 != i % 10)
-        self.assertAlmostEqual(told["error"], wrong / 100)
-        self.assertLessEqual(len(told["mistakes"]), wrong)
-        self.assertEqual(told["source"], "procedural")
+        measures = {measure["name"]: measure["value"] for measure in told["measures"]}
+        confusion, = (table for table in told["tables"] if table["style"] == "confusion")
+        counts = [row["values"] for row in confusion["rows"]]
+        self.assertEqual(sum(map(sum, counts)), 100)
+        wrong = sum(n for i, row in enumerate(counts) for j, n in enumerate(row) if i != j)
+        self.assertAlmostEqual(measures["error"], wrong / 100)
+        details = told["details"]
+        self.assertEqual(details["examples"], 100)
+        self.assertLessEqual(len(details["mistakes"]), wrong)
+        self.assertEqual(details["source"], "procedural")
         self.assertRegex(self.out("eval", run), r"^rts digits \(procedural\), 100 of the test set: error \d+\.\d\d %")
         self.assertEqual(self.out("report", run).rstrip("\n"), str(run / "report.html"))
         page = (run / "report.html").read_text()
@@ -170,9 +174,11 @@ class Locate(WarpCase):
                  "train.log_steps=1", "train.checkpoint_seconds=0"]
         run = self.train("warp/locate", f"encoder={encoder}", *words)
         told = self.json("eval", run, "--json")
-        self.assertEqual((told["pictures"], told["patches"], told["digit"]), (8, 0, 3))
-        self.assertIn(round(8 * told["found"], 6), range(9))
-        self.assertGreater(told["overlap"], 0)
+        details = told["details"]
+        self.assertEqual((details["pictures"], details["patches"], details["digit"]), (8, 0, 3))
+        self.assertIn(round(8 * details["found"], 6), range(9))
+        overlap, = (measure["value"] for measure in told["measures"] if measure["name"] == "overlap")
+        self.assertGreater(overlap, 0)
         self.assertRegex(self.out("eval", run), r"^The digit 3 \(procedural\) in 8 pictures with 0 pieces of others: \d+ % found")
         self.out("report", run)
         self.assertEqual((run / "report.html").read_text().count('<img src="data:image/png;base64,'), 1)
@@ -230,13 +236,13 @@ class Export(WarpCase):
         self.assertEqual(told[2]["error"], "cannot read '.': Is a directory")
         self.assertEqual(result.err.splitlines(), ["warning: cannot read 'two.pgm': No such file or directory",
                                                    "warning: cannot read '.': Is a directory",
-                                                   "error: 2 of 3 readings failed"])
+                                                   "error: 2 of 3 pictures failed"])
         self.fails("predict", run, "", code=2, error="IMAGE must not be empty")
         # Black on white.
         (self.folder / "paper.pgm").write_bytes(b"P5 28 28 255\n" + bytes(255 - byte for byte in ink))
         result = self.clew("predict", run, "one.pgm", "paper.pgm")
         self.assertEqual(result.code, 0, result)
-        self.assertEqual(result.err, "warning: 1 of 2 readings are of dark on light; this network has learnt light "
+        self.assertEqual(result.err, "warning: 1 of 2 pictures: dark on light; this network has learnt light "
                                      "digits on a dark ground, so invert such pictures\n")
         # Ink on nothing is on white; on the ground that the run's config names.
         write_png(self.folder / "clear.png", 28, 28, 4, [[byte for x in range(28) for byte in (0, ink[28 * y + x])]
@@ -295,7 +301,7 @@ class Start(WarpCase):
         self.assertIn("<html", (self.folder / "both.html").read_text())
         told = self.json("compare", slow, fast, "--json")
         self.assertEqual(told["differing"], ["train.lr"])
-        self.assertEqual({measure["name"] for measure in told["measures"]}, {"loss", "error"})
+        self.assertEqual({measure["name"] for measure in told["measures"]}, {"loss", "error", "parameters"})
         self.fails("compare", slow, code=2, error="at least two runs are compared, got 1")
         self.fails("compare", slow, "nowhere", code=1, error="nowhere is not a run folder")
         self.fails("compare", slow, fast, "--page", "both.txt", code=2, error="must name a file that ends in .html")

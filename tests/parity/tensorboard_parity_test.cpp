@@ -18,8 +18,8 @@
 namespace clew::parity {
 namespace tensorboard_parity_test {
 
+using runs::Metric;
 using train::EventWriter;
-using train::Metric;
 
 /// The lines that check_tensorboard.py should write.
 class Wanted {

@@ -107,13 +107,13 @@ inline SupervisedOptions options() {
   return made;
 }
 
-inline double metric(const std::vector<Metric>& metrics, const std::string& name) {
+inline double metric(const std::vector<runs::Metric>& metrics, const std::string& name) {
   for (const auto& one : metrics)
     if (one.name == name) return one.value.value_or(std::nan(""));
   ADD_FAILURE() << "no metric " << name;
   return std::nan("");
 }
-inline double metric(const std::vector<Measure>& measures, const std::string& name) {
+inline double metric(const std::vector<runs::Measure>& measures, const std::string& name) {
   for (const auto& one : measures)
     if (one.name == name) return one.value;
   ADD_FAILURE() << "no metric " << name;

@@ -2,7 +2,9 @@
 #include "clew/core/text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstdio>
 
 namespace clew {
 namespace {
@@ -75,6 +77,26 @@ std::string_view without_bom(std::string_view text) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
   return text;
+}
+
+std::string fixed(double value, int decimals) {
+  char digits[64];
+  std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
+  // "-0.0" says nothing that "0.0" does not.
+  const std::string text = digits;
+  return text[0] == '-' && text.find_first_not_of("-0.") == std::string::npos ? text.substr(1)
+                                                                              : text;
+}
+
+std::string figure(double value) {
+  if (!std::isfinite(value)) return "–";
+  const double size = std::fabs(value);
+  if (size >= 1e7) return fixed(value / 1e6, 0) + "M";
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+std::string percent(double share) {
+  return fixed(share * 100, share < 0.0995 && share > 0 ? 1 : 0) + " %";
 }
 
 }  // namespace clew

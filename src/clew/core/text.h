@@ -19,4 +19,11 @@ namespace clew {
 /// The text behind a byte-order mark of UTF-8; all of it where there is none.
 [[nodiscard]] std::string_view without_bom(std::string_view text);
 
+/// `value` with so many decimals, without a sign before zero.
+[[nodiscard]] std::string fixed(double value, int decimals);
+/// Three digits that count: 0.12, 1.23, 12.3, 123, 1234; a dash where it is not finite.
+[[nodiscard]] std::string figure(double value);
+/// A share in 0..1 as "83 %", below a tenth as "8.3 %".
+[[nodiscard]] std::string percent(double share);
+
 }  // namespace clew

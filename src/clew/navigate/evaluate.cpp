@@ -13,6 +13,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/pool.h"
+#include "clew/core/text.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/maze/batch.h"
@@ -336,25 +337,103 @@ Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const ma
 
 namespace {
 
+const PlayerResult* find_player(const Evaluation& evaluation, std::string_view name) {
+  const auto found = std::ranges::find(evaluation.players, name, &PlayerResult::name);
+  return found == evaluation.players.end() ? nullptr : &*found;
+}
+
+double or_none(const std::optional<double>& value) { return value.value_or(std::nan("")); }
+
 /// Those of the agent.
-std::vector<train::Measure> measures_of(const std::vector<PlayerResult>& players) {
-  const auto agent = std::ranges::find(players, "agent", &PlayerResult::name);
-  if (agent == players.end()) return {};
-  const auto or_none = [](const std::optional<double>& value) {
-    return value.value_or(std::nan(""));
-  };
-  return {
+std::vector<runs::Measure> measures_of(const Evaluation& evaluation) {
+  const auto* agent = find_player(evaluation, kNames[static_cast<int>(Who::kAgent)]);
+  if (agent == nullptr) return {};
+  std::vector<runs::Measure> measures = {
       {.name = "score", .value = agent->score_mean, .unit = "reward", .larger_is_better = true},
       {.name = "goals", .value = agent->goals_mean, .unit = "an episode", .larger_is_better = true},
       {.name = "goal_share", .value = agent->goal_share, .unit = "share", .larger_is_better = true},
       {.name = "latency_first", .value = or_none(agent->latency_first_s), .unit = "s"},
       {.name = "latency_later", .value = or_none(agent->latency_later_s), .unit = "s"}};
+  for (const auto& [name, value] :
+       {std::pair{"depth1_accuracy", agent->depth1_accuracy},
+        std::pair{"depth2_accuracy", agent->depth2_accuracy}, std::pair{"loop_f1", agent->loop_f1}})
+    if (value)
+      measures.push_back(
+          {.name = name, .value = *value, .unit = "share", .larger_is_better = true});
+  return measures;
+}
+
+runs::Table players_table(const Evaluation& evaluation) {
+  runs::Table table{
+      .title = "Players",
+      .caption = concat(evaluation.episodes, " episodes of ", evaluation.level, ", seed ",
+                        evaluation.seed, ". ± is one standard error of the mean."),
+      .row_title = "player",
+      .columns = {{"score", "reward an episode"},
+                  {"goals", "an episode"},
+                  {"episodes with a goal", "share"},
+                  {"first goal", "s"},
+                  {"later goals", "s"},
+                  {"depth 1", "share"},
+                  {"depth 2", "share"},
+                  {"loop F1", "share"},
+                  {"loop", "share"}},
+      .rows = {},
+      .style = runs::TableStyle::kBars};
+  const double none = std::nan("");
+  for (const auto& player : evaluation.players) {
+    table.rows.push_back(
+        {.name = player.name,
+         .values = {player.score_mean, player.goals_mean, player.goal_share,
+                    or_none(player.latency_first_s), or_none(player.latency_later_s),
+                    or_none(player.depth1_accuracy), or_none(player.depth2_accuracy),
+                    or_none(player.loop_f1), or_none(player.loop_accuracy)},
+         .errors = {player.score_stderr, none, none, none, none, none, none, none, none}});
+  }
+  return table;
+}
+
+/// The score beside those of the other players, and how long the agent looks for the goal.
+std::string summary_of(const Evaluation& evaluation) {
+  const auto* agent = find_player(evaluation, kNames[static_cast<int>(Who::kAgent)]);
+  const auto* random = find_player(evaluation, kNames[static_cast<int>(Who::kRandom)]);
+  const auto* oracle = find_player(evaluation, kNames[static_cast<int>(Who::kShortestPath)]);
+  if (agent == nullptr) return {};
+  auto text =
+      concat("Over ", evaluation.episodes, " test episodes it scores ", figure(agent->score_mean),
+             " an episode (standard error ", figure(agent->score_stderr), ")");
+  const char* comma = ", ";
+  if (random != nullptr) {
+    text +=
+        random->score_mean > 0 && agent->score_mean > 0
+            ? concat(", ", figure(agent->score_mean / random->score_mean), " times the ",
+                     figure(random->score_mean), " of a player that acts at random")
+            : concat(", against ", figure(random->score_mean), " for a player that acts at random");
+    comma = " and ";
+  }
+  if (oracle != nullptr) {
+    text += oracle->score_mean > 0 ? concat(comma, percent(agent->score_mean / oracle->score_mean),
+                                            " of the ", figure(oracle->score_mean),
+                                            " of the shortest-path player, who knows the map")
+                                   : concat(", against ", figure(oracle->score_mean),
+                                            " for the shortest-path player, who knows the map");
+  }
+  text += ".";
+  if (agent->latency_first_s) {
+    text += concat(" It takes ", figure(*agent->latency_first_s),
+                   " s to find the goal the first time in an episode");
+    if (agent->latency_later_s)
+      text += concat(" and ", figure(*agent->latency_later_s), " s each time after that");
+    text += ".";
+  }
+  return text;
 }
 
 }  // namespace
 
-std::string evaluation_json(const Evaluation& evaluation) {
+runs::Evaluation run_evaluation(const Evaluation& evaluation) {
   auto players = nlohmann::json::array();
+  std::vector<runs::Reference> references;
   for (const auto& player : evaluation.players) {
     players.push_back({{"name", player.name},
                        {"score_mean", player.score_mean},
@@ -367,21 +446,26 @@ std::string evaluation_json(const Evaluation& evaluation) {
                        {"depth2_accuracy", maybe(player.depth2_accuracy)},
                        {"loop_f1", maybe(player.loop_f1)},
                        {"loop_accuracy", maybe(player.loop_accuracy)}});
+    if (player.name != kNames[static_cast<int>(Who::kAgent)])
+      references.push_back({.metric = "score", .name = player.name, .value = player.score_mean});
   }
-  const nlohmann::json root = {
-      {"level", evaluation.level},
-      {"episodes", evaluation.episodes},
-      {"seed", evaluation.seed},
-      {"step", maybe(evaluation.age.step)},
-      {"run_step", maybe(evaluation.age.run_step)},
-      {"measures", nlohmann::json::parse(train::measures_json(measures_of(evaluation.players)))},
-      {"players", std::move(players)}};
-  return root.dump(2) + "\n";
+  const nlohmann::json details = {{"level", evaluation.level},
+                                  {"episodes", evaluation.episodes},
+                                  {"seed", evaluation.seed},
+                                  {"players", std::move(players)}};
+  return {.system = "navigate",
+          .summary = summary_of(evaluation),
+          .step = evaluation.age.step,
+          .run_step = evaluation.age.run_step,
+          .measures = measures_of(evaluation),
+          .tables = {players_table(evaluation)},
+          .references = std::move(references),
+          .details = details.dump()};
 }
 
 void write_evaluation(const std::filesystem::path& run, const NavigateConfig& config,
                       const Evaluation& evaluation) {
-  write_file_atomic(run / "eval.json", evaluation_json(evaluation));
+  runs::write_evaluation(run, run_evaluation(evaluation));
   if (evaluation.traces.empty()) return;
   nlohmann::json root = {{"level", evaluation.level},
                          {"seconds_per_step", config.action_repeat / 60.0},

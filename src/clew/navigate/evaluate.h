@@ -15,6 +15,7 @@
 #include "clew/maze/level.h"
 #include "clew/navigate/agent.h"
 #include "clew/navigate/config.h"
+#include "clew/runs/evaluation.h"
 #include "clew/train/run_folder.h"
 
 namespace clew::navigate {
@@ -69,8 +70,9 @@ using EvalProgress = std::function<void(double share, const std::string& player)
 Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const maze::Level>& level,
                     Agent agent, const EvalOptions& options, const EvalProgress& on_progress = {});
 
-/// {"level", "episodes", "seed", "step", "run_step", "players": [...]}; absent numbers are null.
-std::string evaluation_json(const Evaluation& evaluation);
+/// Its eval.json: the agent's measures, a table of the players, and in `details` level, episodes, seed and
+/// players; absent numbers are null.
+runs::Evaluation run_evaluation(const Evaluation& evaluation);
 /// Writes RUN/eval.json, RUN/trace.json and the frame sheets it names.
 void write_evaluation(const std::filesystem::path& run, const NavigateConfig& config,
                       const Evaluation& evaluation);

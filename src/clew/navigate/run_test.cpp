@@ -11,7 +11,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/ops/precision.h"
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 #include "clew/train/run_folder.h"
 
 namespace clew::navigate {
@@ -56,7 +56,7 @@ TEST_F(RunTest, FillsTheFolder) {
                                EXPECT_GT(progress.steps_per_second, 0);
                              }});
   EXPECT_EQ(end, RunEnd::kFinished);
-  const auto metrics = train::read_metrics(run / "metrics.jsonl");
+  const auto metrics = runs::read_metrics(run / "metrics.jsonl");
   EXPECT_EQ(metrics.size(), static_cast<std::size_t>(lines));
   EXPECT_EQ(metrics.size(), 7U);  // where 60, 120, ... 360 are passed, and the end
   EXPECT_EQ(metrics.back().step, 400);
@@ -77,8 +77,8 @@ TEST_F(RunTest, StoppedAndResumedEqualsNeverStopped) {
             RunEnd::kStopped);
   EXPECT_EQ(train_run(parts, true, {}), RunEnd::kFinished);
   EXPECT_EQ(last_checkpoint(whole), last_checkpoint(parts));
-  const auto first = train::read_metrics(whole / "metrics.jsonl"),
-             second = train::read_metrics(parts / "metrics.jsonl");
+  const auto first = runs::read_metrics(whole / "metrics.jsonl"),
+             second = runs::read_metrics(parts / "metrics.jsonl");
   ASSERT_EQ(first.size(), second.size());
   for (std::size_t i = 0; i < first.size(); ++i) {
     EXPECT_EQ(first[i].step, second[i].step);

@@ -408,7 +408,7 @@ void Trainer::update() {
   self.steps += std::int64_t{self.config.train.unroll} * self.config.train.worlds;
 }
 
-std::vector<train::Metric> Trainer::take_metrics() {
+std::vector<runs::Metric> Trainer::take_metrics() {
   auto& self = *impl_;
   const Meters meters = std::exchange(self.meters, {});
   return {{"frames", static_cast<double>(self.steps * self.config.action_repeat)},

@@ -36,7 +36,7 @@ class Trainer : public train::Learner {
   bool is_finished() const override;    // steps() >= train.steps
   /// frames, episodes, score and goals of the episodes that ended, losses, accuracies, grad_norm,
   /// lr; NaN where nothing was measured.
-  std::vector<train::Metric> take_metrics() override;
+  std::vector<runs::Metric> take_metrics() override;
 
   /// Weights under their names, optimiser, recurrent state, every lane, counters.
   std::vector<std::byte> checkpoint(

@@ -10,8 +10,8 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/report/json_file.h"
 #include "clew/report/run_data.h"
+#include "clew/runs/evaluation.h"
 
 namespace clew::report {
 namespace {
@@ -47,22 +47,14 @@ ComparedRun read_compared(const fs::path& folder) {
       run.settings[entry.key] = entry.text;
     }
   }
-  if (const auto path = folder / "eval.json"; path_exists(path)) {
-    const auto file = parse_json(path.string(), read_file(path, kLongestText));
-    const Value root(file);
-    if (const auto measures = root.find("measures")) {
-      for (const auto& item : measures->items()) {
-        const auto name = item.at("name").string();
-        const auto better = item.at("better").string(
-            [](const std::string& text) { return text == "larger" || text == "smaller"; },
-            "larger or smaller");
-        run.measures.push_back({.name = name,
-                                .unit = item.maybe_string("unit"),
-                                .larger_is_better = better == "larger"});
-        if (const auto value = item.maybe_number("value")) run.values[name] = *value;
-      }
-      run.is_evaluated = true;
+  if (const auto evaluation = runs::read_evaluation(folder)) {
+    for (const auto& measure : evaluation->measures) {
+      run.measures.push_back({.name = measure.name,
+                              .unit = measure.unit,
+                              .larger_is_better = measure.larger_is_better});
+      if (std::isfinite(measure.value)) run.values[measure.name] = measure.value;
     }
+    run.is_evaluated = true;
   }
   const auto columns = read_columns(folder);
   const auto last = [&](const char* name) -> std::optional<double> {
@@ -168,13 +160,14 @@ Comparison compare(std::span<const fs::path> runs) {
     comparison.settings.push_back(std::move(setting));
   }
   for (const auto& measure : comparison.measures) {
-    std::optional<double> best;
+    std::vector<double> means;
     for (const auto& setting : comparison.settings) {
       const auto found = setting.measures.find(measure.name);
-      if (found == setting.measures.end()) continue;
-      const double value = found->second.mean;
-      if (!best || (measure.larger_is_better ? value > *best : value < *best)) best = value;
+      if (found != setting.measures.end()) means.push_back(found->second.mean);
     }
+    const auto [least, most] = std::ranges::minmax_element(means);
+    if (means.empty() || *least == *most) continue;  // equal ones are not better than each other
+    const double best = measure.larger_is_better ? *most : *least;
     for (auto& setting : comparison.settings) {
       const auto found = setting.measures.find(measure.name);
       if (found != setting.measures.end()) found->second.is_best = found->second.mean == best;

@@ -16,7 +16,7 @@ namespace clew::report {
 struct ComparedMeasure {
   double mean = 0;
   double spread = 0;     // standard deviation of a sample; 0 for one run
-  bool is_best = false;  // of all settings
+  bool is_best = false;  // of all settings, unless all are equal
 };
 
 /// One setting: the runs that differ in nothing but their seed.

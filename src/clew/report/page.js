@@ -3,7 +3,7 @@
 const runs = JSON.parse(document.getElementById('data').textContent).runs;
 const byId = (id) => document.getElementById(id);
 const runColour = (i) => `var(--c${(i % 8) + 1})`;
-const kSteps = runs.some((run) => run.navigator) ? 'agent steps' : 'steps';
+const kSteps = runs[0].steps;
 const kDashes = [null, '6 4', '2 4'];
 const plots = [];
 
@@ -22,7 +22,7 @@ function addCurves(parent, spec) {
       if (!hasNumbers(y) || !hasNumbers(x)) return;
       const one = runs.length === 1;
       const name = one ? c.name : shown.length > 1 ? `${run.name}, ${c.name}` : run.name;
-      const weights = c.weighted && column(run, 'episodes') ? column(run, 'episodes').map((n) => (n > 0 ? n : 1)) : null;
+      const weights = c.weight && column(run, c.weight) ? column(run, c.weight).map((n) => (n > 0 ? n : 1)) : null;
       const points = x.map((v, i) => [minutes && v !== null ? v / 60 : v, y[i], weights ? weights[i] : 1])
         .filter((p) => p[0] !== null && (p[1] !== null || !c.rare));
       series.push({name, colour: one ? `var(--c${c.colour || k + 1})` : runColour(r), dash: one ? null : kDashes[k],
@@ -46,44 +46,54 @@ function buildRunLegend() {
   });
 }
 
-// The level of a player of the evaluation, once for all runs that agree on it.
-function references() {
-  const list = [];
+// Levels to hold a plot's curves against: its own, and those of the evaluations, once for all runs that agree.
+function references(plot) {
+  const list = [...plot.references];
   runs.forEach((run) => {
-    for (const player of run.players) {
-      if (player.name === 'agent' || !Number.isFinite(player.score)) continue;
-      const twin = list.find((r) => r.player === player.name && Math.abs(r.y - player.score) < 0.02 * Math.abs(player.score) + 1e-9);
-      if (!twin) list.push({player: player.name, name: player.name, y: player.score});
+    for (const level of run.references) {
+      if (!plot.columns.some((c) => c.key === level.metric) || !Number.isFinite(level.y)) continue;
+      const twin = list.find((r) => r.name === level.name && Math.abs(r.y - level.y) < 0.02 * Math.abs(level.y) + 1e-9);
+      if (!twin) list.push({name: level.name, y: level.y});
     }
   });
   return list;
 }
 
+// The plots that the runs name, each once, and one for each column that none names.
+function allPlots() {
+  const plots = [];
+  for (const run of runs) {
+    for (const plot of run.plots) {
+      const twin = plots.find((p) => p.title === plot.title);
+      if (!twin) plots.push({...plot, columns: [...plot.columns]});
+      else twin.columns.push(...plot.columns.filter((c) => !twin.columns.some((d) => d.key === c.key)));
+    }
+  }
+  const named = new Set(plots.flatMap((p) => p.columns.flatMap((c) => [c.key, c.weight])));
+  for (const name of ['step', 'seconds', 'frames', 'epoch']) named.add(name);
+  for (const run of runs) {
+    for (const name of Object.keys(run.metrics)) {
+      if (named.has(name)) continue;
+      named.add(name);
+      plots.push({title: name, unit: '', place: 'hidden', zero: false, references: [], columns: [{key: name, name, rare: true}]});
+    }
+  }
+  return plots;
+}
+
 function buildCurves() {
   if (!runs.some((run) => hasNumbers(column(run, 'step')))) return;
-  const score = {title: 'Score', unit: 'reward per episode', height: 300, references: references(), include: [0], columns: [{key: 'score', name: 'agent', weighted: true}]};
-  addCurves(byId('score-plots'), score);
-  addCurves(byId('score-plots'), {...score, title: 'Score over time', against: 'minutes'});
-  const error = {title: 'Error', unit: 'share of examples', height: 300, format: (v) => `${figure(100 * v)} %`, include: [0], columns: [{key: 'val_error', name: 'validation set', colour: 1, rare: true}, {key: 'error', name: 'training', colour: 7}]};
-  addCurves(byId('score-plots'), error);
-  addCurves(byId('score-plots'), {...error, title: 'Error over time', against: 'minutes'});
-  const others = byId('other-plots');
-  addCurves(others, {title: 'Loss', unit: 'nats', include: [0], columns: [{key: 'val_loss', name: 'validation set', colour: 1, rare: true}, {key: 'loss', name: 'training', colour: 7}]});
-  addCurves(others, {title: 'Goals', unit: 'per episode', include: [0], columns: [{key: 'goals', name: 'goals', weighted: true, colour: 6}]});
-  const share = {format: percent, low: 0, high: 1};
-  addCurves(others, {title: 'Depth predicted right', unit: 'share of cells', ...share, references: [{name: 'guessing', y: 1 / 8}],
-    columns: [{key: 'depth1_accuracy', name: 'from what it sees (d1)', colour: 1}, {key: 'depth2_accuracy', name: 'from memory (d2)', colour: 3}]});
-  addCurves(others, {title: 'Loop closure predicted right', unit: 'share of steps', ...share, columns: [{key: 'loop_accuracy', name: 'loop', colour: 4}]});
-  addCurves(others, {title: 'Entropy of the policy', unit: 'nats', include: [0], columns: [{key: 'entropy', name: 'entropy', colour: 5}]});
-  addCurves(others, {title: 'Speed', unit: `${kSteps} a second`, include: [0], columns: [{key: 'steps_per_second', name: 'speed', colour: 7}]});
-  const rest = byId('more-plots');
-  addCurves(rest, {title: 'Policy loss', columns: [{key: 'loss_policy', name: 'policy', colour: 1}]});
-  addCurves(rest, {title: 'Value loss', include: [0], columns: [{key: 'loss_value', name: 'value', colour: 2}]});
-  addCurves(rest, {title: 'Depth loss', unit: 'cross entropy', include: [0],
-    columns: [{key: 'loss_depth1', name: 'd1', colour: 1}, {key: 'loss_depth2', name: 'd2', colour: 3}]});
-  addCurves(rest, {title: 'Loop-closure loss', unit: 'cross entropy', include: [0], columns: [{key: 'loss_loop', name: 'loop', colour: 4}]});
-  addCurves(rest, {title: 'Gradient norm', include: [0], columns: [{key: 'grad_norm', name: 'norm', colour: 8}]});
-  addCurves(rest, {title: 'Learning rate', include: [0], columns: [{key: 'lr', name: 'rate', colour: 8}]});
+  for (const plot of allPlots()) {
+    const share = plot.unit === 'share';
+    const spec = {title: plot.title, unit: share ? '' : plot.unit, include: plot.zero ? [0] : [], references: references(plot), columns: plot.columns};
+    if (share) spec.format = percent;
+    if (plot.place === 'first') {
+      addCurves(byId('score-plots'), {...spec, height: 300});
+      addCurves(byId('score-plots'), {...spec, height: 300, title: `${plot.title} over time`, against: 'minutes'});
+    } else {
+      addCurves(byId(plot.place === 'second' ? 'other-plots' : 'more-plots'), spec);
+    }
+  }
 
   const more = byId('more');
   more.hidden = byId('more-plots').children.length === 0;
@@ -330,6 +340,19 @@ function buildPictures() {
   }
 }
 
+// Curves of the evaluations.
+function buildEvaluation() {
+  for (const run of runs) {
+    for (const curve of run.curves) {
+      const plot = new Plot(byId('evaluation-plots'), {title: runs.length > 1 ? `${curve.title}, ${run.name}` : curve.title, unit: curve.y, xLabel: curve.x, height: 260,
+        ...(curve.share ? {low: 0, high: 1, format: percent} : {}),
+        series: curve.lines.map((line, i) => ({name: line.name, colour: runColour(i), x: line.x, y: line.y, weights: line.x.map(() => 1)}))});
+      if (curve.caption) add(plot.box, 'p', {class: 'about'}, curve.caption);
+    }
+  }
+}
+
 buildCurves();
+buildEvaluation();
 buildPictures();
 buildTheatre();

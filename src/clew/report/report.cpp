@@ -10,7 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/report/class_text.h"
+#include "clew/report/evaluation_text.h"
 #include "clew/report/page_files.h"
 #include "clew/report/page_text.h"
 #include "clew/report/run_data.h"
@@ -22,22 +22,64 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMostRuns = 8;  // as many colours as one can tell apart
 
-// What page.js draws from. Inside <script> only "<" can end the block, so it alone is written as an
-// escape.
+Json references_json(const std::vector<runs::Reference>& references) {
+  Json list = Json::array();
+  for (const auto& reference : references)
+    list.push_back(
+        {{"metric", reference.metric}, {"name", reference.name}, {"y", reference.value}});
+  return list;
+}
+
+Json plots_json(const std::vector<runs::Plot>& plots) {
+  constexpr const char* kPlaces[] = {"first", "second", "hidden"};  // by PlotPlace
+  Json list = Json::array();
+  for (const auto& plot : plots) {
+    Json lines = Json::array();
+    for (const auto& line : plot.lines)
+      lines.push_back({{"key", line.metric},
+                       {"name", line.name},
+                       {"rare", line.is_rare},
+                       {"weight", line.weight}});
+    list.push_back({{"title", plot.title},
+                    {"unit", plot.unit},
+                    {"place", kPlaces[static_cast<int>(plot.place)]},
+                    {"zero", plot.has_zero},
+                    {"columns", lines},
+                    {"references", references_json(plot.references)}});
+  }
+  return list;
+}
+
+Json curves_json(const std::vector<runs::Curve>& curves) {
+  Json list = Json::array();
+  for (const auto& curve : curves) {
+    Json lines = Json::array();
+    for (const auto& line : curve.lines)
+      lines.push_back({{"name", line.name}, {"x", line.x}, {"y", line.y}});
+    list.push_back({{"title", curve.title},
+                    {"caption", curve.caption},
+                    {"x", curve.x_name},
+                    {"y", curve.y_name},
+                    {"share", curve.is_share},
+                    {"lines", lines}});
+  }
+  return list;
+}
+
+// The data of page.js. Inside <script> only "<" can end the block, so it alone is written as an escape.
 std::string page_data(std::span<const RunData> runs) {
   std::string json = "{\"runs\":[";
   for (const RunData& run : runs) {
     Json columns = Json::object();
     for (const auto& [name, values] : run.metrics)
       columns[name] = values;  // NaN is written as null
-    Json players = Json::array();
-    if (run.evaluation)
-      for (const Player& player : run.evaluation->players)
-        players.push_back({{"name", player.name}, {"score", player.score_mean}});
+    const runs::Evaluation evaluation = run.evaluation.value_or(runs::Evaluation());
     const Json head = {{"name", run.name},
-                       {"navigator", run.is_navigator()},
+                       {"steps", run.about.step_name},
+                       {"plots", plots_json(run.about.plots)},
                        {"metrics", columns},
-                       {"players", players}};
+                       {"references", references_json(evaluation.references)},
+                       {"curves", curves_json(evaluation.curves)}};
     std::string text = head.dump(-1, ' ', true, Json::error_handler_t::replace);
     text.back() = ',';
     json += (json.back() == '[' ? "" : ",") + text + "\"trace\":" + run.trace + "}";
@@ -55,9 +97,8 @@ std::string page_data(std::span<const RunData> runs) {
   return safe;
 }
 
-bool has_navigator(std::span<const RunData> runs) {
-  return std::any_of(runs.begin(), runs.end(),
-                     [](const RunData& run) { return run.is_navigator(); });
+bool has_trace(std::span<const RunData> runs) {
+  return std::any_of(runs.begin(), runs.end(), [](const RunData& run) { return run.has_trace(); });
 }
 
 // Replaces each {{name}} of the template once; what is put in is not looked at again.
@@ -86,11 +127,11 @@ void write_html(std::span<const std::filesystem::path> folders, const std::files
   for (const auto& folder : folders) runs.push_back(read_run(folder, budget));
   write_file_atomic(out, fill(kPageHtml, {{"title", escape(title(runs))},
                                           {"headline", headline(runs)},
-                                          {"missing_metrics", missing(runs, "metrics")},
+                                          {"missing_metrics", missing_metrics(runs)},
+                                          {"notes", notes(runs)},
                                           {"gallery", gallery_section(runs)},
-                                          {"paths_hidden", has_navigator(runs) ? "" : " hidden"},
-                                          {"missing_trace", missing(runs, "trace")},
-                                          {"evaluation", evaluation_table(runs)},
+                                          {"paths_hidden", has_trace(runs) ? "" : " hidden"},
+                                          {"evaluation", evaluation_section(runs)},
                                           {"configs", configs(runs)},
                                           {"data", page_data(runs)},
                                           {"css", std::string(kPageCss)},

@@ -7,74 +7,61 @@
 #include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <span>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/image/files.h"
-#include "clew/report/json_file.h"
+#include "clew/runs/gallery.h"
+#include "clew/runs/json_file.h"
 
 namespace clew::report {
 namespace {
 
+using runs::JsonFile, runs::Value, runs::parse_json;
 using Json = nlohmann::json;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
 constexpr std::size_t kMostPoints = 3000;  // of a curve: more than a screen has columns
 
-// Joins neighbouring rows until at most kMostPoints are left: positions take the last, measurements
-// the mean, and those over episodes the mean over episodes.
-void thin_out(std::map<std::string, std::vector<double>>& columns) {
+// Joins neighbouring rows until at most kMostPoints are left: positions take the last, counts that weigh
+// other metrics the sum, measurements the mean, weighted where a plot says so.
+void thin_out(std::map<std::string, std::vector<double>>& columns, const runs::RunAbout& about) {
   const std::size_t rows = columns.empty() ? 0 : columns.begin()->second.size();
   if (rows <= kMostPoints) return;
-  const auto episodes_column = columns.find("episodes");
-  const std::vector<double> episodes =
-      episodes_column == columns.end() ? std::vector<double>(rows, 1.0) : episodes_column->second;
+  std::map<std::string, std::string> weight_names;
+  std::set<std::string> counts;
+  for (const auto& plot : about.plots) {
+    for (const auto& line : plot.lines) {
+      if (line.weight.empty() || !columns.contains(line.weight)) continue;
+      weight_names[line.metric] = line.weight;
+      counts.insert(line.weight);
+    }
+  }
+  const auto before = columns;
   for (auto& [name, column] : columns) {
-    const bool is_position = name == "step" || name == "frames" || name == "seconds";
-    const bool is_over_episodes = name == "score" || name == "goals";
+    const bool is_position = is_position_column(name), is_count = counts.contains(name);
+    const auto weight_name = weight_names.find(name);
+    const auto* weights =
+        weight_name == weight_names.end() ? nullptr : &before.at(weight_name->second);
     std::vector<double> thin(kMostPoints, kNone);
     for (std::size_t i = 0; i < kMostPoints; ++i) {
       const std::size_t first = i * rows / kMostPoints, last = (i + 1) * rows / kMostPoints;
-      double sum = 0, weights = 0;
+      double sum = 0, total = 0;
       for (std::size_t row = first; row < last; ++row) {
         if (std::isnan(column[row])) continue;
-        const double weight = is_over_episodes && episodes[row] > 0 ? episodes[row] : 1.0;
+        const double weight = weights != nullptr && (*weights)[row] > 0 ? (*weights)[row] : 1.0;
         sum = is_position ? column[row] : sum + weight * column[row];
-        weights += weight;
+        total += weight;
       }
-      if (weights > 0) thin[i] = is_position || name == "episodes" ? sum : sum / weights;
+      if (total > 0) thin[i] = is_position || is_count ? sum : sum / total;
     }
     column = std::move(thin);
   }
-}
-
-Evaluation read_evaluation(const Value& root) {
-  Evaluation evaluation;
-  evaluation.level = root.maybe_string("level");
-  if (const auto episodes = root.find("episodes"))
-    evaluation.episodes = episodes->integer(0, std::numeric_limits<int>::max());
-  if (const auto seed = root.find("seed")) evaluation.seed = seed->dump();
-  for (const Value& item : root.at("players").items()) {
-    Player player{.name = item.at("name").string(),
-                  .score_mean = item.at("score_mean").number(),
-                  .numbers = {}};
-    for (const char* name :
-         {"score_stderr", "goals_mean", "goal_share", "latency_first_s", "latency_later_s",
-          "depth1_accuracy", "depth2_accuracy", "loop_f1", "loop_accuracy"}) {
-      const std::string_view view = name;
-      const bool is_share =
-          view == "goal_share" || view.starts_with("loop") || view.starts_with("depth");
-      if (const auto number = item.maybe_number(name, is_share ? Range{0, 1} : Range{0, 1e300}))
-        player.numbers[name] = *number;
-    }
-    evaluation.players.push_back(std::move(player));
-  }
-  return evaluation;
 }
 
 // The values with `decimals` digits after the point (before it, when negative): full precision
@@ -182,7 +169,7 @@ Picture read_picture(const std::filesystem::path& path) {
 }
 
 constexpr int kTileColumns = 20;
-constexpr std::size_t kMostClasses = 1000, kMostGalleryPictures = 16;
+constexpr std::size_t kMostGalleryPictures = 16;
 
 struct TraceReader {
   std::filesystem::path folder;
@@ -272,7 +259,6 @@ void read_trace(const std::filesystem::path& path, RunData& run, Budget& budget)
   const JsonFile file = parse_json(path.string(), read_file(path, kLongestFile));
   const Value root(file);
   const auto grid = root.find("grid");
-  run.trace_level = root.maybe_string("level");
   Json trace = {{"seconds_per_step", root.at("seconds_per_step").number({1e-4, 10})},
                 {"fov_degrees", root.maybe_number("fov_degrees", {1, 179}).value_or(90)},
                 {"grid", grid ? read_grid(*grid) : Json()},
@@ -293,43 +279,19 @@ void read_trace(const std::filesystem::path& path, RunData& run, Budget& budget)
   if (!trace["episodes"].empty()) run.trace = trace.dump();
 }
 
-Classes read_classes(const Value& root) {
-  Classes classes;
-  for (const Value& name : root.at("classes").items()) classes.names.push_back(name.string());
-  const std::size_t count = classes.names.size();
-  if (count == 0 || count > kMostClasses)
-    root.at("classes").fail(concat("a list of 1..", kMostClasses, " names"));
-  classes.examples = root.at("examples").number({0, 1e12});
-  classes.error = root.at("error").number({0, 1});
-  classes.loss = root.maybe_number("loss").value_or(0);
-  classes.parameters = root.maybe_number("parameters", {0, 1e15}).value_or(0);
-  classes.confusion = root.at("confusion").numbers(count * count, {0, 1e12});
-  for (double& n : classes.confusion)
-    if (std::isnan(n)) n = 0;
-  return classes;
-}
-
-bool is_inside(const std::string& path) {
-  const std::filesystem::path parts(path);
-  return !path.empty() && parts.is_relative() &&
-         std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part == ".."; });
-}
-
-void read_gallery(const std::filesystem::path& path, RunData& run, Budget& budget) {
-  const JsonFile file = parse_json(path.string(), read_file(path, kLongestFile));
+/// Pictures as data URIs, as many as the budget holds.
+void take_pictures(const std::vector<runs::Pictures>& gallery, RunData& run, Budget& budget) {
   std::size_t left_out = 0;
-  for (const Value& value : Value(file).at("items").items()) {
-    GalleryItem item{.title = value.at("title").string(), .caption = value.maybe_string("caption")};
-    const auto files = value.at("files").items();
-    const auto labels = value.at("labels").items(files.size());
+  for (const auto& pictures : gallery) {
+    GalleryItem item{.title = pictures.title, .caption = pictures.caption};
     // Evenly spread ones where there are too many, with the first and the last.
-    const std::size_t shown = std::min(files.size(), kMostGalleryPictures);
-    for (std::size_t i = 0; i < shown; ++i) {
-      const std::size_t at = shown < 2 ? 0 : i * (files.size() - 1) / (shown - 1);
-      const auto name = files[at].string(is_inside, "a path inside the run folder");
+    const auto count = pictures.files.size();
+    const std::size_t most = std::min(count, kMostGalleryPictures);
+    for (std::size_t i = 0; i < most; ++i) {
+      const std::size_t at = most < 2 ? 0 : i * (count - 1) / (most - 1);
       Picture picture;
       try {
-        picture = read_picture(run.folder / name);
+        picture = read_picture(run.folder / pictures.files[at]);
       } catch (const Error& error) {
         run.notes.push_back(concat("A picture is left out: ", error.what(), "."));
         continue;
@@ -340,7 +302,7 @@ void read_gallery(const std::filesystem::path& path, RunData& run, Budget& budge
         continue;
       }
       budget.picture_bytes -= bytes;
-      item.pictures.emplace_back(labels[at].string(), picture.uri);
+      item.pictures.emplace_back(pictures.labels[at], picture.uri);
     }
     if (!item.pictures.empty()) run.gallery.push_back(std::move(item));
   }
@@ -351,15 +313,8 @@ void read_gallery(const std::filesystem::path& path, RunData& run, Budget& budge
 
 }  // namespace
 
-bool RunData::is_navigator() const {
-  const std::string system = setting(config, "system");
-  return system.empty() || system == "navigate";
-}
-
-const Player* Evaluation::player(const std::string& name) const {
-  const auto found =
-      std::find_if(players.begin(), players.end(), [&](const Player& p) { return p.name == name; });
-  return found == players.end() ? nullptr : &*found;
+bool is_position_column(const std::string& name) {
+  return name == "step" || name == "frames" || name == "seconds" || name == "epoch";
 }
 
 // One line of metrics.jsonl per row. A last line that was cut short by a kill is left out.
@@ -375,7 +330,7 @@ std::map<std::string, std::vector<double>> read_columns(const std::filesystem::p
     std::string line = text.substr(begin, is_last ? std::string::npos : newline - begin);
     if (is_last && !Json::accept(line)) break;
     begin = is_last ? text.size() : newline + 1;
-    const JsonFile file = parse_json(path.string(), std::move(line), number);
+    const runs::JsonFile file = runs::parse_json(concat(path.string(), ":", number), line);
     const Value object(file);
     (void)object.at("step").number({.min = 0});
     ++rows;
@@ -403,41 +358,14 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
   if (!whole.has_filename()) whole = whole.parent_path();
   run.name = (whole.parent_path().filename() / whole.filename()).string();
   run.config = read_text(folder / "config.toml", kLongestFile);
-  if (path_exists(folder / "metrics.jsonl")) {
-    run.metrics = read_columns(folder);
-    thin_out(run.metrics);
-  }
-  if (path_exists(folder / "eval.json")) {
-    const std::string name = (folder / "eval.json").string();
-    const JsonFile file = parse_json(name, read_file(name, kLongestFile));
-    const Value root(file);
-    run.evaluated_step = root.maybe_number("step", {0, 1e15});
-    run.evaluated_run_step = root.maybe_number("run_step", {0, 1e15});
-    if (run.is_navigator()) {
-      run.evaluation = read_evaluation(root);
-    } else {
-      if (root.find("classes")) run.classes = read_classes(root);
-      run.summary = root.maybe_string("summary");
-    }
-  }
-  if (path_exists(folder / "gallery.json")) read_gallery(folder / "gallery.json", run, budget);
+  run.about = runs::read_about(folder);
+  run.metrics = read_columns(folder);
+  thin_out(run.metrics, run.about);
+  run.evaluation = runs::read_evaluation(folder);
+  take_pictures(runs::read_gallery(folder), run, budget);
+  if (run.evaluation) take_pictures(run.evaluation->pictures, run, budget);
   if (path_exists(folder / "trace.json")) read_trace(folder / "trace.json", run, budget);
   return run;
-}
-
-std::string setting(const std::string& config, const std::string& key) {
-  std::istringstream lines(config);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t start = line.find_first_not_of(" \t");
-    if (start == std::string::npos || line.compare(start, key.size(), key) != 0) continue;
-    const std::size_t equals = line.find_first_not_of(" \t", start + key.size());
-    if (equals == std::string::npos || line[equals] != '=') continue;
-    const std::size_t open = line.find_first_of("\"'", equals);
-    if (open == std::string::npos) continue;
-    const std::size_t close = line.find(line[open], open + 1);
-    if (close != std::string::npos) return line.substr(open + 1, close - open - 1);
-  }
-  return {};
 }
 
 }  // namespace clew::report

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the report reads from one run folder, checked and cut to a sane size. Private to the report
-// room.
+// Contents of one run folder, checked and cut to a sane size. Not installed.
 #pragma once
 
 #include <cstdint>
@@ -11,30 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "clew/runs/about.h"
+#include "clew/runs/evaluation.h"
+
 namespace clew::report {
-
-struct Player {
-  std::string name;
-  double score_mean = 0;
-  std::map<std::string, double> numbers;  // the others that are there, by their name in eval.json
-};
-
-struct Evaluation {
-  std::string level;
-  int episodes = 0;
-  std::string seed;
-  std::vector<Player> players;
-
-  const Player* player(const std::string& name) const;
-};
-
-/// The evaluation of a network that sorts examples into classes.
-struct Classes {
-  std::vector<std::string> names;
-  double examples = 0, error = 0, loss = 0;  // error: share of the examples
-  double parameters = 0;                     // 0: not said
-  std::vector<double> confusion;  // [C,C], row: what it is, column: what it was taken for
-};
 
 /// Pictures that belong together, such as one of each moment of a training.
 struct GalleryItem {
@@ -44,23 +23,20 @@ struct GalleryItem {
 
 struct RunData {
   std::filesystem::path folder;
-  std::string name;    // how the page calls the run
+  std::string name;    // the last two parts of its folder
   std::string config;  // the text of config.toml
+  runs::RunAbout about;
   // Columns of metrics.jsonl, all of the same length, NaN where a line has nothing; empty when
   // there is no line.
   std::map<std::string, std::vector<double>> metrics;
-  std::optional<Evaluation> evaluation;
-  std::optional<Classes> classes;
-  // Of which step the evaluated weights are, and how far the run was then; older files do not say.
-  std::optional<double> evaluated_step, evaluated_run_step;
-  std::string summary;  // how well it does, in a sentence of the room's own; plain text
-  std::vector<GalleryItem> gallery;
-  std::string trace = "null";  // JSON ready for the page
-  std::string trace_level;
-  std::vector<std::string> notes;  // what was left out, in whole sentences
+  std::optional<runs::Evaluation> evaluation;
+  std::vector<GalleryItem> gallery;  // of the training, then of the evaluation
+  std::string trace = "null";        // JSON ready for the page: episodes in a maze
+  std::vector<std::string> notes;    // what was left out, in whole sentences
 
   bool has_trace() const { return trace != "null"; }
-  bool is_navigator() const;  // episodes in a maze, not examples of a data set
+  /// The title of RUN/run.json, or `name`.
+  const std::string& title() const { return about.title.empty() ? name : about.title; }
 };
 
 /// How much of a page the pictures of all runs together may take.
@@ -72,12 +48,11 @@ struct Budget {
 /// Reads RUN. Pictures take from `budget` what they need.
 [[nodiscard]] RunData read_run(const std::filesystem::path& folder, Budget& budget);
 
+/// Steps, frames, seconds, epochs: what metrics are drawn against.
+[[nodiscard]] bool is_position_column(const std::string& name);
 /// Columns of RUN/metrics.jsonl, all of the same length, NaN where a line has nothing; none where there
 /// is no file.
 [[nodiscard]] std::map<std::string, std::vector<double>> read_columns(
     const std::filesystem::path& folder);
-
-/// The string that `key = "..."` sets in a TOML text, whatever its table; empty when no line does.
-[[nodiscard]] std::string setting(const std::string& config, const std::string& key);
 
 }  // namespace clew::report

@@ -11,9 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "clew/core/error.h"
 #include "clew/core/key.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
+#include "clew/runs/about.h"
+#include "clew/runs/evaluation.h"
 
 namespace clew::report {
 namespace {
@@ -31,29 +34,44 @@ class Maker {
            "rate\nlanes = 64\n";
   }
 
-  Json evaluation() const {
-    const auto player = [](const char* name, double score, double goals, double share) {
-      return Json{{"name", name},
-                  {"score_mean", score},
-                  {"score_stderr", score * 0.02},
-                  {"goals_mean", goals},
-                  {"goal_share", share}};
-    };
-    Json agent = player("agent", 84.3, 7.62, 1.0);
-    agent.update({{"latency_first_s", 8.13},
-                  {"latency_later_s", 6.42},
-                  {"depth1_accuracy", 0.873},
-                  {"depth2_accuracy", 0.834},
-                  {"loop_f1", 0.79},
-                  {"loop_accuracy", 0.912}});
-    Json random = player("random", 7.4, 0.41, 0.33);
-    random.update({{"latency_first_s", 31.4}, {"latency_later_s", nullptr}});
-    Json oracle = player("shortest path", 109.0, 10.2, 1.0);
-    oracle.update({{"latency_first_s", 5.31}, {"latency_later_s", 5.24}});
-    return {{"level", options_.level},
-            {"episodes", 100},
-            {"seed", 7},
-            {"players", {agent, random, oracle}}};
+  runs::Evaluation evaluation() const {
+    const double none = std::nan("");
+    return {
+        .system = "navigate",
+        .summary = concat("Over 100 test episodes of ", options_.level, " it scores 84.3."),
+        .measures = {{.name = "score", .value = 84.3, .unit = "reward", .larger_is_better = true},
+                     {.name = "goal_share", .value = 1, .unit = "share", .larger_is_better = true},
+                     {.name = "latency_first", .value = 8.13, .unit = "s"}},
+        .tables = {{.title = "Players",
+                    .caption = "100 episodes, seed 7.",
+                    .row_title = "player",
+                    .columns = {{"score", "reward an episode"},
+                                {"episodes with a goal", "share"},
+                                {"later goals", "s"},
+                                {"never", "s"}},
+                    .rows = {{.name = "agent",
+                              .values = {84.3, 1, 6.42, none},
+                              .errors = {1.69, none, none, none}},
+                             {.name = "random", .values = {7.4, 0.33, none, none}},
+                             {.name = "shortest path", .values = {109, 1, 5.24, none}}},
+                    .style = runs::TableStyle::kBars}},
+        .curves = {{.title = "Score by goals",
+                    .caption = "of the episodes",
+                    .x_name = "goals",
+                    .y_name = "score",
+                    .lines = {{.name = "agent", .x = {0, 1, 2}, .y = {1, none, 21}}}}},
+        .references = {{.metric = "score", .name = "random", .value = 7.4},
+                       {.metric = "score", .name = "shortest path", .value = 109}}};
+  }
+
+  runs::RunAbout about() const {
+    return {.title = concat("nav+d1+d2+l on ", options_.level),
+            .step_name = "agent steps",
+            .notes = {"It is made up."},
+            .plots = {{.title = "Score",
+                       .unit = "reward an episode",
+                       .lines = {{.metric = "score", .name = "agent", .weight = "episodes"}},
+                       .place = runs::PlotPlace::kFirst}}};
   }
 
   static constexpr int kWidth = 10, kHeight = 5, kTile = 84;
@@ -315,6 +333,7 @@ SyntheticRun::SyntheticRun(std::filesystem::path folder, SyntheticOptions option
   Maker maker(folder_, options_);
   put("config.toml", maker.config());
   put("metrics.jsonl", maker.metrics());
+  runs::write_about(folder_, maker.about());
   if (options_.has_eval) put("eval.json", evaluation());
   if (options_.has_trace) put("trace.json", maker.trace().dump());
 }
@@ -324,7 +343,7 @@ void SyntheticRun::put(const std::string& name, const std::string& text) const {
 }
 
 std::string SyntheticRun::evaluation() const {
-  return Maker(folder_, options_).evaluation().dump(1);
+  return runs::evaluation_json(Maker(folder_, options_).evaluation());
 }
 
 }  // namespace clew::report

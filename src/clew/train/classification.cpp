@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "clew/core/error.h"
 
@@ -57,7 +58,7 @@ void ClassificationEvaluator::add(const data::Batch& outputs, const data::Batch&
   }
 }
 
-std::vector<Measure> ClassificationEvaluator::result() const {
+std::vector<runs::Measure> ClassificationEvaluator::result() const {
   return {{.name = "loss", .value = rows_.mean(0), .unit = "nats"},
           {.name = "error", .value = rows_.mean(kIsWrong), .unit = "share"}};
 }
@@ -81,6 +82,25 @@ ClassificationReport ClassificationEvaluator::report(int worst) const {
   if (report.worst.size() > static_cast<std::size_t>(worst))
     report.worst.resize(static_cast<std::size_t>(worst));
   return report;
+}
+
+std::vector<runs::Table> ClassificationEvaluator::tables() const {
+  const auto all = report(0);
+  runs::Table table{.title = "Confusion matrix",
+                    .caption = "Rows are the true classes, columns the predicted ones.",
+                    .row_title = "class",
+                    .columns = {},
+                    .rows = {},
+                    .style = runs::TableStyle::kConfusion};
+  const auto count = all.classes.size();
+  for (std::size_t row = 0; row < count; ++row) {
+    table.columns.push_back({all.classes[row]});
+    std::vector<double> values;
+    for (std::size_t column = 0; column < count; ++column)
+      values.push_back(static_cast<double>(all.confusion[row * count + column]));
+    table.rows.push_back({.name = all.classes[row], .values = std::move(values)});
+  }
+  return {std::move(table)};
 }
 
 }  // namespace clew::train

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/runs/evaluation.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/task.h"
 
@@ -44,8 +45,10 @@ class ClassificationEvaluator : public Evaluator {
   void add(const data::Batch& outputs, const data::Batch& batch) override;
   std::string bytes() const override { return rows_.bytes(); }
   void merge(std::string_view bytes) override { rows_.merge(bytes); }
-  std::vector<Measure> result() const override;
+  std::vector<runs::Measure> result() const override;
 
+  /// The confusion matrix.
+  std::vector<runs::Table> tables() const override;
   /// With at most `worst` mistakes.
   ClassificationReport report(int worst = 24) const;
 

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "clew/core/error.h"
@@ -53,23 +52,6 @@ double Rows::mean(std::size_t column) const {
   double sum = 0;
   for (const auto& [number, row] : rows_) sum += row.at(column);
   return rows_.empty() ? std::nan("") : sum / static_cast<double>(rows_.size());
-}
-
-const Measure* find_measure(const std::vector<Measure>& measures, std::string_view name) {
-  const auto found = std::ranges::find(measures, name, &Measure::name);
-  return found == measures.end() ? nullptr : &*found;
-}
-
-std::string measures_json(const std::vector<Measure>& measures) {
-  auto all = nlohmann::json::array();
-  for (const auto& measure : measures) {
-    all.push_back(
-        {{"name", measure.name},
-         {"value", std::isfinite(measure.value) ? nlohmann::json(measure.value) : nullptr},
-         {"unit", measure.unit},
-         {"better", measure.larger_is_better ? "larger" : "smaller"}});
-  }
-  return all.dump();
 }
 
 namespace {

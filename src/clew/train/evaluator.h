@@ -14,6 +14,7 @@
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
 #include "clew/data/example.h"
+#include "clew/runs/evaluation.h"
 
 namespace torch::nn {
 class Module;
@@ -23,14 +24,6 @@ namespace clew::train {
 
 class Processes;  // processes.h
 class Task;       // task.h
-
-/// One number that an evaluation gives.
-struct Measure {
-  std::string name;  // "error"
-  double value = 0;
-  std::string unit;               // "nats", "share" (shown as per cent), empty for a plain number
-  bool larger_is_better = false;  // accuracy: true; error: false
-};
 
 /// Measures a network on the examples of a set. They come in any order, from several evaluators that
 /// are merged; the result does not depend on it.
@@ -47,7 +40,10 @@ class Evaluator {
   virtual std::string bytes() const = 0;
   virtual void merge(std::string_view bytes) = 0;
   /// The measures; always the same names in the same order, NaN where nothing was added.
-  virtual std::vector<Measure> result() const = 0;
+  virtual std::vector<runs::Measure> result() const = 0;
+  /// What an evaluation shows beside them, such as a confusion matrix or precision over recall.
+  virtual std::vector<runs::Table> tables() const { return {}; }
+  virtual std::vector<runs::Curve> curves() const { return {}; }
 };
 
 /// Rows of numbers by a number of their own, such as an example's: how most evaluators keep what
@@ -72,13 +68,6 @@ class Rows {
   std::size_t columns_;
   std::map<std::int64_t, std::vector<double>> rows_;
 };
-
-/// The measure of this name; null where there is none.
-const Measure* find_measure(const std::vector<Measure>& measures, std::string_view name);
-
-/// Measures as a JSON array: name, value (null where there is none), unit, and which is better,
-/// "larger" or "smaller".
-std::string measures_json(const std::vector<Measure>& measures);
 
 struct EvaluationOptions {
   int batch = 128;                            // examples that go through a network at once

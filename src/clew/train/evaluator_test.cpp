@@ -42,7 +42,7 @@ class Mean : public Evaluator {
   }
   std::string bytes() const override { return rows_.bytes(); }
   void merge(std::string_view bytes) override { rows_.merge(bytes); }
-  std::vector<Measure> result() const override {
+  std::vector<runs::Measure> result() const override {
     return {{.name = "mean", .value = rows_.mean(0)},
             {.name = "count", .value = static_cast<double>(rows_.size())}};
   }

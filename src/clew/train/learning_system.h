@@ -15,7 +15,9 @@
 
 #include "clew/core/config.h"
 #include "clew/nn/export/export.h"
-#include "clew/train/metrics.h"
+#include "clew/runs/about.h"
+#include "clew/runs/evaluation.h"
+#include "clew/runs/metrics.h"
 #include "clew/train/run_folder.h"
 #include "clew/train/start.h"
 #include "clew/train/supervised.h"
@@ -33,13 +35,20 @@ struct LearningConfig {
   SupervisedOptions train;
 };
 
-/// What an evaluation says.
+/// An evaluation, and what writes its pictures into the run folder.
 struct RunEvaluation {
-  std::string summary;                     // a sentence
-  std::vector<Measure> measures{};         // of the evaluator
-  std::string details = "{}";              // JSON: what else stands in RUN/eval.json
-  std::function<void()> write_pictures{};  // into the run folder, for the report
-  std::string json{};                      // RUN/eval.json, made of all this
+  runs::Evaluation evaluation;
+  std::function<void()> write_pictures{};
+};
+
+/// The answer of a network to one picture, or to a group of them that it takes together.
+struct Prediction {
+  std::string name;     // of the file, or of all: "a.png + b.png"
+  std::string text{};   // a line for people, without the name
+  std::string json{};   // a JSON object, without the name
+  std::string error{};  // why there is no answer; else empty
+  std::string
+      warning{};  // what is odd about the picture; of several that are alike it is said once
 };
 
 /// How a trained network is exported.
@@ -69,7 +78,7 @@ class LearningSystem {
   virtual void begin(torch::nn::Module& /*network*/, const LearningConfig& /*config*/) const {}
 
   /// What is shown of a line of metrics while it trains.
-  virtual std::string progress_text(const MetricsLine& line) const;
+  virtual std::string progress_text(const runs::MetricsLine& line) const;
   /// Called before training, in the process that writes the run: what draws pictures into the run
   /// folder after `steps` steps, when it likes; `is_last` after the last one. None: no pictures.
   virtual std::function<void(std::int64_t steps, bool is_last)> make_drawer(
@@ -80,11 +89,25 @@ class LearningSystem {
   virtual Checkpoint choose_checkpoint(const std::filesystem::path& run) const {
     return best_checkpoint(run);
   }
-  /// Summary, details and pictures of an evaluation: `evaluator` has seen the whole test set,
-  /// `network` is what it judged.
-  virtual RunEvaluation describe(const std::filesystem::path& run, const LearningConfig& config,
-                                 const Task& task, const Evaluator& evaluator,
-                                 torch::nn::Module& network) const = 0;
+  /// Title, notes and plots of a run.
+  virtual runs::RunAbout about(const LearningConfig& config, const Task& task) const;
+  /// Summary, pictures and details of an evaluation: `evaluator` has seen the whole test set, `network`
+  /// is what it judged. evaluate_run adds system, steps, measures, the evaluator's tables and curves,
+  /// and a summary where there is none.
+  virtual RunEvaluation describe(const std::filesystem::path& /*run*/,
+                                 const LearningConfig& /*config*/, const Task& /*task*/,
+                                 const Evaluator& /*evaluator*/,
+                                 torch::nn::Module& /*network*/) const {
+    return {};
+  }
+  /// Whether it answers to picture files.
+  virtual bool can_predict() const { return false; }
+  /// The answers of `network` to picture files, in their order. A file that cannot be read is an answer with
+  /// an error. `on_progress` gets how many files are done.
+  virtual std::vector<Prediction> predict(
+      torch::nn::Module& network, const LearningConfig& config,
+      const std::vector<std::filesystem::path>& images,
+      const std::function<void(std::int64_t)>& on_progress) const;
   /// The formats of nn::export_formats() that its networks can be written in.
   virtual std::vector<std::string> export_formats() const { return {}; }
   /// How `network` is exported; asked where export_formats() names something.

@@ -27,7 +27,7 @@ double unix_seconds() {
 }
 
 void note(const std::filesystem::path& run, const std::string& line) {
-  write_log(run, line);
+  runs::write_log(run, line);
   log(LogLevel::kInfo, line);
 }
 
@@ -52,10 +52,10 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
   auto& processes = learner.processes() == nullptr ? one : *learner.processes();
   const bool is_first = processes.is_first();
   std::map<std::string, std::string> about;
-  std::optional<RunLock> lock;
+  std::optional<runs::RunLock> lock;
   double seconds_before = 0;
   std::optional<std::int64_t> resumed_at;
-  std::optional<MetricsWriter> metrics;
+  std::optional<runs::MetricsWriter> metrics;
   std::optional<EventWriter> events;
   std::vector<std::byte> frozen_weights;
   const auto checkpoint_now = [&] {
@@ -68,7 +68,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
   };
   // The first process opens the folder; the others begin with its weights and counters.
   const auto beginning = processes.from_first([&] {
-    const RunSettings settings{config_without_head(read_run_config(run)), processes.size()};
+    const RunSettings settings{runs::config_without_head(runs::read_config(run)), processes.size()};
     about = {{"clew.config", settings.config},
              {"clew.processes", std::to_string(settings.processes)}};
     lock.emplace(run);
@@ -88,7 +88,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
       check_untrained(run);
     }
     is_open = true;
-    remove_parts(run);
+    runs::remove_parts(run);
     frozen_weights = learner.frozen();
     if (!frozen_weights.empty()) {
       about["clew.frozen"] = frozen_mark(frozen_weights);
@@ -96,7 +96,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
     }
     metrics.emplace(run / "metrics.jsonl", learner.steps());
     if (is_resumed) {
-      const auto lines = read_metrics(run / "metrics.jsonl");
+      const auto lines = runs::read_metrics(run / "metrics.jsonl");
       if (!lines.empty()) seconds_before = lines.back().get("seconds").value_or(0);
     }
     events.emplace(run, unix_seconds(), resumed_at);
@@ -203,7 +203,7 @@ RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopO
     return train_in(run, learner, options, is_resumed, callbacks, is_open);
   } catch (const std::exception& error) {
     const std::string text = error.what();
-    if (is_open) write_log(run, "ended by an error: " + text.substr(0, text.find('\n')));
+    if (is_open) runs::write_log(run, "ended by an error: " + text.substr(0, text.find('\n')));
     throw;
   }
 }

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 
 namespace clew::train {
 
@@ -32,7 +32,7 @@ class Learner {
   /// Why it is finished before all steps are made, for people; empty where they are made.
   virtual std::string early_end() const { return {}; }
   /// Means since the last call, in the order of metrics.jsonl.
-  virtual std::vector<Metric> take_metrics() = 0;
+  virtual std::vector<runs::Metric> take_metrics() = 0;
   /// True when the last update led to the best weights so far.
   virtual bool is_best() const { return false; }
   /// `watch` is called from update while it evaluates, often, with the share that is done.
@@ -63,7 +63,7 @@ struct Progress {
   double seconds = 0;           // of training, over all sittings
   double steps_per_second = 0;  // since the last line
   double seconds_left = 0;
-  MetricsLine line;  // what was measured
+  runs::MetricsLine line;  // what was measured
 };
 struct RunCallbacks {
   std::function<void(const Progress&)> on_log;  // after each line of metrics.jsonl

@@ -33,7 +33,7 @@ class Counter : public Learner {
   std::int64_t steps() const override { return steps_; }
   bool is_finished() const override { return steps_ >= last_; }
   std::string early_end() const override { return last_ < 20 ? "it had enough" : ""; }
-  std::vector<Metric> take_metrics() override { return {}; }
+  std::vector<runs::Metric> take_metrics() override { return {}; }
   bool is_best() const override { return steps_ == 2; }
   std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about) const override {
@@ -63,7 +63,7 @@ struct Loop : testing::Test {
   }
   ~Loop() override { fs::remove_all(run); }
 
-  void configure(const std::string& text) const { write_run_config(run, "about", text); }
+  void configure(const std::string& text) const { runs::write_run_config(run, "about", text); }
   RunEnd train(bool is_resumed = false, std::int64_t last = 20, std::int64_t fails_at = -1) const {
     Counter learner(last);
     learner.fails_at = fails_at;

@@ -105,7 +105,7 @@ Processes* Phases::processes() const { return impl_->learner->processes(); }
 std::size_t Phases::phase() const { return impl_->current; }
 Supervised& Phases::learner() { return *impl_->learner; }
 
-std::vector<Metric> Phases::take_metrics() {
+std::vector<runs::Metric> Phases::take_metrics() {
   auto metrics = impl_->learner->take_metrics();
   metrics.push_back({.name = "phase", .value = static_cast<double>(impl_->current + 1)});
   return metrics;

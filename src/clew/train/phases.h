@@ -43,7 +43,7 @@ class Phases : public Learner {
   bool is_finished() const override;    // the last phase is
   std::string early_end() const override;
   /// Those of the phase's Supervised, and "phase", its number from 1.
-  std::vector<Metric> take_metrics() override;
+  std::vector<runs::Metric> take_metrics() override;
   /// Only of the last phase, whose weights are the training's.
   bool is_best() const override;
   void watch_evaluations(std::function<void(double share)> watch) override;

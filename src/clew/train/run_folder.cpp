@@ -3,11 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
-#include <fstream>
 #include <set>
 #include <system_error>
 #include <vector>
@@ -16,7 +13,7 @@
 #include "clew/core/error.h"
 #include "clew/core/log.h"
 #include "clew/nn/tensors.h"
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 #include "clew/train/processes.h"
 
 namespace clew::train {
@@ -24,17 +21,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kConfigMax = 1 << 20, kCheckpointMax = std::uint64_t{1} << 34;
+constexpr std::uint64_t kCheckpointMax = std::uint64_t{1} << 34;
 constexpr std::size_t kCheckpointsKept = 2;
-
-std::string utc_now(const char* format) {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, format, &parts);
-  return text;
-}
 
 fs::path best_path(const fs::path& run) { return run / "checkpoints" / "best.safetensors"; }
 
@@ -96,50 +84,14 @@ std::string text_of(const ConfigTree::Entry* entry) {
 
 }  // namespace
 
-fs::path create_run_folder(const fs::path& root, const std::string& recipe) {
-  const auto parent = root / recipe;
-  make_folders(parent);
-  const auto name = utc_now("%Y-%m-%d_%H-%M-%S");
-  auto run = parent / name;
-  std::error_code error;
-  for (int copy = 2; !fs::create_directory(run, error); ++copy) {
-    CLEW_CHECK(!error, "cannot make the run folder ", run.string(), ": ", error.message());
-    run = parent / concat(name, "_", copy);
-  }
-  make_folders(run / "checkpoints");
-  return run;
-}
-
-void write_run_config(const fs::path& run, std::string_view about, std::string_view config_toml) {
-  std::string text;
-  for (std::size_t begin = 0; begin < about.size();) {
-    const auto end = std::min(about.find('\n', begin), about.size());
-    text.append("# ").append(about.substr(begin, end - begin)).append("\n");
-    begin = end + 1;
-  }
-  write_file_atomic(run / "config.toml", text.append(config_toml));
-}
-
 std::string read_run_config(const fs::path& run, Processes* processes) {
-  if (processes != nullptr) return processes->from_first([&] { return read_run_config(run); });
-  const auto path = run / "config.toml";
-  CLEW_CHECK(path_exists(path), run.string(), " is not a run folder: it has no config.toml");
-  return read_text(path, kConfigMax);
-}
-
-std::string config_without_head(std::string_view text) {
-  while (text.starts_with('#')) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
-  return std::string(text);
-}
-
-std::string step_digits(std::int64_t steps) {
-  auto digits = std::to_string(steps);
-  if (digits.size() < 12) digits.insert(0, 12 - digits.size(), '0');
-  return digits;
+  return processes == nullptr ? runs::read_config(run)
+                              : processes->from_first([&] { return runs::read_config(run); });
 }
 
 void save_checkpoint(const fs::path& run, std::int64_t steps, std::span<const std::byte> bytes) {
-  write_file_atomic(run / "checkpoints" / ("step_" + step_digits(steps) + ".safetensors"), bytes);
+  write_file_atomic(run / "checkpoints" / ("step_" + runs::step_digits(steps) + ".safetensors"),
+                    bytes);
   auto files = checkpoint_files(run);
   for (std::size_t i = 0; i + kCheckpointsKept < files.size(); ++i) {
     std::error_code ignored;
@@ -193,7 +145,7 @@ void check_untrained(const fs::path& run) {
   const auto metrics = run / "metrics.jsonl";
   bool is_trained = path_exists(best_path(run));
   if (path_exists(metrics)) {
-    const auto lines = read_metrics(metrics);
+    const auto lines = runs::read_metrics(metrics);
     is_trained = is_trained || (!lines.empty() && lines.back().step > 0);
   }
   CLEW_CHECK(!is_trained, run.string(),
@@ -243,26 +195,6 @@ nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::str
   CLEW_CHECK(got == format, name, ": not a checkpoint of this version: format must be '", format,
              "', got '", got, "'");
   return file;
-}
-
-void remove_parts(const fs::path& run) {
-  std::error_code error;
-  for (fs::recursive_directory_iterator item(run, error), end; !error && item != end;
-       item.increment(error)) {
-    std::error_code ignored;
-    if (item->path().extension() != ".part" || !item->is_regular_file(ignored)) continue;
-    // A writer that is at work, such as `clew eval`, has its lock.
-    if (PathLock(item->path()).is_taken()) continue;
-    fs::remove(item->path(), ignored);
-  }
-}
-
-void write_log(const fs::path& run, const std::string& line) {
-  std::ofstream(run / "log.txt", std::ios::app) << utc_now("%Y-%m-%dT%H:%M:%SZ ") << line << '\n';
-}
-
-RunLock::RunLock(const fs::path& run) : lock_(run) {
-  CLEW_CHECK(!lock_.is_taken(), "another process is training in ", run.string());
 }
 
 }  // namespace clew::train

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of one training run: its config, its checkpoints, its log, and who may write to it.
-// What is trained and how is in loop.h; what the config means is the room's.
-//
-//   RUN/config.toml            the resolved recipe; `clew train --config RUN/config.toml` repeats the run
-//   RUN/metrics.jsonl          a line every train.log_steps (metrics.h)
-//   RUN/events.out.tfevents.*  the same for TensorBoard
-//   RUN/checkpoints/           step_<steps>.safetensors, the last two; best.safetensors and frozen.safetensors where there are such
-//   RUN/log.txt                what happened when, for people
-//   RUN/eval.json …            written by `clew eval`;  RUN/report.html by `clew report`
+// Checkpoints in a run folder, and the settings that a resumed run must share with them. The folder itself is
+// runs/folder.h's, what is trained and how loop.h's.
 #pragma once
 
 #include <cstddef>
@@ -18,27 +11,15 @@
 #include <string>
 #include <string_view>
 
-#include "clew/core/files.h"
 #include "clew/nn/safetensors.h"
+#include "clew/runs/folder.h"
 
 namespace clew::train {
 
 class Processes;  // processes.h
 
-/// Makes root/recipe/<UTC time>/checkpoints and returns root/recipe/<UTC time>.
-std::filesystem::path create_run_folder(const std::filesystem::path& root,
-                                        const std::string& recipe);
-/// Writes config.toml: `about` (version, revision, machine) as comment lines, then the config.
-void write_run_config(const std::filesystem::path& run, std::string_view about,
-                      std::string_view config_toml);
-/// The text of config.toml; clew::Error when `run` is not a run folder. Of several processes, all
-/// call this and only the first needs to have the folder.
-std::string read_run_config(const std::filesystem::path& run, Processes* processes = nullptr);
-/// The same without the comment lines at its head: what a checkpoint remembers.
-std::string config_without_head(std::string_view text);
-
-/// `steps` in twelve digits, so that names sort by step.
-std::string step_digits(std::int64_t steps);
+/// runs::read_config for several processes: all call this and only the first needs to have the folder.
+std::string read_run_config(const std::filesystem::path& run, Processes* processes);
 
 struct Checkpoint {
   std::filesystem::path path;
@@ -83,20 +64,5 @@ struct RunSettings {
 /// `file`, the keys and both values. What may differ: docs/training.md.
 void check_settings(const std::filesystem::path& file, const RunSettings& then,
                     const RunSettings& now);
-/// Removes what killed writers left half-written, anywhere in the folder.
-void remove_parts(const std::filesystem::path& run);
-
-/// Adds a line with the time to RUN/log.txt.
-void write_log(const std::filesystem::path& run, const std::string& line);
-
-/// Held while a run is trained; a second holder gets clew::Error. It is the folder's lock, so files in
-/// it may be replaced.
-class RunLock {
- public:
-  explicit RunLock(const std::filesystem::path& run);
-
- private:
-  PathLock lock_;
-};
 
 }  // namespace clew::train

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "clew/data/example.h"
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 #include "clew/train/task.h"
 
 namespace clew::train {
@@ -19,7 +19,7 @@ namespace clew::train {
 /// Weighted means of metrics, matched by name.
 class Means {
  public:
-  void add(const std::vector<Metric>& metrics, double weight) {
+  void add(const std::vector<runs::Metric>& metrics, double weight) {
     for (const auto& metric : metrics) {
       const auto found = std::ranges::find(sums_, metric.name, &Sum::name);
       auto& sum = found != sums_.end() ? *found : sums_.emplace_back(Sum{.name = metric.name});
@@ -28,8 +28,8 @@ class Means {
     }
   }
   /// Absent where nothing was added since `clear`, which keeps the names.
-  std::vector<Metric> get() const {
-    std::vector<Metric> metrics;
+  std::vector<runs::Metric> get() const {
+    std::vector<runs::Metric> metrics;
     for (const auto& sum : sums_) {
       metrics.push_back({.name = sum.name, .value = {}});
       if (sum.weight > 0) metrics.back().value = sum.value / sum.weight;
@@ -69,7 +69,7 @@ class Means {
 /// Metrics of one slice of a batch.
 struct Slice {
   double weight = 0;  // how much counted in it (Loss::weight)
-  std::vector<Metric> metrics{};
+  std::vector<runs::Metric> metrics{};
 };
 
 /// Slices for the other processes: a line each, numbers without rounding.

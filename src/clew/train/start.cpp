@@ -68,7 +68,7 @@ StartWeights read_start(const StartConfig& start) {
     if (!start.part.empty())
       throw UsageError(concat("start.part is for files of weights, and '", start.weights,
                               "' is a folder, got start.part = '", start.part, "'"));
-    (void)read_run_config(path);
+    (void)runs::read_config(path);
     weights.tensors = tensors_of(best_checkpoint(path));
   } else {
     weights.tensors = nn::read_tensors(path, start.part);

@@ -130,8 +130,8 @@ struct Supervised::Impl {
   torch::Tensor ema;  // [P] f32, undefined without
   std::int64_t steps = 0;
   Means train_means;
-  std::vector<Metric> validation;  // of the last evaluation, until they were taken
-  bool larger_is_better = false;   // of the monitored measure
+  std::vector<runs::Metric> validation;  // of the last evaluation, until they were taken
+  bool larger_is_better = false;         // of the monitored measure
   double grad_norm_sum = 0, grad_norm_count = 0;
   double best = std::nan("");  // none so far
   std::int64_t evaluations_since_best = 0;
@@ -180,7 +180,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
     });
   }
   const auto measures = task.make_evaluator()->result();
-  larger_is_better = find_measure(measures, task.monitor())->larger_is_better;
+  larger_is_better = runs::find_measure(measures, task.monitor())->larger_is_better;
   for (const auto& measure : measures) validation.push_back({.name = measure.name, .value = {}});
 }
 
@@ -507,7 +507,7 @@ void Supervised::update() {
   self.validation.clear();
   for (const auto& measure : measures)
     self.validation.push_back({.name = measure.name, .value = measure.value});
-  const double monitored = find_measure(measures, self.task.monitor())->value;
+  const double monitored = runs::find_measure(measures, self.task.monitor())->value;
   self.is_best = !std::isnan(monitored) &&
                  (std::isnan(self.best) ||
                   (self.larger_is_better ? monitored > self.best : monitored < self.best));
@@ -535,12 +535,12 @@ void Supervised::with_evaluated_weights(const std::function<void()>& look) {
   look();
 }
 
-std::vector<Measure> Supervised::evaluate() {
+std::vector<runs::Measure> Supervised::evaluate() {
   auto& self = *impl_;
   self.share_buffers();
   std::vector<torch::nn::Module*> networks;
   for (const auto& worker : self.workers) networks.push_back(worker.network.get());
-  std::vector<Measure> measures;
+  std::vector<runs::Measure> measures;
   with_evaluated_weights([&] {
     measures = train::evaluate(self.task, networks, self.task.validation_set(),
                                {.batch = self.options.batch,
@@ -552,10 +552,11 @@ std::vector<Measure> Supervised::evaluate() {
   return measures;
 }
 
-std::vector<Metric> Supervised::take_metrics() {
+std::vector<runs::Metric> Supervised::take_metrics() {
   auto& self = *impl_;
-  std::vector<Metric> metrics{{"epoch", static_cast<double>(self.steps) /
-                                            static_cast<double>(self.train.batches_per_epoch())}};
+  std::vector<runs::Metric> metrics{
+      {"epoch",
+       static_cast<double>(self.steps) / static_cast<double>(self.train.batches_per_epoch())}};
   for (auto& metric : self.train_means.get()) metrics.push_back(std::move(metric));
   for (auto& metric : self.validation) {
     metrics.push_back({.name = "val_" + metric.name, .value = metric.value});

@@ -85,7 +85,7 @@ class Supervised : public Learner {
   std::string early_end() const override;
   /// epoch, the metrics of the loss, the evaluator's measures as val_<name> (absent where the
   /// network was not evaluated since the last call), grad_norm, lr.
-  std::vector<Metric> take_metrics() override;
+  std::vector<runs::Metric> take_metrics() override;
   bool is_best() const override;
   void watch_evaluations(std::function<void(double share)> watch) override;
   Processes* processes() const override;
@@ -107,7 +107,7 @@ class Supervised : public Learner {
   void with_evaluated_weights(const std::function<void()>& look);
 
   /// Measures on the whole validation set, with the averaged weights where there are any. Blocks.
-  std::vector<Measure> evaluate();
+  std::vector<runs::Measure> evaluate();
 
  private:
   struct Impl;

@@ -79,7 +79,7 @@ void check_training(const Task& task, const SupervisedOptions& options, int proc
   }
   CLEW_CHECK(task.validation_set().size() > 0, "the validation set must have examples, got none");
   const auto measures = task.make_evaluator()->result();
-  if (find_measure(measures, task.monitor()) == nullptr) {
+  if (runs::find_measure(measures, task.monitor()) == nullptr) {
     std::string names;
     for (const auto& measure : measures) names += (names.empty() ? "" : ", ") + measure.name;
     throw UsageError(concat("the monitored measure must be one that the evaluator gives (", names,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "clew/core/config.h"
 #include "clew/train/learning_system.h"
@@ -37,8 +38,12 @@ std::shared_ptr<torch::nn::Module> load_run(const LearningSystem& system,
 /// Those weights on the whole test set. `on_progress` gets the share that is done.
 RunEvaluation evaluate_run(const LearningSystem& system, const std::filesystem::path& run,
                            const std::function<void(double)>& on_progress = {});
-/// Writes RUN/eval.json, and the pictures of an evaluation.
-void write_evaluation(const std::filesystem::path& run, const RunEvaluation& evaluation);
+/// Writes the pictures of an evaluation, and RUN/eval.json.
+void write_evaluation(const std::filesystem::path& run, const RunEvaluation& result);
+/// The answers of the run's network to picture files (LearningSystem::predict).
+std::vector<Prediction> predict_run(const LearningSystem& system, const std::filesystem::path& run,
+                                    const std::vector<std::filesystem::path>& images,
+                                    const std::function<void(std::int64_t)>& on_progress = {});
 /// Writes the network in the format that `out` ends in.
 void export_run(const LearningSystem& system, const std::filesystem::path& run,
                 const std::filesystem::path& out);

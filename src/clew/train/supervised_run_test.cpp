@@ -119,7 +119,7 @@ class PointSystem : public LearningSystem {
                          const Evaluator& evaluator, torch::nn::Module& network) const override {
     EXPECT_FALSE(network.is_training());
     const auto error = evaluator.result().at(1).value;
-    return {.summary = concat("error ", error), .details = "{\"more\": 7}"};
+    return {.evaluation = {.summary = concat("error ", error), .details = "{\"more\": 7}"}};
   }
   std::vector<std::string> export_formats() const override { return {"safetensors"}; }
   ExportPlan export_plan(const LearningConfig&, torch::nn::Module&) const override { return {}; }
@@ -179,13 +179,19 @@ TEST_F(SupervisedRuns, FromRecipeToEvaluation) {
   EXPECT_EQ(train(run), RunEnd::kFinished);
   EXPECT_EQ(system.drawn.size(), 40U);
   EXPECT_EQ(system.lasts, 1);
-  const auto evaluation = evaluate_run(system, run);
+  const auto result = evaluate_run(system, run);
+  const auto& evaluation = result.evaluation;
   EXPECT_TRUE(evaluation.summary.starts_with("error ")) << evaluation.summary;
-  write_evaluation(run, evaluation);
-  EXPECT_EQ(read_file(run / "eval.json", 10'000), evaluation.json);
-  const auto json = nlohmann::json::parse(evaluation.json);
+  write_evaluation(run, result);
+  EXPECT_EQ(read_file(run / "eval.json", 10'000), runs::evaluation_json(evaluation));
+  const auto json = nlohmann::json::parse(runs::evaluation_json(evaluation));
   EXPECT_EQ(json["system"], "points");
-  EXPECT_EQ(json["more"], 7);
+  EXPECT_EQ(json["details"]["more"], 7);
+  EXPECT_EQ(json["measures"][2]["name"], "parameters");
+  EXPECT_EQ(json["measures"][2]["value"], 16 * 3 + 2 * 17);
+  const auto about = runs::read_about(run);
+  ASSERT_GE(about.plots.size(), 2U);
+  EXPECT_EQ(about.plots[0].lines[0].metric, "val_loss");  // the monitored one
   EXPECT_EQ(json["run_step"], 40);
   EXPECT_GE(json["step"].get<int>(), 10);
   EXPECT_EQ(json["summary"], evaluation.summary);
@@ -195,7 +201,7 @@ TEST_F(SupervisedRuns, FromRecipeToEvaluation) {
   EXPECT_EQ(json["measures"][1]["better"], "smaller");
   export_run(system, run, folder / "out.safetensors");
   EXPECT_EQ(nn::read_tensors(folder / "out.safetensors").size(), 4U);
-  EXPECT_TRUE(read_metrics(run / "metrics.jsonl").back().get("val_error").has_value());
+  EXPECT_TRUE(runs::read_metrics(run / "metrics.jsonl").back().get("val_error").has_value());
   expect_error<UsageError>([&] { create("width=0"); },
                            "command line: width must be in 1..100, got 0");
   expect_error<UsageError>([&] { create("train.batch=100"); },

@@ -371,7 +371,7 @@ TEST(Supervised, TheMonitoredMeasureChoosesTheWeights) {
   // As an accuracy would, the measure grows the better it is.
   struct Right : ClassificationEvaluator {
     using ClassificationEvaluator::ClassificationEvaluator;
-    std::vector<Measure> result() const override {
+    std::vector<runs::Measure> result() const override {
       auto measures = ClassificationEvaluator::result();
       measures.push_back({.name = "right",
                           .value = 1 - measures[1].value,

@@ -14,16 +14,16 @@
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
 #include "clew/data/sampler.h"
+#include "clew/runs/metrics.h"
 #include "clew/train/evaluator.h"
-#include "clew/train/metrics.h"
 #include "clew/train/rules.h"
 
 namespace clew::train {
 
 /// What a network lost on the examples of a batch, or of a slice of one.
 struct Loss {
-  torch::Tensor value;            // 0-d f32 with its graph: the mean over what counts
-  std::vector<Metric> metrics{};  // means over the same, always the same names
+  torch::Tensor value;                  // 0-d f32 with its graph: the mean over what counts
+  std::vector<runs::Metric> metrics{};  // means over the same, always the same names
   // How much counted: examples, anchors, pixels. Absent: the examples of the batch. 0: nothing, and
   // the rest is ignored.
   std::optional<double> weight{};

@@ -157,9 +157,10 @@ EventWriter::~EventWriter() {
   if (file_ >= 0) ::close(file_);
 }
 
-void EventWriter::append(std::int64_t step, double wall_seconds, std::span<const Metric> metrics) {
+void EventWriter::append(std::int64_t step, double wall_seconds,
+                         std::span<const runs::Metric> metrics) {
   std::string summary;
-  for (const Metric& metric : metrics) {
+  for (const runs::Metric& metric : metrics) {
     if (!metric.value || !std::isfinite(*metric.value)) continue;
     std::string value;
     append_bytes(value, kValueTag, metric.name);

@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 
 namespace clew::train {
 
@@ -29,7 +29,7 @@ class EventWriter {
 
   /// Adds one event with every metric that has a finite value, handed to the system before it
   /// returns.
-  void append(std::int64_t step, double wall_seconds, std::span<const Metric> metrics);
+  void append(std::int64_t step, double wall_seconds, std::span<const runs::Metric> metrics);
   const std::filesystem::path& path() const { return path_; }
 
  private:

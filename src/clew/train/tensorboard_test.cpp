@@ -98,10 +98,10 @@ TEST_F(Events, TheFirstRecordsAreThoseTensorBoardExpects) {
 
 TEST_F(Events, AScalarIsEncodedAsTheSchemaSays) {
   EventWriter writer(folder, 0);
-  const std::vector<Metric> metrics = {{"a", 1.0},
-                                       {"gone", std::nullopt},
-                                       {"nan", std::numeric_limits<double>::quiet_NaN()},
-                                       {"bc", -2.0}};
+  const std::vector<runs::Metric> metrics = {{"a", 1.0},
+                                             {"gone", std::nullopt},
+                                             {"nan", std::numeric_limits<double>::quiet_NaN()},
+                                             {"bc", -2.0}};
   writer.append(300, 2.0, metrics);
   const auto events = records(content(writer.path()));
   ASSERT_EQ(events.size(), 3U);

@@ -14,13 +14,15 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/text.h"
 #include "clew/image/files.h"
 #include "clew/image/transform.h"
 #include "clew/image/video.h"
+#include "clew/runs/folder.h"
+#include "clew/runs/gallery.h"
 #include "clew/train/classification.h"
 #include "clew/train/supervised_run.h"
 #include "clew/warp/digit_task.h"
-#include "clew/warp/gallery.h"
 #include "clew/warp/pictures.h"
 
 namespace clew::warp {
@@ -29,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kPictureDigits = 18;
+constexpr const char *kWarps = "warps", *kMistakes = "pictures/mistakes.png";
 constexpr double kFramesPerSecond = 8;
 
 /// The frames as a video whose sides are even, as encoders want them.
@@ -62,8 +65,7 @@ const WarpConfig& own(const train::LearningConfig& config) {
   return dynamic_cast<const WarpConfig&>(config);
 }
 
-std::string json_of(const WarpConfig& config, const train::ClassificationReport& classes,
-                    std::int64_t parameters) {
+std::string json_of(const WarpConfig& config, const train::ClassificationReport& classes) {
   auto mistakes = nlohmann::json::array();
   for (const auto& mistake : classes.worst) {
     mistakes.push_back({{"index", mistake.index},
@@ -71,10 +73,9 @@ std::string json_of(const WarpConfig& config, const train::ClassificationReport&
                         {"predicted", mistake.predicted},
                         {"confidence", mistake.confidence}});
   }
-  const nlohmann::json root = {{"kind", config.data.kind},       {"source", config.data.source},
-                               {"parameters", parameters},       {"examples", classes.examples},
-                               {"error", classes.error},         {"loss", classes.loss},
-                               {"classes", classes.classes},     {"confusion", classes.confusion},
+  const nlohmann::json root = {{"kind", config.data.kind},
+                               {"source", config.data.source},
+                               {"examples", classes.examples},
                                {"mistakes", std::move(mistakes)}};
   return root.dump();
 }
@@ -94,7 +95,7 @@ std::unique_ptr<train::Task> DigitSystem::make_task(const train::LearningConfig&
   return std::make_unique<DigitTask>(own(config));
 }
 
-std::string DigitSystem::progress_text(const train::MetricsLine& line) const {
+std::string DigitSystem::progress_text(const runs::MetricsLine& line) const {
   const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
   char text[120];
   std::snprintf(text, sizeof text, "  epoch %.1f  loss %.3f  error %.2f %%", get("epoch"),
@@ -117,45 +118,55 @@ std::function<void(std::int64_t, bool)> DigitSystem::make_drawer(const fs::path&
       static_cast<std::size_t>(std::min<std::int64_t>(kPictureDigits, set.size())));
   std::iota(examples.begin(), examples.end(), 0);
   const auto draw = [run, &network, &set, &learner, examples](std::int64_t steps) {
-    learner.with_evaluated_weights(
-        [&] { image::write(warp_picture(run, steps), draw_warps(network, set, examples)); });
-    write_gallery(run);
+    learner.with_evaluated_weights([&] {
+      image::write(runs::step_picture(run, kWarps, steps), draw_warps(network, set, examples));
+    });
+    const runs::Pictures gallery[] = {
+        runs::pictures_of_steps(run, kWarps, "What the transformers do",
+                                "Digits of the validation set with the lines of the sampling grid "
+                                "drawn on them, and beside each what "
+                                "its transformer gives to the classifier, over the training.")};
+    runs::write_gallery(run, gallery);
   };
-  make_folders(picture_folder(run));
+  make_folders(runs::picture_folder(run));
   // Of the new weights, also where a run was killed before it could be made.
-  if (!path_exists(warp_picture(run, 0))) draw(0);
+  if (!path_exists(runs::step_picture(run, kWarps, 0))) draw(0);
   return [draw](std::int64_t steps, bool is_last) {
-    if (is_pictured(steps) || is_last) draw(steps);
+    if (runs::is_pictured(steps) || is_last) draw(steps);
   };
 }
 
 train::RunEvaluation DigitSystem::describe(const fs::path& run, const train::LearningConfig& config,
                                            const train::Task& task,
                                            const train::Evaluator& evaluator,
-                                           torch::nn::Module& network) const {
+                                           torch::nn::Module& /*network*/) const {
   const auto classes = dynamic_cast<const train::ClassificationEvaluator&>(evaluator).report();
   const auto& data = own(config).data;
   char text[200];
-  std::snprintf(text, sizeof text, "%s digits (%s), %lld of the test set: error %.2f %%, loss %.4f",
+  std::snprintf(text, sizeof text,
+                "%s digits (%s), %lld of the test set: error %.2f %%, loss %.4f.",
                 data.kind.c_str(), data.source.c_str(), static_cast<long long>(classes.examples),
                 100 * classes.error, classes.loss);
   image::Image mistakes;
   if (!classes.worst.empty())
     mistakes = draw_mistakes(task.test_set(), classes.worst, classes.classes);
   const auto write_pictures = [run, mistakes] {
-    const auto frames = warp_pictures(run);
-    if (!frames.empty()) write_video(picture_folder(run) / "warps.avi", frames);
-    if (!mistakes.pixels.empty()) {
-      make_folders(picture_folder(run));
-      image::write(mistakes_picture(run), mistakes);
-    } else {
-      fs::remove(mistakes_picture(run));
-    }
-    write_gallery(run);
+    const auto folder = runs::picture_folder(run);
+    const auto frames = runs::step_pictures(run, kWarps);
+    if (!frames.empty()) write_video(folder / "warps.avi", frames);
+    if (mistakes.pixels.empty()) return;
+    make_folders(folder);
+    image::write(run / kMistakes, mistakes);
   };
-  return {.summary = text,
-          .details = json_of(own(config), classes, parameter_total(network)),
-          .write_pictures = write_pictures};
+  runs::Evaluation evaluation{.summary = text, .details = json_of(own(config), classes)};
+  if (!mistakes.pixels.empty()) {
+    evaluation.pictures.push_back(
+        {.title = "Worst mistakes",
+         .caption = "The true class, the predicted one, and how sure the network was of it.",
+         .files = {kMistakes},
+         .labels = {"mistakes"}});
+  }
+  return {.evaluation = std::move(evaluation), .write_pictures = write_pictures};
 }
 
 train::ExportPlan DigitSystem::export_plan(const train::LearningConfig& config,
@@ -178,13 +189,20 @@ train::ExportPlan DigitSystem::export_plan(const train::LearningConfig& config,
               .metadata = {{"classes", classes}}}};
 }
 
-std::vector<Reading> read_digits(const std::filesystem::path& run,
-                                 const std::vector<std::filesystem::path>& images,
-                                 const std::function<void(std::int64_t)>& on_progress) {
-  const torch::NoGradGuard no_grad;
-  const DigitSystem system;
-  const auto read = train::read_run(system, run);
-  const auto& config = dynamic_cast<const WarpConfig&>(*read);
+runs::RunAbout DigitSystem::about(const train::LearningConfig& config,
+                                  const train::Task& task) const {
+  auto about = LearningSystem::about(config, task);
+  if (own(config).data.source == "procedural")
+    about.notes.emplace_back("The digits are drawn from strokes; they are not MNIST's.");
+  return about;
+}
+
+std::vector<train::Prediction> DigitSystem::predict(
+    torch::nn::Module& module, const train::LearningConfig& learning,
+    const std::vector<fs::path>& images,
+    const std::function<void(std::int64_t)>& on_progress) const {
+  const auto& config = own(learning);
+  auto& network = dynamic_cast<DigitNetworkImpl&>(module);
   const auto [shape, names] = look_of(config.data.kind);
   const auto channels = static_cast<std::size_t>(shape.channels);
   const int side = static_cast<int>(shape.side);
@@ -192,36 +210,42 @@ std::vector<Reading> read_digits(const std::filesystem::path& run,
     throw UsageError(concat("this network reads images in groups of ", channels, ", got ",
                             images.size(), " images"));
   }
-  const auto loaded = train::load_run(system, run);
-  auto& network = dynamic_cast<DigitNetworkImpl&>(*loaded);
   const auto background = image::background_of(config.data.background);
-  std::vector<Reading> readings;
+  std::vector<train::Prediction> predictions;
   for (std::size_t first = 0; first < images.size(); first += channels) {
-    Reading reading{.classes = names};
+    train::Prediction prediction;
     auto input = torch::empty({1, shape.channels, side, side});
     for (std::size_t c = 0; c < channels; ++c) {
       const auto& path = images[first + c];
-      reading.name += (c == 0 ? "" : " + ") + path.string();
+      prediction.name += (c == 0 ? "" : " + ") + path.string();
       try {
         const auto grey = image::to_float(
             image::resize(image::to_grey(image::read(path, background)), side, side));
-        reading.is_inverted |= has_light_ground(grey);
+        if (has_light_ground(grey)) {
+          prediction.warning =
+              "dark on light; this network has learnt light digits on a dark ground, so invert "
+              "such "
+              "pictures";
+        }
         std::copy(grey.pixels.begin(), grey.pixels.end(),
                   input[0][static_cast<std::int64_t>(c)].data_ptr<float>());
       } catch (const Error& error) {
-        if (reading.error.empty()) reading.error = error.what();
+        if (prediction.error.empty()) prediction.error = error.what();
       }
     }
-    if (reading.error.empty()) {
+    if (prediction.error.empty()) {
       const auto shares = torch::softmax(network.forward(input)[0], 0).to(torch::kFloat64);
-      reading.probabilities.assign(shares.data_ptr<double>(),
-                                   shares.data_ptr<double>() + shares.numel());
-      reading.best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
+      const std::vector<double> probabilities(shares.data_ptr<double>(),
+                                              shares.data_ptr<double>() + shares.numel());
+      const auto best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
+      prediction.text = concat(names.at(best), "  ", fixed(100 * probabilities[best], 1), " %");
+      prediction.json =
+          nlohmann::json{{"class", names.at(best)}, {"probabilities", probabilities}}.dump();
     }
-    readings.push_back(std::move(reading));
+    predictions.push_back(std::move(prediction));
     if (on_progress) on_progress(static_cast<std::int64_t>(first + channels));
   }
-  return readings;
+  return predictions;
 }
 
 }  // namespace clew::warp

@@ -24,9 +24,9 @@ class DigitSystem : public train::LearningSystem {
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
-  std::string progress_text(const train::MetricsLine& line) const override;
+  std::string progress_text(const runs::MetricsLine& line) const override;
   /// Draws what the transformers do with the first digits of the validation set, at the start,
-  /// where is_pictured (gallery.h) says so and at the end, with the weights that are evaluated, and
+  /// where runs::is_pictured says so and at the end, with the weights that are evaluated, and
   /// RUN/gallery.json anew.
   std::function<void(std::int64_t steps, bool is_last)> make_drawer(
       const std::filesystem::path& run, const train::Task& task,
@@ -37,6 +37,15 @@ class DigitSystem : public train::LearningSystem {
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,
                                 torch::nn::Module& network) const override;
+  /// With a note where the digits are drawn ones.
+  runs::RunAbout about(const train::LearningConfig& config, const train::Task& task) const override;
+  bool can_predict() const override { return true; }
+  /// The class, with the probabilities of all, of a picture, or of two for addition, whose digits are light
+  /// on a dark ground.
+  std::vector<train::Prediction> predict(
+      torch::nn::Module& network, const train::LearningConfig& config,
+      const std::vector<std::filesystem::path>& images,
+      const std::function<void(std::int64_t)>& on_progress) const override;
   std::vector<std::string> export_formats() const override {
     return {"safetensors", "pth", "torchscript", "onnx"};
   }
@@ -44,22 +53,5 @@ class DigitSystem : public train::LearningSystem {
   train::ExportPlan export_plan(const train::LearningConfig& config,
                                 torch::nn::Module& network) const override;
 };
-
-/// What a network read in one image.
-struct Reading {
-  std::string name;  // of the file, or of both: "a.png + b.png"
-  std::vector<std::string> classes;
-  std::vector<double> probabilities;  // [classes]
-  std::size_t best = 0;
-  bool is_inverted =
-      false;               // its ground is light, where networks have learnt light digits on black
-  std::string error = {};  // of a file that cannot be read; then nothing was
-};
-/// Image files of white digits on black, brought to grey and to the network's size, through a run's
-/// best weights. Transparent ones are on the ground of the run's data.background. A network with two
-/// channels (addition) takes them in pairs: an odd number is a UsageError. `on_progress` is told how many images are read.
-std::vector<Reading> read_digits(const std::filesystem::path& run,
-                                 const std::vector<std::filesystem::path>& images,
-                                 const std::function<void(std::int64_t)>& on_progress = {});
 
 }  // namespace clew::warp

@@ -292,7 +292,7 @@ std::size_t LocateEvaluator::best_start() const {
   return best;
 }
 
-std::vector<train::Measure> LocateEvaluator::result() const {
+std::vector<runs::Measure> LocateEvaluator::result() const {
   const auto best = best_start();
   double missed = overlaps_.size() == 0 ? std::nan("") : 0;
   for (const auto& [index, row] : overlaps_.rows()) missed += row[best] <= 0.5 ? 1 : 0;

@@ -142,7 +142,7 @@ class LocateEvaluator : public train::Evaluator {
   void add(const data::Batch& outputs, const data::Batch& batch) override;
   std::string bytes() const override;
   void merge(std::string_view bytes) override;
-  std::vector<train::Measure> result() const override;
+  std::vector<runs::Measure> result() const override;
   /// The start with the least loss.
   std::size_t best_start() const;
 

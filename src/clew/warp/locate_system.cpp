@@ -19,6 +19,8 @@
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/nn/weights.h"
+#include "clew/runs/evaluation.h"
+#include "clew/runs/gallery.h"
 #include "clew/train/supervised_run.h"
 #include "clew/warp/digit_system.h"
 #include "clew/warp/pictures.h"
@@ -28,6 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kBoxes = "pictures/boxes.png";
 constexpr int kPictures = 24, kPictureScale = 2;
 constexpr image::Colour kTruth = {0, 158, 115}, kFound = {230, 159, 0};
 
@@ -105,7 +108,7 @@ void LocateSystem::begin(torch::nn::Module& network, const train::LearningConfig
   locator.measure(LocateTask(own_config(config)).plain_digits());
 }
 
-std::string LocateSystem::progress_text(const train::MetricsLine& line) const {
+std::string LocateSystem::progress_text(const runs::MetricsLine& line) const {
   const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
   char text[120];
   std::snprintf(text, sizeof text, "  loss %.3f  found %.0f %%  overlap %.2f", get("loss"),
@@ -120,8 +123,8 @@ train::RunEvaluation LocateSystem::describe(const fs::path& run,
                                             torch::nn::Module& network) const {
   const auto& data = own_config(config).data;
   const auto measures = evaluator.result();
-  const double found = 1 - train::find_measure(measures, "error")->value,
-               overlap = train::find_measure(measures, "overlap")->value;
+  const double found = 1 - runs::find_measure(measures, "error")->value,
+               overlap = runs::find_measure(measures, "overlap")->value;
   const auto pictures = task.test_set().size();
   char text[200];
   std::snprintf(text, sizeof text,
@@ -129,25 +132,27 @@ train::RunEvaluation LocateSystem::describe(const fs::path& run,
                 "overlap %.2f.",
                 data.digit, data.source.c_str(), static_cast<long long>(pictures), data.patches,
                 100 * found, overlap);
-  const nlohmann::json root = {{"source", data.source},   {"digit", data.digit},
-                               {"patches", data.patches}, {"pictures", pictures},
-                               {"found", found},          {"overlap", overlap}};
+  const nlohmann::json details = {{"source", data.source},
+                                  {"digit", data.digit},
+                                  {"patches", data.patches},
+                                  {"pictures", pictures},
+                                  {"found", found}};
   const auto boxes = draw_boxes(dynamic_cast<LocatorImpl&>(network), task.test_set(),
                                 dynamic_cast<const LocateEvaluator&>(evaluator).best_start());
   const auto write_pictures = [run, boxes] {
-    make_folders(run / "pictures");
-    image::write(run / "pictures" / "boxes.png", boxes);
-    const nlohmann::json gallery = {
-        {"items",
-         {{{"title", "Where it looks"},
-           {"caption",
-            "What the transformer cuts out (orange) and where the digit is (green), which it was "
-            "never told."},
-           {"files", {"pictures/boxes.png"}},
-           {"labels", {"boxes"}}}}}};
-    write_file_atomic(run / "gallery.json", gallery.dump(2) + "\n");
+    make_folders(runs::picture_folder(run));
+    image::write(run / kBoxes, boxes);
   };
-  return {.summary = text, .details = root.dump(), .write_pictures = write_pictures};
+  return {
+      .evaluation =
+          {.summary = text,
+           .pictures = {{.title = "Where it looks",
+                         .caption = "What the transformer cuts out (orange) and where the digit is "
+                                    "(green), which it was never told.",
+                         .files = {kBoxes},
+                         .labels = {"boxes"}}},
+           .details = details.dump()},
+      .write_pictures = write_pictures};
 }
 
 }  // namespace clew::warp

@@ -24,7 +24,7 @@ class LocateSystem : public train::LearningSystem {
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   /// The encoder gets the weights of its run, from which it never moves.
   void begin(torch::nn::Module& network, const train::LearningConfig& config) const override;
-  std::string progress_text(const train::MetricsLine& line) const override;
+  std::string progress_text(const runs::MetricsLine& line) const override;
   /// The last one: nothing says which weights find more.
   train::Checkpoint choose_checkpoint(const std::filesystem::path& run) const override {
     return train::newest_checkpoint(run);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a JSON file and hands out its values checked: whatever has the wrong type or size becomes
-// one clear error with file, line and place. Private to the report room.
+// Checked values of a JSON file: a wrong type or size is one clear error with file and place. Not
+// installed.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,16 @@
 #include <string_view>
 #include <vector>
 
-namespace clew::report {
+namespace clew::runs {
 
 /// A parsed file; keep it alive while its values are in use.
 struct JsonFile {
-  std::string name;  // as shown in errors
-  std::string text;
-  int first_line = 1;
+  std::string name;                  // as shown in errors
   std::shared_ptr<const void> root;  // a nlohmann::json, which only .cpp files know
 };
 
-/// Parses `text`. `first_line` is the line of the file it starts at.
-[[nodiscard]] JsonFile parse_json(std::string name, std::string text, int first_line = 1);
+/// Parses `text`; malformed: clew::Error.
+[[nodiscard]] JsonFile parse_json(std::string name, std::string_view text);
 
 struct Range {
   double min = -1e300, max = 1e300;
@@ -60,8 +58,11 @@ class Value {
   /// `number` of a member that may be absent or null.
   [[nodiscard]] std::optional<double> maybe_number(std::string_view key, Range range = {}) const;
   [[nodiscard]] std::string maybe_string(std::string_view key) const;
+  /// false, or no elements, where there is none.
+  [[nodiscard]] bool maybe_flag(std::string_view key) const;
+  [[nodiscard]] std::vector<Value> maybe_items(std::string_view key) const;
 
-  /// Throws "file:line: place must be `wanted`, got ...".
+  /// Throws "file: place must be `wanted`, got ...".
   [[noreturn]] void fail(const std::string& wanted) const;
 
  private:
@@ -73,4 +74,4 @@ class Value {
   std::string place_;  // such as players[1].score_mean
 };
 
-}  // namespace clew::report
+}  // namespace clew::runs

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace clew::train {
+namespace clew::runs {
 
 /// One measured number; absent, NaN and infinite ones are written as null.
 struct Metric {
@@ -61,4 +61,4 @@ class MetricsWriter {
 /// double.
 [[nodiscard]] std::string metrics_line(std::int64_t step, std::span<const Metric> metrics);
 
-}  // namespace clew::train
+}  // namespace clew::runs

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,12 +16,12 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 
-namespace clew::train {
+namespace clew::runs {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 32;
+constexpr std::uint64_t kLongestMetrics = std::uint64_t{1} << 32;
 
 void append_number(std::string& line, double value) {
   if (value == 0 && std::signbit(value)) {
@@ -47,12 +47,12 @@ struct Parsed {
 
 // One line, or what is wrong with it.
 std::optional<std::string> parse_line(std::string_view text, MetricsLine& line) {
-  Json object;
+  OrderedJson object;
   try {
-    object = Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    object = OrderedJson::parse(text);
+  } catch (const OrderedJson::parse_error& error) {
     return concat("malformed JSON: wrong at byte ", error.byte, " of the line");
-  } catch (const Json::exception&) {
+  } catch (const OrderedJson::exception&) {
     return std::string("malformed JSON: a number is too large");
   }
   if (!object.is_object()) return concat("a line must be a JSON object, got ", object.type_name());
@@ -71,7 +71,7 @@ std::optional<std::string> parse_line(std::string_view text, MetricsLine& line) 
 }
 
 Parsed parse(const std::filesystem::path& path) {
-  const std::string text = read_file(path, kLongestFile);
+  const std::string text = read_file(path, kLongestMetrics);
   Parsed parsed;
   std::size_t begin = 0;
   for (std::size_t number = 1; begin < text.size(); ++number) {
@@ -118,7 +118,7 @@ std::optional<double> MetricsLine::get(std::string_view name) const {
 std::string metrics_line(std::int64_t step, std::span<const Metric> metrics) {
   std::string line = "{\"step\": " + std::to_string(step);
   for (const Metric& metric : metrics) {
-    line += ", " + Json(metric.name).dump() + ": ";
+    line += ", " + OrderedJson(metric.name).dump() + ": ";
     if (metric.value && std::isfinite(*metric.value)) {
       append_number(line, *metric.value);
     } else {
@@ -179,4 +179,4 @@ std::vector<MetricsLine> read_metrics(const std::filesystem::path& path) {
   return parse(path).lines;
 }
 
-}  // namespace clew::train
+}  // namespace clew::runs

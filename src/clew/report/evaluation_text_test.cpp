@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of a run that sorts examples into classes: its words, its matrix, its pictures, its errors.
-#include "clew/report/class_text.h"
+// Tables and pictures of a run that learns from examples.
+#include "clew/report/evaluation_text.h"
 
 #include <gtest/gtest.h>
 
@@ -13,15 +13,17 @@
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/report/report.h"
+#include "clew/runs/about.h"
+#include "clew/runs/evaluation.h"
 
 namespace clew::report {
-namespace class_text_test {
+namespace evaluation_text_test {
 
 namespace fs = std::filesystem;
 
-class ClassPage : public testing::Test {
+class ExamplesPage : public testing::Test {
  protected:
-  ClassPage() {
+  ExamplesPage() {
     fs::remove_all(folder_);
     fs::create_directories(run_ / "pictures");
     write_file_atomic(run_ / "config.toml", "system = \"warp\"\nseed = 1\n");
@@ -32,14 +34,24 @@ class ClassPage : public testing::Test {
       image::write(run_ / "pictures" / concat("warps_", i, ".png"),
                    image::blank(4, 4, 3, {static_cast<std::uint8_t>(i), 0, 0}));
   }
-  ~ClassPage() override { fs::remove_all(folder_); }
+  ~ExamplesPage() override { fs::remove_all(folder_); }
 
   void write(const char* file, const nlohmann::json& json) const {
     write_file_atomic(run_ / file, json.dump());
   }
   static nlohmann::json evaluation() {
-    return {{"classes", {"cat", "<dog>"}}, {"examples", 10}, {"error", 0.3},
-            {"confusion", {5, 1, 2, 2}},   {"loss", 0.5},    {"parameters", 201234}};
+    return nlohmann::json::parse(runs::evaluation_json(
+        {.system = "warp",
+         .summary = "58 % of <b>them</b> found.",
+         .measures = {{.name = "error", .value = 0.3, .unit = "share"},
+                      {.name = "parameters", .value = 201234}},
+         .tables = {
+             {.title = "Confusion matrix",
+              .caption = "Rows are the true classes.",
+              .row_title = "class",
+              .columns = {{"cat"}, {"<dog>"}},
+              .rows = {{.name = "cat", .values = {5, 1}}, {.name = "<dog>", .values = {2, 2}}},
+              .style = runs::TableStyle::kConfusion}}}));
   }
   static nlohmann::json gallery() {
     return {{"items",
@@ -67,50 +79,36 @@ class ClassPage : public testing::Test {
   fs::path run_ = folder_ / "rts" / "one";
 };
 
-TEST_F(ClassPage, SaysHowWellItDoes) {
+TEST_F(ExamplesPage, SaysHowWellItDoes) {
   write("eval.json", evaluation());
   const auto text = page();
   EXPECT_NE(text.find("<title>rts/one · Clew report</title>"), std::string::npos);
-  EXPECT_NE(text.find("The network learned from examples for <b>100</b> steps (2.00 times through "
-                      "them) in <b>30 seconds</b>. It gets <b>30.00 %</b> of the test set wrong: 3 "
-                      "of 10 examples."),
+  EXPECT_NE(text.find("Trained for <b>100</b> steps (2.00 times through the examples) in <b>30 "
+                      "seconds</b>. 58 % of &lt;b&gt;them&lt;/b&gt; found.</p>"),
             std::string::npos);
-  EXPECT_EQ(text.find("drawn from strokes"), std::string::npos);
-  EXPECT_NE(text.find("201k"), std::string::npos);
+  EXPECT_NE(text.find("<th scope=\"row\">rts/one</th><td>30.0 %</td>"), std::string::npos);
+  EXPECT_EQ(text.find("Not evaluated"), std::string::npos);
+  EXPECT_NE(text.find("<div class=\"tile-value\">30.0 %</div>"), std::string::npos);
+  EXPECT_NE(text.find("<div class=\"tile-value\">201k</div>"), std::string::npos);
   EXPECT_NE(text.find("<th scope=\"row\">cat</th><td class=\"right\">5</td><td class=\"wrong\" "
                       "style=\"--share:0.500\">1</td><td>16.67 %</td>"),
             std::string::npos);
   EXPECT_NE(text.find("<th scope=\"row\">&lt;dog&gt;</th>"), std::string::npos);
   EXPECT_NE(text.find("<section id=\"paths\" hidden>"), std::string::npos);
-  EXPECT_EQ(text.find("No episode recorded"), std::string::npos);
   EXPECT_EQ(text.find("id=\"pictures\""), std::string::npos);
 }
 
-TEST_F(ClassPage, SaysWhenDigitsAreDrawn) {
-  write_file_atomic(run_ / "config.toml",
-                    "system = \"warp\"\nseed = 1\n[data]\nsource = \"procedural\"\n");
-  write("eval.json", evaluation());
-  EXPECT_NE(
-      page().find("of 10 examples. The digits are drawn from strokes; they are not MNIST's.</p>"),
-      std::string::npos);
-}
-
-TEST_F(ClassPage, BeforeTheEvaluation) {
+TEST_F(ExamplesPage, BeforeTheEvaluation) {
+  runs::write_about(run_,
+                    {.plots = runs::learning_plots({{.name = "error", .unit = "share"}}, "error")});
   const auto text = page();
-  EXPECT_NE(text.find("tries it on the test set"), std::string::npos);
-  EXPECT_NE(text.find("30.00 %"), std::string::npos);  // the last measured while it trained
-}
-
-TEST_F(ClassPage, SaysWhatARoomSaysOfItself) {
-  write("eval.json", {{"summary", "58 % of <b>them</b> found."}});
-  const auto text = page();
-  EXPECT_NE(text.find("30 seconds</b>. 58 % of &lt;b&gt;them&lt;/b&gt; found.</p>"),
+  EXPECT_NE(text.find("Not evaluated yet: <code>clew eval " + run_.string()), std::string::npos);
+  EXPECT_NE(text.find("<div class=\"tile-value\">30.0 %</div><div class=\"tile-label\">Error, "
+                      "validation set, last measured</div>"),
             std::string::npos);
-  EXPECT_NE(text.find("<p>58 % of &lt;b&gt;them&lt;/b&gt; found.</p>"), std::string::npos);
-  EXPECT_EQ(text.find("Not evaluated"), std::string::npos);
 }
 
-TEST_F(ClassPage, CarriesItsPictures) {
+TEST_F(ExamplesPage, CarriesItsPictures) {
   write("eval.json", evaluation());
   write("gallery.json", gallery());
   const auto text = page();
@@ -127,30 +125,17 @@ TEST_F(ClassPage, CarriesItsPictures) {
   EXPECT_NE(text.find("max=\"2\" value=\"2\""), std::string::npos);
 }
 
-TEST_F(ClassPage, RefusesWhatDoesNotFit) {
-  auto wrong = evaluation();
-  wrong["confusion"] = {5, 1, 2};
-  write("eval.json", wrong);
-  EXPECT_NE(error().find("confusion must be a list of 4"), std::string::npos) << error();
-  wrong = evaluation();
-  wrong["classes"] = nlohmann::json::array();
-  write("eval.json", wrong);
-  EXPECT_NE(error().find("classes must be a list of 1..1000 names"), std::string::npos) << error();
-  write("eval.json", evaluation());
-  for (const char* path : {"../one/pictures/warps_0.png", "/etc/hostname", ""}) {
-    auto outside = gallery();
-    outside["items"][0]["files"][1] = path;
-    write("gallery.json", outside);
-    EXPECT_NE(error().find("files[1] must be a path inside the run folder"), std::string::npos)
-        << error();
-  }
-  auto fewer = gallery();
-  fewer["items"][0]["labels"] = {"one"};
-  write("gallery.json", fewer);
-  EXPECT_NE(error().find("labels must be a list of 3"), std::string::npos) << error();
+TEST_F(ExamplesPage, PicturesOfTheEvaluationFollowThoseOfTheTraining) {
+  auto told = evaluation();
+  told["pictures"] = gallery()["items"];
+  told["pictures"][0]["title"] = "Mistakes";
+  write("eval.json", told);
+  write("gallery.json", gallery());
+  const auto text = page();
+  EXPECT_LT(text.find("<b>Warps &amp; more</b>"), text.find("<b>Mistakes</b>"));
 }
 
-TEST_F(ClassPage, APictureThatCannotBeReadIsANote) {
+TEST_F(ExamplesPage, APictureThatCannotBeReadIsANote) {
   write("eval.json", evaluation());
   auto missing = gallery();
   missing["items"][0]["files"][1] = "pictures/none.png";
@@ -172,7 +157,7 @@ TEST_F(ClassPage, APictureThatCannotBeReadIsANote) {
   EXPECT_NE(page().find("A picture is left out"), std::string::npos);  // also where none is left
 }
 
-TEST_F(ClassPage, SaysOfWhichStepTheEvaluationIs) {
+TEST_F(ExamplesPage, SaysOfWhichStepTheEvaluationIs) {
   EXPECT_EQ(page().find("valuated at step"), std::string::npos);
   auto told = evaluation();
   told["step"] = 50;  // the best weights of a run
@@ -187,5 +172,5 @@ TEST_F(ClassPage, SaysOfWhichStepTheEvaluationIs) {
             std::string::npos);
 }
 
-}  // namespace class_text_test
+}  // namespace evaluation_text_test
 }  // namespace clew::report

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "clew/train/metrics.h"
+#include "clew/runs/metrics.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -12,7 +12,7 @@
 
 #include "clew/core/error.h"
 
-namespace clew::train {
+namespace clew::runs {
 namespace metrics_test {
 
 namespace fs = std::filesystem;
@@ -177,4 +177,4 @@ TEST_F(MetricsFile, AFolderThatIsNotThereIsOneSentence) {
 }
 
 }  // namespace metrics_test
-}  // namespace clew::train
+}  // namespace clew::runs
