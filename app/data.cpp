@@ -226,7 +226,7 @@ void define_check(CLI::App& command) {
 struct ShowSettings {
   std::string split = "train", background = "auto";
   std::int64_t first = 0, count = 50, seed = 1;
-  bool mixed = true;
+  bool mixed = true, before = false;
   std::vector<std::string> views;
   int columns = 10, scale = 2, digit = 3;
   void fields(Fields& v) {
@@ -241,8 +241,23 @@ struct ShowSettings {
     v("background", background, background_options());
     v("views", views,
       {.help = "what is done to them, in order, such as [\"resize_short=96\", \"flip\"]"});
+    v("before", before, {.help = "each example before the views, too, left of the one after"});
   }
 };
+
+/// The table of views, for the end of a help text.
+std::string views_text() {
+  std::size_t width = 0;
+  for (const auto& kind : data::view_kinds())
+    width = std::max(width, std::string(kind.form).size());
+  std::string text = "Views:\n";
+  for (const auto& kind : data::view_kinds()) {
+    const std::string form = kind.form, ranges = kind.ranges;
+    text += concat("  ", form, std::string(width + 2 - form.size(), ' '), kind.help,
+                   ranges.empty() ? "" : " (" + ranges + ")", "\n");
+  }
+  return text;
+}
 
 void define_show(CLI::App& command) {
   struct Arguments {
@@ -256,6 +271,7 @@ void define_show(CLI::App& command) {
   command.add_option("--data", arguments->folder, "folder of MNIST; without it digits are drawn");
   command.add_option("--png", arguments->png, "the picture to write")->required();
   const auto settings = add_settings<ShowSettings>(command);
+  command.footer(command.get_footer() + "\n" + views_text());
   command.callback([arguments, settings] {
     if (!arguments->png.ends_with(".png")) {
       throw UsageError(
@@ -263,21 +279,23 @@ void define_show(CLI::App& command) {
     }
     const auto chosen = settings();
     const Key key{static_cast<std::uint64_t>(chosen.seed)};
-    const data::ViewedSet set(
+    const std::shared_ptr<const data::Dataset> plain =
         data::open_set(arguments->set, {.mnist = arguments->folder,
                                         .split = chosen.split == "train" ? data::Split::kTrain
                                                  : chosen.split == "val" ? data::Split::kValidation
                                                                          : data::Split::kTest,
                                         .key = key,
                                         .digit = chosen.digit,
-                                        .background = image::background_of(chosen.background)}),
-        data::parse_views(chosen.views));
-    image::write(arguments->png, data::sample_sheet(set, {.first = chosen.first,
-                                                          .count = chosen.count,
-                                                          .is_mixed = chosen.mixed,
-                                                          .columns = chosen.columns,
-                                                          .scale = chosen.scale,
-                                                          .key = key}));
+                                        .background = image::background_of(chosen.background)});
+    const data::ViewedSet set(plain, data::parse_views(chosen.views));
+    image::write(arguments->png,
+                 data::sample_sheet(set, {.first = chosen.first,
+                                          .count = chosen.count,
+                                          .is_mixed = chosen.mixed,
+                                          .columns = chosen.columns * (chosen.before ? 2 : 1),
+                                          .scale = chosen.scale,
+                                          .key = key,
+                                          .before = chosen.before ? plain.get() : nullptr}));
     print_name(arguments->png);
   });
 }

@@ -480,6 +480,10 @@ class Show(DataTest):
         self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1",
                  'views=["resize_short=64", "random_crop=48x40", "flip", "colour=0.3:0.3", "pad=32"]')
         self.assertEqual(self.size("x.png")[0], 64 + 8)
+        self.out("data", "show", "scenes", "--png", "x.png", "count=2", "columns=1", "scale=1", 'views=["crop=64x64"]',
+                 "before=true")
+        self.assertEqual(self.size("x.png")[0], 2 * (128 + 4) + 4)  # tiles have the size of the largest
+        self.assertIn("\n  resize_short=S[:M]    the shorter side", self.out("help", "data", "show"))
         self.fails("data", "show", "scenes", "--png", "x.png", 'views=["flipp"]', code=2, error="did you mean 'flip'?")
         self.fails("data", "show", "addition", "--png", "x.png", 'views=["colour=0.1"]', code=1,
                    error="column 'image' must have 1 or 3 channels of Float, got [2, 42, 42] of Float")

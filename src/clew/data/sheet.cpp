@@ -58,12 +58,37 @@ void draw_outlines(image::Image& picture, const torch::Tensor& masks) {
   }
 }
 
+image::Tile tile_of(const Example& example, const std::vector<std::string>& names) {
+  image::Tile tile{.picture = picture_of(example["image"])};
+  if (example.has("label")) {
+    const auto number = example["label"].item<std::int64_t>();
+    const bool has_name = number >= 0 && number < static_cast<std::int64_t>(names.size());
+    tile.label = has_name ? names[static_cast<std::size_t>(number)] : std::to_string(number);
+  }
+  if (example.has("masks")) draw_outlines(tile.picture, example["masks"]);
+  for (const char* const column : {"box", "boxes"}) {
+    if (!example.has(column)) continue;
+    tile.picture = image::to_rgb(tile.picture);
+    const auto edges = example[column].reshape({-1, 4}).contiguous();
+    for (const float* box = edges.data_ptr<float>(); box < edges.data_ptr<float>() + edges.numel();
+         box += 4) {
+      // Edges, so the last pixel inside is one less.
+      image::draw_rectangle(tile.picture, box[0], box[1], box[2] - 1, box[3] - 1,
+                            {.colour = {255, 160, 0}});
+    }
+  }
+  return tile;
+}
+
 }  // namespace
 
 image::Image sample_sheet(const Dataset& dataset, SheetOptions options) {
   CLEW_CHECK(options.first >= 0 && options.first < dataset.size() && options.count >= 1,
              "a sheet needs examples in 0..", dataset.size() - 1, ", got ", options.count, " from ",
              options.first);
+  CLEW_CHECK(options.before == nullptr || options.before->size() == dataset.size(),
+             "the sets before and after views must have as many examples, got ",
+             options.before == nullptr ? 0 : options.before->size(), " and ", dataset.size());
   const auto names = dataset.class_names();
   std::vector<image::Tile> tiles;
   const std::int64_t end = std::min(dataset.size(), options.first + options.count);
@@ -72,26 +97,9 @@ image::Image sample_sheet(const Dataset& dataset, SheetOptions options) {
   if (options.is_mixed) shuffle(order, Stream(split(options.key, 0, UINT64_MAX)));
   for (std::int64_t at = options.first; at < end; ++at) {
     const std::int64_t i = order[static_cast<std::size_t>(at)];
-    const Example example = dataset.get(i, split(options.key, 0, static_cast<std::uint64_t>(i)));
-    image::Tile tile{.picture = picture_of(example["image"])};
-    if (example.has("label")) {
-      const auto number = example["label"].item<std::int64_t>();
-      const bool has_name = number >= 0 && number < static_cast<std::int64_t>(names.size());
-      tile.label = has_name ? names[static_cast<std::size_t>(number)] : std::to_string(number);
-    }
-    if (example.has("masks")) draw_outlines(tile.picture, example["masks"]);
-    for (const char* const column : {"box", "boxes"}) {
-      if (!example.has(column)) continue;
-      tile.picture = image::to_rgb(tile.picture);
-      const auto edges = example[column].reshape({-1, 4}).contiguous();
-      for (const float* box = edges.data_ptr<float>();
-           box < edges.data_ptr<float>() + edges.numel(); box += 4) {
-        // Edges, so the last pixel inside is one less.
-        image::draw_rectangle(tile.picture, box[0], box[1], box[2] - 1, box[3] - 1,
-                              {.colour = {255, 160, 0}});
-      }
-    }
-    tiles.push_back(std::move(tile));
+    const Key key = split(options.key, 0, static_cast<std::uint64_t>(i));
+    if (options.before != nullptr) tiles.push_back(tile_of(options.before->get(i, key), names));
+    tiles.push_back(tile_of(dataset.get(i, key), names));
   }
   return image::grid(tiles, {.columns = options.columns, .scale = options.scale});
 }

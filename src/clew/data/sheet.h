@@ -16,6 +16,7 @@ struct SheetOptions {
   int columns = 10;
   int scale = 2;
   Key key = {};  // example i is drawn from split(key, 0, i), as in a loader's first epoch
+  const Dataset* before = nullptr;  // each example of this set, before views, left of its own
 };
 
 /// image [1|2|3,H,W] f32 in [0,1]; two channels stand side by side. Under each the name of its

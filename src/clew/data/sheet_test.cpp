@@ -6,6 +6,8 @@
 
 #include "clew/core/error.h"
 #include "clew/data/distorted_digits.h"
+#include "clew/data/views.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace sheet_test {
@@ -48,6 +50,27 @@ TEST(SampleSheet, ShowsPairsAndBoxes) {
     EXPECT_EQ(at(px, py, 1), 160);
     EXPECT_EQ(at(px, py, 2), 0);
   }
+}
+
+TEST(SampleSheet, ShowsExamplesBeforeViewsBesideThoseAfter) {
+  const auto digits = std::make_shared<const DrawnDigits>(DrawnDigitsOptions{.size = 3});
+  const ViewedSet padded(digits, parse_views({"pad=32"}));
+  const auto sheet = sample_sheet(
+      padded, {.count = 2, .columns = 2, .scale = 1, .key = {}, .before = digits.get()});
+  const auto alone = sample_sheet(*digits, {.count = 1, .columns = 1, .scale = 1});
+  EXPECT_EQ(sheet.width, 2 * 36 + 4);
+  const auto at = [](const image::Image& picture, int x, int y) {
+    return picture.pixels[static_cast<std::size_t>(3 * (y * picture.width + x))];
+  };
+  for (int y = 0; y < 28; ++y)
+    for (int x = 0; x < 28; ++x) {
+      // In the middle of a tile of 32x32, and at the top left of its own.
+      ASSERT_EQ(at(sheet, 6 + x, 6 + y), at(alone, 4 + x, 4 + y));
+      ASSERT_EQ(at(sheet, 40 + x, 4 + y), at(alone, 4 + x, 4 + y));
+    }
+  const DrawnDigits others({.size = 4});
+  expect_error([&] { (void)sample_sheet(padded, {.before = &others}); },
+               "the sets before and after views must have as many examples, got 4 and 3");
 }
 
 TEST(PictureOf, TakesOneToThreeChannels) {

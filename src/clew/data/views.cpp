@@ -11,7 +11,6 @@
 #include <optional>
 #include <utility>
 
-#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/data/resample.h"
 #include "clew/image/colour.h"
@@ -395,122 +394,162 @@ class JitterColour : public View {
 
 constexpr std::int64_t kMaxSide = 1 << 16;
 
-/// What stands behind the '=' of a view.
+/// Parameters of a view, behind its '='.
 class Arguments {
  public:
-  explicit Arguments(const std::string& view) : view_(view) {
+  Arguments(const std::string& view, const ViewKind& kind) : view_(view), kind_(kind) {
     const auto at = view.find('=');
-    name_ = view.substr(0, at);
-    if (at == std::string::npos) return;
-    for (std::size_t begin = at + 1; begin <= view.size();) {
-      const auto end = std::min(view.find(':', begin), view.size());
-      parts_.push_back(view.substr(begin, end - begin));
-      begin = end + 1;
+    if (at != std::string::npos) {
+      for (std::size_t begin = at + 1; begin <= view.size();) {
+        const auto end = std::min(view.find(':', begin), view.size());
+        parts_.push_back(view.substr(begin, end - begin));
+        begin = end + 1;
+      }
     }
+    const std::string form = kind.form;
+    const auto most = static_cast<std::size_t>(std::ranges::count(form, ':')) + 1;
+    want(form.find('=') == std::string::npos ? at == std::string::npos
+                                             : !parts_.empty() && parts_.size() <= most);
   }
-  const std::string& name() const { return name_; }
-  std::size_t count() const { return parts_.size(); }
+  bool has(std::size_t i) const { return i < parts_.size(); }
 
-  double number(std::size_t i, double low, double high, const char* form) const {
+  double number(std::size_t i, double low, double high) const {
     double value = 0;
-    want(i < parts_.size() && read(parts_[i], value) && value >= low && value <= high, form);
+    want(has(i) && read(parts_[i], value) && value >= low && value <= high);
     return value;
   }
-  std::int64_t whole(std::size_t i, const char* form) const {
+  std::int64_t side(std::size_t i) const {
     std::int64_t value = 0;
-    want(i < parts_.size() && read(parts_[i], value) && value >= 1 && value <= kMaxSide, form);
+    want(has(i) && read(parts_[i], value) && value >= 1 && value <= kMaxSide);
     return value;
   }
-  Size size(std::size_t i, const char* form) const {
+  Size size(std::size_t i) const {
     Size size;
-    const auto by = i < parts_.size() ? parts_[i].find('x') : std::string::npos;
+    const auto by = has(i) ? parts_[i].find('x') : std::string::npos;
     want(by != std::string::npos && read(parts_[i].substr(0, by), size.width) &&
-             read(parts_[i].substr(by + 1), size.height) && size.width >= 1 && size.height >= 1 &&
-             size.width <= kMaxSide && size.height <= kMaxSide,
-         form);
+         read(parts_[i].substr(by + 1), size.height) && size.width >= 1 && size.height >= 1 &&
+         size.width <= kMaxSide && size.height <= kMaxSide);
     return size;
-  }
-  void want(bool is_right, const char* form) const {
-    if (!is_right) throw UsageError(concat("a view must be ", form, ", got '", view_, "'"));
   }
 
  private:
+  void want(bool is_right) const {
+    if (is_right) return;
+    const std::string ranges = kind_.ranges;
+    throw UsageError(concat("a view must be ", kind_.form, ranges.empty() ? "" : ", ", ranges,
+                            ", got '", view_, "'"));
+  }
   template <class T>
   static bool read(const std::string& text, T& value) {
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
     return fault == std::errc() && end == text.data() + text.size() && !text.empty() &&
            std::isfinite(static_cast<double>(value));
   }
-  std::string view_, name_;
+  const std::string& view_;
+  const ViewKind& kind_;
   std::vector<std::string> parts_;
 };
 
+using Made = std::shared_ptr<const View>;
+using MakeView = Made (*)(const Arguments& all);
+
+/// The table of views.
+constexpr std::array<std::pair<ViewKind, MakeView>, 8> kViews = {{
+    {{"resize=WxH", "sides of 1..65536", "stretched to a size", false},
+     [](const Arguments& all) -> Made { return std::make_shared<const Resize>(all.size(0)); }},
+    {{"resize_short=S[:M]", "sides of 1..65536", "the shorter side becomes S, the longer at most M",
+      false},
+     [](const Arguments& all) -> Made {
+       return std::make_shared<const ResizeShort>(all.side(0), all.has(1) ? all.side(1) : 0);
+     }},
+    {{"crop=WxH", "sides of 1..65536", "the middle; black beyond the picture", false},
+     [](const Arguments& all) -> Made { return std::make_shared<const Crop>(all.size(0)); }},
+    // Szegedy et al. 2015
+    {{"random_crop=WxH[:A]", "A in 0.001..1",
+      "a piece of A (0.08) to all of the area, aspect ratio 3/4 to 4/3, resized", true},
+     [](const Arguments& all) -> Made {
+       return std::make_shared<const RandomCrop>(all.size(0),
+                                                 all.has(1) ? all.number(1, 0.001, 1) : 0.08);
+     }},
+    {{"flip", "", "left and right change places every other time", true},
+     [](const Arguments&) -> Made { return std::make_shared<const Flip>(); }},
+    {{"scale_shift=A:B[:S]", "0.01 <= A <= B <= 100, S in 0..1",
+      "scaled by A to B about the middle, shifted by up to S (0) of its size", true},
+     [](const Arguments& all) -> Made {
+       const double low = all.number(0, 0.01, 100);
+       return std::make_shared<const ScaleShift>(low, all.number(1, low, 100),
+                                                 all.has(2) ? all.number(2, 0, 1) : 0);
+     }},
+    {{"colour=B[:C[:S[:H]]]", "B, C and S in 0..1, H in 0..0.5",
+      "brightness, contrast, saturation times 1 - x to 1 + x, hue turned by up to H of a circle",
+      true},
+     [](const Arguments& all) -> Made {
+       std::array<double, 4> strengths = {};
+       for (std::size_t i = 0; all.has(i); ++i) strengths[i] = all.number(i, 0, i < 3 ? 1 : 0.5);
+       return std::make_shared<const JitterColour>(strengths);
+     }},
+    {{"pad=N", "N in 1..65536", "sides filled up to multiples of N, right and below", false},
+     [](const Arguments& all) -> Made { return std::make_shared<const Pad>(all.side(0)); }},
+}};
+
+std::string view_name(const std::string& text) { return text.substr(0, text.find('=')); }
+
+const std::pair<ViewKind, MakeView>& find_view(const std::string& text) {
+  std::vector<std::string> names;
+  for (const auto& row : kViews) {
+    names.push_back(view_name(row.first.form));
+    if (names.back() == view_name(text)) return row;
+  }
+  std::string list;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    list += (i == 0 ? "" : i + 1 < names.size() ? ", " : " and ") + names[i];
+  throw UsageError(concat("a view must be one of ", list, ", got '", view_name(text), "'",
+                          did_you_mean(view_name(text), names)));
+}
+
 }  // namespace
 
+std::vector<ViewKind> view_kinds() {
+  std::vector<ViewKind> kinds;
+  for (const auto& row : kViews) kinds.push_back(row.first);
+  return kinds;
+}
+
 std::shared_ptr<const View> parse_view(const std::string& text) {
-  const Arguments all(text);
-  const auto most = [&](std::size_t count, const char* form) {
-    all.want(all.count() >= 1 && all.count() <= count, form);
-  };
-  if (all.name() == "resize") {
-    const char* const form = "resize=WxH, sides of 1..65536";
-    most(1, form);
-    return std::make_shared<const Resize>(all.size(0, form));
-  }
-  if (all.name() == "resize_short") {
-    const char* const form = "resize_short=S or resize_short=S:M, sides of 1..65536";
-    most(2, form);
-    return std::make_shared<const ResizeShort>(all.whole(0, form),
-                                               all.count() > 1 ? all.whole(1, form) : 0);
-  }
-  if (all.name() == "crop") {
-    const char* const form = "crop=WxH, sides of 1..65536";
-    most(1, form);
-    return std::make_shared<const Crop>(all.size(0, form));
-  }
-  if (all.name() == "random_crop") {
-    const char* const form = "random_crop=WxH or random_crop=WxH:A, A in 0.001..1";
-    most(2, form);
-    return std::make_shared<const RandomCrop>(
-        all.size(0, form), all.count() > 1 ? all.number(1, 0.001, 1, form) : 0.08);
-  }
-  if (all.name() == "flip") {
-    all.want(text == "flip", "flip");
-    return std::make_shared<const Flip>();
-  }
-  if (all.name() == "scale_shift") {
-    const char* const form =
-        "scale_shift=A:B or scale_shift=A:B:S, 0.01 <= A <= B <= 100, S in 0..1";
-    most(3, form);
-    const double low = all.number(0, 0.01, 100, form);
-    return std::make_shared<const ScaleShift>(low, all.number(1, low, 100, form),
-                                              all.count() > 2 ? all.number(2, 0, 1, form) : 0);
-  }
-  if (all.name() == "colour") {
-    const char* const form = "colour=B, B:C, B:C:S or B:C:S:H, B, C and S in 0..1, H in 0..0.5";
-    most(4, form);
-    std::array<double, 4> strengths = {};
-    for (std::size_t i = 0; i < all.count(); ++i)
-      strengths[i] = all.number(i, 0, i < 3 ? 1 : 0.5, form);
-    return std::make_shared<const JitterColour>(strengths);
-  }
-  if (all.name() == "pad") {
-    const char* const form = "pad=N, N in 1..65536";
-    most(1, form);
-    return std::make_shared<const Pad>(all.whole(0, form));
-  }
-  const std::vector<std::string> names = {"resize", "resize_short", "crop",   "random_crop",
-                                          "flip",   "scale_shift",  "colour", "pad"};
-  throw UsageError(
-      concat("a view must be one of resize, resize_short, crop, random_crop, flip, "
-             "scale_shift, colour and pad, got '",
-             all.name(), "'", did_you_mean(all.name(), names)));
+  const auto& [kind, make] = find_view(text);
+  return make(Arguments(text, kind));
 }
 
 Views parse_views(const std::vector<std::string>& texts) {
   Views views;
   for (const std::string& text : texts) views.push_back(parse_view(text));
   return views;
+}
+
+void ViewsConfig::check() const {
+  const auto each = [](const std::vector<std::string>& texts, const std::string& key,
+                       bool may_be_random) {
+    for (const std::string& text : texts) {
+      try {
+        (void)parse_view(text);
+      } catch (const UsageError& error) {
+        throw UsageError(concat(key, ": ", error.what()));
+      }
+      if (!may_be_random && find_view(text).first.is_random) {
+        throw UsageError(concat(key, " must give the same picture every time, got '", text, "'"));
+      }
+    }
+  };
+  each(train, "data.views", true);
+  each(eval, "data.eval_views", false);
+}
+
+std::shared_ptr<const Dataset> ViewsConfig::apply(std::shared_ptr<const Dataset> set,
+                                                  Split part) const {
+  check();
+  const auto& texts = part == Split::kTrain ? train : eval;
+  if (texts.empty()) return set;
+  return std::make_shared<const ViewedSet>(std::move(set), parse_views(texts));
 }
 
 ViewedSet::ViewedSet(std::shared_ptr<const Dataset> set, Views views)

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/core/config.h"
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
 
@@ -41,22 +42,20 @@ class View {
 inline constexpr std::int64_t kVoid = 255;  // the class of pixels that do not count
 inline constexpr double kLeastArea = 0.05;
 
-/// A view as a recipe writes it:
-///   resize=WxH                 stretched to a size
-///   resize_short=S[:M]         the shorter side becomes S, the longer at most M
-///   crop=WxH                   the middle; what is beyond the picture is filled
-///   random_crop=WxH[:A]        a random piece of A (0.08) to all of the area, of an aspect ratio of 3/4
-///                              to 4/3 (Szegedy et al. 2015), resized
-///   flip                       left and right change places every other time
-///   scale_shift=A:B[:S]        scaled by A to B about the middle, shifted by up to S (0) of its size
-///   colour=B[:C[:S[:H]]]       brightness, contrast and saturation times 1 - x to 1 + x, hue turned by
-///                              up to H of a circle, in a random order
-///   pad=N                      sides filled up to multiples of N, right and below
-/// Anything else: UsageError.
+/// A view as a recipe writes it, "resize_short=256". Not of the forms of view_kinds: UsageError.
 std::shared_ptr<const View> parse_view(const std::string& text);
 
 using Views = std::vector<std::shared_ptr<const View>>;
 Views parse_views(const std::vector<std::string>& texts);
+
+/// A row of the table of views.
+struct ViewKind {
+  const char* form;    // "resize_short=S[:M]"; what stands in brackets may be left out
+  const char* ranges;  // of its parameters; may be empty
+  const char* help;    // one line
+  bool is_random;      // draws from the key
+};
+[[nodiscard]] std::vector<ViewKind> view_kinds();
 
 /// A data set through views, one behind the other; view k draws from split(get's key, k).
 class ViewedSet : public Dataset {
@@ -74,6 +73,25 @@ class ViewedSet : public Dataset {
   std::shared_ptr<const Dataset> set_;
   Views views_;
   std::vector<Columns> columns_;  // before each view, and after the last
+};
+
+/// Views of a data set as keys of a recipe. In the struct of a recipe's table `data`, whose fields()
+/// calls fields() of this.
+struct ViewsConfig {
+  std::vector<std::string> train, eval;
+
+  void fields(Fields& v) {
+    v("views", train,
+      {.help = "views of training examples, in order, such as [\"random_crop=224x224\", \"flip\"]; "
+               "`clew help data show` lists them"});
+    v("eval_views", eval,
+      {.help = "views of examples for validation and testing, none of them random, such as "
+               "[\"resize_short=256\", \"crop=224x224\"]"});
+  }
+  /// A text that is no view, a random one for evaluation: UsageError beginning with the key.
+  void check() const;
+  /// `set` through the views of a split; `set` itself where there are none.
+  std::shared_ptr<const Dataset> apply(std::shared_ptr<const Dataset> set, Split split) const;
 };
 
 }  // namespace clew::data

@@ -314,13 +314,12 @@ TEST(Views, OneSentencePerError) {
   EXPECT_EQ(fault("resize=0x4"), "a view must be resize=WxH, sides of 1..65536, got 'resize=0x4'");
   EXPECT_EQ(fault("flip=2"), "a view must be flip, got 'flip=2'");
   EXPECT_EQ(fault("colour=nan"),
-            "a view must be colour=B, B:C, B:C:S or B:C:S:H, B, C and S in 0..1, H in 0..0.5, got "
+            "a view must be colour=B[:C[:S[:H]]], B, C and S in 0..1, H in 0..0.5, got "
             "'colour=nan'");
   EXPECT_EQ(fault("pad=8:9"), "a view must be pad=N, N in 1..65536, got 'pad=8:9'");
-  EXPECT_EQ(
-      fault("scale_shift=2:1"),
-      "a view must be scale_shift=A:B or scale_shift=A:B:S, 0.01 <= A <= B <= 100, S in 0..1, "
-      "got 'scale_shift=2:1'");
+  EXPECT_EQ(fault("scale_shift=2:1"),
+            "a view must be scale_shift=A:B[:S], 0.01 <= A <= B <= 100, S in 0..1, "
+            "got 'scale_shift=2:1'");
   const Columns labels = {{.name = "label", .shape = {}, .type = torch::kInt64, .meaning = ""}};
   expect_error(
       [&] { (void)parse_view("flip")->columns(labels); },
@@ -353,6 +352,55 @@ TEST(Views, OneSentencePerError) {
                 {});
       },
       "the box (0, 0, 2, 2) of a picture of 10x10 lies outside it after view 'crop=4x4'");
+}
+
+TEST(Views, TableNamesThoseThatAreParsed) {
+  std::vector<std::string> random;
+  for (const ViewKind& kind : view_kinds()) {
+    // The bare name is a view, or the error has form and ranges.
+    const std::string name = std::string(kind.form).substr(0, std::string(kind.form).find('='));
+    const auto said = error_of<UsageError>([&] { (void)parse_view(name); });
+    const std::string form = kind.form, ranges = kind.ranges;
+    EXPECT_EQ(said, form == name ? "no error"
+                                 : "a view must be " + form + (ranges.empty() ? "" : ", ") +
+                                       ranges + ", got '" + name + "'");
+    if (kind.is_random) random.push_back(name);
+  }
+  EXPECT_EQ(random, (std::vector<std::string>{"random_crop", "flip", "scale_shift", "colour"}));
+}
+
+struct DataTable {
+  ViewsConfig views;
+  void fields(Fields& v) { views.fields(v); }
+};
+struct Recipe {
+  DataTable data;
+  void fields(Fields& v) { v.group("data", data); }
+};
+
+TEST(ViewsConfig, ComesFromARecipe) {
+  Recipe recipe;
+  load(recipe, parse_toml("[data]\nviews = ['resize_short=20', 'flip']\n"
+                          "eval_views = ['crop=8x8']\n",
+                          "r.toml"));
+  EXPECT_EQ(recipe.data.views.train, (std::vector<std::string>{"resize_short=20", "flip"}));
+  const auto set = std::make_shared<OneScene>();
+  const auto width = [&](Split split) {
+    return recipe.data.views.apply(set, split)->columns()[0].shape;
+  };
+  EXPECT_EQ(width(Split::kTrain), (std::vector<std::int64_t>{3, -1, -1}));
+  EXPECT_EQ(width(Split::kValidation), (std::vector<std::int64_t>{3, 8, 8}));
+  EXPECT_EQ(width(Split::kTest), (std::vector<std::int64_t>{3, 8, 8}));
+  EXPECT_EQ(recipe.data.views.apply(set, Split::kTrain)->get(0, {1})["image"].size(1), 20);
+  EXPECT_EQ(ViewsConfig{}.apply(set, Split::kTrain), set);
+  recipe.data.views.eval.push_back("flip");
+  expect_error<UsageError>([&] { recipe.data.views.check(); },
+                           "data.eval_views must give the same picture every time, got 'flip'");
+  recipe.data.views.train.push_back("flap");
+  expect_error<UsageError>(
+      [&] { (void)recipe.data.views.apply(set, Split::kTrain); },
+      "data.views: a view must be one of resize, resize_short, crop, random_crop, flip, "
+      "scale_shift, colour and pad, got 'flap'; did you mean 'flip'?");
 }
 
 }  // namespace views_test
