@@ -224,7 +224,7 @@ void define_check(CLI::App& command) {
 }
 
 struct ShowSettings {
-  std::string split = "train", background = "auto";
+  std::string split = "train", background = "auto", validation, test;
   std::int64_t first = 0, count = 50, seed = 1;
   bool mixed = true, before = false;
   std::vector<std::string> views;
@@ -239,6 +239,9 @@ struct ShowSettings {
     v("seed", seed, {.min = 0, .help = "of everything random in them"});
     v("digit", digit, {.min = 0, .max = 9, .help = "the class that t84 and tc84 show"});
     v("background", background, background_options());
+    v("validation", validation,
+      {.path = PathKind::kPath, .help = "folder by class of that split, instead of DIR's own"});
+    v("test", test, {.path = PathKind::kPath, .help = "the same of the test set"});
     v("views", views,
       {.help = "what is done to them, in order, such as [\"resize_short=96\", \"flip\"]"});
     v("before", before, {.help = "each example before the views, too, left of the one after"});
@@ -286,7 +289,9 @@ void define_show(CLI::App& command) {
                                                                          : data::Split::kTest,
                                         .key = key,
                                         .digit = chosen.digit,
-                                        .background = image::background_of(chosen.background)});
+                                        .background = image::background_of(chosen.background),
+                                        .validation = chosen.validation,
+                                        .test = chosen.test});
     const data::ViewedSet set(plain, data::parse_views(chosen.views));
     image::write(arguments->png,
                  data::sample_sheet(set, {.first = chosen.first,

@@ -56,7 +56,7 @@ class Pictures : public train::Task {
   const data::Dataset& test_set() const override { return test_; }
 
  private:
-  static constexpr data::FolderOptions kOptions = {.width = kSide, .height = kSide};
+  static inline const data::FolderOptions kOptions = {.width = kSide, .height = kSide};
   data::ImageFolder train_, validation_, test_;
 };
 

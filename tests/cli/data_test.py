@@ -378,7 +378,22 @@ class Check(DataTest):
             self.assertEqual((shown.code, shown.err), (0, ""), shown)
         shown = self.clew("data", "show", "./p", "--png", "x.png", "count=1")
         self.assertEqual((shown.code, shown.err), (0, "warning: './p/more' is passed over: it is no split\n"), shown)
-        self.fails("data", "show", "digits", "--png", "x.png", "split=val", code=2, error="data.validation")
+        self.fails("data", "show", "digits", "--png", "x.png", "split=val", code=2, error="data.validation_share")
+
+    def test_splits_that_lie_elsewhere(self):
+        for i, name in enumerate(("p/train/a/1", "p/val/a/2", "v/a/3", "t/a/4")):
+            png(self.folder / f"{name}.png", 60 * i, width=60 + 10 * i, height=40)
+        def width(*words):
+            self.out("data", "show", "./p", "--png", "x.png", "scale=1", *words)
+            return struct.unpack(">I", (self.folder / "x.png").read_bytes()[16:20])[0] - 8
+        self.assertEqual(width("split=test"), 70)
+        self.assertEqual(width("split=test", "test=t"), 90)
+        self.assertEqual(width("split=val", "test=t"), 70)
+        self.assertEqual(width("split=val", "validation=v"), 80)
+        self.fails("data", "show", "./p", "--png", "x.png", "validation=p/train", code=1,
+                   error="a picture must be in one split, got 'p/train/a/1.png' in validation, which is './p/train/a/1.png' in train")
+        self.fails("data", "show", "digits", "--png", "x.png", "test=t", code=2,
+                   error="validation and test are for a folder of pictures by class, got 'digits'")
 
     def test_transparent_pictures_are_the_same_on_their_ground(self):
         clear_grey(self.folder / "p/a/1.png", [(0, 255), (90, 0)])

@@ -154,10 +154,18 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
     if (options.split == Split::kValidation) {
       throw UsageError(concat("'", name,
                               "' is a training and a test set, got split = val; recipes hold out "
-                              "a share of the first, data.validation"));
+                              "a share of the first, data.validation_share"));
     }
   };
-  DigitsConfig config{.dir = options.mnist.string(), .validation = 0};
+  std::error_code ignored;
+  const bool is_folder =
+      std::ranges::none_of(known_sets(), [&](const SetInfo& set) { return set.name == name; }) &&
+      fs::is_directory(name, ignored);
+  if ((!is_folder || has_whole_mnist(name)) &&
+      !(options.validation.empty() && options.test.empty()))
+    throw UsageError(
+        concat("validation and test are for a folder of pictures by class, got '", name, "'"));
+  DigitsConfig config{.dir = options.mnist.string(), .validation_share = 0};
   if (name == "mnist") {
     if (config.dir.empty()) throw UsageError("mnist needs the folder of its four files");
     config.source = "mnist";
@@ -177,14 +185,15 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
                                                                            : is_test ? 5
                                                                                      : 6)});
   } else {
-    std::error_code ignored;
-    if (fs::is_directory(name, ignored)) {
+    if (is_folder) {
       if (has_whole_mnist(name)) {
         want_no_validation();
         return std::make_unique<IdxPictures>(name, options.split);
       }
       return std::make_unique<ImageFolder>(name, options.split,
-                                           FolderOptions{.background = options.background});
+                                           FolderOptions{.background = options.background,
+                                                         .validation = options.validation,
+                                                         .test = options.test});
     }
     std::vector<std::string> names;
     for (const auto& one : known_sets()) names.push_back(one.name);

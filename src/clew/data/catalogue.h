@@ -32,6 +32,8 @@ struct OpenOptions {
   Key key = {};                                             // of everything random in the set
   int digit = 3;                                            // the class that t84 and tc84 show
   image::Background background = image::Background::kAuto;  // of transparent pictures
+  // Folders by class of these splits of a folder of pictures; empty: as it says itself.
+  std::filesystem::path validation = {}, test = {};
 };
 
 /// A set by its name, or a folder of digits or pictures. Neither: UsageError naming the nearest. A

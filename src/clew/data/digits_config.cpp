@@ -84,7 +84,8 @@ std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Spli
     all = std::make_shared<const DrawnDigits>(DrawnDigitsOptions{
         .size = is_test ? 10'000 : 60'000, .key = split(key, is_test ? 1 : 0), .is_fixed = true});
   }
-  auto parts = hold_out(all->size(), is_test ? 0 : config.validation, split(key, kKeyHeldOut));
+  auto parts =
+      hold_out(all->size(), is_test ? 0 : config.validation_share, split(key, kKeyHeldOut));
   auto& chosen = part == Split::kValidation ? parts.validation : parts.train;
   const auto limit =
       static_cast<std::size_t>(part == Split::kTrain ? config.train_limit : config.test_limit);

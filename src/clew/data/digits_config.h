@@ -20,7 +20,7 @@ struct DigitsConfig {
   std::string dir = "";
   std::string kind = "plain";
   std::string background = "auto";
-  double validation = 0.05;
+  double validation_share = 0.05;
   std::int64_t train_limit = 0, test_limit = 0;
 
   void fields(Fields& v) {
@@ -35,7 +35,7 @@ struct DigitsConfig {
       {.choices = image::kBackgrounds,
        .help = "behind transparent pictures that are read; auto: white behind dark, black behind "
                "light"});
-    v("validation", validation,
+    v("validation_share", validation_share,
       {.above = 0.0,
        .below = 1.0,
        .help = "share of the training digits that is held out, to choose weights by"});
@@ -56,7 +56,7 @@ std::vector<std::string> resolve_digits(DigitsConfig& config);
 
 /// The digits themselves, without distortion: MNIST's split, or of 60,000 (train) and 10,000 (test)
 /// drawn from `key`; or fewer by the limits. Of the training digits `key` draws those for validation
-/// (data.validation; 0: none). No MNIST where it is asked for: clew::Error.
+/// (data.validation_share; 0: none). No MNIST where it is asked for: clew::Error.
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split split, Key key);
 
 /// `digits` as `kind`, one of DigitsConfig's, shows them; what is random in an example as below.

@@ -86,7 +86,7 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
 }
 
 TEST(DigitsConfig, NoDigitIsForTrainingAndForValidation) {
-  const DigitsConfig config{.source = "procedural", .validation = 0.25};
+  const DigitsConfig config{.source = "procedural", .validation_share = 0.25};
   const auto train = make_plain_digits(config, Split::kTrain, {1}),
              validation = make_plain_digits(config, Split::kValidation, {1});
   EXPECT_EQ(train->size(), 45'000);

@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -100,9 +101,14 @@ std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path
   return sorted;
 }
 
-std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path>* passed_over) {
+namespace {
+
+using SplitPaths = std::array<fs::path, kSplitNames.size()>;  // train, val, test; empty: none
+
+/// Folders of splits in `folder`; none of them where there is no train.
+SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* passed_over = nullptr) {
   check_folder(folder);
-  std::array<fs::path, kSplitNames.size()> splits;
+  SplitPaths splits;
   std::vector<fs::path> others;
   std::error_code code;
   for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
@@ -124,26 +130,54 @@ std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path
   }
   CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
   if (splits[0].empty()) return {};
+  std::ranges::sort(others);
+  if (passed_over != nullptr) passed_over->insert(passed_over->end(), others.begin(), others.end());
+  return splits;
+}
+
+void check_has_test(const fs::path& folder, const fs::path& train, bool has_test) {
+  CLEW_CHECK(has_test, "'", folder.string(), "' has a folder ", train.filename().string(),
+             " and must have val or test beside it");
+}
+
+/// Files of one split, by class.
+std::vector<fs::path> files_of(const SplitFolder& where, Split part) {
+  std::vector<fs::path> files;
+  for (const auto& one : list_classes(where.path)) {
+    const auto uses = splits_of(one, where);
+    for (std::size_t i = 0; i < uses.size(); ++i)
+      if (!where.is_shared || uses[i] == part) files.push_back(one.files[i]);
+  }
+  return files;
+}
+
+}  // namespace
+
+std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path>* passed_over) {
+  const SplitPaths splits = find_splits(folder, passed_over);
   std::vector<fs::path> found;
   std::ranges::copy_if(splits, std::back_inserter(found),
                        [](const fs::path& path) { return !path.empty(); });
-  CLEW_CHECK(found.size() >= 2, "'", folder.string(), "' has a folder ",
-             found[0].filename().string(), " and must have val or test beside it");
-  std::ranges::sort(others);
-  if (passed_over != nullptr) passed_over->insert(passed_over->end(), others.begin(), others.end());
+  if (!found.empty()) check_has_test(folder, found[0], found.size() >= 2);
   return found;
 }
 
 SplitFolder split_folder(const fs::path& folder, Split part, const FolderOptions& options) {
-  const auto folders = split_folders(folder);
-  if (folders.empty())
-    return {.path = folder,
-            .is_shared = true,
-            .test_share = options.test_share,
-            .validation_share = options.validation_share};
-  if (part == Split::kTest) return {.path = folders.back()};
-  if (folders.size() == 3) return {.path = folders[part == Split::kTrain ? 0 : 1]};
-  return {.path = folders[0], .is_shared = true, .validation_share = options.validation_share};
+  auto [train, validation, test] = find_splits(folder);
+  const bool has_folders = !train.empty();
+  if (!has_folders) train = folder;
+  if (!options.test.empty()) test = options.test;
+  if (test.empty()) std::swap(validation, test);
+  if (!options.validation.empty()) validation = options.validation;
+  if (has_folders) check_has_test(folder, train, !test.empty());
+  const fs::path& own = part == Split::kTrain        ? train
+                        : part == Split::kValidation ? validation
+                                                     : test;
+  if (!own.empty() && part != Split::kTrain) return {.path = own};
+  return {.path = train,
+          .is_shared = validation.empty() || test.empty(),
+          .test_share = test.empty() ? options.test_share : 0,
+          .validation_share = validation.empty() ? options.validation_share : 0};
 }
 
 std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where) {
@@ -156,6 +190,33 @@ std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where) {
   }
   if (!splits.empty() && std::ranges::count(splits, Split::kTrain) == 0) splits[0] = Split::kTrain;
   return splits;
+}
+
+void check_splits_apart(const fs::path& folder, const FolderOptions& options) {
+  struct Seen {
+    fs::path path;
+    std::size_t split;
+  };
+  constexpr std::array kSplits = {Split::kTrain, Split::kValidation, Split::kTest};
+  constexpr std::array kNames = {"train", "validation", "test"};
+  std::map<fs::path, fs::path> real_folders;  // asked for once each
+  std::unordered_map<std::string, Seen> seen;
+  for (std::size_t k = 0; k < kSplits.size(); ++k) {
+    for (const auto& path : files_of(split_folder(folder, kSplits[k], options), kSplits[k])) {
+      std::error_code ignored;
+      const auto [parent, is_new] = real_folders.try_emplace(path.parent_path());
+      if (is_new) parent->second = fs::weakly_canonical(path.parent_path(), ignored);
+      fs::path real = parent->second / path.filename();
+      if (fs::is_symlink(path, ignored)) real = fs::weakly_canonical(path, ignored);
+      const auto [other, is_first] = seen.try_emplace(real.string(), Seen{path, k});
+      const Seen& one = other->second;
+      CLEW_CHECK(is_first || one.split == k, "a picture must be in one split, got '", path.string(),
+                 "' in ", kNames[k],
+                 one.path == path
+                     ? concat(" and in ", kNames[one.split])
+                     : concat(", which is '", one.path.string(), "' in ", kNames[one.split]));
+    }
+  }
 }
 
 ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions options)
@@ -175,13 +236,13 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
              "together, got ",
              options.test_share, " and ", options.validation_share);
   std::vector<fs::path> others;
-  (void)split_folders(folder, &others);
+  (void)find_splits(folder, &others);
   if (part == Split::kTrain) {
     for (const auto& other : others)
       log(LogLevel::kWarning, concat("'", other.string(), "' is passed over: it is no split"));
   }
   const auto where = split_folder(folder, part, options);
-  const fs::path train = split_folder(folder, Split::kTrain).path, &own = where.path;
+  const fs::path train = split_folder(folder, Split::kTrain, options).path, &own = where.path;
   std::map<std::string, int> numbers;
   for (const auto& one : list_classes(train)) {
     CLEW_CHECK(!one.files.empty(), "class '", one.name, "' of '", train.string(),
@@ -202,6 +263,7 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
   }
   CLEW_CHECK(!files_.empty(), "'", own.string(), "' must hold pictures in FOLDER/CLASS/",
              names_.empty() ? "" : ", got none for this split");
+  check_splits_apart(folder, options);
 }
 
 image::Image ImageFolder::picture(std::int64_t index) const {

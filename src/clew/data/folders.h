@@ -43,6 +43,8 @@ struct FolderOptions {
   // Of all pictures where no folder says which are to test with, and of the training pictures where
   // none says which are for validation. Without any folders for splits both are shares of all.
   double test_share = 0.2, validation_share = 0.1;
+  // Folders by class for these splits alone, instead of what `folder` has for them; empty: none.
+  std::filesystem::path validation = {}, test = {};
 };
 
 /// Folder of a split's pictures.
@@ -51,20 +53,26 @@ struct SplitFolder {
   bool is_shared = false;  // with other splits: splits_of says which are whose
   double test_share = 0, validation_share = 0;
 };
-/// With folders train, val and test each split has its own. One that is called val and has no test
-/// beside it is the test set, and validation is a share of train. Without folders for splits all three
-/// share `folder`.
+/// With folders train, val and test each split has its own; those of `options` come first. One that is
+/// called val and has no test set beside it is the test set, and validation is a share of train.
+/// Without folders for splits those that `options` gives none share `folder`. A train without a test
+/// set: clew::Error.
 [[nodiscard]] SplitFolder split_folder(const std::filesystem::path& folder, Split split,
                                        const FolderOptions& options = {});
 /// Split of each file of a class below `where`. The files' paths below it decide, so that adding
 /// pictures moves none from one split to another; but where none would be for training, the first is.
 [[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where);
 
+/// Splits without a common file, links followed: else clew::Error naming the file and both splits.
+void check_splits_apart(const std::filesystem::path& folder, const FolderOptions& options = {});
+
 /// image [C,H,W] f32 in [0,1], label 0-d i64: the class's place in the sorted list. Pictures are
 /// read when they are asked for. Keys are not used.
 class ImageFolder : public Dataset {
  public:
-  /// Of the train split the log is warned of folders that are passed over, as they are no split. A class without pictures, a test class that is not learnt, no picture at all: clew::Error.
+  /// Of the train split the log is warned of folders that are passed over, as they are no split. A class
+  /// without pictures, a test class that is not learnt, no picture at all, splits that overlap:
+  /// clew::Error.
   ImageFolder(const std::filesystem::path& folder, Split split, FolderOptions options = {});
 
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }

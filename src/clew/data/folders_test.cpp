@@ -9,11 +9,14 @@
 #include <string>
 #include <utility>
 
+#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
+#include "clew/data/folder_config.h"
 #include "clew/data/loader.h"
 #include "clew/image/files.h"
+#include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace folders_test {
@@ -170,6 +173,93 @@ TEST_F(Folders, BesideTrainAloneAnySplitIsTheTestSetAndValidationAShareOfTrain) 
     for (const auto& path : validation) EXPECT_EQ(std::ranges::count(train, path), 0);
     EXPECT_EQ(paths_of(folder, Split::kTest, options), std::vector{folder / other / "a/x.png"});
   }
+}
+
+TEST_F(Folders, FoldersOfOptionsComeBeforeThoseInTheFolder) {
+  const auto names_of = [this](Split part, const FolderOptions& options) {
+    std::set<std::string> names;
+    for (const auto& path : paths_of(folder / "set", part, options))
+      names.insert(path.lexically_relative(folder).string());
+    return names;
+  };
+  using Names = std::set<std::string>;
+  for (const char* name : {"set/train/a/1.png", "set/val/a/2.png", "v/a/3.png", "t/a/4.png"})
+    picture(name);
+  const FolderOptions test = {.test = folder / "t"}, validation = {.validation = folder / "v"},
+                      both = {.validation = folder / "v", .test = folder / "t"};
+  // With a test set of its own, val is no test set.
+  EXPECT_EQ(names_of(Split::kTest, test), Names{"t/a/4.png"});
+  EXPECT_EQ(names_of(Split::kValidation, test), Names{"set/val/a/2.png"});
+  EXPECT_EQ(names_of(Split::kTest, validation), Names{"set/val/a/2.png"});
+  EXPECT_EQ(names_of(Split::kValidation, validation), Names{"v/a/3.png"});
+  for (const FolderOptions& options : {test, validation, both})
+    EXPECT_EQ(names_of(Split::kTrain, options), Names{"set/train/a/1.png"});
+  EXPECT_EQ(names_of(Split::kTest, both), Names{"t/a/4.png"});
+  EXPECT_EQ(names_of(Split::kValidation, both), Names{"v/a/3.png"});
+  // Beside train alone the test set may lie elsewhere, but there must be one.
+  fs::remove_all(folder / "set/val");
+  EXPECT_EQ(names_of(Split::kTest, test), Names{"t/a/4.png"});
+  EXPECT_THROW((void)names_of(Split::kTest, validation), Error);
+  // Without folders for splits the rest is shared.
+  fs::remove_all(folder / "set");
+  for (int i = 0; i < 40; ++i) picture(concat("set/a/", i, ".pgm"));
+  EXPECT_EQ(names_of(Split::kTrain, both).size(), 40U);
+  const auto train = names_of(Split::kTrain, test), held = names_of(Split::kValidation, test);
+  EXPECT_EQ(train.size() + held.size(), 40U);
+  EXPECT_GE(held.size(), 1U);
+  EXPECT_EQ(names_of(Split::kTrain, validation).size() + names_of(Split::kTest, validation).size(),
+            40U);
+}
+
+TEST_F(Folders, SplitsThatOverlapAreRefused) {
+  picture("train/a/1.png");
+  picture("train/a/2.png");
+  picture("test/a/3.png");
+  const auto own = [this](const char* name) { return folder / name; };
+  EXPECT_EQ(error({.validation = own("train")}),
+            "a picture must be in one split, got 'F/train/a/1.png' in validation and in train");
+  EXPECT_EQ(error({.validation = own("test")}, Split::kTest),
+            "a picture must be in one split, got 'F/test/a/3.png' in test and in validation");
+  // Behind links.
+  fs::create_directory_symlink(folder / "train", folder / "other");
+  EXPECT_EQ(error({.validation = own("other")}),
+            "a picture must be in one split, got 'F/other/a/1.png' in validation, which is "
+            "'F/train/a/1.png' in train");
+  fs::create_symlink(folder / "train/a/2.png", folder / "test/a/4.png");
+  EXPECT_EQ(error({.validation_share = 1e-9}),
+            "a picture must be in one split, got 'F/test/a/4.png' in test, which is "
+            "'F/train/a/2.png' in train");
+  fs::remove(folder / "test/a/4.png");
+  EXPECT_EQ(error(), "no error");
+  EXPECT_EQ(error({.test = own("none")}),
+            "'F/none' must be a folder of pictures: No such file or directory");
+}
+
+TEST_F(Folders, ComeFromARecipe) {
+  FolderConfig config;
+  expect_error<UsageError>([&] { (void)make_image_folder(config, Split::kTrain); },
+                           "data.dir must name a folder of pictures");
+  for (int i = 0; i < 20; ++i) picture(concat("set/a/", i, ".pgm"));
+  picture("v/a/x.png");
+  load(config, parse_toml(concat("dir = '", (folder / "set").string(), "'\nvalidation = '",
+                                 (folder / "v").string(), "'\ntest_share = 0.5\n"),
+                          "r.toml"));
+  const auto train = make_image_folder(config, Split::kTrain, {.channels = 1});
+  const auto validation = make_image_folder(config, Split::kValidation);
+  const auto test = make_image_folder(config, Split::kTest);
+  EXPECT_EQ(train->columns()[0].shape[0], 1);
+  EXPECT_EQ(validation->size(), 1);
+  EXPECT_EQ(train->size() + test->size(), 20);
+  EXPECT_GT(test->size(), 3);
+  const auto before = fs::current_path();
+  fs::current_path(folder);
+  config = {.dir = "set", .test = "v"};
+  resolve_folders(config);
+  fs::current_path(before);
+  EXPECT_EQ(config.dir, (fs::canonical(folder) / "set").string());
+  EXPECT_EQ(config.validation, "");
+  EXPECT_EQ(config.test, (fs::canonical(folder) / "v").string());
+  EXPECT_THROW(load(config, parse_toml("test_share = 1\n", "r.toml")), UsageError);
 }
 
 TEST_F(Folders, SplitsHaveTheNamesThatPeopleGiveThem) {

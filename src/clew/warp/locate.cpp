@@ -61,7 +61,7 @@ std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
   data::DigitsConfig digits;
   digits.source = config.data.source;
   digits.dir = config.data.dir;
-  digits.validation = 0;
+  digits.validation_share = 0;
   return data::make_plain_digits(digits, data::Split::kTrain,
                                  split(Key{config.seed}, kLocateDigits));
 }

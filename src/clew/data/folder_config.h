@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Folders of pictures by class as keys of a recipe: data.dir, and data.validation and data.test where
+// these splits lie elsewhere.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "clew/core/config.h"
+#include "clew/data/dataset.h"
+#include "clew/data/folders.h"
+#include "clew/image/files.h"
+
+namespace clew::data {
+
+/// In the struct of a recipe's table `data`, whose fields() calls fields() of this.
+struct FolderConfig {
+  std::string dir, validation, test;
+  double validation_share = FolderOptions{}.validation_share,
+         test_share = FolderOptions{}.test_share;
+  std::string background = "auto";
+
+  void fields(Fields& v) {
+    v("dir", dir,
+      {.path = PathKind::kPath,
+       .help = "folder of pictures, DIR/CLASS/ or DIR/{train,val,test}/CLASS/"});
+    v("validation", validation,
+      {.path = PathKind::kPath,
+       .help = "folder by class to choose weights by, instead of what data.dir has for it"});
+    v("test", test,
+      {.path = PathKind::kPath,
+       .help = "folder by class to test with, instead of what data.dir has for it"});
+    v("validation_share", validation_share,
+      {.above = 0.0,
+       .below = 1.0,
+       .help =
+           "share of the training pictures that is held out where no folder is for validation"});
+    v("test_share", test_share,
+      {.above = 0.0, .below = 1.0, .help = "the same share where no folder is to test with"});
+    v("background", background,
+      {.choices = image::kBackgrounds,
+       .help = "behind transparent pictures; auto: white behind dark, black behind light"});
+  }
+};
+
+/// Paths of `config` as absolute ones, as a run keeps them.
+void resolve_folders(FolderConfig& config);
+
+/// The split of the folder that `config` describes. `options`: size, fit and channels; the rest is the
+/// config's. No data.dir: UsageError; otherwise as ImageFolder.
+[[nodiscard]] std::unique_ptr<ImageFolder> make_image_folder(const FolderConfig& config,
+                                                             Split split,
+                                                             FolderOptions options = {});
+
+}  // namespace clew::data
