@@ -76,49 +76,6 @@ void define_get(CLI::App& command) {
   });
 }
 
-struct MakeSettings {
-  std::int64_t train = 60'000, test = 10'000, seed = 1;
-  void fields(Fields& v) {
-    v("train", train, {.min = 1, .max = 1'000'000, .help = "examples to learn from"});
-    v("test", test, {.min = 1, .max = 1'000'000, .help = "examples to test with"});
-    v("seed", seed, {.min = 0, .help = "of everything random in them"});
-  }
-};
-
-void define_make(CLI::App& command) {
-  struct Arguments {
-    std::string set, folder, mnist;
-    bool is_gzip = false;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  command
-      .add_option("SET", arguments->set,
-                  "digits, r, rts, p, e, tc or addition, of drawn digits or MNIST's")
-      ->required();
-  command.add_option("--data", arguments->folder, "where the four files go, named as MNIST's")
-      ->required();
-  command.add_option("--mnist", arguments->mnist,
-                     "folder of MNIST, whose digits are taken instead of drawn ones");
-  command.add_flag("--gzip", arguments->is_gzip, "write .gz files");
-  const auto settings = add_settings<MakeSettings>(command);
-  command.callback([arguments, settings] {
-    const auto chosen = settings();
-    CountLine line("examples");
-    const InterruptWatch watch;
-    data::make_files(
-        arguments->set, arguments->folder,
-        {.train = chosen.train,
-         .test = chosen.test,
-         .key = {static_cast<std::uint64_t>(chosen.seed)},
-         .is_gzip = arguments->is_gzip,
-         .mnist = arguments->mnist,
-         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
-         .should_stop = [&watch] { return watch.was_interrupted(); }});
-    line.end();
-    print_name(arguments->folder);
-  });
-}
-
 bench::Json json_of(const data::CheckReport& report) {
   bench::Json splits = bench::Json::array(), findings = bench::Json::array();
   for (const auto& one : report.splits)
@@ -308,7 +265,7 @@ void define_show(CLI::App& command) {
 constexpr Command kDataCommands[] = {
     {"list", "name the data sets, their size, terms and origin", define_list},
     {"get", "download the original files of a set; goes on where it was broken off", define_get},
-    {"make", "draw digits, or distorted ones, into files as MNIST's", define_make},
+    {"make", "draw digits, distorted ones or scenes into files of common forms", define_data_make},
     {"check", "find unreadable files, other shapes, missing labels, examples in both splits",
      define_check},
     {"show", "write a picture of some examples with their labels", define_show},

@@ -18,21 +18,33 @@ std::string json_text(const Json& json) {
   return json.dump(2, ' ', true, Json::error_handler_t::replace) + '\n';
 }
 
+using SettingWords = std::vector<std::string>;
+
+/// Adds "SETTINGS", KEY=VALUE words, to a command; the result is filled before its callback.
+inline std::shared_ptr<const SettingWords> add_words(CLI::App& command) {
+  auto words = std::make_shared<SettingWords>();
+  command.add_option("SETTINGS", *words, "settings, see below")->type_name("KEY=VALUE");
+  return words;
+}
+
+/// The struct's defaults, then what the words say. A wrong key or value: UsageError.
+template <class C>
+C settings_of(const SettingWords& words) {
+  C settings;
+  ConfigTree tree;
+  for (const auto& word : words) apply_override(tree, word);
+  load(settings, tree);
+  return settings;
+}
+
 /// Adds "SETTINGS", KEY=VALUE words, to a command and the table of keys to its help. The result, called inside
 /// the command's callback, gives the struct: its defaults, then what was said. A wrong key or
 /// value: UsageError.
 template <class C>
 std::function<C()> add_settings(CLI::App& command) {
-  auto words = std::make_shared<std::vector<std::string>>();
-  command.add_option("SETTINGS", *words, "settings, see below")->type_name("KEY=VALUE");
+  const auto words = add_words(command);
   command.footer("Settings:\n" + help_text(C{}));
-  return [words] {
-    C settings;
-    ConfigTree tree;
-    for (const auto& word : *words) apply_override(tree, word);
-    load(settings, tree);
-    return settings;
-  };
+  return [words] { return settings_of<C>(*words); };
 }
 
 }  // namespace clew::app

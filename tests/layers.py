@@ -19,7 +19,7 @@ ROOMS = {
     "image": (["core"], ["opencv2", "jpeglib.h"]),
     "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
-    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "curl", "zlib.h"]),
+    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "curl", "zlib.h"]),
     "train": (["data", "nn", "ops", "runs", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "navigate": (["train", "nn", "ops", "image", "maze", "runs", "core"], ["torch", "nlohmann"]),
     "report": (["image", "runs", "core"], ["nlohmann"]),
@@ -29,9 +29,10 @@ SYSTEM = (["train", "data", "nn", "ops", "image", "runs", "core"], ["torch", "op
 # Rooms of the target clew_maze, which must build and link without LibTorch and OpenCV.
 WITHOUT_TORCH = ["core", "maze"]
 # Headers of these libraries may stand only in .cpp files: an installed header must not ask its user for them.
-PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "zlib.h", "jpeglib.h"}
+PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "zlib.h", "jpeglib.h",
+           "pugixml.hpp"}
 KNOWN = {"torch", "ATen", "c10", "opencv2", "toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark",
-         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "zlib.h", "jpeglib.h"}
+         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "zlib.h", "jpeglib.h", "pugixml.hpp"}
 TORCH = {"torch", "ATen", "c10"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

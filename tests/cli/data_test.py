@@ -12,6 +12,7 @@ import struct
 import subprocess
 import threading
 import time
+import xml.etree.ElementTree
 
 from harness import PROGRAM, CliTest, main, write_png
 
@@ -317,6 +318,88 @@ class Make(DataTest):
         self.assertEqual(idx(self.folder / "r/t10k-labels-idx1-ubyte"), idx(self.folder / "d/t10k-labels-idx1-ubyte"))
         self.fails("data", "make", "r", "--mnist", "nowhere", "--data", "x", code=1, error="nowhere")
         self.assertFalse((self.folder / "x").exists())
+
+    def test_scenes_as_files_of_six_forms(self):
+        small = ("train=4", "val=2", "test=2", "width=48", "height=32")
+        def make(format, *words):
+            self.assertEqual(self.out("data", "make", "scenes", "--data", format, f"format={format}", *small, *words), f"{format}\n")
+            return self.folder / format
+        def names(folder, pattern):
+            return sorted(path.stem for path in folder.glob(pattern))
+        folders = make("folders")
+        self.assertEqual(names(folders, "train/*/*.jpg"), ["000001", "000002", "000003", "000004"])
+        self.assertEqual(names(folders, "val/*/*.jpg") + names(folders, "test/*/*.jpg"), ["000005", "000006", "000007", "000008"])
+        self.assertEqual(self.clew("data", "check", "folders").out.splitlines()[:3],
+                         ["train: 4 examples", "val: 2 examples", "test: 2 examples"])
+        self.out("data", "show", "./folders", "--png", "x.png", "split=val")
+
+        voc, coco = make("voc"), make("coco")
+        self.assertEqual((voc / "ImageSets/Main/test.txt").read_text(), "000007\n000008\n")
+        set_ = json.loads((coco / "annotations/instances_train.json").read_text())
+        classes = {one["id"]: one["name"] for one in set_["categories"]}
+        for image in set_["images"]:
+            self.assertTrue((coco / "train" / image["file_name"]).exists())
+            root = xml.etree.ElementTree.parse(voc / f"Annotations/{image['id']:06}.xml").getroot()
+            self.assertTrue((voc / "JPEGImages" / root.findtext("filename")).exists())
+            self.assertEqual([root.findtext(f"size/{side}") for side in ("width", "height", "depth")], ["48", "32", "3"])
+            ours = [one for one in set_["annotations"] if one["image_id"] == image["id"]]
+            objects = root.findall("object")
+            self.assertEqual([one.findtext("name") for one in objects], [classes[one["category_id"]] for one in ours])
+            for one, object_ in zip(ours, objects):
+                # The box of the mask is the box, here and, counted from 1 with both ends, there.
+                pixels, value = [], 0
+                for count in one["segmentation"]["counts"]:
+                    pixels += [value] * count
+                    value = 1 - value
+                self.assertEqual(len(pixels), 48 * 32)
+                xs = [at // 32 for at, is_set in enumerate(pixels) if is_set]
+                ys = [at % 32 for at, is_set in enumerate(pixels) if is_set]
+                self.assertEqual(one["bbox"], [min(xs), min(ys), max(xs) + 1 - min(xs), max(ys) + 1 - min(ys)])
+                self.assertEqual(one["area"], sum(pixels))
+                self.assertEqual([int(object_.findtext(f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax")],
+                                 [min(xs) + 1, min(ys) + 1, max(xs) + 1, max(ys) + 1])
+
+        masks = make("masks")
+        self.assertEqual((masks / "ImageSets/Segmentation/val.txt").read_text(), "000005\n000006\n")
+        self.assertEqual(len((masks / "labels.txt").read_text().splitlines()), 13)
+        for kind in ("Class", "Object"):
+            body = (masks / f"Segmentation{kind}/000001.png").read_bytes()
+            self.assertEqual(struct.unpack(">IIBB", body[16:26]), (48, 32, 8, 3), "8 bits, palette")
+        self.assertEqual(len(names(make("clips", "frames=3"), "*/*/*.avi")), 8)
+        frames = make("frames", "frames=3")
+        self.assertEqual(names(frames, "test/*/000008/*.jpg"), ["001", "002", "003"])
+
+    def test_scenes_are_those_of_show(self):
+        self.out("data", "make", "scenes", "--data", "a", "train=3", "val=1", "test=1", "format=masks")
+        self.out("data", "make", "scenes", "--data", "b", "train=3", "val=1", "test=1", "format=masks")
+        self.out("data", "make", "scenes", "--data", "c", "train=3", "val=1", "test=1", "format=masks", "seed=2")
+        a, b, c = ((self.folder / name / "SegmentationClass/000001.png").read_bytes() for name in "abc")
+        self.assertEqual(a, b)
+        self.assertNotEqual(a, c)
+
+    def test_wrong_words_for_scenes(self):
+        make = ("data", "make", "scenes", "--data", "d")
+        self.fails(*make, "format=xml", code=2, error="format must be one of folders, voc, coco, masks, clips, frames, got")
+        self.fails(*make, "format=voc", "--gzip", code=2, error="--gzip and --mnist are for digits, got scenes")
+        self.fails(*make, "width=8", code=2, error="width must be in 16..4096, got 8")
+        self.fails(*make, "format=clips", "width=51", code=1, error="a video's sides must be even")
+        self.fails("data", "make", "digits", "--data", "d", "format=voc", code=2, error="unknown key 'format'")
+        self.assertFalse((self.folder / "d").exists())
+        self.out(*make, "train=1", "val=1", "test=1")
+        self.fails(*make, "format=coco", code=1, error="'d' already holds train")
+        self.fails("data", "make", "scenes", "--data", "e", "train=40", code=1, error="File too large",
+                   preexec_fn=small_disk(2_000))
+        self.assertFalse((self.folder / "e").exists())
+
+    def test_scenes_say_how_far_they_are_and_ctrl_c_leaves_nothing(self):
+        process = self.start("data", "make", "scenes", "--data", "d", "format=coco", "width=256", "height=256")
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertRegex(said, r"^\d+ of 14.0 k scenes, \d+ scenes/s, .* left$")
+        self.assertEqual((process.returncode, out), (1, ""), err)
+        self.assertRegex(err.splitlines()[-1], r"^error: stopped with \d+ of 14000 scenes; nothing is written$")
+        self.assertFalse((self.folder / "d").exists())
 
     def test_wrong_words(self):
         self.fails("data", "make", "letters", "--data", "d", code=2, error="letters")

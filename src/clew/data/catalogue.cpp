@@ -7,7 +7,6 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
-#include "clew/core/files.h"
 #include "clew/data/digits_config.h"
 #include "clew/data/distorted_digits.h"
 #include "clew/data/download.h"
@@ -15,6 +14,7 @@
 #include "clew/data/idx.h"
 #include "clew/data/mnist.h"
 #include "clew/data/scenes.h"
+#include "clew/data/staging.h"
 
 namespace clew::data {
 namespace fs = std::filesystem;
@@ -41,67 +41,6 @@ void refuse_mnist_in(const fs::path& folder) {
     }
   }
 }
-
-/// FOLDER/.making, where files lie until all are whole. What a killed maker left there is removed.
-class StagingFolder {
- public:
-  explicit StagingFolder(const fs::path& folder)
-      : folder_(folder), is_new_(is_missing(folder)), path_(made(folder)), lock_(path_) {
-    CLEW_CHECK(!lock_.is_taken(), "another process is making a data set in '", folder.string(),
-               "'");
-    refuse_mnist_in(folder);  // another may just have finished
-    std::error_code code;
-    for (const auto& path : files(code)) {
-      if (!code) fs::remove_all(path, code);
-    }
-    CLEW_CHECK(!code, "cannot empty '", path_.string(), "': ", code.message());
-  }
-  ~StagingFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-    if (is_new_) fs::remove(folder_, ignored);  // leaves a folder with anything in it
-  }
-  StagingFolder(const StagingFolder&) = delete;
-  StagingFolder& operator=(const StagingFolder&) = delete;
-
-  const fs::path& path() const { return path_; }
-  /// Gives the files their places, all or none.
-  void deliver() const {
-    refuse_mnist_in(folder_);
-    std::error_code code, ignored;
-    std::vector<fs::path> placed;
-    for (const auto& path : files(code)) {
-      if (code) break;
-      const fs::path place = folder_ / path.filename();
-      fs::rename(path, place, code);
-      if (!code) placed.push_back(place);
-    }
-    if (!code) return;
-    for (const auto& path : placed) fs::remove(path, ignored);
-    throw Error(concat("cannot write the files of '", folder_.string(), "': ", code.message()));
-  }
-
- private:
-  static bool is_missing(const fs::path& folder) {
-    std::error_code ignored;
-    return !fs::exists(folder, ignored);
-  }
-  static fs::path made(const fs::path& folder) {
-    fs::path path = folder / ".making";
-    make_folders(path);
-    return path;
-  }
-  std::vector<fs::path> files(std::error_code& code) const {
-    std::vector<fs::path> paths;
-    for (fs::directory_iterator item(path_, code), end; !code && item != end; item.increment(code))
-      paths.push_back(item->path());
-    return paths;
-  }
-  fs::path folder_;
-  bool is_new_;
-  fs::path path_;
-  PathLock lock_;
-};
 
 /// A file of images takes so many bytes; better said before they are drawn.
 void check_bytes(const Dataset& set, const Key& key) {
@@ -138,7 +77,8 @@ std::vector<SetInfo> list_sets() {
   add("tc84", "100", "digits of one class to be found among 16 pieces of others, 84x84");
   sets.push_back({"scenes", "10000+2000",
                   "drawn pictures of objects of 12 classes, with boxes and masks, 128x128",
-                  "Apache-2.0", "this program", "made when asked for"});
+                  "Apache-2.0", "this program",
+                  "made when asked for; make writes files of six forms"});
   return sets;
 }
 
@@ -179,11 +119,9 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
                        .patches = name == "t84" ? 0 : 16,
                        .draw = {.key = split(options.key, 2), .is_fixed = true}});
   } else if (name == "scenes") {
-    const bool is_train = options.split == Split::kTrain, is_test = options.split == Split::kTest;
-    return std::make_unique<Scenes>(SceneOptions{.size = is_train ? 10'000 : 2'000,
-                                                 .key = split(options.key, is_train  ? 4
-                                                                           : is_test ? 5
-                                                                                     : 6)});
+    return std::make_unique<Scenes>(
+        SceneOptions{.size = options.split == Split::kTrain ? kSceneTrain : kSceneTest,
+                     .key = scene_key(options.key, options.split)});
   } else {
     if (is_folder) {
       if (has_whole_mnist(name)) {
@@ -207,8 +145,10 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
 void make_files(const std::string& name, const fs::path& folder, const MakeOptions& options) {
   if (!is_kind(name)) {
     const std::vector<std::string> names(std::begin(kKinds), std::end(kKinds));
-    throw UsageError(concat("only digits, r, rts, p, e, tc and addition can be made, got '", name,
-                            "'", did_you_mean(name, names)));
+    throw UsageError(
+        concat("only digits, r, rts, p, e, tc and addition can be files as MNIST's, "
+               "and scenes files of other forms, got '",
+               name, "'", did_you_mean(name, names)));
   }
   refuse_mnist_in(folder);
   const auto digits_of = [&](Split part) -> std::shared_ptr<const Digits> {
@@ -227,7 +167,7 @@ void make_files(const std::string& name, const fs::path& folder, const MakeOptio
     check_bytes(*sets.back(), key);
     total += sets.back()->size();
   }
-  const StagingFolder staging(folder);
+  const StagingFolder staging(folder, [&] { refuse_mnist_in(folder); });
   for (const Split part : {Split::kTrain, Split::kTest}) {
     const Dataset& set = *sets[part == Split::kTrain ? 0 : 1];
     write_mnist(staging.path(), part, set, options.is_gzip, key, [&](std::int64_t done) {

@@ -619,6 +619,10 @@ void add_objects(Example& example, const Canvas& canvas, const Scene& scene, int
 
 }  // namespace
 
+Key scene_key(const Key& key, Split part) {
+  return split(key, part == Split::kTrain ? 4 : part == Split::kTest ? 5 : 6);
+}
+
 Scenes::Scenes(SceneOptions options) : options_(options) {
   CLEW_CHECK(options.size >= 1, "a set of scenes needs at least one, got ", options.size);
   CLEW_CHECK(std::min(options.width, options.height) >= 16 &&

@@ -14,6 +14,10 @@ namespace clew::data {
 
 inline constexpr std::int64_t kSceneClasses = 12;
 inline constexpr std::int64_t kSceneMotions = 8;
+/// Examples of the data set "scenes" to learn from, and of each of its other splits.
+inline constexpr std::int64_t kSceneTrain = 10'000, kSceneTest = 2'000;
+/// The key of a split of it.
+[[nodiscard]] Key scene_key(const Key& key, Split split);
 
 struct SceneOptions {
   std::int64_t size = 10'000;  // examples

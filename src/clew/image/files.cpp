@@ -242,6 +242,24 @@ Values read_values(const std::filesystem::path& path) {
                        path.string());
 }
 
+std::vector<std::uint8_t> encode_values(const Values& values, std::span<const Colour> palette) {
+  CLEW_CHECK(values.width >= 1 && values.width <= kMaxSide && values.height >= 1 &&
+                 values.height <= kMaxSide &&
+                 values.values.size() == static_cast<std::size_t>(values.width) *
+                                             static_cast<std::size_t>(values.height),
+             "values must be as many as their sides say, got ", values.values.size(), " for ",
+             values.width, "x", values.height);
+  CLEW_CHECK(!palette.empty() && palette.size() <= 256, "a palette must have 1..256 colours, got ",
+             palette.size());
+  std::vector<std::uint8_t> indices(values.values.size());
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    CLEW_CHECK(values.values[i] < palette.size(), "a value must be below the ", palette.size(),
+               " colours of its palette, got ", values.values[i]);
+    indices[i] = static_cast<std::uint8_t>(values.values[i]);
+  }
+  return encode_png_palette(values.width, values.height, indices, palette);
+}
+
 void write(const std::filesystem::path& path, const Image& picture) {
   const std::string kind = ending(path);
   CLEW_CHECK(kind == ".png" || kind == ".jpg" || kind == ".jpeg" || kind == ".pgm", path.string(),

@@ -51,6 +51,10 @@ struct Values {
 /// in the palette (not of BMP), or its grey of 1 to 16 bits, unscaled. Several channels: clew::Error.
 [[nodiscard]] Values decode_values(std::span<const std::uint8_t> file, const std::string& name);
 [[nodiscard]] Values read_values(const std::filesystem::path& path);
+/// Values as a PNG file of 8 bits with a palette of 1 to 256 colours, whose indices they are. Values without
+/// a colour, as many as the sides do not say: clew::Error.
+[[nodiscard]] std::vector<std::uint8_t> encode_values(const Values& values,
+                                                      std::span<const Colour> palette);
 
 /// True for the endings of files that `read` reads, in any case.
 [[nodiscard]] bool has_picture_ending(const std::filesystem::path& path);

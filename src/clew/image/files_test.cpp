@@ -442,5 +442,30 @@ TEST_F(ImageFiles, AnAbsurdHeaderIsRefusedBeforeMemoryIsTaken) {
             std::string::npos);
 }
 
+TEST(Values, ArePngFilesWithAPalette) {
+  const Values values{.width = 3, .height = 2, .values = {0, 1, 2, 2, 255, 0}};
+  std::vector<Colour> palette(256);
+  palette[1] = {10, 20, 30};
+  palette[255] = {255, 254, 253};
+  const auto file = encode_values(values, palette);
+  const auto again = decode_values(file, "f.png");
+  EXPECT_EQ(again.width, 3);
+  EXPECT_EQ(again.height, 2);
+  EXPECT_EQ(again.values, values.values);
+  const auto picture = decode(file, "f.png");
+  EXPECT_EQ(std::vector<std::uint8_t>(picture.pixels.begin() + 3, picture.pixels.begin() + 6),
+            (std::vector<std::uint8_t>{10, 20, 30}));
+  EXPECT_EQ(picture.pixels[12], 255);
+  EXPECT_EQ(picture.pixels[14], 253);
+  const auto error = [&](Values wrong, std::size_t colours) {
+    return error_of(
+        [&] { (void)encode_values(wrong, std::span<const Colour>(palette).first(colours)); });
+  };
+  EXPECT_EQ(error(values, 2), "a value must be below the 2 colours of its palette, got 2");
+  EXPECT_EQ(error(values, 0), "a palette must have 1..256 colours, got 0");
+  EXPECT_EQ(error({.width = 3, .height = 3, .values = values.values}, 256),
+            "values must be as many as their sides say, got 6 for 3x3");
+}
+
 }  // namespace files_test
 }  // namespace clew::image

@@ -81,7 +81,62 @@ void decode(PngReader& reader, std::span<const std::uint8_t> file, const std::st
   CLEW_CHECK(read(reader, is_stored), name, ": the image is damaged: ", reader.error);
 }
 
+/// The same of a writer.
+struct PngWriter {
+  std::vector<std::uint8_t> file;
+  char error[200] = {};
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::vector<png_color> palette;
+  std::vector<png_bytep> rows;
+
+  ~PngWriter() { png_destroy_write_struct(&png, &info); }
+};
+
+void write_bytes(png_structp png, png_bytep from, std::size_t count) {
+  auto& writer = *static_cast<PngWriter*>(png_get_io_ptr(png));
+  writer.file.insert(writer.file.end(), from, from + count);
+}
+void flush_nothing(png_structp) {}
+[[noreturn]] void leave_writing(png_structp png, png_const_charp text) {
+  auto& writer = *static_cast<PngWriter*>(png_get_error_ptr(png));
+  std::snprintf(writer.error, sizeof writer.error, "%s", text);
+  png_longjmp(png, 1);
+}
+
+/// False where libpng left with an error.
+bool write(PngWriter& writer, int width, int height) {
+  if (setjmp(png_jmpbuf(writer.png)) != 0) return false;
+  auto* const png = writer.png;
+  png_set_write_fn(png, &writer, write_bytes, flush_nothing);
+  png_set_IHDR(png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height),
+               8, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_set_PLTE(png, writer.info, writer.palette.data(), static_cast<int>(writer.palette.size()));
+  png_write_info(png, writer.info);
+  png_write_image(png, writer.rows.data());
+  png_write_end(png, nullptr);
+  return true;
+}
+
 }  // namespace
+
+std::vector<std::uint8_t> encode_png_palette(int width, int height,
+                                             std::span<const std::uint8_t> indices,
+                                             std::span<const Colour> palette) {
+  PngWriter writer;
+  for (const Colour& colour : palette) writer.palette.push_back({colour.r, colour.g, colour.b});
+  for (int y = 0; y < height; ++y) {
+    // libpng only reads them, through a pointer that is not const.
+    writer.rows.push_back(const_cast<png_bytep>(indices.data()) +
+                          static_cast<std::size_t>(y) * static_cast<std::size_t>(width));
+  }
+  writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, leave_writing, say_nothing);
+  if (writer.png != nullptr) writer.info = png_create_info_struct(writer.png);
+  CLEW_CHECK(writer.info != nullptr, "libpng cannot start");
+  CLEW_CHECK(write(writer, width, height), "cannot write a PNG: ", writer.error);
+  return std::move(writer.file);
+}
 
 PngColours decode_png_rgba(std::span<const std::uint8_t> file, const std::string& name) {
   PngReader reader;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "clew/image/image.h"
+
 namespace clew::image {
 
 /// Pixels [height,width,4], RGBA.
@@ -29,5 +31,10 @@ struct PngSamples {
 /// channels as there are.
 [[nodiscard]] PngSamples decode_png_stored(std::span<const std::uint8_t> file,
                                            const std::string& name);
+
+/// indices [height,width] into `palette`, which has a colour for each -> a file of 8 bits.
+[[nodiscard]] std::vector<std::uint8_t> encode_png_palette(int width, int height,
+                                                           std::span<const std::uint8_t> indices,
+                                                           std::span<const Colour> palette);
 
 }  // namespace clew::image

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/data/formats/coco.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/core/text.h"
+
+namespace clew::data {
+namespace {
+
+using CocoJson = nlohmann::json;
+
+constexpr std::uint64_t kMaxCocoBytes = std::uint64_t{4} << 30;
+constexpr std::int64_t kMaxCocoSide = 65535;
+constexpr double kMaxCocoEdge = 1e5;  // of points, which may lie a little outside
+constexpr std::int64_t kMaxCocoPixels = std::int64_t{1} << 28;
+
+std::string quoted_coco(const CocoJson& value) {
+  if (value.is_structured()) return value.is_array() ? "a list" : "an object";
+  const std::string text = value.dump(-1, ' ', true, CocoJson::error_handler_t::replace);
+  const auto start = first_characters(text, 40);
+  return concat(start, start.size() < text.size() ? "..." : "");
+}
+
+/// A value of the file and its place in it, "annotations[17].bbox", which is put together for errors
+/// only. Points to the value that it was taken from.
+class CocoValue {
+ public:
+  CocoValue(const CocoJson& root, const std::string& name) : value_(root), name_(name) {}
+
+  const CocoJson& json() const { return value_; }
+  std::string where() const {
+    const std::string place = this->place();
+    return place.empty() ? name_ + ": the file" : concat(name_, ": ", place);
+  }
+  bool has(const char* key) const { return value_.contains(key) && !value_[key].is_null(); }
+  CocoValue at(const char* key) const {
+    CLEW_CHECK(has(key), where(), " must have '", key, "'");
+    return {*this, value_[key], key, 0};
+  }
+  CocoValue at(std::size_t i) const { return {*this, value_[i], nullptr, i}; }
+  std::size_t list_size() const {
+    CLEW_CHECK(value_.is_array(), where(), " must be a list, got ", quoted_coco(value_));
+    return value_.size();
+  }
+  std::int64_t whole(std::int64_t low, std::int64_t high) const {
+    // An integer above 2^63 - 1 is unsigned, and would wrap.
+    const bool fits = value_.is_number_integer() &&
+                      (!value_.is_number_unsigned() ||
+                       value_.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
+    const std::int64_t value = fits ? value_.get<std::int64_t>() : 0;
+    CLEW_CHECK(fits && value >= low && value <= high, where(), " must be a whole number in ", low,
+               "..", high, ", got ", quoted_coco(value_));
+    return value;
+  }
+  std::int64_t id() const { return whole(INT64_MIN, INT64_MAX); }
+  double number(double low, double high) const {
+    CLEW_CHECK(value_.is_number() && value_.get<double>() >= low && value_.get<double>() <= high,
+               where(), " must be a number in ", low, "..", high, ", got ", quoted_coco(value_));
+    return value_.get<double>();
+  }
+  std::string text() const {
+    CLEW_CHECK(value_.is_string() && !value_.get_ref<const std::string&>().empty(), where(),
+               " must be a text, got ", quoted_coco(value_));
+    return value_.get<std::string>();
+  }
+
+ private:
+  CocoValue(const CocoValue& parent, const CocoJson& value, const char* key, std::size_t index)
+      : value_(value), name_(parent.name_), parent_(&parent), key_(key), index_(index) {}
+
+  std::string place() const {
+    if (parent_ == nullptr) return {};
+    const std::string before = parent_->place();
+    if (key_ == nullptr) return concat(before, "[", index_, "]");
+    return before.empty() ? key_ : concat(before, ".", key_);
+  }
+
+  const CocoJson& value_;
+  const std::string& name_;
+  const CocoValue* parent_ = nullptr;
+  const char* key_ = nullptr;
+  std::size_t index_ = 0;
+};
+
+/// COCO's text of run lengths: six bits a character, the fourth and later as differences.
+std::vector<std::uint32_t> counts_of(const std::string& text, const CocoValue& where) {
+  std::vector<std::uint32_t> counts;
+  for (std::size_t i = 0; i < text.size();) {
+    std::int64_t value = 0;
+    for (int shift = 0;; shift += 5) {
+      const int bits = i < text.size() ? text[i++] - 48 : -1;
+      CLEW_CHECK(bits >= 0 && bits < 64 && shift <= 35, where.where(),
+                 " must be run lengths in COCO's compressed form");
+      value |= static_cast<std::int64_t>(bits & 31) << shift;
+      if ((bits & 32) != 0) continue;
+      if ((bits & 16) != 0) value |= -(std::int64_t{1} << (shift + 5));
+      break;
+    }
+    if (counts.size() > 2) value += counts[counts.size() - 2];
+    CLEW_CHECK(value >= 0 && value <= UINT32_MAX, where.where(),
+               " must be run lengths, and has a negative or endless one");
+    counts.push_back(static_cast<std::uint32_t>(value));
+  }
+  return counts;
+}
+
+CocoRuns read_runs(const CocoValue& value) {
+  const auto size = value.at("size");
+  CLEW_CHECK(size.list_size() == 2, size.where(), " must be height and width");
+  CocoRuns runs{.width = static_cast<int>(size.at(std::size_t{1}).whole(1, kMaxCocoSide)),
+                .height = static_cast<int>(size.at(std::size_t{0}).whole(1, kMaxCocoSide)),
+                .counts = {}};
+  const auto counts = value.at("counts");
+  if (counts.json().is_string()) {
+    runs.counts = counts_of(counts.text(), counts);
+  } else {
+    for (std::size_t i = 0; i < counts.list_size(); ++i)
+      runs.counts.push_back(static_cast<std::uint32_t>(counts.at(i).whole(0, UINT32_MAX)));
+  }
+  std::uint64_t sum = 0;
+  for (const std::uint32_t count : runs.counts) sum += count;
+  CLEW_CHECK(
+      sum == static_cast<std::uint64_t>(runs.width) * static_cast<std::uint64_t>(runs.height),
+      counts.where(), " must add up to ", runs.width, "x", runs.height, " pixels, got ", sum);
+  return runs;
+}
+
+CocoAnnotation read_annotation(const CocoValue& value) {
+  CocoAnnotation one{.id = value.at("id").id(),
+                     .image = value.at("image_id").id(),
+                     .category = value.at("category_id").id()};
+  const auto box = value.at("bbox");
+  CLEW_CHECK(box.list_size() == 4, box.where(), " must be x, y, width and height, got ",
+             box.list_size(), " numbers");
+  for (std::size_t i = 0; i < 4; ++i)
+    one.box_xyxy_px[i] = box.at(i).number(i < 2 ? -kMaxCocoEdge : 0, kMaxCocoEdge);
+  one.box_xyxy_px[2] += one.box_xyxy_px[0];
+  one.box_xyxy_px[3] += one.box_xyxy_px[1];
+  one.area_px = value.has("area") ? value.at("area").number(0, 1e10)
+                                  : (one.box_xyxy_px[2] - one.box_xyxy_px[0]) *
+                                        (one.box_xyxy_px[3] - one.box_xyxy_px[1]);
+  one.is_crowd = value.has("iscrowd") && value.at("iscrowd").whole(0, 1) == 1;
+  if (!value.has("segmentation")) return one;
+  const auto mask = value.at("segmentation");
+  if (mask.json().is_object()) {
+    one.runs = read_runs(mask);
+    return one;
+  }
+  for (std::size_t i = 0; i < mask.list_size(); ++i) {
+    const auto points = mask.at(i);
+    CLEW_CHECK(points.list_size() >= 6 && points.list_size() % 2 == 0, points.where(),
+               " must be x and y of three or more points, got ", points.list_size(), " numbers");
+    auto& polygon = one.polygons.emplace_back();
+    for (std::size_t j = 0; j < points.list_size(); ++j)
+      polygon.push_back(points.at(j).number(-kMaxCocoEdge, kMaxCocoEdge));
+  }
+  return one;
+}
+
+/// Changes between outside and inside along the columns of a polygon, as COCO's programs find them: its
+/// edges at five times the size, and of each column's crossings the nearest pixel.
+std::vector<std::uint32_t> crossings_of(const std::vector<double>& polygon, int width, int height) {
+  constexpr double kScale = 5;
+  std::vector<std::pair<int, int>> points;
+  for (std::size_t i = 0; i + 1 < polygon.size(); i += 2)
+    points.emplace_back(static_cast<int>(kScale * polygon[i] + .5),
+                        static_cast<int>(kScale * polygon[i + 1] + .5));
+  points.push_back(points[0]);
+  std::vector<std::uint32_t> crossings;
+  bool has_last = false;
+  int last_x = 0, last_y = 0;
+  const auto visit = [&](int x, int y) {
+    const bool is_step = has_last && x != last_x;
+    const int before_x = last_x, before_y = last_y;
+    has_last = true, last_x = x, last_y = y;
+    if (!is_step) return;
+    const double across = (std::min(x, before_x) + .5) / kScale - .5;
+    if (std::floor(across) != across || across < 0 || across > width - 1) return;
+    const double down =
+        std::clamp((std::min(y, before_y) + .5) / kScale - .5, 0.0, static_cast<double>(height));
+    crossings.push_back(static_cast<std::uint32_t>(across) * static_cast<std::uint32_t>(height) +
+                        static_cast<std::uint32_t>(std::ceil(down)));
+  };
+  for (std::size_t i = 0; i + 1 < points.size(); ++i) {
+    auto [x0, y0] = points[i];
+    auto [x1, y1] = points[i + 1];
+    const int dx = std::abs(x1 - x0), dy = std::abs(y1 - y0);
+    const bool is_flat = dx >= dy;
+    const bool is_reversed = is_flat ? x0 > x1 : y0 > y1;
+    if (is_reversed) std::swap(x0, x1), std::swap(y0, y1);
+    const int steps = std::max(dx, dy);
+    const double slope = steps == 0 ? 0
+                         : is_flat  ? static_cast<double>(y1 - y0) / dx
+                                    : static_cast<double>(x1 - x0) / dy;
+    for (int d = 0; d <= steps; ++d) {
+      const int t = is_reversed ? steps - d : d;
+      if (is_flat) {
+        visit(x0 + t, static_cast<int>(y0 + slope * t + .5));
+      } else {
+        visit(static_cast<int>(x0 + slope * t + .5), y0 + t);
+      }
+    }
+  }
+  std::ranges::sort(crossings);
+  return crossings;
+}
+
+template <class T, class Read>
+std::vector<T> read_list(const CocoValue& root, const char* key, Read read) {
+  std::vector<T> list;
+  std::unordered_set<std::int64_t> ids;
+  const auto values = root.at(key);
+  for (std::size_t i = 0; i < values.list_size(); ++i) {
+    const auto value = values.at(i);
+    list.push_back(read(value));
+    CLEW_CHECK(ids.insert(list.back().id).second, value.where(), ".id must be there once, got ",
+               list.back().id, " again");
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string format_coco(const CocoSet& set) {
+  CocoJson images = CocoJson::array(), categories = CocoJson::array(),
+           annotations = CocoJson::array();
+  for (const auto& one : set.images)
+    images.push_back(
+        {{"id", one.id}, {"file_name", one.file}, {"width", one.width}, {"height", one.height}});
+  for (const auto& one : set.categories)
+    categories.push_back({{"id", one.id}, {"name", one.name}, {"supercategory", one.group}});
+  for (const auto& one : set.annotations) {
+    const auto& box = one.box_xyxy_px;
+    CocoJson json = {{"id", one.id},
+                     {"image_id", one.image},
+                     {"category_id", one.category},
+                     {"bbox", {box[0], box[1], box[2] - box[0], box[3] - box[1]}},
+                     {"area", one.area_px},
+                     {"iscrowd", one.is_crowd ? 1 : 0}};
+    if (!one.runs.counts.empty()) {
+      json["segmentation"] = {{"size", {one.runs.height, one.runs.width}},
+                              {"counts", one.runs.counts}};
+    } else if (!one.polygons.empty()) {
+      json["segmentation"] = one.polygons;
+    }
+    annotations.push_back(std::move(json));
+  }
+  const CocoJson all = {
+      {"images", images}, {"categories", categories}, {"annotations", annotations}};
+  return all.dump(-1, ' ', true, CocoJson::error_handler_t::replace) + '\n';
+}
+
+CocoSet parse_coco(std::string_view json, const std::string& name) {
+  CocoJson tree;
+  try {
+    tree = CocoJson::parse(without_bom(json));
+  } catch (const CocoJson::parse_error& error) {
+    throw Error(concat(name, ": is not JSON from its byte ", error.byte, " on"));
+  } catch (const CocoJson::exception&) {
+    throw Error(concat(name, ": holds a number that is too large"));
+  }
+  const CocoValue root(tree, name);
+  CocoSet set;
+  set.images = read_list<CocoImage>(root, "images", [](const CocoValue& value) {
+    CocoImage one{.id = value.at("id").id(),
+                  .file = value.at("file_name").text(),
+                  .width = static_cast<int>(value.at("width").whole(1, kMaxCocoSide)),
+                  .height = static_cast<int>(value.at("height").whole(1, kMaxCocoSide))};
+    CLEW_CHECK(std::int64_t{one.width} * one.height <= kMaxCocoPixels, value.where(),
+               " must have at most ", kMaxCocoPixels, " pixels, got ", one.width, "x", one.height);
+    return one;
+  });
+  if (root.has("categories")) {
+    set.categories = read_list<CocoCategory>(root, "categories", [](const CocoValue& value) {
+      return CocoCategory{
+          .id = value.at("id").id(),
+          .name = value.at("name").text(),
+          .group = value.has("supercategory") && value.json()["supercategory"].is_string()
+                       ? value.json()["supercategory"].get<std::string>()
+                       : ""};
+    });
+  }
+  if (!root.has("annotations")) return set;
+  std::unordered_map<std::int64_t, const CocoImage*> images;
+  std::unordered_set<std::int64_t> categories;
+  for (const auto& one : set.images) images.emplace(one.id, &one);
+  for (const auto& one : set.categories) categories.insert(one.id);
+  set.annotations = read_list<CocoAnnotation>(root, "annotations", [&](const CocoValue& value) {
+    auto one = read_annotation(value);
+    const auto image = images.find(one.image);
+    CLEW_CHECK(image != images.end(), value.where(), ".image_id must name an image, got ",
+               one.image);
+    CLEW_CHECK(categories.contains(one.category), value.where(),
+               ".category_id must name a category, got ", one.category);
+    CLEW_CHECK(
+        one.runs.counts.empty() ||
+            (one.runs.width == image->second->width && one.runs.height == image->second->height),
+        value.where(), ".segmentation must have the size of its image, ", image->second->width, "x",
+        image->second->height, ", got ", one.runs.width, "x", one.runs.height);
+    return one;
+  });
+  return set;
+}
+
+CocoSet read_coco(const std::filesystem::path& path) {
+  return parse_coco(read_file(path, kMaxCocoBytes), path.string());
+}
+
+CocoRuns runs_of(std::span<const std::uint8_t> mask, int width, int height) {
+  CLEW_CHECK(width >= 1 && height >= 1 &&
+                 mask.size() == static_cast<std::size_t>(width) * static_cast<std::size_t>(height),
+             "a mask must have ", width, "x", height, " pixels, got ", mask.size());
+  CocoRuns runs{.width = width, .height = height, .counts = {0}};
+  bool is_inside = false;
+  for (int x = 0; x < width; ++x) {
+    for (int y = 0; y < height; ++y) {
+      const bool is_set = mask[static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
+                               static_cast<std::size_t>(x)] != 0;
+      if (is_set != is_inside) runs.counts.push_back(0);
+      is_inside = is_set;
+      ++runs.counts.back();
+    }
+  }
+  return runs;
+}
+
+std::vector<std::uint8_t> mask_of(const CocoRuns& runs) {
+  const auto width = static_cast<std::uint64_t>(runs.width),
+             height = static_cast<std::uint64_t>(runs.height), area = width * height;
+  std::vector<std::uint8_t> mask(area);
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < runs.counts.size(); ++i) {
+    const std::uint64_t end = at + runs.counts[i];
+    CLEW_CHECK(end <= area, "run lengths must add up to ", runs.width, "x", runs.height,
+               " pixels, got more");
+    for (; at < end; ++at)
+      if (i % 2 == 1) mask[at % height * width + at / height] = 1;
+  }
+  CLEW_CHECK(at == area, "run lengths must add up to ", runs.width, "x", runs.height,
+             " pixels, got ", at);
+  return mask;
+}
+
+std::vector<std::uint8_t> mask_of(const CocoAnnotation& annotation, int width, int height) {
+  if (!annotation.runs.counts.empty()) return mask_of(annotation.runs);
+  if (annotation.polygons.empty()) return {};
+  std::vector<std::uint8_t> mask(static_cast<std::size_t>(width) *
+                                 static_cast<std::size_t>(height));
+  const auto rows = static_cast<std::size_t>(height), columns = static_cast<std::size_t>(width);
+  for (const auto& polygon : annotation.polygons) {
+    const auto crossings = crossings_of(polygon, width, height);
+    for (std::size_t i = 0; i < crossings.size(); i += 2) {
+      const std::size_t end = i + 1 < crossings.size() ? crossings[i + 1] : mask.size();
+      for (std::size_t at = crossings[i]; at < end; ++at) mask[at % rows * columns + at / rows] = 1;
+    }
+  }
+  return mask;
+}
+
+std::filesystem::path coco_annotations(const std::string& split) {
+  return std::filesystem::path("annotations") / ("instances_" + split + ".json");
+}
+
+}  // namespace clew::data
