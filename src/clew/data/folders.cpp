@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstring>
 #include <iterator>
 #include <map>
 #include <span>
@@ -18,6 +17,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
+#include "clew/data/image_tensor.h"
 #include "clew/image/transform.h"
 
 namespace clew::data {
@@ -285,13 +285,9 @@ Example ImageFolder::get(std::int64_t index, const Key&) const {
   if (options_.channels == 1) picture = image::to_grey(picture);
   if (options_.width > 0)
     picture = image::resize(picture, options_.width, options_.height, options_.fit);
-  const auto planes = image::to_planes(image::to_float(picture));
-  const auto input =
-      torch::empty({picture.channels, picture.height, picture.width}, torch::kFloat32);
-  std::memcpy(input.data_ptr<float>(), planes.data(), planes.size() * sizeof(float));
   const auto target = torch::empty({}, torch::kInt64);
   *target.data_ptr<std::int64_t>() = label(index);
-  return {{"image", input}, {"label", target}};
+  return {{"image", to_tensor(picture)}, {"label", target}};
 }
 
 Columns ImageFolder::columns() const {

@@ -17,7 +17,7 @@
 #include "clew/data/formats/coco.h"
 #include "clew/data/formats/masks.h"
 #include "clew/data/formats/voc.h"
-#include "clew/data/sheet.h"
+#include "clew/data/image_tensor.h"
 #include "clew/data/staging.h"
 #include "clew/image/files.h"
 #include "clew/image/video.h"
@@ -89,7 +89,7 @@ class FolderWriter : public SceneWriter {
   using SceneWriter::SceneWriter;
   void add(const SceneItem& item) override {
     files_.write(fs::path(kSceneSplitNames.at(item.split)) / class_of(item) / (item.id + ".jpg"),
-                 jpeg_of(picture_of(item.example["image"])));
+                 jpeg_of(to_image(item.example["image"])));
   }
 };
 
@@ -110,7 +110,7 @@ class VocWriter : public SceneWriter {
       annotation.objects.push_back(
           {.name = class_names()[label], .box_xyxy_px = {box[0], box[1], box[2], box[3]}});
     }
-    files_.write(picture, jpeg_of(picture_of(item.example["image"])));
+    files_.write(picture, jpeg_of(to_image(item.example["image"])));
     files_.write(voc_annotation(item.id), format_voc(annotation));
     add_id(item);
   }
@@ -145,7 +145,7 @@ class CocoWriter : public SceneWriter {
            .runs = runs_of(mask, width, height)});
     }
     files_.write(fs::path(kSceneSplitNames.at(item.split)) / scene.image.file,
-                 jpeg_of(picture_of(item.example["image"])));
+                 jpeg_of(to_image(item.example["image"])));
     const std::lock_guard lock(mutex_);
     scenes_[item.split].push_back(std::move(scene));
   }
@@ -193,7 +193,7 @@ class MaskWriter : public SceneWriter {
         if (mask[at] != 0) values.values[at] = static_cast<std::uint16_t>(i + 1);
     }
     files_.write(object_mask(item.id), image::encode_values(values, palette));
-    files_.write(voc_picture(item.id), jpeg_of(picture_of(item.example["image"])));
+    files_.write(voc_picture(item.id), jpeg_of(to_image(item.example["image"])));
     add_id(item);
   }
   void finish() override {
@@ -218,14 +218,14 @@ class ClipWriter : public SceneWriter {
         const std::string number = std::to_string(t + 1);
         files_.write(
             clip / (std::string(number.size() < 3 ? 3 - number.size() : 0, '0') + number + ".jpg"),
-            jpeg_of(picture_of(frames[t])));
+            jpeg_of(to_image(frames[t])));
       }
       return;
     }
     const fs::path path = files_.path() / (clip.string() + ".avi");
     make_folders(path.parent_path());
     image::VideoWriter video(path, options_.scene.width, options_.scene.height, kClipRate);
-    for (std::int64_t t = 0; t < frames.size(0); ++t) video.write(picture_of(frames[t]));
+    for (std::int64_t t = 0; t < frames.size(0); ++t) video.write(to_image(frames[t]));
     video.close();
   }
 };

@@ -9,31 +9,14 @@
 
 #include "clew/core/error.h"
 #include "clew/data/draws.h"
+#include "clew/data/image_tensor.h"
 #include "clew/image/draw.h"
 
 namespace clew::data {
 
 image::Image picture_of(const torch::Tensor& input) {
-  CLEW_CHECK(input.defined() && input.dim() == 3 && input.size(0) >= 1 && input.size(0) <= 3 &&
-                 input.scalar_type() == torch::kFloat32,
-             "an example to show must be [1|2|3,H,W] f32, got ",
-             input.defined() ? concat(input.sizes(), " ", input.scalar_type()) : "nothing");
-  const auto tensor = input.contiguous();
-  const auto height = static_cast<int>(tensor.size(1)), width = static_cast<int>(tensor.size(2));
-  const float* data = tensor.data_ptr<float>();
-  if (tensor.size(0) != 2) {
-    const auto channels = static_cast<int>(tensor.size(0));
-    return image::to_bytes(
-        image::from_planes({data, data + tensor.numel()}, width, height, channels));
-  }
-  image::FloatImage both{.width = 2 * width, .height = height, .channels = 1, .pixels = {}};
-  for (int y = 0; y < height; ++y) {
-    for (int plane = 0; plane < 2; ++plane) {
-      const float* row = data + (plane * height + y) * width;
-      both.pixels.insert(both.pixels.end(), row, row + width);
-    }
-  }
-  return image::to_bytes(both);
+  const bool is_pair = input.defined() && input.dim() == 3 && input.size(0) == 2;
+  return to_image(is_pair ? torch::cat({input.slice(0, 0, 1), input.slice(0, 1, 2)}, 2) : input);
 }
 
 namespace {

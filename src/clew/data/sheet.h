@@ -24,7 +24,7 @@ struct SheetOptions {
 /// outlines of masks [N,H,W] are drawn. -> RGB
 [[nodiscard]] image::Image sample_sheet(const Dataset& dataset, SheetOptions options = {});
 
-/// An example's image as a picture: grey, or RGB for three channels.
+/// An example's image [1|2|3,H,W] f32 as a picture: grey, two channels side by side, or RGB.
 [[nodiscard]] image::Image picture_of(const torch::Tensor& input);
 
 }  // namespace clew::data

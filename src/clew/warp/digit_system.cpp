@@ -15,6 +15,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/text.h"
+#include "clew/data/image_tensor.h"
 #include "clew/image/files.h"
 #include "clew/image/transform.h"
 #include "clew/image/video.h"
@@ -224,11 +225,9 @@ std::vector<train::Prediction> DigitSystem::predict(
         if (has_light_ground(grey)) {
           prediction.warning =
               "dark on light; this network has learnt light digits on a dark ground, so invert "
-              "such "
-              "pictures";
+              "such pictures";
         }
-        std::copy(grey.pixels.begin(), grey.pixels.end(),
-                  input[0][static_cast<std::int64_t>(c)].data_ptr<float>());
+        input[0][static_cast<std::int64_t>(c)].copy_(data::to_tensor(grey)[0]);
       } catch (const Error& error) {
         if (prediction.error.empty()) prediction.error = error.what();
       }
