@@ -128,9 +128,23 @@ FieldOptions background_options() {
           .help = "behind transparent pictures; auto: white behind dark, black behind light"};
 }
 
+/// Splits of a folder of pictures that lie elsewhere.
+struct OtherFolders {
+  std::string validation, test;
+  void fields(Fields& v) {
+    v("validation", validation,
+      {.path = PathKind::kPath, .help = "folder by class of that split, instead of DIR's own"});
+    v("test", test, {.path = PathKind::kPath, .help = "the same of the test set"});
+  }
+};
+
 struct CheckSettings {
   std::string background = "auto";
-  void fields(Fields& v) { v("background", background, background_options()); }
+  OtherFolders other;
+  void fields(Fields& v) {
+    v("background", background, background_options());
+    other.fields(v);
+  }
 };
 
 void define_check(CLI::App& command) {
@@ -147,12 +161,15 @@ void define_check(CLI::App& command) {
                    "print all findings as JSON, also when there are many");
   const auto settings = add_settings<CheckSettings>(command);
   command.callback([arguments, settings] {
-    const auto background = image::background_of(settings().background);
+    const auto chosen = settings();
     CountLine line("files");
-    const auto threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     const auto report = data::check_data(
-        arguments->folder, threads,
-        [&line](std::int64_t done, std::int64_t total) { line.show(done, total); }, background);
+        arguments->folder,
+        {.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency())),
+         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
+         .background = image::background_of(chosen.background),
+         .validation = chosen.other.validation,
+         .test = chosen.other.test});
     line.end();
     if (arguments->is_json) {
       std::cout << json_text(json_of(report));
@@ -181,7 +198,8 @@ void define_check(CLI::App& command) {
 }
 
 struct ShowSettings {
-  std::string split = "train", background = "auto", validation, test;
+  std::string split = "train", background = "auto";
+  OtherFolders other;
   std::int64_t first = 0, count = 50, seed = 1;
   bool mixed = true, before = false;
   std::vector<std::string> views;
@@ -196,9 +214,7 @@ struct ShowSettings {
     v("seed", seed, {.min = 0, .help = "of everything random in them"});
     v("digit", digit, {.min = 0, .max = 9, .help = "the class that t84 and tc84 show"});
     v("background", background, background_options());
-    v("validation", validation,
-      {.path = PathKind::kPath, .help = "folder by class of that split, instead of DIR's own"});
-    v("test", test, {.path = PathKind::kPath, .help = "the same of the test set"});
+    other.fields(v);
     v("views", views,
       {.help = "what is done to them, in order, such as [\"resize_short=96\", \"flip\"]"});
     v("before", before, {.help = "each example before the views, too, left of the one after"});
@@ -247,8 +263,8 @@ void define_show(CLI::App& command) {
                                         .key = key,
                                         .digit = chosen.digit,
                                         .background = image::background_of(chosen.background),
-                                        .validation = chosen.validation,
-                                        .test = chosen.test});
+                                        .validation = chosen.other.validation,
+                                        .test = chosen.other.test});
     const data::ViewedSet set(plain, data::parse_views(chosen.views));
     image::write(arguments->png,
                  data::sample_sheet(set, {.first = chosen.first,

@@ -475,6 +475,12 @@ class Check(DataTest):
         self.assertEqual(width("split=val", "validation=v"), 80)
         self.fails("data", "show", "./p", "--png", "x.png", "validation=p/train", code=1,
                    error="a picture must be in one split, got 'p/train/a/1.png' in validation, which is './p/train/a/1.png' in train")
+        self.assertEqual(self.out("data", "check", "p", "validation=v", "test=t").splitlines()[:4],
+                         ["train: 1 examples", "val: 1 examples", "test: 1 examples", "1 classes"])
+        png(self.folder / "t/a/5.png", 0, width=60, height=40)
+        result = self.clew("data", "check", "p", "test=t")
+        self.assertEqual(result.out.splitlines()[:3], ["train: 1 examples", "val: 1 examples", "test: 2 examples"])
+        self.assertIn("duplicate: ../t/a/5.png: is the same as train/a/1.png\n", result.out)
         self.fails("data", "show", "digits", "--png", "x.png", "test=t", code=2,
                    error="validation and test are for a folder of pictures by class, got 'digits'")
 

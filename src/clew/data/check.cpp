@@ -252,25 +252,45 @@ void read_pictures(std::vector<Picture>& pictures, image::Background background,
   if (progress) progress(total, total);
 }
 
-CheckReport check_pictures(const fs::path& folder, image::Background background, int threads,
-                           const CheckProgress& progress) {
+/// A folder of pictures of one or more splits.
+struct CheckedFolder {
+  std::string name;  // "all" where it is of all splits that have none of their own
+  SplitFolder where;
+};
+
+std::vector<CheckedFolder> folders_to_check(const fs::path& folder, const CheckOptions& options) {
+  const FolderOptions splits{.validation = options.validation, .test = options.test};
+  std::vector<CheckedFolder> folders;
+  for (const Split part : {Split::kTrain, Split::kValidation, Split::kTest}) {
+    const auto where = split_folder(folder, part, splits);
+    const bool is_known = std::ranges::any_of(
+        folders, [&](const CheckedFolder& one) { return one.where.path == where.path; });
+    if (is_known) continue;
+    const bool is_elsewhere = where.path == options.validation || where.path == options.test;
+    folders.push_back({where.path == folder               ? "all"
+                       : !is_elsewhere                    ? where.path.filename().string()
+                       : where.path == options.validation ? "val"
+                                                          : "test",
+                       where});
+  }
+  return folders;
+}
+
+CheckReport check_pictures(const fs::path& folder, const CheckOptions& options) {
   CheckReport report{.format = "images", .splits = {}, .classes = 0, .findings = {}};
-  std::vector<std::pair<std::string, fs::path>> splits;
   std::vector<fs::path> other_folders, other_files;
-  for (const auto& path : split_folders(folder, &other_folders))
-    splits.emplace_back(path.filename().string(), path);
-  const bool is_one = splits.empty();
-  if (is_one) splits.emplace_back("all", folder);
+  (void)split_folders(folder, &other_folders);
+  const auto splits = folders_to_check(folder, options);
   std::vector<Picture> pictures;
   std::map<std::string, std::map<std::string, std::size_t>> classes;  // class -> split -> pictures
-  for (const auto& [split, path] : splits) {
+  for (const auto& [split, where] : splits) {
     std::int64_t count = 0;
-    for (const auto& one : list_classes(path, &other_files)) {
+    for (const auto& one : list_classes(where.path, &other_files)) {
       classes[one.name][split] = one.files.size();
       count += static_cast<std::int64_t>(one.files.size());
-      const auto uses = splits_of(one, split_folder(folder, Split::kTrain));
+      const auto uses = splits_of(one, where);
       for (std::size_t i = 0; i < uses.size(); ++i) {
-        const std::string use = !is_one                         ? split
+        const std::string use = split != "all"                  ? split
                                 : uses[i] == Split::kTrain      ? "train"
                                 : uses[i] == Split::kValidation ? "val"
                                                                 : "test";
@@ -285,13 +305,14 @@ CheckReport check_pictures(const fs::path& folder, image::Background background,
   for (const auto& path : other_folders) ++report.passed_over[path.filename().string() + '/'];
   report.classes = static_cast<std::int64_t>(classes.size());
   for (const auto& [name, counts] : classes) {
-    for (const auto& [split, path] : splits) {
+    for (const auto& [split, where] : splits) {
       const auto count = counts.find(split);
       if (count == counts.end() || count->second == 0)
-        report.findings.push_back({"gap", name, is_one ? "no picture" : "no picture in " + split});
+        report.findings.push_back(
+            {"gap", name, splits.size() == 1 ? "no picture" : "no picture in " + split});
     }
   }
-  read_pictures(pictures, background, threads, progress);
+  read_pictures(pictures, options.background, options.threads, options.progress);
   std::unordered_map<std::uint64_t, const Picture*> seen;
   for (const auto& picture : pictures) {
     const std::string where = picture.path.lexically_relative(folder).generic_string();
@@ -314,17 +335,20 @@ CheckReport check_pictures(const fs::path& folder, image::Background background,
 
 }  // namespace
 
-CheckReport check_data(const fs::path& folder, int threads, const CheckProgress& progress,
-                       image::Background background) {
+CheckReport check_data(const fs::path& folder, const CheckOptions& options) {
   std::error_code code;
   CLEW_CHECK(fs::is_directory(folder, code), "cannot check '", folder.string(),
              "': ", code ? code.message() : "it is no folder");
   for (const Split part : {Split::kTrain, Split::kTest}) {
     for (const bool is_images : {true, false}) {
-      if (!mnist_file(folder, part, is_images).empty()) return check_idx(folder, progress);
+      if (mnist_file(folder, part, is_images).empty()) continue;
+      if (!(options.validation.empty() && options.test.empty()))
+        throw UsageError(concat("validation and test are for a folder of pictures by class, got '",
+                                folder.string(), "'"));
+      return check_idx(folder, options.progress);
     }
   }
-  return check_pictures(folder, background, threads, progress);
+  return check_pictures(folder, options);
 }
 
 }  // namespace clew::data

@@ -41,12 +41,18 @@ struct CheckReport {
 /// How much is done, of how much.
 using CheckProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+struct CheckOptions {
+  int threads = 1;  // of no influence on the report
+  CheckProgress progress = {};
+  image::Background background = image::Background::kAuto;  // on which pictures are the same
+  // Folders by class of these splits of a folder of pictures (FolderOptions); empty: none.
+  std::filesystem::path validation = {}, test = {};
+};
+
 /// Reads everything in `folder`: the files of MNIST's form where it has any, else pictures by
-/// class, in train, val and test where they are folders. Pictures are the same where they are on
-/// `background`. The same report for any number of threads. A folder that is neither: clew::Error.
+/// class, in train, val and test where they are folders. A folder that is neither: clew::Error.
 /// Blocks.
-[[nodiscard]] CheckReport check_data(const std::filesystem::path& folder, int threads = 1,
-                                     const CheckProgress& progress = {},
-                                     image::Background background = image::Background::kAuto);
+[[nodiscard]] CheckReport check_data(const std::filesystem::path& folder,
+                                     const CheckOptions& options = {});
 
 }  // namespace clew::data

@@ -32,7 +32,7 @@ struct CheckData : testing::Test {
 
   std::vector<std::string> findings(int threads = 1) const {
     std::vector<std::string> lines;
-    for (const auto& one : check_data(folder, threads).findings)
+    for (const auto& one : check_data(folder, {.threads = threads}).findings)
       lines.push_back(one.kind + ": " + one.where + ": " + one.text);
     return lines;
   }
@@ -275,6 +275,27 @@ TEST_F(CheckData, ALinkThatLeadsNowhereIsUnreadable) {
 TEST_F(CheckData, AFolderThatIsNeither) {
   EXPECT_THROW((void)check_data(folder), Error);
   EXPECT_THROW((void)check_data(folder / "none"), Error);
+}
+
+TEST_F(CheckData, SplitsThatLieElsewhere) {
+  const auto picture = [&](const char* name, std::uint8_t grey) {
+    fs::create_directories((folder / name).parent_path());
+    image::write(folder / name, image::blank(3, 2, 3, {grey, grey, grey}));
+  };
+  for (int i = 0; i < 8; ++i)
+    picture(concat("set/a/", i, ".png").c_str(), static_cast<std::uint8_t>(i));
+  picture("v/a/x.png", 100);
+  picture("t/a/y.png", 100);
+  const auto report =
+      check_data(folder / "set", {.validation = folder / "v", .test = folder / "t"});
+  ASSERT_EQ(report.splits.size(), 3U);
+  EXPECT_EQ(report.splits[0].name, "all");
+  EXPECT_EQ(report.splits[0].examples, 8);
+  EXPECT_EQ(report.splits[1].name, "val");
+  EXPECT_EQ(report.splits[2].name, "test");
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_EQ(report.findings[0].where, "../t/a/y.png");
+  EXPECT_EQ(report.findings[0].text, "is the same as ../v/a/x.png");
 }
 
 }  // namespace check_test

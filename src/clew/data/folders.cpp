@@ -135,11 +135,6 @@ SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* passed_ove
   return splits;
 }
 
-void check_has_test(const fs::path& folder, const fs::path& train, bool has_test) {
-  CLEW_CHECK(has_test, "'", folder.string(), "' has a folder ", train.filename().string(),
-             " and must have val or test beside it");
-}
-
 /// Files of one split, by class.
 std::vector<fs::path> files_of(const SplitFolder& where, Split part) {
   std::vector<fs::path> files;
@@ -158,7 +153,6 @@ std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path
   std::vector<fs::path> found;
   std::ranges::copy_if(splits, std::back_inserter(found),
                        [](const fs::path& path) { return !path.empty(); });
-  if (!found.empty()) check_has_test(folder, found[0], found.size() >= 2);
   return found;
 }
 
@@ -169,7 +163,8 @@ SplitFolder split_folder(const fs::path& folder, Split part, const FolderOptions
   if (!options.test.empty()) test = options.test;
   if (test.empty()) std::swap(validation, test);
   if (!options.validation.empty()) validation = options.validation;
-  if (has_folders) check_has_test(folder, train, !test.empty());
+  CLEW_CHECK(!has_folders || !test.empty(), "'", folder.string(), "' has a folder ",
+             train.filename().string(), " and must have val or test beside it");
   const fs::path& own = part == Split::kTrain        ? train
                         : part == Split::kValidation ? validation
                                                      : test;

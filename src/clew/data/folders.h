@@ -32,7 +32,7 @@ struct ClassFolder {
 
 /// The folders of the splits train, val and test, in this order, as far as they are there; none where
 /// there is no train, and then the folders are classes. Folders beside them are added to
-/// `passed_over`. Throws where train is alone, and where a split has two folders.
+/// `passed_over`. A split with two folders: clew::Error.
 [[nodiscard]] std::vector<std::filesystem::path> split_folders(
     const std::filesystem::path& folder, std::vector<std::filesystem::path>* passed_over = nullptr);
 struct FolderOptions {
