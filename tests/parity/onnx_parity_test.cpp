@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <cstring>
+#include <filesystem>
 #include <opencv2/dnn.hpp>
 
 #include "clew/core/error.h"
@@ -149,19 +150,35 @@ struct OnnxRuntime : testing::Test {
     if (!python) GTEST_SKIP() << no_python_with("onnxruntime and onnx");
   }
   /// Files a model and its inputs; they are run together, because a Python takes a second to start.
-  void add(const torch::nn::Module& module, const nn::OnnxOptions& options,
-           const nn::NamedTensors& inputs) {
+  void add(torch::nn::Module& module, const nn::ForwardFunction& forward,
+           const nn::OnnxOptions& options, const nn::NamedTensors& inputs) {
     const auto name = (folder / std::to_string(names.size())).string();
-    nn::export_onnx(module, name + ".onnx", options);
+    nn::export_onnx(module, forward, name + ".onnx", options);
     nn::write_tensors(name + ".in.safetensors", inputs);
     names.push_back(name);
+  }
+  /// The last model again, on another input.
+  void add_again(const torch::Tensor& input, const torch::Tensor& result, const std::string& what) {
+    const auto name = (folder / std::to_string(names.size())).string();
+    std::filesystem::copy(names.back() + ".onnx", name + ".onnx");
+    nn::write_tensors(name + ".in.safetensors", {{"x", input}});
+    names.push_back(name);
+    wanted.emplace_back(what, result);
   }
   /// With one input and output, a batch of any size, and what the outputs must be.
   template <class Holder>
   void add(Holder module, const torch::Tensor& input, const std::string& what) {
     auto shape = input.sizes().vec();
     shape[0] = -1;
-    add(*module, {.inputs = {{"x", shape}}, .outputs = {{"y"}}}, {{"x", input}});
+    add(module, input, what, shape);
+  }
+  template <class Holder>
+  void add(Holder module, const torch::Tensor& input, const std::string& what,
+           const std::vector<std::int64_t>& shape) {
+    const auto forward = [&](const std::vector<torch::Tensor>& inputs) {
+      return std::vector<torch::Tensor>{module->forward(inputs.at(0))};
+    };
+    add(*module, forward, {.inputs = {{"x", shape}}, .outputs = {{"y"}}}, {{"x", input}});
     wanted.emplace_back(what, module->forward(input));
   }
   nn::NamedTensors results(std::size_t index) const {
@@ -280,13 +297,82 @@ TEST_F(OnnxRuntime, OperatorsWithoutALayer) {
                                    .inputs = {{"x", {-1, 2, 4, 5}}, {"y", {-1, 2, 4, 5}}},
                                    .outputs = {{"first"}, {"second"}},
                                    .metadata = {{"classes", "a b"}}};
-  add(Operators(), options, {{"x", x}, {"y", y}});
+  Operators module;
+  add(module, [](const auto& inputs) { return Operators::compute(inputs.at(0), inputs.at(1)); },
+      options, {{"x", x}, {"y", y}});
   run();
   const auto got = results(0);
   const auto computed = Operators::compute(x, y);
   EXPECT_LT(distance(got.at(0).second, computed[0]), kTolerance);
   EXPECT_EQ(got.at(1).second.scalar_type(), torch::kInt64);
   EXPECT_LT(distance(got.at(1).second, computed[1]), kTolerance);
+}
+
+/// Layers of networks of today, with what LibTorch has only as functions.
+struct Activations : torch::nn::Module, nn::OnnxConvertible {
+  Activations() {
+    using namespace torch::nn;
+    layers = register_module(
+        "layers", Sequential(Conv2d(Conv2dOptions(3, 12, 3).stride(2).padding(1)), GroupNorm(4, 12),
+                             SiLU(), Conv2d(12, 6, 3), GELU(), GroupNorm(1, 6),
+                             GELU(GELUOptions().approximate("tanh")), MaxPool2d(2)));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto y = layers->forward(x * 4 - 2) * 2 - 3;
+    return torch::cat({torch::hardswish(y), y * torch::hardsigmoid(y.mean({2, 3}, true))}, 1);
+  }
+  std::vector<OnnxValue> to_onnx(OnnxGraph& g,
+                                 const std::vector<OnnxValue>& inputs) const override {
+    const auto number = [&](float value) { return g.constant(torch::tensor(value), "number"); };
+    const auto x = g.sub(g.mul(inputs.at(0), number(4)), number(2));
+    const auto y = g.sub(g.mul(nn::onnx_child(g, "layers", *layers, x), number(2)), number(3));
+    const auto gate = g.hard_sigmoid(g.global_average_pool(y));
+    return {g.concat({g.hard_swish(y), g.mul(y, gate)}, 1)};
+  }
+  torch::nn::Sequential layers{nullptr};
+};
+
+TEST_F(OnnxRuntime, ActivationsAndNorms) {
+  torch::manual_seed(12);
+  auto module = std::make_shared<Activations>();
+  stir(*module, 0.05);
+  add(module, torch::rand({3, 3, 16, 20}), "of a fixed size");
+  torch::nn::Sequential rows(
+      torch::nn::LayerNorm(torch::nn::LayerNormOptions({4})), torch::nn::Linear(4, 6),
+      torch::nn::LayerNorm(torch::nn::LayerNormOptions({5, 6}).elementwise_affine(false)));
+  stir(*rows, 0.2);
+  add(rows, torch::randn({2, 5, 4}), "rows");
+  torch::nn::Sequential vectors(torch::nn::GroupNorm(2, 8));
+  stir(*vectors, 0.2);
+  add(vectors, torch::randn({3, 8}), "vectors");
+  run_and_compare();
+}
+
+// One file, two sizes.
+TEST_F(OnnxRuntime, FreeHeightAndWidth) {
+  torch::manual_seed(13);
+  const std::vector<std::int64_t> shape = {-1, 3, -2, -2};
+  const auto first = torch::rand({2, 3, 40, 36}), second = torch::rand({1, 3, 33, 71});
+  auto activations = std::make_shared<Activations>();
+  stir(*activations, 0.05);
+  add(activations, first, "activations", shape);
+  add_again(second, activations->forward(second), "activations again");
+  using namespace torch::nn;
+  Sequential module(Conv2d(Conv2dOptions(3, 8, 3).stride(2).padding(1)), BatchNorm2d(8), ReLU(),
+                    MaxPool2d(MaxPool2dOptions(3).stride(2).padding(1)),
+                    Upsample(UpsampleOptions()
+                                 .scale_factor(std::vector<double>{2, 2})
+                                 .mode(torch::kBilinear)
+                                 .align_corners(false)),
+                    ConvTranspose2d(ConvTranspose2dOptions(8, 6, 4).stride(2).padding(1)),
+                    AvgPool2d(AvgPool2dOptions(3).stride(2).padding(1)), Sigmoid());
+  settle(module, first);
+  add(module, first, "image to image", shape);
+  add_again(second, module->forward(second), "image to image again");
+  module->extend(*Sequential(AdaptiveAvgPool2d(1), Flatten(), Linear(6, 5)));
+  add(module, first, "classifier", shape);
+  add_again(second, module->forward(second), "classifier again");
+  run_and_compare();
 }
 
 }  // namespace onnx_parity_test

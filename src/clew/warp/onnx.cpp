@@ -82,6 +82,9 @@ std::vector<OnnxValue> SpatialTransformerImpl::to_onnx(OnnxGraph& graph,
   graph.end_scope();
   ops::ImageSize size = options_.output_size;
   if (size.height == 0) size = {images.shape[2], images.shape[3]};
+  CLEW_CHECK(size.height > 0 && size.width > 0,
+             "cannot export to ONNX: a spatial transformer without output_size needs images of a "
+             "fixed size");
   constexpr const char* kModes[] = {"bilinear", "nearest", "bicubic"};
   constexpr const char* kBorders[] = {"zeros", "border", "reflection"};
   const auto& sample = options_.sample;

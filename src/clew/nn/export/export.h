@@ -22,9 +22,9 @@ struct ExportFormat {
 const std::vector<ExportFormat>& export_formats();
 
 /// Writes `module`, whose inference is `forward`, to `path`, whose ending is that of a format; the
-/// edges, with a batch of any size, are those of `options`. TorchScript is traced on made-up
-/// numbers in [0,1] of the inputs' shapes and types. In one step: nothing is written when anything is
-/// wrong. Blocks.
+/// edges, with a batch of any size, are those of `options`. TorchScript is traced, and ONNX compared with
+/// `forward`, on made-up numbers in [0,1] of the inputs' shapes and types. In one step: nothing is
+/// written when anything is wrong. Blocks.
 void export_network(torch::nn::Module& module, const ForwardFunction& forward,
                     const std::filesystem::path& path, const OnnxOptions& options);
 

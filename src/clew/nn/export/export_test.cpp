@@ -67,5 +67,25 @@ TEST(Export, WholeNumbersAreTracedOnMoreThanZeros) {
   fs::remove(path);
 }
 
+TEST(Export, FreeHeightAndWidth) {
+  const auto folder = fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_export_free");
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  torch::nn::Sequential module(torch::nn::Conv2d(3, 4, 3), torch::nn::AdaptiveAvgPool2d(1),
+                               torch::nn::Flatten(), torch::nn::Linear(4, 2));
+  const ForwardFunction forward = [&](const std::vector<torch::Tensor>& x) {
+    return std::vector<torch::Tensor>{module->forward(x.at(0))};
+  };
+  const OnnxOptions options = {.inputs = {{"images", {-1, 3, -2, -2}}}, .outputs = {{"scores"}}};
+  for (const char* name : {"network.onnx", "network.pt"}) {
+    export_network(*module, forward, folder / name, options);
+    EXPECT_TRUE(fs::exists(folder / name)) << name;
+  }
+  auto script = torch::jit::load((folder / "network.pt").string());
+  const auto x = torch::randn({3, 3, 21, 50});
+  EXPECT_TRUE(torch::allclose(script.forward({x}).toTensor(), module->forward(x), 1e-5, 1e-6));
+  fs::remove_all(folder);
+}
+
 }  // namespace export_test
 }  // namespace clew::nn

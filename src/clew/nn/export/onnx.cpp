@@ -3,13 +3,16 @@
 
 #include <torch/nn.h>
 #include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
-#include <limits>
+#include <exception>
 #include <optional>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/export/inference.h"
+#include "clew/nn/export/onnx_shape.h"
 
 namespace clew::nn {
 namespace {
@@ -110,6 +113,21 @@ OnnxValue batch_norm(OnnxGraph& graph, const Layer& layer, const OnnxValue& x) {
                                    layer.options.eps());
 }
 
+OnnxValue group_norm(OnnxGraph& graph, const torch::nn::GroupNormImpl& layer, const OnnxValue& x) {
+  std::vector<OnnxValue> affine;
+  if (layer.weight.defined())
+    affine = {keep(graph, layer.weight, "weight"), keep(graph, layer.bias, "bias")};
+  return graph.group_normalization(x, layer.options.num_groups(), affine, layer.options.eps());
+}
+
+OnnxValue layer_norm(OnnxGraph& graph, const torch::nn::LayerNormImpl& layer, const OnnxValue& x) {
+  const auto& sides = layer.options.normalized_shape();
+  const auto scale =
+      keep(graph, layer.weight.defined() ? layer.weight : torch::ones(sides), "weight");
+  const auto shift = keep_if_defined(graph, layer.bias, "bias");
+  return graph.layer_normalization(x, scale, pointer(shift), layer.options.eps());
+}
+
 // Layers without.
 
 /// The window rounded down gives the same sides as rounded up, or the layer is refused: runtimes
@@ -117,6 +135,8 @@ OnnxValue batch_norm(OnnxGraph& graph, const Layer& layer, const OnnxValue& x) {
 void check_rounding(const torch::nn::Module& layer, const OnnxValue& x, const OnnxWindow& window,
                     bool rounds_up) {
   if (!rounds_up) return;
+  CLEW_CHECK(!is_free(x.shape), layer.name(), ": ceil_mode needs a fixed size, got ",
+             text_of_shape(x.shape));
   for (std::size_t i = 0; i < window.kernel.size() && i + 2 < x.shape.size(); ++i) {
     const auto reach = window.dilation[i] * (window.kernel[i] - 1) + 1;
     CLEW_CHECK((x.shape[i + 2] + 2 * window.padding[i] - reach) % window.stride[i] == 0,
@@ -150,6 +170,12 @@ OnnxValue adaptive_pool(OnnxGraph& graph, const torch::nn::AdaptiveAvgPool2dImpl
   CLEW_CHECK(x.shape.size() == 4, layer.name(), " takes [B,C,H,W] to be exported to ONNX");
   OnnxWindow window = {{}, {}, {0, 0}, {1, 1}};
   const auto& sides = *layer.options.output_size();
+  if (is_free(x.shape)) {
+    CLEW_CHECK(sides[0] == 1 && sides[1] == 1, layer.name(),
+               " to other than 1x1 needs a fixed size ", "to be exported to ONNX, got ",
+               text_of_shape(x.shape));
+    return graph.global_average_pool(x);
+  }
   for (std::size_t i = 0; i < 2; ++i) {
     const auto from = x.shape[i + 2], to = sides[i].value_or(from);
     CLEW_CHECK(to > 0 && from % to == 0, layer.name(), ": ", from, " into ", to,
@@ -166,7 +192,7 @@ OnnxValue flatten(OnnxGraph& graph, const torch::nn::FlattenImpl& layer, const O
   const auto first = begin < 0 ? begin + rank : begin, last = end < 0 ? end + rank : end;
   CLEW_CHECK(first >= 0 && first <= last && last < rank, layer.name(), ": sides ", begin, " to ",
              end, " are not among ", rank);
-  if (first == 1 && last == rank - 1) return graph.flatten(x);
+  if ((first == 1 && last == rank - 1) || is_free(x.shape)) return graph.flatten(x);
   Shape shape(x.shape.begin(), x.shape.begin() + first);
   std::int64_t product = 1;
   for (auto i = first; i <= last; ++i) product *= x.shape[static_cast<std::size_t>(i)];
@@ -197,6 +223,10 @@ OnnxValue leaky_relu(OnnxGraph& graph, const torch::nn::LeakyReLUImpl& layer, co
 
 OnnxValue elu(OnnxGraph& graph, const torch::nn::ELUImpl& layer, const OnnxValue& x) {
   return graph.elu(x, layer.options.alpha());
+}
+
+OnnxValue gelu(OnnxGraph& graph, const torch::nn::GELUImpl& layer, const OnnxValue& x) {
+  return graph.gelu(x, layer.options.approximate() == "tanh");
 }
 
 OnnxValue softmax(OnnxGraph& graph, const torch::nn::SoftmaxImpl& layer, const OnnxValue& x) {
@@ -234,6 +264,8 @@ const Converter kLayers[] = {
     CLEW_LAYER(LinearImpl, linear),
     CLEW_LAYER(BatchNorm1dImpl, batch_norm<torch::nn::BatchNorm1dImpl>),
     CLEW_LAYER(BatchNorm2dImpl, batch_norm<torch::nn::BatchNorm2dImpl>),
+    CLEW_LAYER(GroupNormImpl, group_norm),
+    CLEW_LAYER(LayerNormImpl, layer_norm),
     CLEW_LAYER(MaxPool2dImpl, max_pool<2, torch::nn::MaxPool2dImpl>),
     CLEW_LAYER(MaxPool3dImpl, max_pool<3, torch::nn::MaxPool3dImpl>),
     CLEW_LAYER(AvgPool2dImpl, average_pool),
@@ -243,6 +275,8 @@ const Converter kLayers[] = {
     CLEW_LAYER(ReLUImpl, plain<torch::nn::ReLUImpl, &OnnxGraph::relu>),
     CLEW_LAYER(SigmoidImpl, plain<torch::nn::SigmoidImpl, &OnnxGraph::sigmoid>),
     CLEW_LAYER(TanhImpl, plain<torch::nn::TanhImpl, &OnnxGraph::tanh>),
+    CLEW_LAYER(SiLUImpl, plain<torch::nn::SiLUImpl, &OnnxGraph::silu>),
+    CLEW_LAYER(GELUImpl, gelu),
     CLEW_LAYER(ReLU6Impl, relu6<torch::nn::ReLU6Impl>),
     CLEW_LAYER(LeakyReLUImpl, leaky_relu),
     CLEW_LAYER(ELUImpl, elu),
@@ -253,6 +287,78 @@ const Converter kLayers[] = {
     CLEW_LAYER(IdentityImpl, pass<torch::nn::IdentityImpl>),
 };
 #undef CLEW_LAYER
+
+OnnxGraph graph_of(const torch::nn::Module& module, const OnnxOptions& options) {
+  OnnxGraph graph(options.name, options.description);
+  std::vector<OnnxValue> inputs;
+  for (const auto& edge : options.inputs)
+    inputs.push_back(graph.input(edge.name, edge.dtype, edge.shape, edge.note));
+  const auto outputs = add_to_onnx(graph, module, inputs);
+  CLEW_CHECK(outputs.size() == options.outputs.size(), "the network gives ", outputs.size(),
+             " values, but ", options.outputs.size(), " ONNX outputs are named");
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    graph.output(options.outputs[i].name, outputs[i], options.outputs[i].note);
+  for (const auto& [key, value] : options.metadata) graph.metadata(key, value);
+  return graph;
+}
+
+// The comparison of the written graph with forward.
+
+/// Sums are taken in another order; types of 16 bits keep 8 to 11 of a number.
+double tolerance_of(torch::ScalarType dtype) {
+  return dtype == torch::kHalf || dtype == torch::kBFloat16 ? 2e-2 : 1e-4;
+}
+
+struct Deviation {
+  double difference = 0, largest = 0;
+};
+
+/// The largest difference, NaN or infinite where one alone is, and the largest finite `wanted`.
+Deviation deviation_of(const torch::Tensor& got, const torch::Tensor& wanted) {
+  if (wanted.numel() == 0) return {};
+  const auto a = got.to(torch::kFloat64), b = wanted.to(torch::kFloat64);
+  const auto is_same = (a == b).logical_or(a.isnan().logical_and(b.isnan()));
+  const auto difference = (a - b).abs().masked_fill(is_same, 0);
+  const auto sizes = b.abs().masked_fill(b.isfinite().logical_not(), 0);
+  return {difference.max().abs().item<double>(), sizes.max().item<double>()};
+}
+
+std::string described(const torch::Tensor& tensor) {
+  return concat(torch::toString(tensor.scalar_type()), " ", text_of_shape(tensor.sizes().vec()));
+}
+
+void compare_with_forward(const OnnxGraph& graph, const ForwardFunction& forward,
+                          const OnnxOptions& options, const std::vector<torch::Tensor>& inputs) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> wanted;
+  try {
+    wanted = forward(inputs);
+  } catch (const std::exception& error) {
+    std::string shapes;
+    for (const auto& input : inputs)
+      shapes += concat(shapes.empty() ? "" : ", ", text_of_shape(input.sizes().vec()));
+    throw Error(concat("cannot export to ONNX: forward fails on an example ", shapes,
+                       has_free_sides(options.inputs) ? " (OnnxEdge::example_size): " : ": ",
+                       reason_of(error)));
+  }
+  const auto got = graph.run(inputs);
+  CLEW_CHECK(got.size() == wanted.size(), "cannot export to ONNX: forward gives ", wanted.size(),
+             " values, but ", got.size(), " ONNX outputs are named");
+  const char* const cause = "; to_onnx says something else than forward";
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const auto& name = options.outputs[i].name;
+    CLEW_CHECK(wanted[i].defined(), "cannot export to ONNX: forward gives nothing for output '",
+               name, "'");
+    CLEW_CHECK(got[i].sizes() == wanted[i].sizes() && got[i].dtype() == wanted[i].dtype(),
+               "cannot export to ONNX: output '", name, "' of the written graph is ",
+               described(got[i]), ", forward gives ", described(wanted[i]), cause);
+    const auto [difference, largest] = deviation_of(got[i], wanted[i].cpu());
+    CLEW_CHECK(difference <= tolerance_of(got[i].scalar_type()) * largest,
+               "cannot export to ONNX: output '", name,
+               "' of the written graph differs from forward by ", difference, " at most, of ",
+               largest, cause);
+  }
+}
 
 }  // namespace
 
@@ -291,24 +397,20 @@ OnnxValue onnx_child(OnnxGraph& graph, const std::string& name, const torch::nn:
 }
 
 std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options) {
-  OnnxGraph graph(options.name, options.description);
-  std::vector<OnnxValue> inputs;
-  for (const auto& edge : options.inputs)
-    inputs.push_back(graph.input(edge.name, edge.dtype, edge.shape, edge.note));
-  const auto outputs = add_to_onnx(graph, module, inputs);
-  CLEW_CHECK(outputs.size() == options.outputs.size(), "the network gives ", outputs.size(),
-             " values, but ", options.outputs.size(), " ONNX outputs are named");
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    graph.output(options.outputs[i].name, outputs[i], options.outputs[i].note);
-  for (const auto& [key, value] : options.metadata) graph.metadata(key, value);
-  return graph.finish();
+  return graph_of(module, options).finish();
 }
 
-void export_onnx(const torch::nn::Module& module, const std::filesystem::path& path,
-                 const OnnxOptions& options) {
+void export_onnx(torch::nn::Module& module, const ForwardFunction& forward,
+                 const std::filesystem::path& path, const OnnxOptions& options) {
   CLEW_CHECK(path.extension() == ".onnx", "cannot write '", path.string(),
              "': an ONNX file ends in .onnx");
-  write_file_atomic(path, to_onnx(module, options));
+  const auto graph = graph_of(module, options);
+  const auto bytes = graph.finish();
+  const Evaluating evaluating(module);
+  compare_with_forward(graph, forward, options, example_inputs(options.inputs));
+  if (has_free_sides(options.inputs))
+    compare_with_forward(graph, forward, options, example_inputs(options.inputs, true));
+  write_file_atomic(path, bytes);
 }
 
 }  // namespace clew::nn

@@ -17,6 +17,7 @@
 #include <typeinfo>
 #include <vector>
 
+#include "clew/nn/export/forward.h"
 #include "clew/nn/export/onnx_graph.h"
 
 namespace clew::nn {
@@ -45,9 +46,13 @@ OnnxValue onnx_child(OnnxGraph& graph, const std::string& name, const torch::nn:
 
 struct OnnxEdge {
   std::string name;
-  std::vector<std::int64_t> shape = {};       // inputs only; -1: the batch
+  /// Inputs only; -1: the batch, -2 among the last two sides: any height or width.
+  std::vector<std::int64_t> shape = {};
   std::string note = {};                      // "[B,3,84,84] f32 in [0,1], RGB"
   torch::ScalarType dtype = torch::kFloat32;  // inputs only
+  /// Height and width for which file and forward are compared where they are free; the second time,
+  /// the height is twice this.
+  std::vector<std::int64_t> example_size = {64, 64};
 };
 
 struct OnnxOptions {
@@ -57,10 +62,27 @@ struct OnnxOptions {
   std::map<std::string, std::string> metadata = {};  // class names and the like
 };
 
-/// The file's bytes; the same module and options give the same bytes.
+/// The file's bytes; the same module and options give the same bytes. Not compared with forward.
 std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options);
-/// Writes it in one step to a path that ends in ".onnx". Blocks.
-void export_onnx(const torch::nn::Module& module, const std::filesystem::path& path,
-                 const OnnxOptions& options);
+
+/// Writes `module`, whose inference is `forward`, in one step to a path that ends in ".onnx". Before
+/// that, the written graph is run (OnnxGraph::run) and compared with `forward` in evaluation mode, on
+/// made-up inputs: numbers in [0,1], a batch of two, and two sizes where height or width are free.
+/// Results may differ by 1e-4 of the output's largest absolute value, because sums are taken in
+/// another order, and by 2e-2 in types of 16 bits; more, or other shapes or types: clew::Error, nothing
+/// written. Blocks.
+void export_onnx(torch::nn::Module& module, const ForwardFunction& forward,
+                 const std::filesystem::path& path, const OnnxOptions& options);
+
+/// The same for a module holder whose forward takes a tensor and gives one.
+template <class Holder>
+void export_onnx(Holder& module, const std::filesystem::path& path, const OnnxOptions& options) {
+  export_onnx(
+      *module,
+      [&module](const std::vector<torch::Tensor>& inputs) {
+        return std::vector<torch::Tensor>{module->forward(inputs.at(0))};
+      },
+      path, options);
+}
 
 }  // namespace clew::nn

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Builds an ONNX model (opset 17) node by node: one method for one operator, the shape of each
 // result worked out and its arguments checked at once, so that what is wrong is said where it is
-// asked for. Writing only; no runtime, no protobuf library.
+// asked for. The same graph computes in LibTorch what its file would give; no runtime, no protobuf library.
 #pragma once
 
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -17,7 +18,10 @@
 
 namespace clew::nn {
 
-/// A value of a graph. A side of -1 is the batch size, known only when the model runs.
+/// Sides known only when the model runs: the batch size, and a height or width.
+inline constexpr std::int64_t kOnnxBatch = -1, kOnnxFree = -2;
+
+/// A value of a graph. A side may be kOnnxBatch, and where an input has free sides kOnnxFree.
 struct OnnxValue {
   std::string name;
   torch::ScalarType dtype = torch::kFloat32;
@@ -42,7 +46,8 @@ class OnnxGraph {
   /// `name` of the graph; `description` goes into the file for people.
   explicit OnnxGraph(std::string name, std::string description = "");
 
-  // The edges. Notes tell shape, range and meaning, and are kept in the file.
+  // The edges. Notes tell shape, range and meaning, and are kept in the file. A free side is one of
+  // an input's last two and called "height" or "width" in the file.
   OnnxValue input(const std::string& name, torch::ScalarType dtype,
                   const std::vector<std::int64_t>& shape, const std::string& note = "");
   void output(const std::string& name, const OnnxValue& value, const std::string& note = "");
@@ -54,21 +59,27 @@ class OnnxGraph {
   void metadata(const std::string& key, const std::string& value) { metadata_[key] = value; }
 
   // Elementwise, with broadcasting where there are two.
-  OnnxValue add(const OnnxValue& a, const OnnxValue& b) { return binary("Add", a, b); }
-  OnnxValue sub(const OnnxValue& a, const OnnxValue& b) { return binary("Sub", a, b); }
-  OnnxValue mul(const OnnxValue& a, const OnnxValue& b) { return binary("Mul", a, b); }
-  OnnxValue div(const OnnxValue& a, const OnnxValue& b) { return binary("Div", a, b); }
-  OnnxValue max(const OnnxValue& a, const OnnxValue& b) { return binary("Max", a, b); }
-  OnnxValue min(const OnnxValue& a, const OnnxValue& b) { return binary("Min", a, b); }
-  OnnxValue relu(const OnnxValue& x) { return unary("Relu", x); }
-  OnnxValue sigmoid(const OnnxValue& x) { return unary("Sigmoid", x); }
-  OnnxValue tanh(const OnnxValue& x) { return unary("Tanh", x); }
-  OnnxValue exp(const OnnxValue& x) { return unary("Exp", x); }
-  OnnxValue log(const OnnxValue& x) { return unary("Log", x); }
-  OnnxValue sqrt(const OnnxValue& x) { return unary("Sqrt", x); }
-  OnnxValue neg(const OnnxValue& x) { return unary("Neg", x); }
-  OnnxValue abs(const OnnxValue& x) { return unary("Abs", x); }
-  OnnxValue identity(const OnnxValue& x) { return unary("Identity", x); }
+  OnnxValue add(const OnnxValue& a, const OnnxValue& b);
+  OnnxValue sub(const OnnxValue& a, const OnnxValue& b);
+  OnnxValue mul(const OnnxValue& a, const OnnxValue& b);
+  OnnxValue div(const OnnxValue& a, const OnnxValue& b);
+  OnnxValue max(const OnnxValue& a, const OnnxValue& b);
+  OnnxValue min(const OnnxValue& a, const OnnxValue& b);
+  OnnxValue relu(const OnnxValue& x);
+  OnnxValue sigmoid(const OnnxValue& x);
+  OnnxValue tanh(const OnnxValue& x);
+  OnnxValue exp(const OnnxValue& x);
+  OnnxValue log(const OnnxValue& x);
+  OnnxValue sqrt(const OnnxValue& x);
+  OnnxValue neg(const OnnxValue& x);
+  OnnxValue abs(const OnnxValue& x);
+  OnnxValue erf(const OnnxValue& x);
+  OnnxValue identity(const OnnxValue& x);
+  OnnxValue hard_sigmoid(const OnnxValue& x);  // x/6 + 1/2 in [0,1]
+  OnnxValue hard_swish(const OnnxValue& x);    // x hard_sigmoid(x)
+  OnnxValue silu(const OnnxValue& x);          // x sigmoid(x)
+  /// Exact, by Erf, or approximated by Tanh. Several operators: Gelu came with opset 20.
+  OnnxValue gelu(const OnnxValue& x, bool is_tanh = false);
   OnnxValue leaky_relu(const OnnxValue& x, double slope);
   OnnxValue elu(const OnnxValue& x, double alpha);
   OnnxValue clip(const OnnxValue& x, double low, double high);
@@ -90,6 +101,13 @@ class OnnxGraph {
   OnnxValue gemm(const OnnxValue& x, const OnnxValue& weight, const OnnxValue* bias);
   /// scale, shift, mean, variance [C].
   OnnxValue batch_normalization(const OnnxValue& x, const std::vector<OnnxValue>& statistics,
+                                double epsilon);
+  /// affine: scale and shift [C], or none. By InstanceNormalization: GroupNormalization came with
+  /// opset 18.
+  OnnxValue group_normalization(const OnnxValue& x, std::int64_t groups,
+                                const std::vector<OnnxValue>& affine, double epsilon);
+  /// Over the last sides, which are those of scale and shift (or nullptr).
+  OnnxValue layer_normalization(const OnnxValue& x, const OnnxValue& scale, const OnnxValue* shift,
                                 double epsilon);
   /// [..,M,K] times [..,K,N].
   OnnxValue matmul(const OnnxValue& a, const OnnxValue& b);
@@ -114,32 +132,51 @@ class OnnxGraph {
   OnnxValue affine_grid(const OnnxValue& theta, std::int64_t height, std::int64_t width,
                         bool align_corners);
 
+  /// Outputs of the graph, computed node by node in LibTorch on the CPU, for inputs of the types and
+  /// shapes that it takes. Others, or values of other shapes than worked out: clew::Error. Without
+  /// gradients.
+  std::vector<torch::Tensor> run(const std::vector<torch::Tensor>& inputs) const;
   /// The file's bytes: the same calls give the same bytes. A graph without input or output, or with
   /// an input that nothing reads, and more than 2 GiB (protobuf's limit): clew::Error.
   std::string finish() const;
 
  private:
   using Shape = std::vector<std::int64_t>;
+  using Compute = std::function<torch::Tensor(const std::vector<torch::Tensor>&)>;
 
   OnnxValue node(const char* op, const std::vector<OnnxValue>& inputs,
-                 const ProtoMessage& attributes, torch::ScalarType dtype, Shape shape);
-  OnnxValue unary(const char* op, const OnnxValue& x, const ProtoMessage& attributes = {});
-  OnnxValue binary(const char* op, const OnnxValue& a, const OnnxValue& b);
+                 const ProtoMessage& attributes, torch::ScalarType dtype, Shape shape,
+                 Compute compute);
+  OnnxValue unary(const char* op, const OnnxValue& x,
+                  torch::Tensor (*compute)(const torch::Tensor&));
+  OnnxValue binary(const char* op, const OnnxValue& a, const OnnxValue& b,
+                   torch::Tensor (*compute)(const torch::Tensor&, const torch::Tensor&));
   OnnxValue pool(const char* op, const OnnxValue& x, const OnnxWindow& window,
-                 ProtoMessage attributes);
+                 const ProtoMessage& attributes, Compute compute);
+  OnnxValue number(double value, const OnnxValue& like, const char* name);
+  /// `sides` is an int64 vector in which 0 stands for the side of x at its place.
+  OnnxValue reshape_by(const OnnxValue& x, const OnnxValue& sides, Shape shape);
   std::string unique(const std::string& name);
   std::string scoped(const std::string& name) const;
   void check_known(const OnnxValue& value, const char* op) const;
+  void check_fixed(const OnnxValue& x, const char* op) const;
 
   struct Edge {
     std::string name, note;
     torch::ScalarType dtype;
     Shape shape;
   };
+  struct Step {
+    std::vector<std::string> inputs;
+    OnnxValue result;
+    Compute compute;
+  };
   std::string name_, description_;
   std::vector<std::string> scopes_;
   std::map<std::string, std::string> metadata_;
-  std::vector<ProtoMessage> nodes_, constants_;
+  std::vector<ProtoMessage> nodes_;
+  std::vector<Step> steps_;  // one for each node
+  std::vector<std::pair<std::string, torch::Tensor>> constants_;
   std::vector<Edge> inputs_, outputs_;
   std::map<std::string, Shape> known_;  // every value's name
   std::map<std::string, int> counts_;   // of operators, for names

@@ -201,9 +201,228 @@ TEST(OnnxGraph, SaysWhatIsWrong) {
        },
        "GridSample knows no 'cubic'"},
       {[&](auto& g) { g.affine_grid(x(g), 2, 2, false); }, "an affine grid takes [B,2,3]"},
+      {[&](auto& g) { g.reduce_mean(x(g), {}, true); }, "ReduceMean takes at least one axis"},
+      {[&](auto& g) { g.group_normalization(x(g), 3, {}, 1e-5); },
+       "GroupNormalization of [B,2,9,7] cannot have 3 groups"},
+      {[&](auto& g) { g.group_normalization(x(g), 2, {g.constant(torch::ones({2}), "s")}, 1e-5); },
+       "GroupNormalization takes scale and shift, or none"},
+      {[&](auto& g) {
+         const auto wide = g.constant(torch::ones({3}), "s");
+         g.group_normalization(x(g), 2, {wide, wide}, 1e-5);
+       },
+       "GroupNormalization of [B,2,9,7] cannot take [3]"},
+      {[&](auto& g) {
+         g.layer_normalization(x(g), g.constant(torch::ones({9}), "s"), nullptr, 1e-5);
+       },
+       "LayerNormalization of [B,2,9,7] cannot take [9]"},
   };
   for (const auto& [build, wanted] : cases)
     EXPECT_NE(refusal(build).find(wanted), std::string::npos) << wanted << "\n" << refusal(build);
+}
+
+using Build = std::function<OnnxValue(OnnxGraph&, const OnnxValue&)>;
+using torch::Tensor;
+
+TEST(OnnxGraph, EveryOperatorComputesWhatLibTorchDoes) {
+  torch::manual_seed(1);
+  const auto x = torch::rand({3, 4, 6, 5}) + 0.1;
+  const auto other = torch::rand({4, 1, 5}) + 0.5;
+  const auto by = [&](OnnxGraph& g) { return g.constant(other, "other"); };
+  const auto weight = torch::randn({2, 2, 3, 3}), up = torch::randn({4, 1, 2, 2}),
+             bias = torch::randn({2});
+  const auto table = torch::randn({5, 7});
+  const auto statistics = torch::rand({4}) + 0.1;
+  const auto grid = torch::rand({1, 2, 3, 2}) * 2 - 1;
+  const auto affine = torch::tensor({1.F, 0.2F, 0.F, 0.1F, 1.F, 0.3F}).view({1, 2, 3});
+  const std::vector<std::pair<Build, Tensor>> cases = {
+      {[&](auto& g, auto& v) { return g.add(v, by(g)); }, x + other},
+      {[&](auto& g, auto& v) { return g.sub(v, by(g)); }, x - other},
+      {[&](auto& g, auto& v) { return g.mul(v, by(g)); }, x * other},
+      {[&](auto& g, auto& v) { return g.div(v, by(g)); }, x / other},
+      {[&](auto& g, auto& v) { return g.max(v, by(g)); }, torch::maximum(x, other)},
+      {[&](auto& g, auto& v) { return g.min(v, by(g)); }, torch::minimum(x, other)},
+      {[&](auto& g, auto& v) { return g.relu(g.sub(v, by(g))); }, (x - other).relu()},
+      {[](auto& g, auto& v) { return g.sigmoid(v); }, x.sigmoid()},
+      {[](auto& g, auto& v) { return g.tanh(v); }, x.tanh()},
+      {[](auto& g, auto& v) { return g.exp(v); }, x.exp()},
+      {[](auto& g, auto& v) { return g.log(v); }, x.log()},
+      {[](auto& g, auto& v) { return g.sqrt(v); }, x.sqrt()},
+      {[](auto& g, auto& v) { return g.neg(v); }, -x},
+      {[](auto& g, auto& v) { return g.erf(v); }, x.erf()},
+      {[&](auto& g, auto& v) { return g.abs(g.sub(v, by(g))); }, (x - other).abs()},
+      {[](auto& g, auto& v) { return g.identity(v); }, x},
+      {[&](auto& g, auto& v) { return g.hard_sigmoid(g.sub(v, by(g))); },
+       torch::hardsigmoid(x - other)},
+      {[&](auto& g, auto& v) { return g.hard_swish(g.sub(v, by(g))); },
+       torch::hardswish(x - other)},
+      {[](auto& g, auto& v) { return g.silu(v); }, torch::silu(x)},
+      {[](auto& g, auto& v) { return g.gelu(v); }, torch::gelu(x)},
+      {[](auto& g, auto& v) { return g.gelu(v, true); }, torch::gelu(x, "tanh")},
+      {[&](auto& g, auto& v) { return g.leaky_relu(g.sub(v, by(g)), 0.3); },
+       torch::leaky_relu(x - other, 0.3)},
+      {[&](auto& g, auto& v) { return g.elu(g.sub(v, by(g)), 0.7); }, torch::elu(x - other, 0.7)},
+      {[](auto& g, auto& v) { return g.clip(v, 0.3, 0.6); }, x.clamp(0.3, 0.6)},
+      {[](auto& g, auto& v) { return g.softmax(v, 1); }, x.softmax(1)},
+      {[](auto& g, auto& v) { return g.log_softmax(v, -1); }, x.log_softmax(-1)},
+      {[](auto& g, auto& v) { return g.cast(v, torch::kFloat64); }, x.to(torch::kFloat64)},
+      {[&](auto& g, auto& v) {
+         const auto b = g.constant(bias, "b");
+         return g.conv(v, g.constant(weight, "w"), &b, {{3, 3}, {2, 1}, {1, 0}, {1, 2}}, 2);
+       },
+       torch::conv2d(x, weight, bias, {2, 1}, {1, 0}, {1, 2}, 2)},
+      {[&](auto& g, auto& v) {
+         return g.conv_transpose(v, g.constant(up, "w"), nullptr, {{2, 2}, {2, 3}, {1, 0}, {1, 1}},
+                                 2);
+       },
+       torch::conv_transpose2d(x, up, {}, {2, 3}, {1, 0}, 0, 2)},
+      {[](auto& g, auto& v) { return g.max_pool(v, square(3, 2, 1)); },
+       torch::max_pool2d(x, 3, 2, 1)},
+      {[](auto& g, auto& v) {
+         return g.max_pool(g.reshape(v, {-1, 4, 30}), {{3}, {2}, {1}, {2}});
+       },
+       torch::max_pool1d(x.flatten(2), 3, 2, 1, 2)},
+      {[](auto& g, auto& v) { return g.average_pool(v, square(3, 2, 1), false); },
+       torch::avg_pool2d(x, 3, 2, 1, false, false)},
+      {[](auto& g, auto& v) {
+         return g.average_pool(g.reshape(v, {-1, 4, 30}), {{3}, {2}, {1}, {1}});
+       },
+       torch::avg_pool1d(x.flatten(2), 3, 2, 1)},
+      {[](auto& g, auto& v) {
+         return g.average_pool(g.reshape(v, {-1, 4, 6, 5, 1}),
+                               {{2, 2, 1}, {2, 1, 1}, {0, 0, 0}, {1, 1, 1}});
+       },
+       torch::avg_pool3d(x.unsqueeze(4), {2, 2, 1}, {2, 1, 1})},
+      {[](auto& g, auto& v) { return g.global_average_pool(v); }, x.mean({2, 3}, true)},
+      {[&](auto& g, auto& v) {
+         return g.gemm(g.reduce_mean(v, {1, 2}, false), g.constant(table.t(), "w"), nullptr);
+       },
+       torch::matmul(x.mean({1, 2}), table)},
+      {[&](auto& g, auto& v) {
+         const auto s = g.constant(statistics, "s");
+         return g.batch_normalization(v, {s, s, s, s}, 0.01);
+       },
+       torch::batch_norm(x, statistics, statistics, statistics, statistics, false, 0, 0.01, false)},
+      {[&](auto& g, auto& v) {
+         const auto s = g.constant(statistics, "s");
+         return g.group_normalization(v, 2, {s, s}, 0.01);
+       },
+       torch::group_norm(x, 2, statistics, statistics, 0.01)},
+      {[&](auto& g, auto& v) {
+         return g.layer_normalization(v, g.constant(other[0][0], "s"), nullptr, 0.01);
+       },
+       torch::layer_norm(x, {5}, other[0][0], {}, 0.01)},
+      {[&](auto& g, auto& v) { return g.matmul(v, g.constant(table, "t")); },
+       torch::matmul(x, table)},
+      {[](auto& g, auto& v) {
+         return g.concat({v, v}, 2);
+       },
+       torch::cat({x, x}, 2)},
+      {[](auto& g, auto& v) {
+         return g.reshape(v, {-1, 8, 15});
+       },
+       x.view({3, 8, 15})},
+      {[](auto& g, auto& v) { return g.flatten(v); }, x.flatten(1)},
+      {[](auto& g, auto& v) {
+         return g.transpose(v, {0, 3, 1, 2});
+       },
+       x.permute({0, 3, 1, 2})},
+      {[](auto& g, auto& v) { return g.slice(v, -1, 1, 100); }, x.slice(3, 1)},
+      {[](auto& g, auto& v) { return g.reduce_mean(v, {-1}, true); }, x.mean({3}, true)},
+      {[](auto& g, auto& v) { return g.resize(v, 2, true); },
+       torch::upsample_bilinear2d(x, Shape{12, 10}, false)},
+      {[](auto& g, auto& v) { return g.resize(v, 3, false); },
+       torch::upsample_nearest2d(x, Shape{18, 15})},
+      {[&](auto& g, auto& v) {
+         const auto places =
+             g.add(g.constant(grid, "grid"), g.reduce_mean(g.sub(v, v), {1, 2, 3}, true));
+         return g.grid_sample(v, places,
+                              {.mode = "bicubic", .border = "reflection", .align_corners = true});
+       },
+       torch::grid_sampler(x, grid.expand({3, 2, 3, 2}), 2, 2, true)},
+      {[&](auto& g, auto& v) {
+         const auto zero = g.reshape(g.reduce_mean(g.sub(v, v), {1, 2, 3}, true), {-1, 1, 1});
+         return g.affine_grid(g.add(zero, g.constant(affine, "theta")), 4, 3, false);
+       },
+       torch::affine_grid_generator(affine.expand({3, 2, 3}), {3, 1, 4, 3}, false)},
+  };
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    OnnxGraph graph("g");
+    const auto& [build, wanted] = cases[i];
+    const auto value = build(graph, graph.input("x", torch::kFloat32, {-1, 4, 6, 5}));
+    graph.output("y", value);
+    const auto got = graph.run({x}).at(0);
+    EXPECT_EQ(got.sizes(), wanted.sizes()) << value.name;
+    EXPECT_EQ(got.dtype(), wanted.dtype()) << value.name;
+    EXPECT_TRUE(torch::allclose(got, wanted, 1e-5, 1e-6)) << value.name;
+  }
+}
+
+TEST(OnnxGraph, RunKeepsTheWeightsOfTheFile) {
+  OnnxGraph graph("g");
+  const auto weight = torch::ones({2});
+  const auto x = graph.input("x", torch::kFloat32, {-1, 2}),
+             y = graph.input("y", torch::kInt64, {3});
+  graph.output("sum", graph.add(x, graph.constant(weight, "w")));
+  graph.output("same", y);
+  weight.fill_(7);
+  const auto numbers = torch::tensor({4, 5, 6}, torch::kInt64);
+  const auto got = graph.run({torch::zeros({5, 2}), numbers});
+  EXPECT_TRUE(torch::equal(got.at(0), torch::ones({5, 2})));
+  EXPECT_TRUE(torch::equal(got.at(1), numbers));
+  const auto refused = [&](const std::vector<Tensor>& inputs) {
+    return clew::error_of([&] { graph.run(inputs); });
+  };
+  EXPECT_EQ(refused({numbers}), "the ONNX graph takes 2 inputs, got 1");
+  EXPECT_EQ(refused({torch::zeros({5, 3}), numbers}),
+            "value 'x' of the ONNX graph must be Float [B,2], got Float [5,3]");
+  EXPECT_EQ(refused({torch::zeros({5, 2}), torch::zeros({3})}),
+            "value 'y' of the ONNX graph must be Long [3], got Float [3]");
+}
+
+TEST(OnnxGraph, FreeSidesStayUnknown) {
+  OnnxGraph graph("g");
+  const auto x = graph.input("x", torch::kFloat32, {-1, 2, -2, -2});
+  const auto weight = graph.constant(torch::ones({4, 2, 3, 3}), "w");
+  const auto up = graph.constant(torch::ones({2, 3, 4, 4}), "up");
+  const Shape wide = {-1, 4, -2, -2};
+  EXPECT_EQ(graph.conv(x, weight, nullptr, square(3, 2, 1)).shape, wide);
+  EXPECT_EQ(graph.conv_transpose(x, up, nullptr, square(4, 2, 1)).shape, (Shape{-1, 3, -2, -2}));
+  EXPECT_EQ(graph.max_pool(x, square(2, 2)).shape, x.shape);
+  EXPECT_EQ(graph.resize(x, 2, true).shape, x.shape);
+  EXPECT_EQ(graph.concat({x, x}, 1).shape, wide);
+  EXPECT_EQ(graph.concat({x, x}, 2).shape, x.shape);
+  EXPECT_EQ(graph.global_average_pool(x).shape, (Shape{-1, 2, 1, 1}));
+  EXPECT_EQ(graph.reduce_mean(x, {2, 3}, false).shape, (Shape{-1, 2}));
+  EXPECT_EQ(graph.add(x, graph.global_average_pool(x)).shape, x.shape);
+  EXPECT_EQ(graph.slice(x, 1, 0, 1).shape, (Shape{-1, 1, -2, -2}));
+  const auto grid = graph.input("grid", torch::kFloat32, {-1, 5, 6, 2});
+  EXPECT_EQ(graph.grid_sample(x, grid, {}).shape, (Shape{-1, 2, 5, 6}));
+  EXPECT_EQ(graph.group_normalization(x, 2, {}, 1e-5).shape, x.shape);
+  const auto refused = [&](const std::function<void()>& call) { return clew::error_of(call); };
+  const std::string needs =
+      " needs a fixed size, got [B,2,?,?]; give the input's height and width as numbers";
+  graph.begin_scope("head");
+  EXPECT_EQ(refused([&] { graph.flatten(x); }), "cannot export to ONNX: head.Flatten" + needs);
+  EXPECT_EQ(refused([&] {
+              graph.reshape(x, {-1, 6});
+            }),
+            "cannot export to ONNX: head.Reshape" + needs);
+  EXPECT_EQ(refused([&] { graph.slice(x, 2, 0, 3); }), "cannot export to ONNX: head.Slice" + needs);
+  EXPECT_EQ(refused([&] { graph.add(x, graph.constant(torch::ones({3}), "c")); }),
+            "Add cannot join [B,2,?,?] and [3]");
+  EXPECT_EQ(refused([&] {
+              graph.input("odd", torch::kFloat32, {-2, 3, 4});
+            }),
+            "ONNX input 'odd': only the last two sides can be free, got [?,3,4]");
+}
+
+// Sides that are equal for no input: known only when the graph runs.
+TEST(OnnxGraph, RunNamesTheNodeThatFails) {
+  OnnxGraph graph("g");
+  const auto x = graph.input("x", torch::kFloat32, {-1, 2, -2, -2});
+  graph.output("y", graph.add(x, graph.max_pool(x, square(2, 2))));
+  const auto got = clew::error_of([&] { graph.run({torch::ones({1, 2, 8, 8})}); });
+  EXPECT_EQ(got.rfind("'Add_0' of the ONNX graph cannot be computed: ", 0), 0U) << got;
 }
 
 }  // namespace onnx_graph_test

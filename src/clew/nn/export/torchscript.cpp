@@ -13,44 +13,13 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/export/inference.h"
 
 namespace clew::nn {
 namespace {
 
 using torch::Tensor;
 using Tensors = std::vector<Tensor>;
-
-/// Evaluation mode until the end of the scope; every part then is in the mode it was in.
-class Evaluating {
- public:
-  explicit Evaluating(torch::nn::Module& module) {
-    remember(module);
-    module.eval();
-  }
-  ~Evaluating() {
-    for (const auto& [part, is_training] : modes_) part->train(is_training);
-  }
-  Evaluating(const Evaluating&) = delete;
-  Evaluating& operator=(const Evaluating&) = delete;
-
- private:
-  // The parent comes first: its train() reaches its children, which are set right after it.
-  void remember(torch::nn::Module& module) {
-    modes_.emplace_back(&module, module.is_training());
-    for (const auto& child : module.children()) remember(*child);
-  }
-  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
-};
-
-/// The line of LibTorch's many that says what was wrong: the interpreter's last, or the first.
-std::string reason(const std::exception& error) {
-  const auto* from_operator = dynamic_cast<const c10::Error*>(&error);
-  std::string what =
-      from_operator != nullptr ? from_operator->what_without_backtrace() : error.what();
-  const auto at = what.rfind("\nRuntimeError: ");
-  if (at != std::string::npos) what.erase(0, at + 1);
-  return what.substr(0, what.find('\n'));
-}
 
 /// The tree of modules with the same tensors, as TorchScript keeps it. Types are numbered: names of
 /// modules may hold what a name of a type may not.
@@ -153,18 +122,25 @@ void check(const std::string& bytes, const ForwardFunction& forward,
   compare(script, forward, changed, options,
           "tracing does not see a kernel that is no operator of LibTorch, nor a choice made by "
           "looking at values");
+  const auto compare_size = [&](const Tensors& inputs, const std::string& what, const char* hint) {
+    try {
+      compare(script, forward, inputs, options, hint);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw Error(
+          concat("the traced network fails for ", what, "; ", hint, ": ", reason_of(error)));
+    }
+  };
+  if (!options.taller.empty())
+    compare_size(options.taller, "inputs of another height or width than the examples",
+                 "forward reads a side as a number, which tracing fixes");
   if (!options.is_batch_free) return;
   const auto larger = joined(options.examples, changed);
-  const char* const hint = "forward reads the batch size as a number, which tracing fixes";
-  try {
-    compare(script, forward, larger, options, hint);
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Error(concat("the traced network fails for a batch of ", larger[0].size(0),
-                       " where the example had ", options.examples[0].size(0), "; ", hint, ": ",
-                       reason(error)));
-  }
+  compare_size(larger,
+               concat("a batch of ", larger[0].size(0), " where the example had ",
+                      options.examples[0].size(0)),
+               "forward reads the batch size as a number, which tracing fixes");
 }
 
 }  // namespace
@@ -188,7 +164,7 @@ void export_torchscript(torch::nn::Module& module, const ForwardFunction& forwar
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw Error(concat("the network cannot be traced: ", reason(error)));
+    throw Error(concat("the network cannot be traced: ", reason_of(error)));
   }
   write_file_atomic(path, bytes);
 }

@@ -8,18 +8,17 @@
 #include <torch/types.h>
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "clew/nn/export/forward.h"
+
 namespace clew::nn {
 
-/// What a network computes: its inputs, then its results.
-using ForwardFunction =
-    std::function<std::vector<torch::Tensor>(const std::vector<torch::Tensor>&)>;
-
 struct TorchScriptOptions {
-  std::vector<torch::Tensor> examples = {};   // one for each input, the batch first
+  std::vector<torch::Tensor> examples = {};  // one for each input, the batch first
+  /// Inputs of another height or width, for which the file must work, too; empty: not tried.
+  std::vector<torch::Tensor> taller = {};
   std::vector<std::string> input_names = {};  // empty: input_0, input_1, ...
   /// Largest difference allowed between file and network, absolute or relative.
   double tolerance = 1e-5;

@@ -141,5 +141,22 @@ TEST_F(TorchScript, AFixedBatchCanBeAskedFor) {
   EXPECT_TRUE(fs::exists(path));
 }
 
+TEST_F(TorchScript, OtherSizesCanBeAskedFor) {
+  torch::nn::Module module;
+  const TorchScriptOptions options = {.examples = {torch::randn({2, 3, 4})},
+                                      .taller = {torch::randn({2, 6, 4})}};
+  const ForwardFunction fixed = [](const std::vector<torch::Tensor>& x) {
+    return std::vector<torch::Tensor>{x[0].view({-1, x[0].size(1) * x[0].size(2)})};
+  };
+  EXPECT_NE(
+      refusal(module, fixed, options).find("forward reads a side as a number, which tracing fixes"),
+      std::string::npos);
+  const ForwardFunction free = [](const std::vector<torch::Tensor>& x) {
+    return std::vector<torch::Tensor>{x[0].flatten(1)};
+  };
+  export_torchscript(module, free, path, options);
+  EXPECT_TRUE(fs::exists(path));
+}
+
 }  // namespace torchscript_test
 }  // namespace clew::nn
