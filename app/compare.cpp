@@ -3,6 +3,7 @@
 #include "clew/report/compare.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "clew/core/log.h"
 #include "clew/report/report.h"
 #include "command.h"
+#include "systems.h"
 #include "usage.h"
 
 namespace clew::app {
@@ -31,7 +33,11 @@ void define_compare(CLI::App& command) {
   command.callback([arguments] {
     const std::vector<std::filesystem::path> runs(arguments->runs.begin(), arguments->runs.end());
     if (!arguments->page.empty()) check_page("--page", arguments->page);
-    const auto comparison = report::compare(runs);
+    const auto comparison =
+        report::compare(runs, [](const std::string& name, const std::string& key) {
+          const auto row = std::ranges::find(systems(), name, &System::name);
+          return row == systems().end() || !row->no_settings.contains(key);
+        });
     if (!arguments->page.empty()) report::write_html(runs, arguments->page);
     if (arguments->is_json) {
       std::cout << report::comparison_json(comparison);

@@ -3,17 +3,25 @@
 // that no second list exists.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "clew/core/config.h"
-#include "clew/core/error.h"
+#include "clew/core/names.h"
+#include "clew/core/text.h"
 #include "command.h"
 
 namespace clew::app {
 namespace {
+
+enum class Shell : std::uint8_t { kBash, kZsh, kFish };
+constexpr auto names(Shell) {
+  return std::to_array<Named<Shell>>(
+      {{Shell::kBash, "bash"}, {Shell::kZsh, "zsh"}, {Shell::kFish, "fish"}});
+}
 
 struct Word {
   std::string text, help;
@@ -131,18 +139,16 @@ void print_fish(const CLI::App& root, std::ostream& out) {
 
 void define_completion(CLI::App& command) {
   auto shell = std::make_shared<std::string>();
-  command.add_option("SHELL", *shell, "bash, zsh or fish")->required();
+  command.add_option("SHELL", *shell, join(names_of<Shell>()))->required();
   command.callback([shell, &command] {
     const CLI::App& root = *command.get_parent();
-    if (*shell == "bash") {
-      print_bash(root, std::cout);
-    } else if (*shell == "zsh") {
-      print_zsh(root, std::cout);
-    } else if (*shell == "fish") {
-      print_fish(root, std::cout);
-    } else {
-      throw UsageError(concat("shell must be bash, zsh or fish, got '", *shell, "'",
-                              did_you_mean(*shell, {"bash", "zsh", "fish"})));
+    switch (parse_named<Shell>("shell", *shell)) {
+      case Shell::kBash:
+        return print_bash(root, std::cout);
+      case Shell::kZsh:
+        return print_zsh(root, std::cout);
+      case Shell::kFish:
+        return print_fish(root, std::cout);
     }
   });
 }

@@ -12,6 +12,7 @@
 
 #include "bench/bench.h"
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/data/catalogue.h"
 #include "clew/data/check.h"
 #include "clew/data/download.h"
@@ -124,8 +125,7 @@ std::string sizes_text(const std::map<std::pair<int, int>, std::int64_t>& sizes)
 }
 
 FieldOptions background_options() {
-  return {.choices = image::kBackgrounds,
-          .help = "behind transparent pictures; auto: white behind dark, black behind light"};
+  return {.help = "behind transparent pictures; auto: white behind dark, black behind light"};
 }
 
 /// Splits of a folder of pictures that lie elsewhere.
@@ -139,7 +139,7 @@ struct OtherFolders {
 };
 
 struct CheckSettings {
-  std::string background = "auto";
+  image::Background background = image::Background::kAuto;
   OtherFolders other;
   void fields(Fields& v) {
     v("background", background, background_options());
@@ -167,7 +167,7 @@ void define_check(CLI::App& command) {
         arguments->folder,
         {.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency())),
          .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
-         .background = image::background_of(chosen.background),
+         .background = chosen.background,
          .validation = chosen.other.validation,
          .test = chosen.other.test});
     line.end();
@@ -198,14 +198,15 @@ void define_check(CLI::App& command) {
 }
 
 struct ShowSettings {
-  std::string split = "train", background = "auto";
+  data::Split split = data::Split::kTrain;
+  image::Background background = image::Background::kAuto;
   OtherFolders other;
   std::int64_t first = 0, count = 50, seed = 1;
   bool mixed = true, before = false;
   std::vector<std::string> views;
   int columns = 10, scale = 2, digit = 3;
   void fields(Fields& v) {
-    v("split", split, {.choices = {"train", "val", "test"}, .help = "which part of the set"});
+    v("split", split, {.help = "which part of the set"});
     v("mixed", mixed, {.help = "from all over the set, false: in its order"});
     v("first", first, {.min = 0, .help = "example to begin with, or in the mixed order"});
     v("count", count, {.min = 1, .max = 10'000, .help = "examples"});
@@ -257,12 +258,10 @@ void define_show(CLI::App& command) {
     const Key key{static_cast<std::uint64_t>(chosen.seed)};
     const std::shared_ptr<const data::Dataset> plain =
         data::open_set(arguments->set, {.mnist = arguments->folder,
-                                        .split = chosen.split == "train" ? data::Split::kTrain
-                                                 : chosen.split == "val" ? data::Split::kValidation
-                                                                         : data::Split::kTest,
+                                        .split = chosen.split,
                                         .key = key,
                                         .digit = chosen.digit,
-                                        .background = image::background_of(chosen.background),
+                                        .background = chosen.background,
                                         .validation = chosen.other.validation,
                                         .test = chosen.other.test});
     const data::ViewedSet set(plain, data::parse_views(chosen.views));

@@ -86,7 +86,7 @@ void print_info(bool is_json) {
   for (const auto products : {ops::Products::kKernels, ops::Products::kLibTorch}) {
     const auto rates = ops::precision_rates(products);
     info["precision"][products == ops::Products::kKernels ? "navigator" : "libtorch"] = {
-        {"auto", ops::resolve_precision("auto", products)},
+        {"auto", name_of(ops::resolve_precision(ops::PrecisionChoice::kAuto, products))},
         {"fp32_gflops", rates.fp32},
         {"bf16_gflops", rates.bf16}};
   }

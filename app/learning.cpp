@@ -63,6 +63,7 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
     load_fields(fields_of(*config), recipe);
     return help_fields(fields_of(*config));
   };
+  row.no_settings = no_settings(fields_of(*system->make_config()));
   row.create_run = [system](const fs::path& root, const Recipe& recipe, int processes) {
     return train::create_run(*system, root, recipe.name, recipe.tree, about_this_program(),
                              processes);

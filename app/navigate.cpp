@@ -96,6 +96,7 @@ std::string evaluation_table(const navigate::Evaluation& evaluation) {
 }
 
 System navigate_system() {
+  navigate::NavigateConfig defaults;
   return {.name = "navigate",
           .settings =
               [](const ConfigTree& recipe) {
@@ -104,6 +105,7 @@ System navigate_system() {
                 return help_text(config);
               },
           .eval_settings = help_text(navigate::EvalOptions{}),
+          .no_settings = no_settings(fields_of(defaults)),
           .create_run =
               [](const std::filesystem::path& root, const Recipe& recipe, int /*processes*/) {
                 navigate::NavigateConfig config;
@@ -135,7 +137,7 @@ System navigate_system() {
                     config, std::as_bytes(std::span(checkpoint.bytes)), checkpoint.path.string());
                 nn::save_weights(*agent, out);
               },
-          .formats = {"safetensors", "pth"},
+          .formats = {nn::ExportFormat::kSafetensors, nn::ExportFormat::kPth},
           .predict = nullptr};
 }
 

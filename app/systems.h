@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/nn/export/export.h"
 #include "clew/train/loop.h"
 #include "recipes.h"
 
@@ -44,7 +46,8 @@ struct System {
   std::string name;
   /// The keys of a recipe with its values, and of an evaluation: tables for help.
   std::function<std::string(const ConfigTree& recipe)> settings;
-  std::string eval_settings;  // empty: there are none
+  std::string eval_settings;          // empty: there are none
+  std::set<std::string> no_settings;  // keys that make no difference to an experiment
   /// Checks the recipe, for training in so many processes, and makes its run folder under `root`.
   std::function<std::filesystem::path(const std::filesystem::path& root, const Recipe& recipe,
                                       int processes)>
@@ -58,7 +61,7 @@ struct System {
   /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
   std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>
       export_run;
-  std::vector<std::string> formats;  // names of nn::export_formats(); none: it exports nothing
+  std::vector<nn::ExportFormat> formats;  // none: it exports nothing
   /// Reads image files through the network; null: this system reads none.
   std::function<Prediction(const PredictRequest& request)> predict;
 };

@@ -11,6 +11,7 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/text.h"
 #include "command.h"
 
 namespace clew::app {
@@ -34,12 +35,6 @@ std::string full_name(const CLI::App& command) {
 /// "clew help bench peak"
 std::string help_line(const CLI::App& command) {
   return "clew help" + full_name(command).substr(4);
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
 }
 
 std::vector<std::string> options_of(const CLI::App* command) {

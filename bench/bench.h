@@ -4,6 +4,8 @@
 // goes to the library's log.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -94,16 +96,20 @@ struct OpsOptions {
 /// in its CPU time.
 Json ops_rows(const OpsOptions& options);
 
+enum class Places : std::uint8_t { kAffine, kGrid };
+constexpr auto names(Places) {
+  return std::to_array<Named<Places>>({{Places::kAffine, "affine"}, {Places::kGrid, "grid"}});
+}
+
 struct WarpOptions {
   double seconds = 0.3;
   int threads = 2;
-  std::string places = "affine";
+  Places places = Places::kAffine;
   bool has_large = true;
   void fields(Fields& v) {
     v("seconds", seconds, {.above = 0, .max = 60, .help = "of ours, for each row"});
     v("threads", threads, {.min = 1, .max = 64, .help = "rows for one thread up to this many"});
-    v("places", places,
-      {.choices = {"affine", "grid"}, .help = "from matrices, or from grids in memory"});
+    v("places", places, {.help = "from matrices, or from grids in memory"});
     v("large", has_large, {.help = "also 256 images of 224x224: about 1 GiB"});
   }
 };

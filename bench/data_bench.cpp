@@ -44,12 +44,12 @@ Json row(const std::string& kind, const std::string& source, const data::Dataset
 Json data_rows(const DataOptions& options) {
   Json rows = Json::array();
   data::DigitsConfig config{.dir = options.dir};
-  const std::string source = data::digits_source(config);
-  for (const char* kind : {"plain", "r", "rts", "p", "e", "tc", "addition"}) {
+  const std::string source(name_of(data::digits_source(config)));
+  for (const auto& [kind, name] : names(data::DigitsKind{})) {
     config.kind = kind;
     const auto set = data::make_digits(config, data::Split::kTrain, {1});
     for (int workers = 0; workers <= options.workers; ++workers)
-      rows.push_back(row(kind, source, *set, workers, options));
+      rows.push_back(row(std::string(name), source, *set, workers, options));
   }
   const data::Scenes scenes({.is_fixed = false});
   for (int workers = 0; workers <= options.workers; ++workers)

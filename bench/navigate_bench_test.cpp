@@ -27,7 +27,7 @@ TEST(NavigateBench, OneRowWithItsRates) {
   options.config.size = 36;
   options.config.train.worlds = 2;
   options.config.train.unroll = 2;
-  options.config.train.precision = "fp32";
+  options.config.train.precision = ops::PrecisionChoice::kFp32;
   const Json rows = navigate_rows(options, false);
   ASSERT_EQ(rows.size(), 1U);
   const Json& row = rows[0];

@@ -24,7 +24,8 @@ namespace clew::bench {
 namespace {
 
 bool is_bf16(const warp::WarpConfig& config) {
-  return ops::resolve_precision(config.train.precision, ops::Products::kLibTorch) == "bf16";
+  return ops::resolve_precision(config.train.precision, ops::Products::kLibTorch) ==
+         ops::PrecisionChoice::kBf16;
 }
 
 /// Multiply-adds of one forward pass through a stack of layers, and of its first product alone.
@@ -56,18 +57,17 @@ Products products_of(const torch::nn::Module& stack, std::int64_t side) {
 Json best_peer(const std::string& python, const warp::WarpConfig& config, std::int64_t width,
                const warp::DigitShape& shape, double seconds) {
   const auto& net = config.network;
-  std::vector<std::string> words{
-      concat("--batch=", config.train.batch),
-      concat("--body=", net.body),
-      concat("--width=", width),
-      concat("--transformers=", net.transform == "none" ? 0 : net.transformers),
-      concat("--localiser=", net.localiser),
-      concat("--warp-size=", net.warp_size),
-      concat("--pool=", net.pool),
-      concat("--channels=", shape.channels),
-      concat("--side=", shape.side),
-      concat("--classes=", shape.classes),
-      concat("--seconds=", seconds)};
+  std::vector<std::string> words{concat("--batch=", config.train.batch),
+                                 concat("--body=", name_of(net.body)),
+                                 concat("--width=", width),
+                                 concat("--transformers=", net.transform ? net.transformers : 0),
+                                 concat("--localiser=", name_of(net.localiser)),
+                                 concat("--warp-size=", net.warp_size),
+                                 concat("--pool=", net.pool),
+                                 concat("--channels=", shape.channels),
+                                 concat("--side=", shape.side),
+                                 concat("--classes=", shape.classes),
+                                 concat("--seconds=", seconds)};
   if (is_bf16(config)) words.emplace_back("--bf16");
   Json best;
   constexpr const char* kRate = "peer_examples_per_second";
@@ -85,10 +85,10 @@ Json best_peer(const std::string& python, const warp::WarpConfig& config, std::i
 
 warp::WarpConfig ReadersOptions::rts_config() {
   warp::WarpConfig config;
-  config.data.kind = "rts";
+  config.data.kind = data::DigitsKind::kRts;
   config.network.warp_size = 56;
   config.network.pool = 2;
-  config.train.precision = "auto";
+  config.train.precision = ops::PrecisionChoice::kAuto;
   config.train.lr = 2e-3;
   config.train.ema = 0.999;
   return config;
@@ -119,11 +119,11 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   warp::WarpConfig config = options.config;
   config.train.steps = config.train.eval_steps = 1'000'000'000'000;  // it only learns
   const auto& net = config.network;
-  const bool is_plain = net.transform == "none";
+  const bool is_plain = !net.transform;
   const std::string python = has_peer ? find_python(options.python) : "";
-  if (has_peer && !is_plain && net.transform != "affine")
-    throw UsageError(
-        concat("--peer knows network.transform = none and affine, got '", net.transform, "'"));
+  if (has_peer && !is_plain && net.transform != warp::TransformKind::kAffine)
+    throw UsageError(concat("--peer knows network.transform = none and affine, got '",
+                            name_of(*net.transform), "'"));
 
   const warp::DigitTask task(config);
   train::check_training(task, config.train);
@@ -138,27 +138,28 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   if (has_peer) {
     log(LogLevel::kInfo, "running the same job in plain PyTorch with " + python);
     peer = best_peer(python, config, network.width(), task.shape(), options.seconds);
-    CLEW_CHECK(peer.value("parameters", std::int64_t{0}) == warp::parameter_total(network),
-               "the peer's network must have ", warp::parameter_total(network), " parameters, got ",
+    CLEW_CHECK(peer.value("parameters", std::int64_t{0}) == nn::parameter_total(network),
+               "the peer's network must have ", nn::parameter_total(network), " parameters, got ",
                peer.value("parameters", std::int64_t{0}));
   }
   rate.measure(kChunks / 2, options.seconds / kChunks);
 
   const double gflop_of_example = operations_of_example(net, task.shape()) * 1e-9;
-  Json row = {{"digits", config.data.kind},
-              {"network", concat(is_plain ? "" : "ST-", net.body == "cnn" ? "CNN" : "FCN")},
-              {"transform", net.transform},
-              {"parameters", warp::parameter_total(network)},
-              {"precision", is_bf16(config) ? "bf16" : "fp32"},
-              {"workers", config.train.workers},
-              {"batch", config.train.batch},
-              {"examples_per_second", rate.median()},
-              {"slowest", rate.slowest()},
-              {"fastest", rate.fastest()},
-              {"steps_per_second", rate.median() / config.train.batch},
-              {"gflops", rate.median() * gflop_of_example},
-              {"peak_gflops", rate.median_peak()},
-              {"share_of_peak", rate.median_over_peak() * gflop_of_example}};
+  Json row = {
+      {"digits", name_of(config.data.kind)},
+      {"network", concat(is_plain ? "" : "ST-", net.body == warp::BodyKind::kCnn ? "CNN" : "FCN")},
+      {"transform", is_plain ? "none" : name_of(*net.transform)},
+      {"parameters", nn::parameter_total(network)},
+      {"precision", is_bf16(config) ? "bf16" : "fp32"},
+      {"workers", config.train.workers},
+      {"batch", config.train.batch},
+      {"examples_per_second", rate.median()},
+      {"slowest", rate.slowest()},
+      {"fastest", rate.fastest()},
+      {"steps_per_second", rate.median() / config.train.batch},
+      {"gflops", rate.median() * gflop_of_example},
+      {"peak_gflops", rate.median_peak()},
+      {"share_of_peak", rate.median_over_peak() * gflop_of_example}};
   if (has_peer) {
     const auto peer_rate = peer["peer_examples_per_second"].get<double>();
     row["peer_examples_per_second"] = peer_rate;

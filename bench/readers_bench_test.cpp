@@ -22,7 +22,7 @@ TEST(ReadersBench, CountsTheOperationsOfAnExample) {
   EXPECT_EQ(operations_of_example(config, {.channels = 1, .side = 42, .classes = 10}),
             2 * (3 * (body + localiser) - first));
   // Without a transformer the body's first layer is the one that needs no gradient of the image.
-  config = {.body = "fcn", .transform = "none"};
+  config = {.body = warp::BodyKind::kFcn, .transform = {}};
   config.parameters = 784 * 7 + 7 * 7 + 7 * 10 + 7 + 7 + 10;
   EXPECT_EQ(operations_of_example(config, {.channels = 1, .side = 28, .classes = 10}),
             2 * (3 * (784 * 7 + 7 * 7 + 7 * 10) - 784 * 7));
@@ -32,10 +32,10 @@ TEST(ReadersBench, OneRowWithItsRates) {
   ReadersOptions options;
   options.seconds = 0.01;
   options.config.data.train_limit = options.config.data.test_limit = 100;
-  options.config.network.body = "fcn";
-  options.config.network.localiser = "fc";
+  options.config.network.body = warp::BodyKind::kFcn;
+  options.config.network.localiser = warp::LocaliserKind::kFc;
   options.config.train.batch = 8;
-  options.config.train.precision = "fp32";
+  options.config.train.precision = ops::PrecisionChoice::kFp32;
   const Json rows = readers_rows(options, false);
   ASSERT_EQ(rows.size(), 1U);
   const Json& row = rows[0];
@@ -53,7 +53,7 @@ TEST(ReadersBench, OneRowWithItsRates) {
 TEST(ReadersBench, WhatThePeerDoesNotKnow) {
   ReadersOptions options;
   options.python = "true";
-  options.config.network.transform = "tps";
+  options.config.network.transform = warp::TransformKind::kThinPlate;
   EXPECT_EQ(error_of<UsageError>([&] { (void)readers_rows(options, true); }),
             "--peer knows network.transform = none and affine, got 'tps'");
 }

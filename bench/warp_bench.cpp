@@ -110,7 +110,7 @@ Json warp_rows(const WarpOptions& options) {
       if (shape.batch * shape.channels * shape.in * shape.in > kLarge && !options.has_large)
         continue;
       rows.push_back(
-          row(shape, options.places == "affine", threads, options.seconds, copied_a_second));
+          row(shape, options.places == Places::kAffine, threads, options.seconds, copied_a_second));
     }
   }
   torch::set_num_threads(before);

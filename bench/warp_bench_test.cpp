@@ -7,7 +7,7 @@ namespace clew::bench {
 namespace warp_bench_test {
 
 TEST(WarpBench, GivesARowForEachShapeAndNumberOfThreads) {
-  for (const char* places : {"affine", "grid"}) {
+  for (const auto places : {Places::kAffine, Places::kGrid}) {
     const Json rows =
         warp_rows({.seconds = 0.001, .threads = 2, .places = places, .has_large = false});
     ASSERT_EQ(rows.size(), 4U);

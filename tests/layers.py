@@ -16,10 +16,10 @@ ROOMS = {
     "core": ([], ["toml++", "xxhash.h"]),
     "maze": (["core"], ["hwy", "toml++", "xxhash.h"]),
     "runs": (["core"], ["nlohmann"]),
-    "image": (["core"], ["opencv2", "jpeglib.h"]),
+    "image": (["core"], ["opencv2", "jpeglib.h", "zlib.h"]),
     "ops": (["core"], ["torch", "hwy"]),
-    "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann"]),
-    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "curl", "zlib.h"]),
+    "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann", "zlib.h"]),
+    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "curl", "openssl", "zlib.h"]),
     "train": (["data", "nn", "ops", "runs", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "navigate": (["train", "nn", "ops", "image", "maze", "runs", "core"], ["torch", "nlohmann"]),
     "report": (["image", "runs", "core"], ["nlohmann"]),
@@ -29,10 +29,10 @@ SYSTEM = (["train", "data", "nn", "ops", "image", "runs", "core"], ["torch", "op
 # Rooms of the target clew_maze, which must build and link without LibTorch and OpenCV.
 WITHOUT_TORCH = ["core", "maze"]
 # Headers of these libraries may stand only in .cpp files: an installed header must not ask its user for them.
-PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "zlib.h", "jpeglib.h",
-           "pugixml.hpp"}
+PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "openssl", "zlib.h",
+           "jpeglib.h", "pugixml.hpp"}
 KNOWN = {"torch", "ATen", "c10", "opencv2", "toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark",
-         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "zlib.h", "jpeglib.h", "pugixml.hpp"}
+         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "openssl", "zlib.h", "jpeglib.h", "pugixml.hpp"}
 TORCH = {"torch", "ATen", "c10"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

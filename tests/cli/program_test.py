@@ -66,7 +66,7 @@ class Completion(CliTest):
                 subprocess.run([shell, "-n"], input=script, text=True, check=True, capture_output=True)
 
     def test_unknown_shell(self):
-        self.fails("completion", "bsh", code=2, error="shell must be bash, zsh or fish, got 'bsh'; did you mean 'bash'?")
+        self.fails("completion", "bsh", code=2, error="shell must be one of bash, zsh, fish, got 'bsh'; did you mean 'bash'?")
 
 
 class WrongCommandLines(CliTest):

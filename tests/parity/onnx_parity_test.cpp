@@ -264,15 +264,14 @@ void stir(torch::nn::Module& module, double by) {
 TEST_F(OnnxRuntime, OurSpatialTransformers) {
   torch::manual_seed(10);
   const auto images = torch::rand({3, 2, 9, 8});
-  for (const auto& name : warp::transform_names()) {
+  for (const auto& [kind, name] : warp::names(warp::TransformKind{})) {
     torch::nn::Sequential localiser(torch::nn::Conv2d(2, 4, 3), torch::nn::ReLU());
-    warp::SpatialTransformerOptions options = {.transform = warp::parse_transform(name),
-                                               .features = 4 * 7 * 6};
-    if (name != "affine") options.output_size = {5, 7};
-    options.sample.align_corners = name == "tps";
+    warp::SpatialTransformerOptions options = {.transform = kind, .features = 4 * 7 * 6};
+    if (kind != warp::TransformKind::kAffine) options.output_size = {5, 7};
+    options.sample.align_corners = kind == warp::TransformKind::kThinPlate;
     warp::SpatialTransformer module(localiser, options);
     stir(*module, 0.02);
-    add(module, images, name);
+    add(module, images, std::string(name));
   }
   run_and_compare();
 }
@@ -280,12 +279,12 @@ TEST_F(OnnxRuntime, OurSpatialTransformers) {
 TEST_F(OnnxRuntime, OurDigitNetworks) {
   torch::manual_seed(11);
   const auto images = torch::rand({3, 2, 42, 42});
-  for (const char* body : {"fcn", "cnn"}) {
+  for (const auto& [body, name] : warp::names(warp::BodyKind{})) {
     const warp::NetworkConfig config = {
-        .body = body, .transformers = 2, .pool = body == std::string("cnn") ? 1 : 2};
+        .body = body, .transformers = 2, .pool = body == warp::BodyKind::kCnn ? 1 : 2};
     warp::DigitNetwork module(config, warp::DigitShape{.channels = 2, .classes = 19});
     stir(*module, 0.005);
-    add(module, images, body);
+    add(module, images, std::string(name));
   }
   run_and_compare();
 }

@@ -61,12 +61,11 @@ TEST_F(TorchScriptParity, FullyConnectedNetwork) {
 
 TEST_F(TorchScriptParity, SpatialTransformers) {
   using namespace torch::nn;
-  for (const auto& name : warp::transform_names()) {
+  for (const auto& [kind, name] : names(warp::TransformKind{})) {
     Sequential localiser(Conv2d(2, 4, 3), ReLU(), Flatten());
     warp::SpatialTransformer module(
-        localiser, warp::SpatialTransformerOptions{.transform = warp::parse_transform(name),
-                                                   .features = 4 * 7 * 6,
-                                                   .output_size = {5, 7}});
+        localiser, warp::SpatialTransformerOptions{
+                       .transform = kind, .features = 4 * 7 * 6, .output_size = {5, 7}});
     const torch::NoGradGuard no_grad;
     for (auto& parameter : module->parameters())
       parameter.add_(torch::randn_like(parameter) * 0.01);
@@ -75,8 +74,10 @@ TEST_F(TorchScriptParity, SpatialTransformers) {
 }
 
 TEST_F(TorchScriptParity, DigitNetwork) {
-  warp::DigitNetwork module(warp::NetworkConfig{.transform = "tps", .transformers = 2, .pool = 1},
-                            warp::DigitShape{});
+  warp::DigitNetwork module(
+      warp::NetworkConfig{
+          .transform = warp::TransformKind::kThinPlate, .transformers = 2, .pool = 1},
+      warp::DigitShape{});
   EXPECT_LT(difference_in_python(module, torch::rand({2, 1, 42, 42}), *python), 1e-5);
 }
 

@@ -145,7 +145,7 @@ inline std::vector<std::vector<std::byte>> train_in(int processes, const Quadran
 /// Options of plain gradient descent, whose weights show a gradient.
 inline SupervisedOptions plain_descent() {
   auto made = options();
-  made.optimizer = "sgd";
+  made.optimizer = OptimizerKind::kSgd;
   made.momentum = made.ema = 0;
   return made;
 }

@@ -33,6 +33,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/text.h"
 
 namespace clew {
 namespace {
@@ -129,8 +130,17 @@ std::string to_toml(const std::vector<T>& values) {
   }
   return out + "]";
 }
+std::string to_toml(const Choice& choice) { return to_toml(choice.name()); }
 std::string to_toml(const Fields::Target& target) {
-  return std::visit([](const auto* value) { return to_toml(*value); }, target);
+  return std::visit(
+      [](const auto& value) {
+        if constexpr (std::is_pointer_v<std::decay_t<decltype(value)>>) {
+          return to_toml(*value);
+        } else {
+          return to_toml(value);
+        }
+      },
+      target);
 }
 std::string to_toml(const Scalar& scalar) {
   return std::visit([](const auto& value) { return to_toml(value); }, scalar);
@@ -365,12 +375,6 @@ bool is_in_range(T value, const FieldOptions& options) {
          !(has(options.below) && compare(value, options.below) >= 0);
 }
 
-std::string join(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 // ---- one value into one field
 
 [[noreturn]] void fail_field(const Entry& entry, const std::string& wanted,
@@ -507,6 +511,19 @@ void set(T& target, const Entry& entry, const FieldOptions& options) {
     target = checked<T>(scalar, entry, options);
   }
 }
+void set_field(const Fields::Field& field, const Entry& entry) {
+  std::visit(
+      [&](const auto& target) {
+        if constexpr (std::is_pointer_v<std::decay_t<decltype(target)>>) {
+          set(*target, entry, field.options);
+        } else {
+          std::string name;
+          set(name, entry, field.options);
+          target.set(name);
+        }
+      },
+      field.target);
+}
 
 /// An entry that no field took: a table where a value belongs, the other way round, or an unknown
 /// key.
@@ -528,29 +545,6 @@ void check_leftover(const Entry& entry, const Fields& fields) {
 }
 
 std::string default_text(const Fields::Field& field) { return to_toml(field.target); }
-
-/// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours, case
-/// ignored.
-int edit_distance(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  const std::size_t width = b.size() + 1;
-  std::vector<int> before(width), row(width), next(width);
-  for (std::size_t j = 0; j < width; ++j) row[j] = static_cast<int>(j);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    next[0] = static_cast<int>(i);
-    for (std::size_t j = 1; j < width; ++j) {
-      const bool is_equal = lower(a[i - 1]) == lower(b[j - 1]);
-      next[j] = std::min({row[j] + 1, next[j - 1] + 1, row[j - 1] + (is_equal ? 0 : 1)});
-      if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
-          lower(a[i - 2]) == lower(b[j - 1])) {
-        next[j] = std::min(next[j], before[j - 2] + 1);
-      }
-    }
-    before.swap(row);
-    row.swap(next);
-  }
-  return row[b.size()];
-}
 
 }  // namespace
 
@@ -615,9 +609,7 @@ void load_fields(const Fields& fields, const ConfigTree& tree) {
     if (entry.is_empty_table || !taken.contains(entry.key)) check_leftover(entry, fields);
   }
   for (const auto& field : fields.list()) {
-    if (const auto* entry = tree.find(field.key)) {
-      std::visit([&](auto* target) { set(*target, *entry, field.options); }, field.target);
-    }
+    if (const auto* entry = tree.find(field.key)) set_field(field, *entry);
   }
 }
 
@@ -689,35 +681,26 @@ std::vector<ConfigDifference> diff_fields(const Fields& before, const Fields& af
   return out;
 }
 
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  if (word.size() > 200) return "";  // no slip of the finger
-  std::string best;
-  int best_distance = std::numeric_limits<int>::max();
-  for (const auto& candidate : candidates) {
-    int distance = edit_distance(word, candidate);
-    int allowed = std::max(1, static_cast<int>(std::max(word.size(), candidate.size())) * 2 / 5);
-    // 'lr' for 'train.lr', 'tiny' for 'navigate/tiny': the last part alone counts too.
-    if (const auto dot = candidate.find_last_of("./"); dot != std::string::npos) {
-      const auto word_tail = word.substr(word.find_last_of("./") + 1);
-      const int tail = edit_distance(word_tail, std::string_view(candidate).substr(dot + 1)) + 1;
-      const int tail_allowed = std::max<int>(1, static_cast<int>(word_tail.size()) * 2 / 5 + 1);
-      if (tail <= tail_allowed && tail < distance) {
-        distance = tail;
-        allowed = tail_allowed;
-      }
-    }
-    if (word.size() >= 2 && candidate.starts_with(word)) distance = std::min(distance, 1);
-    if (distance <= allowed && distance < best_distance) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
+std::map<std::string, Resume> resume_rules(const Fields& fields) {
+  std::map<std::string, Resume> rules;
+  for (const auto& field : fields.list())
+    if (field.options.resume != Resume::kSame) rules.emplace(field.key, field.options.resume);
+  return rules;
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
-  const std::string name = nearest(word, candidates);
-  return name.empty() ? "" : "; did you mean '" + name + "'?";
+void make_paths_absolute(const Fields& fields) {
+  for (const auto& field : fields.list()) {
+    auto* const* const path = std::get_if<std::string*>(&field.target);
+    if (field.options.path != PathKind::kPath || path == nullptr || (*path)->empty()) continue;
+    **path = std::filesystem::absolute(**path).string();
+  }
+}
+
+std::set<std::string> no_settings(const Fields& fields) {
+  std::set<std::string> keys;
+  for (const auto& field : fields.list())
+    if (!field.options.is_setting) keys.insert(field.key);
+  return keys;
 }
 
 }  // namespace clew

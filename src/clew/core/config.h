@@ -3,27 +3,32 @@
 //
 //   struct TrainConfig {
 //     double lr = 5e-4;
-//     std::string agent = "nav";
+//     OptimizerKind optimizer = OptimizerKind::kAdam;
 //     OptimConfig optim;
 //     void fields(clew::Fields& v) {
 //       v("lr", lr, {.above = 0, .max = 1, .help = "peak learning rate"});
-//       v("agent", agent, {.choices = {"ff", "lstm", "nav"}, .help = "network"});
+//       v("optimizer", optimizer, {.help = "how gradients become steps"});
 //       v.group("optim", optim);
 //     }
 //   };
 //
 // and parsing, range checks, key=value overrides, dump, diff and help come from that list.
-// Field types: bool, int, std::int64_t, std::uint64_t, float, double, std::string, and std::vector
-// of those.
+// Field types: bool, int, std::int64_t, std::uint64_t, float, double, std::string, std::vector of those,
+// enumerations with a table of names (names.h), and std::optional of such, which may be "none".
 #pragma once
 
 #include <concepts>
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "clew/core/names.h"
 
 namespace clew {
 
@@ -49,23 +54,72 @@ enum class PathKind : std::uint8_t {
   kNameOrPath,  // a name of ours too, which has no ending: "static_small"
 };
 
+/// Values that a resumed run may have.
+enum class Resume : std::uint8_t {
+  kSame,     // the one it was begun with
+  kMore,     // or a larger one
+  kInTotal,  // the same, times the number of processes
+  kAny,
+};
+
 /// What a value must be. Ranges and choices of a vector hold for each of its items.
 /// Real numbers must be finite in any case.
 struct FieldOptions {
-  Bound min = {}, above = {};  // low end, closed or open
-  Bound max = {}, below = {};  // high end, closed or open
-  std::vector<std::string> choices = {};
+  Bound min = {}, above = {};             // low end, closed or open
+  Bound max = {}, below = {};             // high end, closed or open
+  std::vector<std::string> choices = {};  // of strings; an enumeration's are its names
   PathKind path = PathKind::kNone;
-  std::string help = {};  // one short line, with the unit
+  Resume resume = Resume::kSame;
+  bool is_setting = true;  // of an experiment; false: seed, speed, place of the same data
+  std::string help = {};   // one short line, with the unit
+};
+
+/// An enumeration as its name: one of its table, or "none" where it is optional and absent.
+class Choice {
+ public:
+  template <NamedEnum E>
+  explicit Choice(E& value)
+      : value_(&value),
+        choices_(names_of<E>()),
+        name_([](const void* at) { return std::string(name_of(*static_cast<const E*>(at))); }),
+        set_([](void* at, std::string_view name) {
+          *static_cast<E*>(at) = parse_named<E>("a choice", name);
+        }) {}
+  template <NamedEnum E>
+  explicit Choice(std::optional<E>& value)
+      : value_(&value),
+        choices_(names_of<E>()),
+        name_([](const void* at) {
+          const auto& held = *static_cast<const std::optional<E>*>(at);
+          return std::string(held ? name_of(*held) : "none");
+        }),
+        set_([](void* at, std::string_view name) {
+          auto& held = *static_cast<std::optional<E>*>(at);
+          held.reset();
+          if (name != "none") held = parse_named<E>("a choice", name);
+        }) {
+    choices_.insert(choices_.begin(), "none");
+  }
+
+  const std::vector<std::string>& choices() const { return choices_; }
+  std::string name() const { return name_(value_); }
+  void set(std::string_view name) const { set_(value_, name); }
+
+ private:
+  void* value_;
+  std::vector<std::string> choices_;
+  std::string (*name_)(const void*);
+  void (*set_)(void*, std::string_view);
 };
 
 /// The fields of a struct, flattened: "optim.lr". Points into the struct it was made from.
 class Fields {
  public:
-  using Target = std::variant<bool*, int*, std::int64_t*, std::uint64_t*, float*, double*,
-                              std::string*, std::vector<bool>*, std::vector<int>*,
-                              std::vector<std::int64_t>*, std::vector<std::uint64_t>*,
-                              std::vector<float>*, std::vector<double>*, std::vector<std::string>*>;
+  using Target =
+      std::variant<bool*, int*, std::int64_t*, std::uint64_t*, float*, double*, std::string*,
+                   std::vector<bool>*, std::vector<int>*, std::vector<std::int64_t>*,
+                   std::vector<std::uint64_t>*, std::vector<float>*, std::vector<double>*,
+                   std::vector<std::string>*, Choice>;
   struct Field {
     std::string key;
     Target target;
@@ -74,7 +128,13 @@ class Fields {
 
   template <class T>
   void operator()(std::string_view name, T& value, FieldOptions options = {}) {
-    list_.push_back({prefix_ + std::string(name), Target(&value), std::move(options)});
+    if constexpr (std::constructible_from<Choice, T&>) {
+      const Choice choice(value);
+      options.choices = choice.choices();
+      list_.push_back({prefix_ + std::string(name), choice, std::move(options)});
+    } else {
+      list_.push_back({prefix_ + std::string(name), Target(&value), std::move(options)});
+    }
   }
   /// A struct with fields of its own: a table in the file.
   template <class T>
@@ -119,11 +179,6 @@ ConfigTree parse_toml(std::string_view text, const std::string& source);
 /// command line: UsageError.
 void apply_override(ConfigTree& tree, std::string_view key_equals_value);
 
-/// The candidate a person most likely meant, or "" when none is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
-/// "; did you mean 'lr'?" or "".
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
-
 struct ConfigDifference {
   std::string key, before, after;  // values as TOML writes them
 };
@@ -134,6 +189,13 @@ std::string dump_fields(const Fields& fields);
 std::string help_fields(const Fields& fields);
 std::vector<ConfigDifference> diff_fields(const Fields& before, const Fields& after);
 void check_fields(const Fields& fields, const std::string& source);
+
+/// Keys whose values a resumed run may change.
+std::map<std::string, Resume> resume_rules(const Fields& fields);
+/// Makes every path of a file or folder absolute.
+void make_paths_absolute(const Fields& fields);
+/// Keys that make no difference to an experiment (FieldOptions::is_setting).
+std::set<std::string> no_settings(const Fields& fields);
 
 template <class C>
 Fields fields_of(C& config) {

@@ -99,4 +99,13 @@ std::string percent(double share) {
   return fixed(share * 100, share < 0.0995 && share > 0 ? 1 : 0) + " %";
 }
 
+std::string join(const std::vector<std::string>& words, std::string_view between) {
+  std::string out;
+  for (const auto& word : words) {
+    if (&word != words.data()) out += between;
+    out += word;
+  }
+  return out;
+}
+
 }  // namespace clew

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8, and text of strangers as a terminal may show it.
+// UTF-8, text of strangers as a terminal may show it, and lists of words.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace clew {
 
@@ -25,5 +26,8 @@ namespace clew {
 [[nodiscard]] std::string figure(double value);
 /// A share in 0..1 as "83 %", below a tenth as "8.3 %".
 [[nodiscard]] std::string percent(double share);
+/// Words with `between` between neighbours.
+[[nodiscard]] std::string join(const std::vector<std::string>& words,
+                               std::string_view between = ", ");
 
 }  // namespace clew

@@ -31,5 +31,12 @@ TEST(Text, AByteOrderMarkIsNoText) {
   EXPECT_EQ(without_bom("plain"), "plain");
 }
 
+TEST(Text, Join) {
+  EXPECT_EQ(join({}), "");
+  EXPECT_EQ(join({"a"}), "a");
+  EXPECT_EQ(join({"", "a", "", "b"}), ", a, , b");
+  EXPECT_EQ(join({"a", "b"}, ","), "a,b");
+}
+
 }  // namespace text_test
 }  // namespace clew

@@ -7,6 +7,7 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/data/digits_config.h"
 #include "clew/data/distorted_digits.h"
 #include "clew/data/download.h"
@@ -20,13 +21,15 @@ namespace clew::data {
 namespace fs = std::filesystem;
 namespace {
 
-/// The sets of digits that DigitsConfig calls its kinds, here "digits" for "plain".
-constexpr const char* kKinds[] = {"digits", "r", "rts", "p", "e", "tc", "addition"};
-
-bool is_kind(const std::string& name) {
-  return std::find(std::begin(kKinds), std::end(kKinds), name) != std::end(kKinds);
+/// Sets of digits by their kinds, here "digits" for "plain".
+std::string set_name(DigitsKind kind) {
+  return kind == DigitsKind::kPlain ? "digits" : std::string(name_of(kind));
 }
-std::string kind_of(const std::string& name) { return name == "digits" ? "plain" : name; }
+std::optional<DigitsKind> kind_of(const std::string& name) {
+  for (const auto& row : names(DigitsKind{}))
+    if (set_name(row.value) == name) return row.value;
+  return std::nullopt;
+}
 
 /// Whatever has one of the names is in the way, a folder or a link that leads nowhere too.
 void refuse_mnist_in(const fs::path& folder) {
@@ -58,21 +61,25 @@ std::vector<SetInfo> list_sets() {
     sets.push_back({one.name, concat(bytes / 1024, " KiB"), one.what, one.licence, one.origin,
                     concat("clew data get ", one.name, " --data DIR")});
   }
-  sets.push_back({"digits", "60000+10000",
+  sets.push_back({set_name(DigitsKind::kPlain), "60000+10000",
                   "digits drawn from strokes in the manner of MNIST, 28x28", "Apache-2.0",
                   "this program", "made when asked for; make writes files"});
-  const auto add = [&sets](const char* name, const char* size, const char* what) {
+  const auto add = [&sets](const std::string& name, const char* size, const char* what) {
     sets.push_back({name, size, what, "as its digits: MNIST's, or Apache-2.0 for drawn ones",
                     "M. Jaderberg et al. 2015, arXiv:1506.02025, appendix A",
                     "made when asked for"});
   };
-  constexpr const char* kAsDigits = "as its digits";
-  add("r", kAsDigits, "digits turned by up to 90 degrees, 28x28");
-  add("rts", kAsDigits, "digits turned by up to 45 degrees, scaled by 0.7 to 1.2, placed, 42x42");
-  add("p", kAsDigits, "digits scaled by 0.75 to 1, the picture's corners moved by 5 pixels, 42x42");
-  add("e", kAsDigits, "digits scaled by 0.75 to 1, bent by 1.5 pixels at 16 points, 28x28");
-  add("tc", kAsDigits, "digits placed among six 6x6 pieces of others, 60x60");
-  add("addition", kAsDigits, "two digits of rts and their sum, 2x42x42");
+  const auto add_kind = [&add](DigitsKind kind, const char* what) {
+    add(set_name(kind), "as its digits", what);
+  };
+  add_kind(DigitsKind::kR, "digits turned by up to 90 degrees, 28x28");
+  add_kind(DigitsKind::kRts,
+           "digits turned by up to 45 degrees, scaled by 0.7 to 1.2, placed, 42x42");
+  add_kind(DigitsKind::kP,
+           "digits scaled by 0.75 to 1, the picture's corners moved by 5 pixels, 42x42");
+  add_kind(DigitsKind::kE, "digits scaled by 0.75 to 1, bent by 1.5 pixels at 16 points, 28x28");
+  add_kind(DigitsKind::kTc, "digits placed among six 6x6 pieces of others, 60x60");
+  add_kind(DigitsKind::kAddition, "two digits of rts and their sum, 2x42x42");
   add("t84", "100", "digits of one class to be found, 84x84");
   add("tc84", "100", "digits of one class to be found among 16 pieces of others, 84x84");
   sets.push_back({"scenes", "10000+2000",
@@ -108,9 +115,9 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
   DigitsConfig config{.dir = options.mnist.string(), .validation_share = 0};
   if (name == "mnist") {
     if (config.dir.empty()) throw UsageError("mnist needs the folder of its four files");
-    config.source = "mnist";
-  } else if (is_kind(name)) {
-    config.kind = kind_of(name);
+    config.source = DigitsSource::kMnist;
+  } else if (const auto kind = kind_of(name)) {
+    config.kind = *kind;
   } else if (name == "t84" || name == "tc84") {
     want_no_validation();
     return std::make_unique<LocatedDigits>(
@@ -142,13 +149,19 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
   return make_digits(config, options.split, options.key);
 }
 
+std::vector<std::string> made_sets() {
+  std::vector<std::string> sets;
+  for (const auto& row : names(DigitsKind{})) sets.push_back(set_name(row.value));
+  return sets;
+}
+
 void make_files(const std::string& name, const fs::path& folder, const MakeOptions& options) {
-  if (!is_kind(name)) {
-    const std::vector<std::string> names(std::begin(kKinds), std::end(kKinds));
-    throw UsageError(
-        concat("only digits, r, rts, p, e, tc and addition can be files as MNIST's, "
-               "and scenes files of other forms, got '",
-               name, "'", did_you_mean(name, names)));
+  const auto kind = kind_of(name);
+  if (!kind) {
+    throw UsageError(concat("only ", clew::join(made_sets()),
+                            " can be files as MNIST's, and scenes files of other "
+                            "forms, got '",
+                            name, "'", did_you_mean(name, made_sets())));
   }
   refuse_mnist_in(folder);
   const auto digits_of = [&](Split part) -> std::shared_ptr<const Digits> {
@@ -163,7 +176,7 @@ void make_files(const std::string& name, const fs::path& folder, const MakeOptio
   const Key key = split(options.key, 3);
   std::int64_t total = 0, before = 0;
   for (const Split part : {Split::kTrain, Split::kTest}) {
-    sets.push_back(make_kind(kind_of(name), digits_of(part), part, options.key));
+    sets.push_back(make_kind(*kind, digits_of(part), part, options.key));
     check_bytes(*sets.back(), key);
     total += sets.back()->size();
   }

@@ -41,6 +41,9 @@ struct OpenOptions {
 [[nodiscard]] std::unique_ptr<Dataset> open_set(const std::string& name_or_folder,
                                                 const OpenOptions& options = {});
 
+/// The sets that make_files writes.
+[[nodiscard]] std::vector<std::string> made_sets();
+
 struct MakeOptions {
   std::int64_t train = 60'000, test = 10'000;  // examples; of MNIST the first ones, if it has more
   Key key = {};

@@ -154,8 +154,8 @@ TEST_F(Catalogue, OneSentencePerError) {
             "mnist needs the folder of its four files");
   EXPECT_EQ(
       error_of<UsageError>([this] { make_files("t84", folder); }),
-      "only digits, r, rts, p, e, tc and addition can be files as MNIST's, and scenes files of "
-      "other forms, got 't84'");
+      "only digits, r, rts, p, e, tc, addition can be files as MNIST's, and scenes files of other "
+      "forms, got 't84'");
   EXPECT_FALSE(fs::exists(folder));
   make_files("rts", folder, {.train = 1, .test = 1, .is_gzip = true});
   fs::remove(folder / "t10k-labels-idx1-ubyte.gz");

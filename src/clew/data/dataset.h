@@ -3,11 +3,13 @@
 // loader's business.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/core/names.h"
 #include "clew/data/example.h"
 
 namespace clew::data {
@@ -38,6 +40,10 @@ class Dataset {
 
 /// What a data set is for.
 enum class Split { kTrain, kValidation, kTest };
+constexpr auto names(Split) {
+  return std::to_array<Named<Split>>(
+      {{Split::kTrain, "train"}, {Split::kValidation, "val"}, {Split::kTest, "test"}});
+}
 
 /// The keys of examples of a batch: split(key, i) for example i, split(key, i, k) where it comes the
 /// k-th time again.

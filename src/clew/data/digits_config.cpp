@@ -50,9 +50,9 @@ class SomeDigits : public Digits {
 
 }  // namespace
 
-std::string digits_source(const DigitsConfig& config) {
-  if (config.source != "auto") return config.source;
-  if (config.dir.empty()) return "procedural";
+DigitsSource digits_source(const DigitsConfig& config) {
+  if (config.source != DigitsSource::kAuto) return config.source;
+  if (config.dir.empty()) return DigitsSource::kProcedural;
   std::error_code ignored;
   CLEW_CHECK(has_whole_mnist(config.dir), "'", config.dir,
              "' must be a folder with MNIST's files, ",
@@ -61,20 +61,20 @@ std::string digits_source(const DigitsConfig& config) {
                                                                    : "it has none of them",
              "; `clew data get mnist --data ", config.dir,
              "` brings them, and where no folder is given digits are drawn");
-  return "mnist";
+  return DigitsSource::kMnist;
 }
 
 std::vector<std::string> resolve_digits(DigitsConfig& config) {
-  const bool is_left_to_us = config.source == "auto";
+  const bool is_left_to_us = config.source == DigitsSource::kAuto;
   config.source = digits_source(config);
   if (!config.dir.empty()) config.dir = std::filesystem::absolute(config.dir).string();
-  if (!is_left_to_us || config.source == "mnist") return {};
+  if (!is_left_to_us || config.source == DigitsSource::kMnist) return {};
   return {"data.dir names no folder with MNIST: learning from digits drawn from strokes"};
 }
 
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split part, Key key) {
   const bool is_test = part == Split::kTest;
-  const bool is_mnist = digits_source(config) == "mnist";
+  const bool is_mnist = digits_source(config) == DigitsSource::kMnist;
   if (is_mnist) CLEW_CHECK(!config.dir.empty(), "data.dir must name the folder of MNIST");
   std::shared_ptr<const Digits> all;
   if (is_mnist) {
@@ -94,12 +94,12 @@ std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Spli
   return std::make_shared<const SomeDigits>(std::move(all), std::move(chosen));
 }
 
-std::unique_ptr<Dataset> make_kind(const std::string& kind, std::shared_ptr<const Digits> digits,
+std::unique_ptr<Dataset> make_kind(DigitsKind kind, std::shared_ptr<const Digits> digits,
                                    Split part, Key key) {
   const DrawOptions options = {.key = split(key, 2), .is_fixed = part != Split::kTrain};
-  if (kind == "plain") return std::make_unique<PlainDigits>(std::move(digits));
-  if (kind == "addition")
-    return std::make_unique<AddedDigits>(std::move(digits), distortion_of("rts"), options);
+  if (kind == DigitsKind::kPlain) return std::make_unique<PlainDigits>(std::move(digits));
+  if (kind == DigitsKind::kAddition)
+    return std::make_unique<AddedDigits>(std::move(digits), distortion_of(kind), options);
   return std::make_unique<DistortedDigits>(std::move(digits), distortion_of(kind), options);
 }
 

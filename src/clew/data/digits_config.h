@@ -3,6 +3,7 @@
 // distorted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,29 +12,42 @@
 #include "clew/core/config.h"
 #include "clew/data/dataset.h"
 #include "clew/data/digits.h"
+#include "clew/data/distorted_digits.h"
 #include "clew/image/files.h"
 
 namespace clew::data {
 
+/// Where digits come from.
+enum class DigitsSource : std::uint8_t {
+  kAuto,  // MNIST where its folder is given, else drawn
+  kMnist,
+  kProcedural,  // drawn
+};
+constexpr auto names(DigitsSource) {
+  return std::to_array<Named<DigitsSource>>({{DigitsSource::kAuto, "auto"},
+                                             {DigitsSource::kMnist, "mnist"},
+                                             {DigitsSource::kProcedural, "procedural"}});
+}
+
 struct DigitsConfig {
-  std::string source = "auto";
+  DigitsSource source = DigitsSource::kAuto;
   std::string dir = "";
-  std::string kind = "plain";
-  std::string background = "auto";
+  DigitsKind kind = DigitsKind::kPlain;
+  image::Background background = image::Background::kAuto;
   double validation_share = 0.05;
   std::int64_t train_limit = 0, test_limit = 0;
 
   void fields(Fields& v) {
     v("source", source,
-      {.choices = {"auto", "mnist", "procedural"},
-       .help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
-    v("dir", dir, {.path = PathKind::kPath, .help = "folder with the four files of MNIST"});
-    v("kind", kind,
-      {.choices = {"plain", "r", "rts", "p", "e", "tc", "addition"},
-       .help = "how digits are distorted; addition: two of rts and their sum"});
+      {.help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
+    v("dir", dir,
+      {.path = PathKind::kPath,
+       .resume = Resume::kAny,
+       .is_setting = false,
+       .help = "folder with the four files of MNIST"});
+    v("kind", kind, {.help = "how digits are distorted; addition: two of rts and their sum"});
     v("background", background,
-      {.choices = image::kBackgrounds,
-       .help = "behind transparent pictures that are read; auto: white behind dark, black behind "
+      {.help = "behind transparent pictures that are read; auto: white behind dark, black behind "
                "light"});
     v("validation_share", validation_share,
       {.above = 0.0,
@@ -46,9 +60,9 @@ struct DigitsConfig {
   }
 };
 
-/// "mnist" or "procedural": what `config` comes to here. A run says it. A folder without all of
+/// The source that `config` comes to here, never kAuto. A run says it. A folder without all of
 /// MNIST's files: clew::Error, unless other digits are asked for.
-std::string digits_source(const DigitsConfig& config);
+DigitsSource digits_source(const DigitsConfig& config);
 
 /// Writes into `config` what it comes to here: source, and dir as an absolute path. Where digits are
 /// drawn though nobody asked for that, a sentence that says so.
@@ -59,8 +73,8 @@ std::vector<std::string> resolve_digits(DigitsConfig& config);
 /// (data.validation_share; 0: none). No MNIST where it is asked for: clew::Error.
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split split, Key key);
 
-/// `digits` as `kind`, one of DigitsConfig's, shows them; what is random in an example as below.
-std::unique_ptr<Dataset> make_kind(const std::string& kind, std::shared_ptr<const Digits> digits,
+/// `digits` as `kind` shows them; what is random in an example as below.
+std::unique_ptr<Dataset> make_kind(DigitsKind kind, std::shared_ptr<const Digits> digits,
                                    Split split, Key key);
 
 /// The data set that `config` describes. What is random in an example of the train split comes from

@@ -21,9 +21,9 @@ namespace digits_config_test {
 namespace fs = std::filesystem;
 
 TEST(DigitsConfig, EveryKindMakesItsSet) {
-  DigitsConfig config{.source = "procedural", .train_limit = 20, .test_limit = 10};
-  for (const char* kind : {"plain", "r", "rts", "p", "e", "tc", "addition"}) {
-    config.kind = kind;
+  DigitsConfig config{.source = DigitsSource::kProcedural, .train_limit = 20, .test_limit = 10};
+  for (const auto& [value, kind] : names(DigitsKind{})) {
+    config.kind = value;
     const auto train = make_digits(config, Split::kTrain, {1}),
                validation = make_digits(config, Split::kValidation, {1}),
                test = make_digits(config, Split::kTest, {1});
@@ -32,11 +32,11 @@ TEST(DigitsConfig, EveryKindMakesItsSet) {
     EXPECT_EQ(test->size(), 10) << kind;
     EXPECT_TRUE(validation->get(1, {1})["image"].equal(validation->get(1, {2})["image"])) << kind;
     EXPECT_FALSE(validation->get(1, {})["image"].equal(test->get(1, {})["image"])) << kind;
-    EXPECT_EQ(train->class_names().size(), std::string(kind) == "addition" ? 19U : 10U) << kind;
+    EXPECT_EQ(train->class_names().size(), value == DigitsKind::kAddition ? 19U : 10U) << kind;
     // The test split is the same in every epoch, the train split is not where it is distorted.
     EXPECT_TRUE(test->get(1, {1})["image"].equal(test->get(1, {2})["image"])) << kind;
     EXPECT_EQ(train->get(1, {1})["image"].equal(train->get(1, {2})["image"]),
-              std::string(kind) == "plain")
+              value == DigitsKind::kPlain)
         << kind;
     EXPECT_FALSE(train->get(1, {1})["image"].equal(test->get(1, {1})["image"])) << kind;
     EXPECT_FALSE(make_digits(config, Split::kTest, {2})
@@ -50,7 +50,7 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
       fs::temp_directory_path() / (std::to_string(::getpid()) + "clew_digits_config");
   fs::remove_all(folder);
   DigitsConfig config;
-  EXPECT_EQ(digits_source(config), "procedural");
+  EXPECT_EQ(digits_source(config), DigitsSource::kProcedural);
   EXPECT_EQ(make_plain_digits(config, Split::kTrain, {})->size(), 57'000);
   EXPECT_EQ(make_plain_digits(config, Split::kValidation, {})->size(), 3'000);
   EXPECT_EQ(make_plain_digits(config, Split::kTest, {})->size(), 10'000);
@@ -75,18 +75,18 @@ TEST(DigitsConfig, AutoTakesMnistWhereItIs) {
                 "' holds some files of MNIST's form and lacks t10k-images-idx3-ubyte and "
                 "t10k-labels-idx1-ubyte");
   write_mnist(folder, Split::kTest, digits, false);
-  EXPECT_EQ(digits_source(config), "mnist");
+  EXPECT_EQ(digits_source(config), DigitsSource::kMnist);
   EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 11);
   EXPECT_EQ(make_digits(config, Split::kValidation, {})->size(), 1);
   config.train_limit = 5;
   EXPECT_EQ(make_digits(config, Split::kTrain, {})->size(), 5);
-  config.source = "procedural";
-  EXPECT_EQ(digits_source(config), "procedural");
+  config.source = DigitsSource::kProcedural;
+  EXPECT_EQ(digits_source(config), DigitsSource::kProcedural);
   fs::remove_all(folder);
 }
 
 TEST(DigitsConfig, NoDigitIsForTrainingAndForValidation) {
-  const DigitsConfig config{.source = "procedural", .validation_share = 0.25};
+  const DigitsConfig config{.source = DigitsSource::kProcedural, .validation_share = 0.25};
   const auto train = make_plain_digits(config, Split::kTrain, {1}),
              validation = make_plain_digits(config, Split::kValidation, {1});
   EXPECT_EQ(train->size(), 45'000);
@@ -106,7 +106,7 @@ TEST(DigitsConfig, NoDigitIsForTrainingAndForValidation) {
 }
 
 TEST(DigitsConfig, MnistThatIsNotThereIsAnError) {
-  DigitsConfig config{.source = "mnist"};
+  DigitsConfig config{.source = DigitsSource::kMnist};
   try {
     (void)make_digits(config, Split::kTrain, {});
     FAIL();
@@ -120,7 +120,7 @@ TEST(DigitsConfig, MnistThatIsNotThereIsAnError) {
 TEST(DigitsConfig, ComesFromARecipe) {
   DigitsConfig config;
   load(config, parse_toml("kind = 'rts'\ndir = 'x'\n", "recipe"));
-  EXPECT_EQ(config.kind, "rts");
+  EXPECT_EQ(config.kind, DigitsKind::kRts);
   EXPECT_THROW(load(config, parse_toml("kind = 'upside_down'\n", "recipe")), UsageError);
 }
 

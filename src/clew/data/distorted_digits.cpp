@@ -145,15 +145,23 @@ class DistortedDigits::Drawer {
   std::unique_ptr<const ControlGrid> grid_;
 };
 
-Distortion distortion_of(const std::string& kind) {
-  if (kind == "r") return {.side = kDigitSide, .turn_deg = 90};
-  if (kind == "rts")
-    return {.turn_deg = 45, .scale_low = .7F, .scale_high = 1.2F, .is_placed = true};
-  if (kind == "p") return {.scale_low = .75F, .corner_px = 5};
-  if (kind == "e") return {.side = kDigitSide, .scale_low = .75F, .control_px = 1.5F};
-  if (kind == "tc")
-    return {.side = 60, .is_placed = true, .is_on_whole_pixels = true, .patches = 6};
-  throw Error(concat("a distortion must be r, rts, p, e or tc, got '", kind, "'"));
+Distortion distortion_of(DigitsKind kind) {
+  switch (kind) {
+    case DigitsKind::kPlain:
+      break;
+    case DigitsKind::kR:
+      return {.side = kDigitSide, .turn_deg = 90};
+    case DigitsKind::kRts:
+    case DigitsKind::kAddition:
+      return {.turn_deg = 45, .scale_low = .7F, .scale_high = 1.2F, .is_placed = true};
+    case DigitsKind::kP:
+      return {.scale_low = .75F, .corner_px = 5};
+    case DigitsKind::kE:
+      return {.side = kDigitSide, .scale_low = .75F, .control_px = 1.5F};
+    case DigitsKind::kTc:
+      return {.side = 60, .is_placed = true, .is_on_whole_pixels = true, .patches = 6};
+  }
+  return {.side = kDigitSide};
 }
 
 DistortedDigits::DistortedDigits(std::shared_ptr<const Digits> digits, Distortion distortion,

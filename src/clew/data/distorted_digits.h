@@ -4,12 +4,14 @@
 // of digits, drawn anew from each key.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "clew/core/names.h"
 #include "clew/data/digits.h"
 
 namespace clew::data {
@@ -27,11 +29,29 @@ struct Distortion {
   int patches = 0;                      // pieces of 6x6 pixels of other digits, added
 };
 
-/// "r": turned by up to 90 degrees. "rts": turned by up to 45, scaled by 0.7 to 1.2, placed. "p":
-/// scaled by 0.75 to 1, the picture's corners moved by 5 pixels. "e": scaled by 0.75 to 1, bent by
-/// 1.5 pixels. "tc": placed in 60x60 among six pieces. rts and p are in 42x42, r and e in 28x28:
-/// the paper (arXiv 1506.02025, A.4) names a size for rts only.
-Distortion distortion_of(const std::string& kind);
+/// Data sets of digits. kRts and kP are in 42x42, kR and kE in 28x28: the paper (arXiv 1506.02025,
+/// A.4) names a size for kRts only.
+enum class DigitsKind : std::uint8_t {
+  kPlain,
+  kR,         // turned by up to 90 degrees
+  kRts,       // turned by up to 45, scaled by 0.7 to 1.2, placed
+  kP,         // scaled by 0.75 to 1, the picture's corners moved by 5 pixels
+  kE,         // scaled by 0.75 to 1, bent by 1.5 pixels
+  kTc,        // placed in 60x60 among six pieces
+  kAddition,  // two of kRts and their sum
+};
+constexpr auto names(DigitsKind) {
+  using enum DigitsKind;
+  return std::to_array<Named<DigitsKind>>({{kPlain, "plain"},
+                                           {kR, "r"},
+                                           {kRts, "rts"},
+                                           {kP, "p"},
+                                           {kE, "e"},
+                                           {kTc, "tc"},
+                                           {kAddition, "addition"}});
+}
+/// How each digit of such a set is distorted.
+Distortion distortion_of(DigitsKind kind);
 
 struct DrawOptions {
   Key key = {};           // of fixed examples
@@ -63,7 +83,8 @@ class DistortedDigits : public Dataset {
 class AddedDigits : public Dataset {
  public:
   explicit AddedDigits(std::shared_ptr<const Digits> digits,
-                       Distortion distortion = distortion_of("rts"), DrawOptions options = {});
+                       Distortion distortion = distortion_of(DigitsKind::kRts),
+                       DrawOptions options = {});
   ~AddedDigits() override;
 
   std::int64_t size() const override;

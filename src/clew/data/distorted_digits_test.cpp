@@ -14,7 +14,8 @@
 namespace clew::data {
 namespace distorted_digits_test {
 
-const char* const kKinds[] = {"r", "rts", "p", "e", "tc"};
+constexpr DigitsKind kKinds[] = {DigitsKind::kR, DigitsKind::kRts, DigitsKind::kP, DigitsKind::kE,
+                                 DigitsKind::kTc};
 
 std::shared_ptr<const Digits> some_digits(std::int64_t size = 50) {
   return std::make_shared<const DrawnDigits>(DrawnDigitsOptions{.size = size, .key = {1}});
@@ -39,41 +40,50 @@ Moments moments(const torch::Tensor& picture) {
 
 TEST(DistortedDigits, ShapesLabelsAndRanges) {
   const auto digits = some_digits();
-  for (const char* kind : kKinds) {
+  for (const auto kind : kKinds) {
     const DistortedDigits set(digits, distortion_of(kind));
-    const std::string name = kind;
-    const std::int64_t side = name == "tc" ? 60 : name == "rts" || name == "p" ? 42 : 28;
+    const std::int64_t side = kind == DigitsKind::kTc                              ? 60
+                              : kind == DigitsKind::kRts || kind == DigitsKind::kP ? 42
+                                                                                   : 28;
     EXPECT_EQ(set.size(), 50);
     EXPECT_EQ(set.class_names().size(), 10U);
     for (std::int64_t i = 0; i < 50; ++i) {
       const Example example = set.get(i, {static_cast<std::uint64_t>(i)});
-      EXPECT_EQ(example["image"].sizes(), (torch::IntArrayRef{1, side, side})) << kind;
-      EXPECT_GE(example["image"].min().item<float>(), 0) << kind;
-      EXPECT_LE(example["image"].max().item<float>(), 1) << kind;
-      EXPECT_GT(example["image"].sum().item<float>(), 10) << kind << i;
+      EXPECT_EQ(example["image"].sizes(), (torch::IntArrayRef{1, side, side})) << name_of(kind);
+      EXPECT_GE(example["image"].min().item<float>(), 0) << name_of(kind);
+      EXPECT_LE(example["image"].max().item<float>(), 1) << name_of(kind);
+      EXPECT_GT(example["image"].sum().item<float>(), 10) << name_of(kind) << i;
       EXPECT_EQ(example["label"].item<std::int64_t>(), i % 10);
     }
     EXPECT_THROW((void)set.get(50, {}), Error);
   }
 }
 
+TEST(DistortedDigits, PlainOnesStayAsTheyAreAndPairsAreOfRts) {
+  const auto plain = distortion_of(DigitsKind::kPlain), pair = distortion_of(DigitsKind::kAddition);
+  EXPECT_EQ(plain.side, 28);
+  EXPECT_EQ(plain.turn_deg, 0);
+  EXPECT_EQ(pair.side, 42);
+  EXPECT_EQ(pair.turn_deg, distortion_of(DigitsKind::kRts).turn_deg);
+}
+
 TEST(DistortedDigits, KeysDecideAndFixedSetsIgnoreThem) {
   const auto digits = some_digits();
-  for (const char* kind : kKinds) {
+  for (const auto kind : kKinds) {
     const DistortedDigits fresh(digits, distortion_of(kind)),
         fixed(digits, distortion_of(kind), {.key = {5}, .is_fixed = true}),
         other(digits, distortion_of(kind), {.key = {6}, .is_fixed = true});
-    EXPECT_TRUE(fresh.get(3, {1})["image"].equal(fresh.get(3, {1})["image"])) << kind;
-    EXPECT_FALSE(fresh.get(3, {1})["image"].equal(fresh.get(3, {2})["image"])) << kind;
-    EXPECT_TRUE(fixed.get(3, {1})["image"].equal(fixed.get(3, {2})["image"])) << kind;
-    EXPECT_FALSE(fixed.get(3, {1})["image"].equal(other.get(3, {1})["image"])) << kind;
+    EXPECT_TRUE(fresh.get(3, {1})["image"].equal(fresh.get(3, {1})["image"])) << name_of(kind);
+    EXPECT_FALSE(fresh.get(3, {1})["image"].equal(fresh.get(3, {2})["image"])) << name_of(kind);
+    EXPECT_TRUE(fixed.get(3, {1})["image"].equal(fixed.get(3, {2})["image"])) << name_of(kind);
+    EXPECT_FALSE(fixed.get(3, {1})["image"].equal(other.get(3, {1})["image"])) << name_of(kind);
   }
 }
 
 TEST(DistortedDigits, AreTheSameOnEveryMachine) {
   // As for drawn digits; the spline of E is solved with libm's logarithm and is left out.
   std::uint64_t hash = 0;
-  for (const char* kind : {"r", "rts", "p", "tc"}) {
+  for (const auto kind : {DigitsKind::kR, DigitsKind::kRts, DigitsKind::kP, DigitsKind::kTc}) {
     const DistortedDigits set(some_digits(), distortion_of(kind));
     for (std::int64_t i = 0; i < 50; ++i) {
       const auto input = set.get(i, {static_cast<std::uint64_t>(i)})["image"];
@@ -97,7 +107,7 @@ TEST(DistortedDigits, WithoutDistortionTheDigitIsInTheMiddle) {
 
 TEST(DistortedDigits, RTurnsAndKeepsSizeAndPlace) {
   const auto digits = some_digits();
-  const DistortedDigits set(digits, distortion_of("r"));
+  const DistortedDigits set(digits, distortion_of(DigitsKind::kR));
   double low = 0, high = 0;
   for (std::uint64_t key = 0; key < 200; ++key) {
     const auto before =
@@ -124,7 +134,7 @@ TEST(DistortedDigits, RTurnsAndKeepsSizeAndPlace) {
 
 TEST(DistortedDigits, RtsScalesAndPlaces) {
   const auto digits = some_digits();
-  const DistortedDigits set(digits, distortion_of("rts"));
+  const DistortedDigits set(digits, distortion_of(DigitsKind::kRts));
   const auto before = moments(digits->get(0, {})["image"][0]);
   double low_x = 42, high_x = 0, low_y = 42, high_y = 0, small = 9, large = 0;
   for (std::uint64_t key = 0; key < 500; ++key) {
@@ -144,7 +154,7 @@ TEST(DistortedDigits, RtsScalesAndPlaces) {
 
 TEST(DistortedDigits, PMovesCornersAndEBends) {
   const auto digits = some_digits();
-  for (const char* kind : {"p", "e"}) {
+  for (const auto kind : {DigitsKind::kP, DigitsKind::kE}) {
     const Distortion how = distortion_of(kind);
     Distortion still = how;
     still.corner_px = still.control_px = 0;
@@ -155,15 +165,15 @@ TEST(DistortedDigits, PMovesCornersAndEBends) {
       if (!torch::allclose(a, b, 0, .2)) ++moved;
       // Only bent, not elsewhere: the middles of the ink are a few pixels apart.
       const auto m = moments(a[0]), n = moments(b[0]);
-      EXPECT_LT(std::hypot(m.x - n.x, m.y - n.y), 12) << kind;
+      EXPECT_LT(std::hypot(m.x - n.x, m.y - n.y), 12) << name_of(kind);
     }
-    EXPECT_EQ(moved, 50) << kind;
+    EXPECT_EQ(moved, 50) << name_of(kind);
   }
 }
 
 TEST(DistortedDigits, PAndEMoveTheInkAsFarAsTheirPixelsSay) {
   const auto digits = some_digits();
-  const auto spread = [&](const char* kind) {
+  const auto spread = [&](DigitsKind kind) {
     const Distortion how = distortion_of(kind);
     Distortion still = how;
     still.corner_px = still.control_px = 0;
@@ -179,15 +189,15 @@ TEST(DistortedDigits, PAndEMoveTheInkAsFarAsTheirPixelsSay) {
   };
   // The middle is where the diagonals cross: 5 pixels at the corners move it by 5 / sqrt(2) = 3.5, and
   // what lies around it by less.
-  EXPECT_NEAR(spread("p"), 3.2, 0.4);
+  EXPECT_NEAR(spread(DigitsKind::kP), 3.2, 0.4);
   // 1.5 pixels times the root of the sum of the squared weights that 16 control points have near the
   // middle: 0.88 within 6 pixels of it, 0.78 within 8.
-  EXPECT_NEAR(spread("e"), 0.85, 0.12);
+  EXPECT_NEAR(spread(DigitsKind::kE), 0.85, 0.12);
 }
 
 TEST(DistortedDigits, TcIsTheDigitExactlyPlusPieces) {
   const auto digits = some_digits();
-  Distortion how = distortion_of("tc");
+  Distortion how = distortion_of(DigitsKind::kTc);
   const DistortedDigits cluttered(digits, how);
   how.patches = 0;
   const DistortedDigits clean(digits, how);
@@ -277,8 +287,6 @@ TEST(DistortedDigits, OneSentencePerError) {
     }
     return "no error";
   };
-  EXPECT_EQ(error_of([] { (void)distortion_of("x"); }),
-            "a distortion must be r, rts, p, e or tc, got 'x'");
   EXPECT_EQ(error_of([] { DistortedDigits(nullptr, {}); }),
             "distorted digits need a set of at least one digit");
   EXPECT_EQ(error_of([] { DistortedDigits(some_digits(), {.side = 27}); }),

@@ -19,7 +19,7 @@ std::unique_ptr<ImageFolder> make_image_folder(const FolderConfig& config, Split
   options.test = config.test;
   options.validation_share = config.validation_share;
   options.test_share = config.test_share;
-  options.background = image::background_of(config.background);
+  options.background = config.background;
   return std::make_unique<ImageFolder>(config.dir, part, options);
 }
 

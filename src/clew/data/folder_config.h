@@ -18,7 +18,7 @@ struct FolderConfig {
   std::string dir, validation, test;
   double validation_share = FolderOptions{}.validation_share,
          test_share = FolderOptions{}.test_share;
-  std::string background = "auto";
+  image::Background background = image::Background::kAuto;
 
   void fields(Fields& v) {
     v("dir", dir,
@@ -38,8 +38,7 @@ struct FolderConfig {
     v("test_share", test_share,
       {.above = 0.0, .below = 1.0, .help = "the same share where no folder is to test with"});
     v("background", background,
-      {.choices = image::kBackgrounds,
-       .help = "behind transparent pictures; auto: white behind dark, black behind light"});
+      {.help = "behind transparent pictures; auto: white behind dark, black behind light"});
   }
 };
 

@@ -122,13 +122,6 @@ bool has_picture_ending(const std::filesystem::path& path) {
   return std::ranges::count(kEndings, ending(path)) != 0;
 }
 
-Background background_of(const std::string& name) {
-  const auto found = std::ranges::find(kBackgrounds, name);
-  CLEW_CHECK(found != kBackgrounds.end(), "a background must be auto, white or black, got '", name,
-             "'");
-  return static_cast<Background>(found - kBackgrounds.begin());
-}
-
 namespace {
 
 /// Upright, of a picture that EXIF's `orientation` describes.

@@ -4,12 +4,14 @@
 // middle of one that can still be decoded is not found.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "clew/core/names.h"
 #include "clew/image/image.h"
 
 namespace clew::image {
@@ -27,9 +29,10 @@ struct EncodeOptions {
 /// Background of a picture's transparent parts. kAuto: white where what is drawn is dark on
 /// average, weighted by its opacity, black where it is light, so that it stands out.
 enum class Background { kAuto, kWhite, kBlack };
-inline const std::vector<std::string> kBackgrounds = {"auto", "white", "black"};
-/// By its name in kBackgrounds.
-[[nodiscard]] Background background_of(const std::string& name);
+constexpr auto names(Background) {
+  return std::to_array<Named<Background>>(
+      {{Background::kAuto, "auto"}, {Background::kWhite, "white"}, {Background::kBlack, "black"}});
+}
 
 /// A PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated, the first
 /// picture where there are several). `name` is for the error text.

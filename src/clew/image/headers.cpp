@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/image/headers.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -46,23 +48,6 @@ void check_size(std::uint64_t width, std::uint64_t height, const std::string& na
 
 [[noreturn]] void fail_cut_short(Bytes file, const std::string& name) {
   throw Error(concat(name, ": the image is cut short (", file.size(), " bytes)"));
-}
-
-/// PNG specification, annex D.
-constexpr auto kCrcTable = [] {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t c = i;
-    for (int bit = 0; bit < 8; ++bit) c = (c & 1) != 0 ? 0xedb88320U ^ c >> 1 : c >> 1;
-    table[i] = c;
-  }
-  return table;
-}();
-
-std::uint32_t crc_of(Bytes bytes) {
-  std::uint32_t c = 0xffffffffU;
-  for (const std::uint8_t byte : bytes) c = kCrcTable[(c ^ byte) & 0xff] ^ c >> 8;
-  return ~c;
 }
 
 /// True where 0xff and this byte are the beginning of a segment or the end of the picture: not in
@@ -130,8 +115,8 @@ PlainPng check_png(Bytes file, const std::string& name) {
   while (file.size() - at >= 12) {  // length, kind, what it holds, checksum of the last two
     const std::size_t length = four_bytes(file, at);
     if (file.size() - at - 12 < length) break;
-    CLEW_CHECK(crc_of(file.subspan(at + 4, length + 4)) == four_bytes(file, at + 8 + length), name,
-               ": the PNG is damaged: the checksum of its chunk at byte ", at, " is wrong");
+    CLEW_CHECK(crc32_z(0, file.data() + at + 4, length + 4) == four_bytes(file, at + 8 + length),
+               name, ": the PNG is damaged: the checksum of its chunk at byte ", at, " is wrong");
     const Bytes chunk = file.subspan(at, length + 12);
     const auto keep = [&](std::string_view kind, std::size_t place, bool is_sound) {
       if (has_text(chunk, 4, kind) && chunks[place].empty() && is_sound) chunks[place] = chunk;

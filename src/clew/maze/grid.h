@@ -8,8 +8,11 @@
 // south, clockwise seen from above.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
+
+#include "clew/core/names.h"
 
 namespace clew::maze {
 
@@ -53,6 +56,15 @@ constexpr Side opposite(Side side) { return static_cast<Side>(side ^ 2); }
 
 /// What can stand in a cell. The order is the semantic id minus kSemanticThing (render.h).
 enum class ThingKind : std::uint8_t { kGoal, kApple, kStrawberry, kLemon, kFungi, kSolid };
+constexpr auto names(ThingKind) {
+  using enum ThingKind;
+  return std::to_array<Named<ThingKind>>({{kGoal, "goal"},
+                                          {kApple, "apple"},
+                                          {kStrawberry, "strawberry"},
+                                          {kLemon, "lemon"},
+                                          {kFungi, "fungi"},
+                                          {kSolid, "solid"}});
+}
 constexpr int kThingKinds = 6;
 
 /// One object at the centre of its cell. Solids block the way; the others are collected by touching

@@ -4,11 +4,13 @@
 // level_text.h. Drawing an episode's layout from a level: layout.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/core/names.h"
 #include "clew/maze/grid.h"
 
 namespace clew::maze {
@@ -16,6 +18,10 @@ namespace clew::maze {
 /// How `map` text is read. kCells: every character is a cell, '*' a solid one.
 /// kThinWalls: odd rows and columns (counted from 0) are cells, even ones the walls between them.
 enum class Reading : std::uint8_t { kCells, kThinWalls };
+constexpr auto names(Reading) {
+  return std::to_array<Named<Reading>>(
+      {{Reading::kCells, "cells"}, {Reading::kThinWalls, "thin_walls"}});
+}
 
 /// Where mazes come from when the level has no map: a spanning tree plus extra openings plus rooms.
 struct GeneratorOptions {

@@ -215,7 +215,7 @@ class MapReader {
 struct LevelFile {
   std::string name = {}, description = {};
   std::uint64_t look_seed = 1;
-  std::string reading = "cells";
+  Reading reading = Reading::kCells;
   std::string map = {};
   Rules rules = {};
   GeneratorOptions generator = {};
@@ -224,8 +224,7 @@ struct LevelFile {
     v("name", name, {.help = "what `clew levels` calls it; the file's name when not given"});
     v("description", description, {.help = "one sentence"});
     v("look_seed", look_seed, {.help = "draws which textures go where"});
-    v("reading", reading,
-      {.choices = {"cells", "thin_walls"}, .help = "what the characters of the map are"});
+    v("reading", reading, {.help = "what the characters of the map are"});
     v("map", map, {.help = "the maze as text; else give a [generator]"});
     v.group("rules", rules);
     v.group("generator", generator);
@@ -309,10 +308,9 @@ Level parse_toml_level(std::string_view text, const std::string& path) {
 
   Level level = level_of(file, path);
   level.is_generated = has_generator;
-  const Reading reading = file.reading == "cells" ? Reading::kCells : Reading::kThinWalls;
   MapText map;
   if (map_entry) map = locate_map(text, path, *map_entry, file.map);
-  MapReader reader(map, reading, false, level);
+  MapReader reader(map, file.reading, false, level);
   if (map_entry) reader.read();
   if (const auto fault = finish_or_fault(level)) {
     if (fault->cell && map_entry) reader.fail_at(*fault->cell, fault->text);
@@ -465,7 +463,7 @@ std::string write_level(const Level& level) {
   LevelFile file{.name = level.name,
                  .description = level.description,
                  .look_seed = level.look_seed,
-                 .reading = "thin_walls",
+                 .reading = Reading::kThinWalls,
                  .map = "",
                  .rules = level.rules,
                  .generator = level.generator};

@@ -3,11 +3,13 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/ops/linear.h"
 
@@ -15,6 +17,14 @@ namespace clew::navigate {
 namespace {
 
 constexpr int kActionCount = 8, kVelocity = 6;
+
+/// Auxiliary heads by their names.
+struct Head {
+  std::string_view name;
+  bool AgentSpec::*has;
+};
+constexpr Head kHeads[] = {
+    {"d1", &AgentSpec::has_d1}, {"d2", &AgentSpec::has_d2}, {"l", &AgentSpec::has_loop}};
 
 int conv_out(int size, int kernel, int stride) { return (size - kernel) / stride + 1; }
 
@@ -44,33 +54,21 @@ AgentSpec parse_agent(const std::string& name) {
     throw UsageError(concat("agent must be ff, lstm or nav, then any of +d1 +d2 +l, got '", name,
                             "' (at '", part, "')", did_you_mean(part, names)));
   };
-  if (parts[0] == "ff") {
-    spec.body = Body::kFeedForward;
-  } else if (parts[0] == "lstm") {
-    spec.body = Body::kLstm;
-  } else if (parts[0] == "nav") {
-    spec.body = Body::kNav;
-  } else {
-    fail(parts[0], {"ff", "lstm", "nav"});
-  }
+  const auto body = find_named<Body>(parts[0]);
+  if (!body) fail(parts[0], names_of<Body>());
+  spec.body = *body;
   for (std::size_t i = 1; i < parts.size(); ++i) {
-    bool* flag = parts[i] == "d1"   ? &spec.has_d1
-                 : parts[i] == "d2" ? &spec.has_d2
-                 : parts[i] == "l"  ? &spec.has_loop
-                                    : nullptr;
-    if (flag == nullptr || *flag) fail(parts[i], {"d1", "d2", "l"});
-    *flag = true;
+    const auto head = std::ranges::find(kHeads, parts[i], &Head::name);
+    if (head == std::end(kHeads) || spec.*head->has) fail(parts[i], {"d1", "d2", "l"});
+    spec.*head->has = true;
   }
   return spec;
 }
 
 std::string agent_name(const AgentSpec& spec) {
-  std::string name = spec.body == Body::kFeedForward ? "ff"
-                     : spec.body == Body::kLstm      ? "lstm"
-                                                     : "nav";
-  if (spec.has_d1) name += "+d1";
-  if (spec.has_d2) name += "+d2";
-  if (spec.has_loop) name += "+l";
+  std::string name(name_of(spec.body));
+  for (const auto& head : kHeads)
+    if (spec.*head.has) name += concat("+", head.name);
   return name;
 }
 

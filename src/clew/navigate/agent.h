@@ -10,11 +10,13 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "clew/core/key.h"
+#include "clew/core/names.h"
 #include "clew/ops/encoder.h"
 #include "clew/ops/lstm.h"
 #include "clew/ops/precision.h"
@@ -22,6 +24,10 @@
 namespace clew::navigate {
 
 enum class Body : std::uint8_t { kFeedForward, kLstm, kNav };
+constexpr auto names(Body) {
+  return std::to_array<Named<Body>>(
+      {{Body::kFeedForward, "ff"}, {Body::kLstm, "lstm"}, {Body::kNav, "nav"}});
+}
 
 /// What an agent's name says: "nav+d1+d2+l".
 struct AgentSpec {

@@ -7,49 +7,39 @@
 #include <string>
 
 #include "clew/core/config.h"
+#include "clew/ops/precision.h"
+#include "clew/train/loop.h"
+#include "clew/train/optimizer.h"
+#include "clew/train/schedule.h"
 
 namespace clew::navigate {
 
-struct TrainOptions {
-  std::int64_t steps = 20'000'000;  // agent steps over all worlds
-  int workers = 2;                  // threads, each with its share of the worlds
+struct TrainOptions : train::LoopConfig, train::ScheduleConfig, train::OptimizerConfig {
+  TrainOptions()
+      : LoopConfig{.steps = 20'000'000, .log_steps = 50'000},
+        ScheduleConfig{.lr = 1e-3, .schedule = train::ScheduleKind::kLinear},
+        OptimizerConfig{
+            .optimizer = train::OptimizerKind::kRmsprop, .momentum = 0, .decay = 0.99, .clip = 5} {}
+
+  int workers = 2;  // threads, each with its share of the worlds
   int worlds = 64;
   int unroll = 20;  // steps between updates
-  std::string optimizer = "rmsprop";
-  double lr = 1e-3, lr_end = 0;
-  double decay = 0.99, eps = 1e-8, momentum = 0;
-  double clip = 5;
   double discount = 0.99;
   double lambda = 1;
   bool bootstrap_timeouts = true;
   double reward_scale = 0.3;
   double entropy = 0.01, entropy_end = 0.001, value = 0.5, depth1 = 0.3, depth2 = 0.3, loop = 0.3;
-  std::string precision = "auto";
-  std::int64_t log_steps = 50'000;
-  double checkpoint_seconds = 60;
+  ops::PrecisionChoice precision = ops::PrecisionChoice::kAuto;
 
   void fields(Fields& v) {
-    v("steps", steps,
-      {.min = 1, .max = 1'000'000'000'000, .help = "agent steps to train for, over all worlds"});
+    LoopConfig::fields(v, "agent steps of all worlds");
     v("workers", workers,
       {.min = 1, .max = 256, .help = "worker threads, one intra-op thread each"});
     v("worlds", worlds,
       {.min = 1, .max = 65536, .help = "mazes played at once, shared out over the workers"});
     v("unroll", unroll, {.min = 1, .max = 1000, .help = "steps between updates (T)"});
-    v("optimizer", optimizer,
-      {.choices = {"rmsprop", "adam"}, .help = "how gradients become steps"});
-    v("lr", lr, {.min = 0, .max = 1, .help = "learning rate at the start"});
-    v("lr_end", lr_end,
-      {.min = 0, .max = 1, .help = "learning rate at the end; linear in between"});
-    v("decay", decay, {.min = 0, .below = 1.0, .help = "decay of the mean squared gradient"});
-    v("eps", eps,
-      {.above = 0.0,
-       .max = 10,
-       .help = "added to the mean squared gradient's root (Adam) or under it (RMSProp)"});
-    v("momentum", momentum,
-      {.min = 0, .below = 1.0, .help = "decay of the mean gradient (Adam's beta 1)"});
-    v("clip", clip,
-      {.min = 0, .max = 1e9, .help = "largest norm of the whole gradient; 0: no limit"});
+    OptimizerConfig::fields(v);
+    ScheduleConfig::fields(v);
     v("discount", discount, {.min = 0, .max = 1, .help = "gamma, per agent step"});
     v("lambda", lambda, {.min = 0, .max = 1, .help = "V-trace lambda"});
     v("bootstrap_timeouts", bootstrap_timeouts,
@@ -65,12 +55,7 @@ struct TrainOptions {
       {.min = 0, .max = 1000, .help = "weight of the encoder's depth loss (+d1)"});
     v("depth2", depth2, {.min = 0, .max = 1000, .help = "weight of the LSTM's depth loss (+d2)"});
     v("loop", loop, {.min = 0, .max = 1000, .help = "weight of the loop closure loss (+l)"});
-    v("precision", precision,
-      {.choices = {"auto", "fp32", "bf16"},
-       .help = "operands of products; auto: the faster on this machine"});
-    v("log_steps", log_steps, {.min = 1, .help = "agent steps between lines of metrics.jsonl"});
-    v("checkpoint_seconds", checkpoint_seconds,
-      {.min = 0, .max = 1e6, .help = "seconds between checkpoints"});
+    v("precision", precision, {.help = "operands of products; auto: the faster on this machine"});
   }
 };
 
@@ -89,7 +74,7 @@ struct NavigateConfig {
     v("level", level,
       {.path = PathKind::kNameOrPath, .help = "a built-in level (`clew levels`) or a level file"});
     v("agent", agent, {.help = "ff, lstm or nav, then any of +d1 +d2 +l"});
-    v("seed", seed, {.help = "of everything random in the run"});
+    v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
     v("size", size,
       {.min = 36, .max = 256, .help = "height and width of the agent's frames, pixels"});
     v("action_repeat", action_repeat,

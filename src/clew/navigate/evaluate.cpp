@@ -272,12 +272,6 @@ nlohmann::json maybe(const std::optional<T>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
-const char* thing_name(maze::ThingKind kind) {
-  constexpr const char* kThingNames[maze::kThingKinds] = {"goal",  "apple", "strawberry",
-                                                          "lemon", "fungi", "solid"};
-  return kThingNames[static_cast<int>(kind)];
-}
-
 nlohmann::json grid_json(const maze::Grid& grid) {
   return {{"width", grid.width}, {"height", grid.height}, {"walls", grid.walls}};
 }
@@ -482,7 +476,7 @@ void write_evaluation(const std::filesystem::path& run, const NavigateConfig& co
     auto things = nlohmann::json::array();
     for (const auto& thing : trace.things) {
       things.push_back(
-          {{"x", thing.cell.x + 0.5}, {"y", thing.cell.y + 0.5}, {"kind", thing_name(thing.kind)}});
+          {{"x", thing.cell.x + 0.5}, {"y", thing.cell.y + 0.5}, {"kind", name_of(thing.kind)}});
     }
     nlohmann::json episode = {{"grid", grid_json(*trace.grid)},
                               {"things", std::move(things)},

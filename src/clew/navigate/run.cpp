@@ -76,6 +76,7 @@ void check_config(const NavigateConfig& config) {
   (void)maze::load_level(config.level);
   (void)agent_options(config);
   const auto& train = config.train;
+  train::check_schedule(train);
   if (train.worlds < train.workers) {
     throw UsageError(concat("train.worlds must be at least train.workers (", train.workers,
                             "), got ", train.worlds));
@@ -111,13 +112,13 @@ NavigateConfig read_run(const fs::path& run) {
 
 train::RunEnd train_run(const fs::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks) {
-  const NavigateConfig config = read_run(run);
+  NavigateConfig config = read_run(run);
   Trainer trainer(config, std::make_shared<const maze::Level>(maze::load_level(config.level)));
   return train::train_run(run, trainer,
-                          {.steps = config.train.steps,
-                           .log_steps = config.train.log_steps,
-                           .checkpoint_seconds = config.train.checkpoint_seconds},
-                          is_resumed, callbacks);
+                          {.loop = config.train,
+                           .resume_rules = resume_rules(fields_of(config)),
+                           .is_resumed = is_resumed},
+                          callbacks);
 }
 
 }  // namespace clew::navigate

@@ -63,7 +63,8 @@ TEST_F(RunTest, FillsTheFolder) {
   EXPECT_EQ(newest_checkpoint(run).path.filename(), "step_000000000400.safetensors");
   EXPECT_EQ(read_file(run / "config.toml", 1 << 20).substr(0, 26), "# clew test\n# second line\n");
   EXPECT_EQ(read_run(run).train.log_steps, 60);
-  EXPECT_EQ(read_run(run).train.precision, ops::resolve_precision("auto", ops::Products::kKernels));
+  EXPECT_EQ(read_run(run).train.precision,
+            ops::resolve_precision(ops::PrecisionChoice::kAuto, ops::Products::kKernels));
 }
 
 TEST_F(RunTest, StoppedAndResumedEqualsNeverStopped) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/navigate/trainer.h"
 
-#include <ATen/Parallel.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -19,7 +18,9 @@
 #include "clew/nn/flat.h"
 #include "clew/nn/tensors.h"
 #include "clew/train/optimizer.h"
+#include "clew/train/replicas.h"
 #include "clew/train/run_folder.h"
+#include "clew/train/schedule.h"
 
 namespace clew::navigate {
 namespace {
@@ -58,11 +59,11 @@ struct Meters {
   }
 };
 
-/// One worker's worlds, buffers and replica of the network. Row T of every buffer is what the next
+/// One worker's worlds, buffers and copy of the network. Row T of every buffer is what the next
 /// rollout starts from.
 struct Worker {
   Worker(const NavigateConfig& config, std::shared_ptr<const maze::Level> level, int first,
-         int count, Agent network, nn::FlatParameters parameters);
+         int count, Agent network, torch::Tensor own_gradients);
 
   void rollout(Key actions_key, std::int64_t first_step);
   void learn(double share, double entropy_weight, bool measure_accuracy);
@@ -75,7 +76,7 @@ struct Worker {
   int first_world, worlds, unroll;
   maze::Batch batch;
   Agent agent;
-  nn::FlatParameters flat;
+  torch::Tensor gradients;  // [P] f32
   torch::Tensor frames, velocity, reward, is_done, last_action, depth_class, is_loop,
       event;  // [T+1,N,...]
   // Of the last step; [N,...], filled when timeouts are bootstrapped.
@@ -93,7 +94,7 @@ struct Worker {
 };
 
 Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level,
-               int first, int count, Agent network, nn::FlatParameters parameters)
+               int first, int count, Agent network, torch::Tensor own_gradients)
     : config(&train_config),
       first_world(first),
       worlds(count),
@@ -104,7 +105,7 @@ Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::L
                                .render = {.width = train_config.size, .height = train_config.size},
                                .action_repeat = train_config.action_repeat}),
       agent(std::move(network)),
-      flat(std::move(parameters)),
+      gradients(std::move(own_gradients)),
       episode_reward(static_cast<std::size_t>(count)),
       episode_goals(static_cast<std::size_t>(count)) {
   const std::int64_t rows = unroll + 1, size = config->size;
@@ -258,7 +259,7 @@ void Worker::learn(double share, double entropy_weight, bool measure_accuracy) {
   note(meters.loss_depth2, losses.depth2, "the LSTM's depth loss");
   note(meters.loss_loop, losses.loop, "the loop closure loss");
 
-  flat.gradients.zero_();
+  gradients.zero_();
   (losses.total * share).backward();
 
   if (measure_accuracy) {
@@ -304,26 +305,27 @@ AgentOptions agent_options(const NavigateConfig& config) {
           .width = config.size,
           .lstm1 = config.lstm1,
           .lstm2 = config.lstm2,
-          .precision = ops::parse_precision(config.train.precision, ops::Products::kKernels)};
+          .precision = ops::chosen_precision(config.train.precision, ops::Products::kKernels)};
 }
 
 struct Trainer::Impl {
   Impl(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level);
 
+  std::vector<std::unique_ptr<Worker>> make_workers(std::shared_ptr<const maze::Level> level);
   /// From `start` to `end` in proportion to the steps done.
   double scheduled(double start, double end) const {
     const double progress = static_cast<double>(steps) / static_cast<double>(config.train.steps);
     return start + (end - start) * std::min(1.0, progress);
   }
-  double learning_rate() const { return scheduled(config.train.lr, config.train.lr_end); }
+  double learning_rate() const {
+    return train::Schedule{.config = config.train, .steps = config.train.steps}.at(steps);
+  }
 
   NavigateConfig config;
   Key key;
-  Agent agent;
-  nn::FlatParameters flat;
+  train::Replicas replicas;
+  std::vector<std::unique_ptr<Worker>> workers;  // one for each replica
   train::Optimizer optimizer;
-  ThreadPool pool;
-  std::vector<std::unique_ptr<Worker>> workers;
   Meters meters;
   std::int64_t steps = 0, updates = 0;
 };
@@ -331,31 +333,31 @@ struct Trainer::Impl {
 Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level)
     : config(train_config),
       key{config.seed},
-      agent(agent_options(config), split(key, kKeyWeights)),
-      flat(nn::flatten(*agent)),
-      optimizer({.kind = train::parse_optimizer(config.train.optimizer),
-                 .decay = config.train.decay,
-                 .eps = config.train.eps,
-                 .momentum = config.train.momentum},
-                flat.values),
-      pool(config.train.workers) {
-  const int count = config.train.workers, worlds = config.train.worlds;
-  CLEW_CHECK(worlds >= count, "train.worlds must be at least train.workers (", count, "), got ",
-             worlds);
-  at::set_num_threads(1);
+      replicas({.copies = config.train.workers, .threads = 1}),
+      workers(make_workers(std::move(level))),
+      optimizer(config.train, replicas.values()) {
   const Key worlds_key = split(key, kKeyWorlds);
-  for (int i = 0; i < count; ++i) {
-    const auto [begin, end] = share_of(worlds, i, count);
-    Agent replica(agent->options, split(key, kKeyWeights));
-    auto shared = nn::share(*replica, flat);
-    workers.push_back(std::make_unique<Worker>(config, level, static_cast<int>(begin),
-                                               static_cast<int>(end - begin), std::move(replica),
-                                               std::move(shared)));
-  }
-  pool.run([&](int i) {
+  replicas.run([&](int i) {
     auto& worker = *workers[static_cast<std::size_t>(i)];
     worker.batch.reset(worlds_key, worker.buffers(worker.unroll));
   });
+}
+
+std::vector<std::unique_ptr<Worker>> Trainer::Impl::make_workers(
+    std::shared_ptr<const maze::Level> level) {
+  const int count = config.train.workers, worlds = config.train.worlds;
+  CLEW_CHECK(worlds >= count, "train.worlds must be at least train.workers (", count, "), got ",
+             worlds);
+  std::vector<std::unique_ptr<Worker>> made;
+  for (int i = 0; i < count; ++i) {
+    const auto [begin, end] = share_of(worlds, i, count);
+    Agent agent(agent_options(config), split(key, kKeyWeights));
+    replicas.add(*agent);
+    made.push_back(std::make_unique<Worker>(config, level, static_cast<int>(begin),
+                                            static_cast<int>(end - begin), std::move(agent),
+                                            replicas.flat(i).gradients));
+  }
+  return made;
 }
 
 Trainer::Trainer(const NavigateConfig& config, std::shared_ptr<const maze::Level> level)
@@ -376,25 +378,16 @@ void Trainer::update() {
   const double entropy_weight =
       self.scheduled(self.config.train.entropy, self.config.train.entropy_end);
   try {
-    self.pool.run([&](int i) {
-      at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
+    self.replicas.run([&](int i) {
       auto& worker = *self.workers[static_cast<std::size_t>(i)];
       worker.rollout(actions_key, first_step);
       worker.learn(static_cast<double>(worker.worlds) / self.config.train.worlds, entropy_weight,
                    measure);
     });
-    const auto& total = self.workers[0]->flat.gradients;
-    self.pool.run([&](int i) {
-      const torch::NoGradGuard no_grad;
-      const auto [begin, end] = share_of(total.numel(), i, self.pool.threads());
-      for (std::size_t other = 1; other < self.workers.size(); ++other)
-        total.slice(0, begin, end).add_(self.workers[other]->flat.gradients.slice(0, begin, end));
-    });
-    const double norm = train::clip_norm(total, self.config.train.clip);
-    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ",
-               std::isnan(norm) ? "nan" : "infinite");
-    self.meters.grad_norm.add(norm);
-    self.optimizer.step(self.flat.values, total, self.learning_rate(), &self.pool);
+    self.replicas.sum_gradients(train::SumOrder::kInTurn);
+    self.meters.grad_norm.add(self.replicas.clip_gradients(self.config.train.clip));
+    self.optimizer.step(self.replicas.values(), self.replicas.flat().gradients,
+                        self.learning_rate(), &self.replicas.pool());
   } catch (const Error& error) {
     throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
   }
@@ -494,9 +487,9 @@ std::vector<std::byte> Trainer::checkpoint(const std::map<std::string, std::stri
   out.set("steps", std::to_string(self.steps));
   out.set("updates", std::to_string(self.updates));
   out.set("agent", self.config.agent);
-  for (const auto& entry : self.flat.entries) {
+  for (const auto& entry : self.replicas.flat().entries) {
     out.add("agent." + entry.name,
-            self.flat.values.narrow(0, entry.offset, entry.size).view(entry.shape));
+            self.replicas.flat().values.narrow(0, entry.offset, entry.size).view(entry.shape));
   }
   for (const auto& [name, tensor] : self.optimizer.state()) out.add(name, tensor);
   for (const auto& field : kStateFields) {
@@ -540,7 +533,7 @@ void Trainer::restore(std::span<const std::byte> bytes, const std::string& name)
   const std::int64_t worlds = self.config.train.worlds;
   self.steps = meta_number(file, "steps", name);
   self.updates = meta_number(file, "updates", name);
-  load_weights(file, self.flat, name);
+  load_weights(file, self.replicas.flat(), name);
   for (const auto& [entry, tensor] : self.optimizer.state()) {
     tensor.copy_(nn::read_tensor(file, entry, torch::kFloat32, tensor.sizes(), name));
   }

@@ -198,7 +198,7 @@ reward_apple = 20
     config.size = size;
     config.train.unroll = 30;
     config.train.worlds = 13;
-    config.train.precision = "fp32";
+    config.train.precision = ops::PrecisionChoice::kFp32;
     config.train.reward_scale = 0.001;  // so that values weigh as much as rewards
     double with = 0;
     for (const bool is_on : {true, false}) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/nn/zip.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -24,37 +26,15 @@ constexpr std::size_t kEnd64Size = 56, kLocator64Size = 20;
 constexpr std::uint64_t kMax16 = 0xffff, kMax32 = 0xffffffff;  // "see the 64-bit field"
 constexpr std::size_t kAlignment = 64;                         // of data, as torch.save does
 
-/// Slicing-by-8 tables of the polynomial of zip and zlib.
-constexpr auto kCrcTables = [] {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ (value & 1 ? 0xedb88320U : 0U);
-    tables[0][i] = value;
-  }
-  for (std::size_t t = 1; t < 8; ++t)
-    for (std::size_t i = 0; i < 256; ++i)
-      tables[t][i] = tables[t - 1][i] >> 8 ^ tables[0][tables[t - 1][i] & 0xff];
-  return tables;
-}();
-
 std::uint64_t read_le(const std::byte* at, int bytes) {
   std::uint64_t value = 0;
   for (int i = bytes - 1; i >= 0; --i) value = value << 8 | std::to_integer<std::uint64_t>(at[i]);
   return value;
 }
 
-std::uint32_t crc32(Bytes bytes) {
-  std::uint32_t crc = 0xffffffffU;
-  while (bytes.size() >= 8) {
-    const std::uint64_t word = read_le(bytes.data(), 8) ^ crc;
-    crc = 0;
-    for (std::size_t i = 0; i < 8; ++i) crc ^= kCrcTables[7 - i][word >> (8 * i) & 0xff];
-    bytes = bytes.subspan(8);
-  }
-  for (const std::byte byte : bytes)
-    crc = crc >> 8 ^ kCrcTables[0][(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xff];
-  return ~crc;
+std::uint32_t checksum(Bytes bytes) {
+  return static_cast<std::uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 /// Reads little-endian fields of a record that was checked to be whole.
@@ -173,7 +153,7 @@ CentralEntry read_entry(Bytes file, std::uint64_t at, const Directory& directory
   result.end = local_at + header + packed;
   // torch.save can be told not to compute checksums; it then writes 0.
   const std::uint64_t wanted = central.get(16, 4);
-  CLEW_CHECK(method != 0 || wanted == 0 || wanted == crc32(result.entry.data), where,
+  CLEW_CHECK(method != 0 || wanted == 0 || wanted == checksum(result.entry.data), where,
              " was altered: its checksum does not match");
   return result;
 }
@@ -314,7 +294,7 @@ std::vector<std::byte> write_zip(std::span<const ZipEntry> entries) {
   out.reserve(size);
   std::vector<Written> all;
   for (const auto& entry : entries) {
-    all.push_back({out.size(), entry.data.size(), crc32(entry.data)});
+    all.push_back({out.size(), entry.data.size(), checksum(entry.data)});
     append_local(out, entry, all.back());
     out.insert(out.end(), entry.data.begin(), entry.data.end());
   }

@@ -179,16 +179,14 @@ void keep_rates(const fs::path& file, const PrecisionRates& rates) {
 
 }  // namespace
 
-Precision parse_precision(const std::string& name, Products products) {
-  if (name == "fp32") return Precision::kFp32;
-  if (name == "bf16") return Precision::kBf16;
-  CLEW_CHECK(name == "auto", "precision must be auto, fp32 or bf16, got '", name, "'");
-  return faster(precision_rates(products));
+Precision chosen_precision(PrecisionChoice choice, Products products) {
+  if (choice == PrecisionChoice::kAuto) return faster(precision_rates(products));
+  return choice == PrecisionChoice::kBf16 ? Precision::kBf16 : Precision::kFp32;
 }
 
-std::string resolve_precision(const std::string& name, Products products) {
-  return parse_precision(name, products) == Precision::kBf16 && has_bf16(products) ? "bf16"
-                                                                                   : "fp32";
+PrecisionChoice resolve_precision(PrecisionChoice choice, Products products) {
+  const bool is_bf16 = chosen_precision(choice, products) == Precision::kBf16 && has_bf16(products);
+  return is_bf16 ? PrecisionChoice::kBf16 : PrecisionChoice::kFp32;
 }
 
 bool has_bf16(Products products) {

@@ -2,8 +2,10 @@
 // Precision of a network's products. Weights, gradients and sums are f32 in either case.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
+
+#include "clew/core/names.h"
 
 namespace clew::ops {
 
@@ -12,6 +14,21 @@ enum class Precision : std::uint8_t {
   kBf16,  // operands of products rounded to bf16, where the CPU multiplies bf16; elsewhere the same
           // as kFp32
 };
+constexpr auto names(Precision) {
+  return std::to_array<Named<Precision>>({{Precision::kFp32, "fp32"}, {Precision::kBf16, "bf16"}});
+}
+
+/// A precision as a recipe has it.
+enum class PrecisionChoice : std::uint8_t {
+  kAuto,  // the faster one on this machine
+  kFp32,
+  kBf16,
+};
+constexpr auto names(PrecisionChoice) {
+  return std::to_array<Named<PrecisionChoice>>({{PrecisionChoice::kAuto, "auto"},
+                                                {PrecisionChoice::kFp32, "fp32"},
+                                                {PrecisionChoice::kBf16, "bf16"}});
+}
 
 /// Whose products a precision is for: on some CPUs bf16 is faster in one and slower in the other.
 enum class Products : std::uint8_t {
@@ -19,13 +36,12 @@ enum class Products : std::uint8_t {
   kLibTorch,  // LibTorch's convolutions and linear layers under an Autocast
 };
 
-/// A name in a recipe: fp32, bf16, or auto, the faster one on this machine. Another one:
-/// clew::Error.
-Precision parse_precision(const std::string& name, Products products);
+/// The precision that `choice` is on this machine.
+Precision chosen_precision(PrecisionChoice choice, Products products);
 
-/// A name that means the same everywhere, of what `name` is on this CPU: "fp32" or "bf16". A run's
-/// config holds it, so that it goes on alike on another machine. Unknown: clew::Error.
-std::string resolve_precision(const std::string& name, Products products);
+/// A choice that means the same everywhere, of what `choice` is on this CPU: kFp32 or kBf16. A run's
+/// config holds it, so that it goes on alike on another machine.
+PrecisionChoice resolve_precision(PrecisionChoice choice, Products products);
 
 /// True when this CPU has bf16 dot products (AVX-512 BF16), and for LibTorch's products when its
 /// oneDNN makes use of them, too, which ONEDNN_MAX_CPU_ISA may forbid. Tried once.

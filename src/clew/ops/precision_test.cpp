@@ -44,19 +44,16 @@ class Cache {
   std::string before_;
 };
 
-TEST(Precision, Names) {
+TEST(Precision, Choices) {
+  EXPECT_EQ(names_of<PrecisionChoice>(), (std::vector<std::string>{"auto", "fp32", "bf16"}));
+  EXPECT_EQ(names_of<Precision>(), (std::vector<std::string>{"fp32", "bf16"}));
   for (const auto products : {Products::kKernels, Products::kLibTorch}) {
-    EXPECT_EQ(parse_precision("fp32", products), Precision::kFp32);
-    EXPECT_EQ(parse_precision("bf16", products), Precision::kBf16);
-    EXPECT_EQ(resolve_precision("fp32", products), "fp32");
-    EXPECT_EQ(resolve_precision("bf16", products), has_bf16(products) ? "bf16" : "fp32");
-    EXPECT_EQ(parse_precision("auto", products), faster(precision_rates(products)));
-    try {
-      (void)parse_precision("fp8", products);
-      FAIL();
-    } catch (const Error& error) {
-      EXPECT_STREQ(error.what(), "precision must be auto, fp32 or bf16, got 'fp8'");
-    }
+    using enum PrecisionChoice;
+    EXPECT_EQ(chosen_precision(kFp32, products), Precision::kFp32);
+    EXPECT_EQ(chosen_precision(kBf16, products), Precision::kBf16);
+    EXPECT_EQ(resolve_precision(kFp32, products), kFp32);
+    EXPECT_EQ(resolve_precision(kBf16, products), has_bf16(products) ? kBf16 : kFp32);
+    EXPECT_EQ(chosen_precision(kAuto, products), faster(precision_rates(products)));
   }
 }
 

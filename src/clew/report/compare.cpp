@@ -19,11 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLongestText = std::uint64_t{1} << 26;
-/// Keys that make no difference to an experiment: seed, speed, paths.
-constexpr std::string_view kNoSettings[] = {
-    "seed",     "train.loaders", "train.log_steps", "train.checkpoint_seconds",
-    "data.dir", "start.hash"};
-
 /// Settings and measures of one run.
 struct ComparedRun {
   fs::path folder;
@@ -35,7 +30,7 @@ struct ComparedRun {
   std::optional<double> steps, seconds;
 };
 
-ComparedRun read_compared(const fs::path& folder) {
+ComparedRun read_compared(const fs::path& folder, const IsSetting& is_setting) {
   ComparedRun run{.folder = folder};
   const auto config = folder / "config.toml";
   CLEW_CHECK(path_exists(config), folder.string(), " is not a run folder: it has no config.toml");
@@ -43,10 +38,12 @@ ComparedRun read_compared(const fs::path& folder) {
   for (const auto& entry : parse_toml(read_file(config, kLongestText), config.string()).entries) {
     if (entry.key == "system" && entry.values.size() == 1) {
       if (const auto* name = std::get_if<std::string>(&entry.values[0])) run.system = *name;
-    } else if (std::ranges::count(kNoSettings, entry.key) == 0) {
+    } else {
       run.settings[entry.key] = entry.text;
     }
   }
+  std::erase_if(run.settings,
+                [&](const auto& setting) { return !is_setting(run.system, setting.first); });
   if (const auto evaluation = runs::read_evaluation(folder)) {
     for (const auto& measure : evaluation->measures) {
       run.measures.push_back({.name = measure.name,
@@ -87,12 +84,12 @@ std::string number_text(double value, const std::string& unit) {
 
 }  // namespace
 
-Comparison compare(std::span<const fs::path> runs) {
+Comparison compare(std::span<const fs::path> runs, const IsSetting& is_setting) {
   if (runs.size() < 2)
     throw UsageError(concat("at least two runs are compared, got ", runs.size()));
   std::vector<ComparedRun> all;
   for (const auto& folder : runs) {
-    all.push_back(read_compared(folder));
+    all.push_back(read_compared(folder, is_setting));
     if (all.back().system != all[0].system) {
       throw UsageError(concat("only runs of one system can be compared, got ", all[0].system,
                               " in ", all[0].folder.string(), " and ", all.back().system, " in ",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -40,8 +41,12 @@ struct Comparison {
   std::vector<ComparedSetting> settings;  // in the order of their first runs
 };
 
+/// True for keys of a system's config that make a difference to an experiment; others, such as the seed,
+/// are left out of comparisons.
+using IsSetting = std::function<bool(const std::string& system, const std::string& key)>;
+
 /// Runs of two systems, a folder that is no run, fewer than two runs: clew::Error or UsageError.
-Comparison compare(std::span<const std::filesystem::path> runs);
+Comparison compare(std::span<const std::filesystem::path> runs, const IsSetting& is_setting);
 
 /// A table for people, with an asterisk before the best of each measure.
 std::string table_text(const Comparison& comparison);

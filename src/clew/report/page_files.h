@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // page.html, page.css and the scripts as they stand in this folder, compiled in by CMake
-// (ClewEmbedText.cmake).
+// (ClewEmbed.cmake).
 #pragma once
 
 #include <string_view>

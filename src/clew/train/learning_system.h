@@ -66,8 +66,8 @@ class LearningSystem {
 
   virtual std::string name() const = 0;
   virtual std::unique_ptr<LearningConfig> make_config() const = 0;
-  /// Makes `config` say what it comes to here, such as where data were found, with absolute paths,
-  /// before it is written into a run folder. What cannot be: clew::Error or UsageError.
+  /// Makes `config` say what it comes to here, such as where data were found,
+  /// before it is written into a run folder (with absolute paths). What cannot be: clew::Error or UsageError.
   /// What a person should know of it goes to the log and to RUN/log.txt, a line each.
   virtual std::vector<std::string> resolve(LearningConfig& /*config*/) const { return {}; }
   /// A network with new weights; needs no data.
@@ -108,8 +108,8 @@ class LearningSystem {
       torch::nn::Module& network, const LearningConfig& config,
       const std::vector<std::filesystem::path>& images,
       const std::function<void(std::int64_t)>& on_progress) const;
-  /// The formats of nn::export_formats() that its networks can be written in.
-  virtual std::vector<std::string> export_formats() const { return {}; }
+  /// The formats that its networks can be written in.
+  virtual std::vector<nn::ExportFormat> export_formats() const { return {}; }
   /// How `network` is exported; asked where export_formats() names something.
   virtual ExportPlan export_plan(const LearningConfig& /*config*/,
                                  torch::nn::Module& /*network*/) const {

@@ -33,7 +33,7 @@ void note(const std::filesystem::path& run, const std::string& line) {
 
 /// Refuses settings that are not those of the checkpoint.
 void check_settings_of(const Checkpoint& checkpoint, const std::filesystem::path& run,
-                       const RunSettings& now) {
+                       const RunSettings& now, const std::map<std::string, Resume>& rules) {
   const auto name = checkpoint.path.string();
   const auto file = nn::parse_safetensors(std::as_bytes(std::span(checkpoint.bytes)), name);
   const auto said = [&](const char* key) {
@@ -42,12 +42,14 @@ void check_settings_of(const Checkpoint& checkpoint, const std::filesystem::path
   };
   const std::string config = said("clew.config"), processes = said("clew.processes");
   if (config.empty() || processes.empty()) return;  // of an older version
-  check_settings(run / "config.toml", {config, std::atoi(processes.c_str())}, now);
+  check_settings(run / "config.toml", {config, std::atoi(processes.c_str())}, now, rules);
 }
 
 /// The loop. `is_open` becomes true in the process that writes to the folder, once it does.
-RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
-                bool is_resumed, const RunCallbacks& callbacks, bool& is_open) {
+RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOptions& run_options,
+                const RunCallbacks& callbacks, bool& is_open) {
+  const auto& options = run_options.loop;
+  const bool is_resumed = run_options.is_resumed;
   Processes one;
   auto& processes = learner.processes() == nullptr ? one : *learner.processes();
   const bool is_first = processes.is_first();
@@ -77,7 +79,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
                " already has checkpoints; add --resume to go on from them");
     if (has_checkpoint) {
       const auto checkpoint = newest_checkpoint(run);
-      check_settings_of(checkpoint, run, settings);
+      check_settings_of(checkpoint, run, settings, run_options.resume_rules);
       if (!checkpoint.frozen.empty()) {
         learner.restore_frozen(std::as_bytes(std::span(checkpoint.frozen)),
                                "the frozen weights of " + run.string());
@@ -196,11 +198,30 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const LoopOp
 
 }  // namespace
 
-RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
-                 bool is_resumed, const RunCallbacks& callbacks) {
+void LoopConfig::fields(Fields& v, const std::string& counted) {
+  v("steps", steps,
+    {.min = 1,
+     .max = 1'000'000'000'000,
+     .resume = Resume::kMore,
+     .help = counted + " to train for"});
+  v("log_steps", log_steps,
+    {.min = 1,
+     .resume = Resume::kAny,
+     .is_setting = false,
+     .help = counted + " between lines of metrics.jsonl"});
+  v("checkpoint_seconds", checkpoint_seconds,
+    {.min = 0,
+     .max = 1e6,
+     .resume = Resume::kAny,
+     .is_setting = false,
+     .help = "seconds between checkpoints"});
+}
+
+RunEnd train_run(const std::filesystem::path& run, Learner& learner, const RunOptions& options,
+                 const RunCallbacks& callbacks) {
   bool is_open = false;
   try {
-    return train_in(run, learner, options, is_resumed, callbacks, is_open);
+    return train_in(run, learner, options, callbacks, is_open);
   } catch (const std::exception& error) {
     const std::string text = error.what();
     if (is_open) runs::write_log(run, "ended by an error: " + text.substr(0, text.find('\n')));

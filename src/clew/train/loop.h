@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/core/config.h"
 #include "clew/runs/metrics.h"
 
 namespace clew::train {
@@ -52,10 +53,20 @@ class Learner {
   virtual void restore(std::span<const std::byte> bytes, const std::string& name) = 0;
 };
 
-struct LoopOptions {
-  std::int64_t steps = 0;         // how many are planned, for the time left
-  std::int64_t log_steps = 1;     // between lines of metrics.jsonl
-  double checkpoint_seconds = 0;  // between checkpoints; 0: after every update
+/// Length of a training and what is written meanwhile: the keys of both trainers.
+struct LoopConfig {
+  std::int64_t steps = 10'000;     // how many are planned, for the time left
+  std::int64_t log_steps = 100;    // between lines of metrics.jsonl
+  double checkpoint_seconds = 60;  // between checkpoints; 0: after every update
+
+  /// `counted`: steps, by their name.
+  void fields(Fields& v, const std::string& counted);
+};
+
+struct RunOptions {
+  LoopConfig loop;
+  std::map<std::string, Resume> resume_rules{};  // of the run's config
+  bool is_resumed = false;
 };
 
 struct Progress {
@@ -82,7 +93,7 @@ enum class RunEnd : std::uint8_t { kFinished, kStopped };
 /// checkpoint, a trained run without one: clew::Error, with the folder as it was. What ends the run
 /// later stands in log.txt. With several processes all make this call; that of rank 0 alone touches
 /// `run` and calls back, but for should_stop.
-RunEnd train_run(const std::filesystem::path& run, Learner& learner, const LoopOptions& options,
-                 bool is_resumed, const RunCallbacks& callbacks);
+RunEnd train_run(const std::filesystem::path& run, Learner& learner, const RunOptions& options,
+                 const RunCallbacks& callbacks);
 
 }  // namespace clew::train

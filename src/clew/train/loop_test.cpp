@@ -16,6 +16,8 @@
 namespace clew::train {
 namespace loop_test {
 
+constexpr LoopConfig kTwenty = {.steps = 20, .log_steps = 1, .checkpoint_seconds = 0};
+
 namespace fs = std::filesystem;
 
 /// Counts its steps.
@@ -67,7 +69,12 @@ struct Loop : testing::Test {
   RunEnd train(bool is_resumed = false, std::int64_t last = 20, std::int64_t fails_at = -1) const {
     Counter learner(last);
     learner.fails_at = fails_at;
-    return train_run(run, learner, {.steps = 20}, is_resumed, {});
+    return train_run(
+        run, learner,
+        {.loop = kTwenty,
+         .resume_rules = {{"train.steps", Resume::kMore}, {"train.loaders", Resume::kAny}},
+         .is_resumed = is_resumed},
+        {});
   }
   std::string file(const char* name) const { return read_file(run / name, 1 << 20); }
   void remove_steps() const {
@@ -105,7 +112,7 @@ TEST_F(Loop, EvaluationsAreWatchedAsLongAsItTrains) {
     learner.fails_at = fails_at;
     int calls = 0;
     const RunCallbacks callbacks{.on_evaluation = [&](double share) { calls += share == 1; }};
-    const auto begin = [&] { train_run(run, learner, {.steps = 20}, false, callbacks); };
+    const auto begin = [&] { train_run(run, learner, {.loop = kTwenty}, callbacks); };
     if (fails_at < 0) {
       begin();
     } else {
@@ -157,7 +164,7 @@ TEST_F(Loop, WhatCannotBeSavedStandsInTheLog) {
   Counter learner(20);
   const auto path = run / "checkpoints";
   const auto error = error_of([&] {
-    train_run(run, learner, {.steps = 20}, false, {.should_stop = [&] {
+    train_run(run, learner, {.loop = kTwenty}, {.should_stop = [&] {
                 if (fs::exists(path)) fs::rename(path, run / "gone");
                 return false;
               }});

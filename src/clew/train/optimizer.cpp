@@ -10,7 +10,6 @@
 #include <numeric>
 #include <utility>
 
-#include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/ops/rmsprop.h"
 
@@ -32,18 +31,23 @@ bool is_plain(torch::TensorList tensors) {
 
 }  // namespace
 
-OptimizerKind parse_optimizer(const std::string& name) {
-  if (name == "sgd") return OptimizerKind::kSgd;
-  if (name == "rmsprop") return OptimizerKind::kRmsprop;
-  if (name == "adam") return OptimizerKind::kAdam;
-  if (name == "adamw") return OptimizerKind::kAdamW;
-  throw UsageError(concat("optimizer must be sgd, rmsprop, adam or adamw, got '", name, "'",
-                          did_you_mean(name, {"sgd", "rmsprop", "adam", "adamw"})));
+void OptimizerConfig::fields(Fields& v) {
+  v("optimizer", optimizer, {.help = "how gradients become steps"});
+  v("momentum", momentum, {.min = 0, .below = 1.0, .help = "of SGD and RMSProp; Adam's beta 1"});
+  v("decay", decay,
+    {.min = 0, .below = 1.0, .help = "of the mean squared gradient; Adam's beta 2"});
+  v("eps", eps,
+    {.above = 0.0,
+     .max = 10,
+     .help = "added to the mean squared gradient's root (Adam) or under it (RMSProp)"});
+  v("weight_decay", weight_decay, {.min = 0, .max = 10, .help = "pull of the weights to zero"});
+  v("clip", clip, {.min = 0, .max = 1e9, .help = "largest norm of the gradient; 0: no limit"});
 }
 
-Optimizer::Optimizer(OptimizerOptions options, const torch::Tensor& like)
-    : options_(std::move(options)), mean_(torch::zeros_like(like)) {
-  if (options_.kind != OptimizerKind::kSgd) square_ = torch::zeros_like(like);
+Optimizer::Optimizer(const OptimizerConfig& config, const torch::Tensor& like,
+                     ParameterFactors factors)
+    : config_(config), factors_(std::move(factors)), mean_(torch::zeros_like(like)) {
+  if (config_.optimizer != OptimizerKind::kSgd) square_ = torch::zeros_like(like);
 }
 
 void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
@@ -75,14 +79,13 @@ void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients
 
 void Optimizer::move(const torch::Tensor& all_values, const torch::Tensor& all_gradients, double lr,
                      std::int64_t begin, std::int64_t size) const {
-  const auto& [kind, decay, eps, momentum, weight_decay, all_lr_factors, all_decay_factors] =
-      options_;
+  const auto& [kind, momentum, decay, eps, weight_decay, clip] = config_;
   const auto part = [&](const torch::Tensor& all) {
     return all.defined() ? all.narrow(0, begin, size) : all;
   };
   const auto values = part(all_values), gradients = part(all_gradients), square = part(square_),
-             mean = part(mean_), lr_factors = part(all_lr_factors),
-             decay_factors = part(all_decay_factors);
+             mean = part(mean_), lr_factors = part(factors_.lr),
+             decay_factors = part(factors_.decay);
   if (weight_decay > 0 && kind == OptimizerKind::kAdamW) {
     values.sub_(scaled(scaled(values, decay_factors), lr_factors), lr * weight_decay);
   } else if (weight_decay > 0) {

@@ -5,11 +5,13 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "clew/core/config.h"
 #include "clew/core/pool.h"
 
 namespace clew::train {
@@ -22,22 +24,33 @@ enum class OptimizerKind : std::uint8_t {
   kAdam,     // Kingma and Ba 2014, algorithm 1; beta 1 = momentum, beta 2 = decay
   kAdamW,    // the same, weights shrunk apart from the gradient: Loshchilov and Hutter 2017
 };
-/// "sgd", "rmsprop", "adam", "adamw"; clew::UsageError for other names.
-OptimizerKind parse_optimizer(const std::string& name);
+constexpr auto names(OptimizerKind) {
+  using enum OptimizerKind;
+  return std::to_array<Named<OptimizerKind>>(
+      {{kSgd, "sgd"}, {kRmsprop, "rmsprop"}, {kAdam, "adam"}, {kAdamW, "adamw"}});
+}
 
-struct OptimizerOptions {
-  OptimizerKind kind = OptimizerKind::kRmsprop;
-  double decay = 0.99, eps = 0.1, momentum = 0;
+/// From gradients to steps: the keys of both trainers.
+struct OptimizerConfig {
+  OptimizerKind optimizer = OptimizerKind::kAdam;
+  double momentum = 0.9, decay = 0.999, eps = 1e-8;
   double weight_decay = 0;  // added to g as weight_decay w; AdamW: w <- w - lr weight_decay w
-  // For every parameter [P], or undefined for 1 everywhere:
-  torch::Tensor lr_factors = {};     // times the learning rate
-  torch::Tensor decay_factors = {};  // times weight_decay
+  double clip = 0;          // largest norm of g (clip_norm)
+
+  void fields(Fields& v);
+};
+
+/// Of every parameter [P]; undefined: 1 everywhere.
+struct ParameterFactors {
+  torch::Tensor lr = {};     // times the learning rate
+  torch::Tensor decay = {};  // times weight_decay
 };
 
 class Optimizer {
  public:
   /// `like` [P]: the parameters; only its shape, dtype and device are used.
-  Optimizer(OptimizerOptions options, const torch::Tensor& like);
+  Optimizer(const OptimizerConfig& config, const torch::Tensor& like,
+            ParameterFactors factors = {});
 
   /// values [P] are changed in place. gradients [P] may be: weight decay is added to them. Values that
   /// are not finite afterwards: clew::Error. The threads that share the work are those of `pool`, or
@@ -54,7 +67,8 @@ class Optimizer {
   void move(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
             std::int64_t begin, std::int64_t size) const;
 
-  OptimizerOptions options_;
+  OptimizerConfig config_;
+  ParameterFactors factors_;
   torch::Tensor square_, mean_;
   std::int64_t steps_ = 0;
 };

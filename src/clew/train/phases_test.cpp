@@ -21,7 +21,7 @@ std::vector<Phase> two_phases(const QuadrantTask& first, const QuadrantTask& sec
   with.eval_steps = 6;
   auto last = with;
   last.lr = 0.005;
-  last.optimizer = "sgd";
+  last.optimizer = OptimizerKind::kSgd;
   last.ema = 0;
   return {{.name = "head", .task = &first, .options = with, .rules = {frozen("first")}},
           {.name = "all", .task = &second, .options = last}};

@@ -65,10 +65,6 @@ Checkpoint read_checkpoint(const fs::path& path) {
   return checkpoint;
 }
 
-/// What says how a training is run, not what comes out of it, and where its data lie.
-constexpr std::string_view kMayDiffer[] = {
-    "train.loaders", "train.log_steps", "train.checkpoint_seconds", "train.patience", "data.dir"};
-
 /// The number that an entry is; NaN where it is something else.
 double number_of(const ConfigTree::Entry* entry) {
   if (entry == nullptr || entry->values.size() != 1 || entry->is_array) return std::nan("");
@@ -161,7 +157,8 @@ WeightsAge weights_age(const fs::path& run, const Checkpoint& checkpoint) {
   return age;
 }
 
-void check_settings(const fs::path& file, const RunSettings& then, const RunSettings& now) {
+void check_settings(const fs::path& file, const RunSettings& then, const RunSettings& now,
+                    const std::map<std::string, Resume>& rules) {
   const auto before = parse_toml(then.config, "the checkpoint"),
              after = parse_toml(now.config, file.string());
   std::set<std::string> keys;
@@ -175,11 +172,12 @@ void check_settings(const fs::path& file, const RunSettings& then, const RunSett
     const bool is_same =
         text_of(was) == text_of(is) ||
         (old_number == new_number && was->values[0].index() != is->values[0].index());
-    const bool is_longer = key == "train.steps" && new_number > old_number;
-    const bool has_same_slices =
-        key == "train.workers" && old_number * then.processes == new_number * now.processes;
-    if (is_same || is_longer || has_same_slices || std::ranges::count(kMayDiffer, key) != 0)
-      continue;
+    const auto found = rules.find(key);
+    const auto rule = found == rules.end() ? Resume::kSame : found->second;
+    const bool may_differ =
+        rule == Resume::kAny || (rule == Resume::kMore && new_number > old_number) ||
+        (rule == Resume::kInTotal && old_number * then.processes == new_number * now.processes);
+    if (is_same || may_differ) continue;
     differing +=
         concat(differing.empty() ? "" : ", ", key, " was ", text_of(was), " and is ", text_of(is));
   }

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "clew/core/config.h"
 #include "clew/nn/safetensors.h"
 #include "clew/runs/folder.h"
 
@@ -61,8 +63,8 @@ struct RunSettings {
   int processes = 1;
 };
 /// Refuses to go on with other settings than those a checkpoint was made with: clew::Error naming
-/// `file`, the keys and both values. What may differ: docs/training.md.
+/// `file`, the keys and both values. What may differ: `rules` of the config (resume_rules).
 void check_settings(const std::filesystem::path& file, const RunSettings& then,
-                    const RunSettings& now);
+                    const RunSettings& now, const std::map<std::string, Resume>& rules);
 
 }  // namespace clew::train

@@ -5,21 +5,30 @@
 #include <cmath>
 #include <numbers>
 
-#include "clew/core/config.h"
 #include "clew/core/error.h"
 
 namespace clew::train {
 
-ScheduleKind parse_schedule(const std::string& name) {
-  if (name == "constant") return ScheduleKind::kConstant;
-  if (name == "linear") return ScheduleKind::kLinear;
-  if (name == "cosine") return ScheduleKind::kCosine;
-  if (name == "step") return ScheduleKind::kStep;
-  throw UsageError(concat("schedule must be constant, linear, cosine or step, got '", name, "'",
-                          did_you_mean(name, {"constant", "linear", "cosine", "step"})));
+void ScheduleConfig::fields(Fields& v) {
+  v("lr", lr, {.min = 0, .max = 100, .help = "learning rate after the warm-up"});
+  v("lr_end", lr_end,
+    {.min = 0, .max = 100, .help = "learning rate at the end (linear, cosine), lowest (step)"});
+  v("schedule", schedule, {.help = "how the learning rate moves"});
+  v("warmup", warmup, {.min = 0, .help = "steps in which the learning rate climbs at first"});
+  v("step_every", step_every, {.min = 1, .help = "steps between changes of the rate (step)"});
+  v("step_factor", step_factor, {.min = 0, .max = 1, .help = "factor of such a change"});
+}
+
+void check_schedule(const ScheduleConfig& config) {
+  if (config.schedule != ScheduleKind::kStep || config.lr_end <= config.lr) return;
+  throw UsageError(
+      concat("train.lr_end, below which train.schedule = step does not go, must be at most "
+             "train.lr (",
+             config.lr, "), got ", config.lr_end));
 }
 
 double Schedule::at(std::int64_t step) const {
+  const auto& [lr, lr_end, kind, warmup, step_every, step_factor] = config;
   if (step < warmup) return lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
   const auto done = static_cast<double>(step - warmup);
   const auto whole = static_cast<double>(std::max<std::int64_t>(1, steps - warmup));

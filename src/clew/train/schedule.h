@@ -3,8 +3,10 @@
 // save.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <string>
+
+#include "clew/core/config.h"
 
 namespace clew::train {
 
@@ -14,16 +16,29 @@ enum class ScheduleKind : std::uint8_t {
   kCosine,  // half a cosine from lr to lr_end: Loshchilov and Hutter 2016, eq. 5
   kStep,    // times step_factor every step_every steps, not below lr_end
 };
-/// "constant", "linear", "cosine", "step"; clew::UsageError for other names.
-ScheduleKind parse_schedule(const std::string& name);
+constexpr auto names(ScheduleKind) {
+  using enum ScheduleKind;
+  return std::to_array<Named<ScheduleKind>>(
+      {{kConstant, "constant"}, {kLinear, "linear"}, {kCosine, "cosine"}, {kStep, "step"}});
+}
+
+/// Learning rate of a training: the keys of both trainers. Steps are what the training counts in.
+struct ScheduleConfig {
+  double lr = 1e-3, lr_end = 0;
+  ScheduleKind schedule = ScheduleKind::kCosine;
+  std::int64_t warmup = 0;                  // steps of a straight climb from lr / warmup
+  std::int64_t step_every = 1'000'000'000;  // kStep
+  double step_factor = 0.1;                 // kStep
+
+  void fields(Fields& v);
+};
+
+/// Refuses a lr_end above lr where the schedule is kStep: UsageError.
+void check_schedule(const ScheduleConfig& config);
 
 struct Schedule {
-  ScheduleKind kind = ScheduleKind::kConstant;
-  double lr = 0.1, lr_end = 0;
-  std::int64_t warmup = 0;      // steps of a straight climb from lr / warmup, before all else
-  std::int64_t steps = 1;       // of the whole training
-  std::int64_t step_every = 1;  // kStep
-  double step_factor = 0.1;     // kStep
+  ScheduleConfig config;
+  std::int64_t steps = 1;  // of the whole training
 
   /// The learning rate of step `step`, from 0.
   double at(std::int64_t step) const;

@@ -9,39 +9,29 @@ namespace clew::train {
 namespace schedule_test {
 
 TEST(Schedule, ByHand) {
-  Schedule schedule{.lr = 0.8, .lr_end = 0.2, .warmup = 4, .steps = 14};
+  Schedule schedule{
+      .config = {.lr = 0.8, .lr_end = 0.2, .schedule = ScheduleKind::kConstant, .warmup = 4},
+      .steps = 14};
   EXPECT_DOUBLE_EQ(schedule.at(0), 0.2);
   EXPECT_DOUBLE_EQ(schedule.at(3), 0.8);
   EXPECT_DOUBLE_EQ(schedule.at(9), 0.8);
-  schedule.kind = ScheduleKind::kLinear;
+  schedule.config.schedule = ScheduleKind::kLinear;
   EXPECT_DOUBLE_EQ(schedule.at(4), 0.8);
   EXPECT_DOUBLE_EQ(schedule.at(9), 0.5);
   EXPECT_DOUBLE_EQ(schedule.at(14), 0.2);
   EXPECT_DOUBLE_EQ(schedule.at(100), 0.2);
-  schedule.kind = ScheduleKind::kCosine;
+  schedule.config.schedule = ScheduleKind::kCosine;
   EXPECT_DOUBLE_EQ(schedule.at(4), 0.8);
   EXPECT_DOUBLE_EQ(schedule.at(9), 0.5);
   EXPECT_NEAR(schedule.at(14), 0.2, 1e-15);
   EXPECT_GT(schedule.at(5), 0.78);  // slow at first
-  schedule.kind = ScheduleKind::kStep;
-  schedule.step_every = 3;
-  schedule.step_factor = 0.5;
+  schedule.config.schedule = ScheduleKind::kStep;
+  schedule.config.step_every = 3;
+  schedule.config.step_factor = 0.5;
   EXPECT_DOUBLE_EQ(schedule.at(6), 0.8);
   EXPECT_DOUBLE_EQ(schedule.at(7), 0.4);
   EXPECT_DOUBLE_EQ(schedule.at(10), 0.2);
   EXPECT_DOUBLE_EQ(schedule.at(13), 0.2);  // not below lr_end
-}
-
-TEST(ParseSchedule, SaysWhatIsWrong) {
-  EXPECT_EQ(parse_schedule("cosine"), ScheduleKind::kCosine);
-  try {
-    parse_schedule("cosin");
-    FAIL();
-  } catch (const UsageError& error) {
-    EXPECT_STREQ(error.what(),
-                 "schedule must be constant, linear, cosine or step, got 'cosin'; did you mean "
-                 "'cosine'?");
-  }
 }
 
 }  // namespace schedule_test

@@ -90,8 +90,7 @@ void backward(const data::Batch& outputs, const std::vector<torch::Tensor>& grad
 /// A loss that is no finite number with a graph, or whose weight is none: clew::Error.
 void check_loss(const Loss& loss);
 
-/// Names with commas between them, and back.
-std::string joined(const std::vector<std::string>& names);
+/// Names that commas join.
 std::vector<std::string> split_commas(const std::string& text);
 
 }  // namespace clew::train

@@ -23,7 +23,7 @@ TEST(Supervised, SlicesGiveTheGradientOfTheBatch) {
   const auto weights = [&](int workers) {
     auto with = options();
     with.workers = workers;
-    with.optimizer = "sgd";
+    with.optimizer = OptimizerKind::kSgd;
     with.momentum = with.ema = 0;
     Supervised learner(task, with, Key{3});
     learner.update();
@@ -57,7 +57,7 @@ TEST(Supervised, SlicesWeighWhatCountsInThem) {
   const auto weights = [&](int workers) {
     auto with = options();
     with.workers = workers;
-    with.optimizer = "sgd";
+    with.optimizer = OptimizerKind::kSgd;
     with.momentum = with.ema = 0;
     Supervised learner(task, with, Key{3});
     learner.update();
@@ -204,14 +204,14 @@ struct PictureTask : QuadrantTask {
 TEST(Supervised, SynchronisedBatchNormsSeeTheWholeBatch) {
   const PictureTask task;
   auto with = plain_descent();
-  with.batch_norm = "sync";
+  with.batch_norm = BatchNormMode::kSync;
   const auto weights = [&](int workers) { return first_weight(task, with, workers, 3); };
   const auto one = weights(1);
   for (const int workers : {2, 3, 16})
     EXPECT_LT((one - weights(workers)).abs().max().item<double>(), 1e-5) << workers;
-  with.batch_norm = "slice";
+  with.batch_norm = BatchNormMode::kSlice;
   EXPECT_GT((one - weights(4)).abs().max().item<double>(), 1e-4);
-  with.batch_norm = "sync";
+  with.batch_norm = BatchNormMode::kSync;
   expect_error<UsageError>([&] { Supervised(QuadrantTask(), with, Key{1}); },
                            "train.batch_norm = sync needs a network whose batch norms are "
                            "clew::nn::BatchNorm2d, and norm is none");
@@ -220,7 +220,7 @@ TEST(Supervised, SynchronisedBatchNormsSeeTheWholeBatch) {
 TEST(Supervised, SynchronisedBatchNormsWaitForNoSliceThatFailedOrCountsNothing) {
   PictureTask task;
   auto with = options();
-  with.batch_norm = "sync";
+  with.batch_norm = BatchNormMode::kSync;
   with.workers = 8;
   task.has_weight = true;
   Supervised learner(task, with, Key{3});
@@ -232,7 +232,7 @@ TEST(Supervised, SynchronisedBatchNormsWaitForNoSliceThatFailedOrCountsNothing) 
 TEST(Supervised, SynchronisedBatchNormsAreTheSameInMoreProcesses) {
   const PictureTask task;
   auto with = options();
-  with.batch_norm = "sync";
+  with.batch_norm = BatchNormMode::kSync;
   with.workers = 4;
   const auto one = train_in(1, task, with, 25)[0];
   with.workers = 2;

@@ -25,7 +25,9 @@ struct StartConfig {
        .help = "file of weights, .pth or .safetensors, or run folder, to begin with; without: new "
                "ones"});
     v("part", part, {.help = "part of the file that holds them, such as state_dict"});
-    v("hash", hash, {.help = "of the weights; a run's config has it, and other ones are refused"});
+    v("hash", hash,
+      {.is_setting = false,
+       .help = "of the weights; a run's config has it, and other ones are refused"});
     v("skip", skip, {.help = "modules that begin with new weights all the same"});
     v("freeze", freeze, {.help = "modules whose weights never change"});
     v("slow", slow, {.help = "modules that learn at start.slow_factor times train.lr"});

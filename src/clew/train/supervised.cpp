@@ -17,14 +17,15 @@
 #include "clew/core/error.h"
 #include "clew/core/log.h"
 #include "clew/core/pool.h"
+#include "clew/core/text.h"
 #include "clew/data/loader.h"
 #include "clew/nn/batch_norm.h"
-#include "clew/nn/flat.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"
 #include "clew/ops/autocast.h"
 #include "clew/train/optimizer.h"
 #include "clew/train/processes.h"
+#include "clew/train/replicas.h"
 #include "clew/train/rules.h"
 #include "clew/train/run_folder.h"
 #include "clew/train/schedule.h"
@@ -74,12 +75,18 @@ void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
 
 struct Worker {
   std::shared_ptr<torch::nn::Module> network;
-  nn::FlatParameters flat;
   std::vector<torch::nn::Module*> kept_norms;  // batch norms that keep their statistics
   torch::Tensor statistics;  // [R] f32, of the other batch norms, all in one; undefined without
   Slice slice;               // its last one
   data::Batch outputs;       // of it, with their graph, for a loss over the whole batch
 };
+
+/// `options`, once they are found to be such as can be trained with.
+const SupervisedOptions& checked_options(const Task& task, const SupervisedOptions& options,
+                                         const Processes& processes) {
+  check_training(task, options, processes.size());
+  return options;
+}
 
 void read_buffers(torch::nn::Module& network, const nn::TensorFile& file, const std::string& name) {
   const torch::NoGradGuard no_grad;
@@ -96,11 +103,12 @@ struct Supervised::Impl {
   Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
        Processes* the_processes, const Beginning& beginning);
 
-  Worker make_worker(const nn::FlatParameters* shared, const Beginning& beginning);
+  /// With the next replica; `beginning` and rules are asked for the first.
+  Worker make_worker(const Beginning& beginning);
   /// The running statistics of batch norms become the mean of those of all slices of a batch of
   /// `count` examples, which differ by what each saw in this step.
   void merge_statistics(std::int64_t count);
-  OptimizerOptions optimizer_options() const;
+  ParameterFactors parameter_factors() const;
   /// Runs this process's part of the next batch through the networks, forward and backward: the
   /// slices of all processes in the order they have in the batch, or one for the whole batch.
   std::vector<Slice> run_batch();
@@ -122,9 +130,9 @@ struct Supervised::Impl {
   Schedule schedule;
   std::map<std::string, ParameterSettings> settings;  // of each parameter
   bool keeps_frozen_in_checkpoint;
-  std::vector<Worker> workers;
+  Replicas replicas;
+  std::vector<Worker> workers;            // one for each replica
   std::shared_ptr<nn::SliceGroup> group;  // of the slices, where batch norms see all of them
-  ThreadPool pool;
   Optimizer optimizer;
   data::Loader train;
   torch::Tensor ema;  // [P] f32, undefined without
@@ -144,27 +152,19 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
     : task(the_task),
       options(the_options),
       key(the_key),
-      precision(ops::parse_precision(options.precision, ops::Products::kLibTorch)),
+      precision(ops::chosen_precision(options.precision, ops::Products::kLibTorch)),
       processes(the_processes == nullptr ? one : *the_processes),
-      schedule{.kind = parse_schedule(options.schedule),
-               .lr = options.lr,
-               .lr_end = options.lr_end,
-               .warmup = options.warmup,
-               .steps = options.steps,
-               .step_every = options.step_every,
-               .step_factor = options.step_factor},
+      schedule{.config = options, .steps = options.steps},
       keeps_frozen_in_checkpoint(beginning.keeps_frozen_in_checkpoint),
+      replicas({.copies = checked_options(task, options, processes).workers,
+                .threads = options.threads}),
       workers([&] {
-        check_training(task, options, processes.size());
-        at::set_num_threads(options.threads);
         std::vector<Worker> made;
-        made.push_back(make_worker(nullptr, beginning));
         while (made.size() < static_cast<std::size_t>(options.workers))
-          made.push_back(make_worker(&made[0].flat, {}));
+          made.push_back(make_worker(beginning));
         return made;
       }()),
-      pool(options.workers),
-      optimizer(optimizer_options(), workers[0].flat.values),
+      optimizer(options, replicas.values(), parameter_factors()),
       train(task.train_set(), {.batch_size = options.batch,
                                .drops_last = true,
                                .sampler = task.make_sampler(options.batch, split(key, kKeySampler)),
@@ -173,8 +173,8 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
                                .part = processes.rank(),
                                .parts = processes.size()}) {
   spread_buffers();  // a beginning sets those of the first worker
-  if (options.ema > 0) ema = workers[0].flat.values.clone();
-  if (options.batch_norm == "sync") {
+  if (options.ema > 0) ema = replicas.values().clone();
+  if (options.batch_norm == BatchNormMode::kSync) {
     group = std::make_shared<nn::SliceGroup>(options.workers, [this](const torch::Tensor& values) {
       sum_by_gathering(processes, values);
     });
@@ -184,13 +184,14 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
   for (const auto& measure : measures) validation.push_back({.name = measure.name, .value = {}});
 }
 
-Worker Supervised::Impl::make_worker(const nn::FlatParameters* shared, const Beginning& beginning) {
+Worker Supervised::Impl::make_worker(const Beginning& beginning) {
   Worker worker;
+  const bool is_first = replicas.size() == 0;
   torch::manual_seed(split(key, kKeyWeights).value);
   worker.network = task.make_network();
   const auto norms = nn::batch_norms(*worker.network);
   for (const auto& norm : norms) {
-    if (options.batch_norm == "sync" &&
+    if (options.batch_norm == BatchNormMode::kSync &&
         dynamic_cast<nn::BatchNorm2dImpl*>(norm.module) == nullptr) {
       throw UsageError(
           concat("train.batch_norm = sync needs a network whose batch norms are "
@@ -198,11 +199,11 @@ Worker Supervised::Impl::make_worker(const nn::FlatParameters* shared, const Beg
                  norm.name, " is none"));
     }
   }
-  if (shared == nullptr) {
+  if (is_first) {
     if (beginning.load) beginning.load(*worker.network);
     auto rules = task.rules(*worker.network);
     rules.insert(rules.end(), beginning.rules.begin(), beginning.rules.end());
-    if (options.batch_norm == "frozen") {
+    if (options.batch_norm == BatchNormMode::kFrozen) {
       for (const auto& norm : norms) {
         if (!norm.module->named_parameters().is_empty())
           rules.push_back({.what = "train.batch_norm = frozen",
@@ -216,13 +217,12 @@ Worker Supervised::Impl::make_worker(const nn::FlatParameters* shared, const Beg
     for (std::size_t i = 0; i < names.size(); ++i) settings[names[i]] = all[i];
   }
   const auto is_frozen = [&](const std::string& name) { return settings.at(name).is_frozen; };
-  worker.flat = shared == nullptr ? nn::flatten(*worker.network, is_frozen)
-                                  : nn::share(*worker.network, *shared);
+  replicas.add(*worker.network, is_frozen);
   std::vector<torch::Tensor> running;
   for (const auto& norm : norms) {
     const auto parameters = norm.module->named_parameters();
     const bool is_kept =
-        options.batch_norm == "frozen" ||
+        options.batch_norm == BatchNormMode::kFrozen ||
         (!parameters.is_empty() && std::ranges::all_of(parameters, [&](const auto& item) {
           return is_frozen(norm.name + "." + item.key());
         }));
@@ -246,30 +246,26 @@ Worker Supervised::Impl::make_worker(const nn::FlatParameters* shared, const Beg
   return worker;
 }
 
-OptimizerOptions Supervised::Impl::optimizer_options() const {
-  OptimizerOptions made{.kind = parse_optimizer(options.optimizer),
-                        .decay = options.decay,
-                        .eps = options.eps,
-                        .momentum = options.momentum,
-                        .weight_decay = options.weight_decay};
-  const auto& flat = workers[0].flat;
+ParameterFactors Supervised::Impl::parameter_factors() const {
+  const auto& flat = replicas.flat();
   const bool is_plain = std::ranges::all_of(settings, [](const auto& item) {
     return item.second.is_frozen || (item.second.lr_factor == 1 && item.second.decay_factor == 1);
   });
-  if (is_plain) return made;
-  made.lr_factors = torch::ones_like(flat.values);
-  made.decay_factors = torch::ones_like(flat.values);
+  if (is_plain) return {};
+  ParameterFactors made{.lr = torch::ones_like(flat.values),
+                        .decay = torch::ones_like(flat.values)};
   for (const auto& entry : flat.entries) {
     const auto& own = settings.at(entry.name);
-    made.lr_factors.narrow(0, entry.offset, entry.size).fill_(own.lr_factor);
-    made.decay_factors.narrow(0, entry.offset, entry.size).fill_(own.decay_factor);
+    made.lr.narrow(0, entry.offset, entry.size).fill_(own.lr_factor);
+    made.decay.narrow(0, entry.offset, entry.size).fill_(own.decay_factor);
   }
   return made;
 }
 
 void Supervised::Impl::merge_statistics(std::int64_t count) {
   const int slices = processes.size() * options.workers;
-  if (!workers[0].statistics.defined() || slices == 1 || options.batch_norm == "sync") return;
+  if (!workers[0].statistics.defined() || slices == 1 || options.batch_norm == BatchNormMode::kSync)
+    return;
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> parts;
   for (int i = 0; i < options.workers; ++i) {
@@ -302,13 +298,12 @@ std::vector<Slice> Supervised::Impl::run_batch() {
   const auto run = [&] {
     batch = train.next();
     const auto part = share_of(count, processes.rank(), processes.size());
-    pool.run([&](int i) {
-      at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
+    replicas.run([&](int i) {
       auto& worker = workers[static_cast<std::size_t>(i)];
       const auto number = static_cast<std::uint64_t>(first + i);
       const Share share = share_of(count, first + i, processes.size() * options.workers);
       const auto slice = batch.slice(share.begin - part.begin, share.end - part.begin);
-      worker.flat.gradients.zero_();
+      replicas.flat(i).gradients.zero_();
       worker.slice = {};
       worker.outputs = {};
       if (slice.size() == 0) {  // of a batch of fewer examples than slices
@@ -394,7 +389,7 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
   if (mine.size() == 0) return all;  // this process has no slice, and so no graph
   check_loss(loss);
   loss.value.backward();
-  pool.run([&](int i) {
+  replicas.run([&](int i) {
     const auto at = static_cast<std::size_t>(i);
     auto& own = workers[at].outputs;
     std::optional<nn::SliceGroup::Scope> scope;
@@ -468,26 +463,21 @@ std::string Supervised::early_end() const {
 void Supervised::update() {
   auto& self = *impl_;
   self.is_best = false;
-  const auto& flat = self.workers[0].flat;
+  const auto& flat = self.replicas.flat();
   std::vector<Slice> slices;
   try {
     slices = self.run_batch();
     double weight = 0;
     for (const auto& slice : slices) weight += slice.weight;
     const torch::NoGradGuard no_grad;
-    std::vector<torch::Tensor> gradients;
-    for (const auto& worker : self.workers) gradients.push_back(worker.flat.gradients);
-    sum_in_pairs(gradients);
+    self.replicas.sum_gradients(SumOrder::kInPairs);
     self.processes.sum(flat.gradients);
     self.merge_statistics(self.train.size_of(self.steps));
     // Each slice gave its mean times its weight, as a share of the batch's examples.
     const auto examples = static_cast<double>(self.train.size_of(self.steps));
     if (!self.task.whole_batch_columns() && weight > 0 && weight != examples)
       flat.gradients.mul_(examples / weight);
-    const double norm = clip_norm(flat.gradients, self.options.clip);
-    CLEW_CHECK(std::isfinite(norm), "the gradient's norm is ",
-               std::isnan(norm) ? "nan" : "infinite");
-    self.grad_norm_sum += norm;
+    self.grad_norm_sum += self.replicas.clip_gradients(self.options.clip);
     self.grad_norm_count += 1;
     self.optimizer.step(flat.values, flat.gradients, self.schedule.at(self.steps));
     if (self.ema.defined()) {
@@ -531,7 +521,7 @@ void Supervised::with_evaluated_weights(const std::function<void()>& look) {
     Swap& operator=(const Swap&) = delete;
     torch::Tensor values, kept;
   };
-  const Swap swap(impl_->workers[0].flat.values, ema);
+  const Swap swap(impl_->replicas.flat().values, ema);
   look();
 }
 
@@ -581,9 +571,9 @@ std::vector<std::byte> Supervised::checkpoint(
     measures.push_back(metric.name);
     values.push_back(metric.value.value_or(std::nan("")));
   }
-  out.set("train_metrics", joined(self.train_means.names()));
-  out.set("validation_measures", joined(measures));
-  const auto& flat = self.workers[0].flat;
+  out.set("train_metrics", join(self.train_means.names(), ","));
+  out.set("validation_measures", join(measures, ","));
+  const auto& flat = self.replicas.flat();
   for (const auto& entry : flat.entries) {
     const auto part = [&](const torch::Tensor& all) {
       return all.narrow(0, entry.offset, entry.size).view(entry.shape);
@@ -608,7 +598,7 @@ std::vector<std::byte> Supervised::checkpoint(
 }
 
 std::vector<std::byte> Supervised::frozen() const {
-  const auto& frozen = impl_->workers[0].flat.frozen;
+  const auto& frozen = impl_->replicas.flat().frozen;
   if (frozen.empty() || impl_->keeps_frozen_in_checkpoint) return {};
   nn::TensorFileBuilder out;
   out.set("clew.format", kFrozenFormat);
@@ -619,7 +609,7 @@ std::vector<std::byte> Supervised::frozen() const {
 void Supervised::restore_frozen(std::span<const std::byte> bytes, const std::string& name) {
   const torch::NoGradGuard no_grad;
   const auto file = parse_checkpoint(bytes, name, kFrozenFormat);
-  for (auto& [parameter, tensor] : impl_->workers[0].flat.frozen)  // the others share them
+  for (auto& [parameter, tensor] : impl_->replicas.flat().frozen)  // the others share them
     tensor.copy_(
         nn::read_tensor(file, "network." + parameter, torch::kFloat32, tensor.sizes(), name));
 }
@@ -631,7 +621,7 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
   if (self.precision == ops::Precision::kBf16 && !ops::has_bf16(ops::Products::kLibTorch))
     log(LogLevel::kWarning,
         "train.precision = bf16, but this CPU has none and goes on with fp32: other bytes");
-  const auto& flat = self.workers[0].flat;
+  const auto& flat = self.replicas.flat();
   for (const auto& entry : flat.entries) {
     const auto read = [&](const std::string& prefix, const torch::Tensor& all) {
       all.narrow(0, entry.offset, entry.size)

@@ -8,6 +8,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -18,40 +19,42 @@
 
 #include "clew/core/config.h"
 #include "clew/core/key.h"
+#include "clew/ops/precision.h"
 #include "clew/train/loop.h"
+#include "clew/train/optimizer.h"
 #include "clew/train/rules.h"
 #include "clew/train/run_folder.h"
+#include "clew/train/schedule.h"
 #include "clew/train/task.h"
 
 namespace clew::train {
 
-struct SupervisedOptions {
-  std::int64_t steps = 10'000;
+/// What batch norms see of a batch while training.
+enum class BatchNormMode : std::uint8_t {
+  kSlice,   // their worker's slice
+  kSync,    // all slices, of networks of clew::nn::BatchNorm2d
+  kFrozen,  // nothing: they keep their statistics, weights and biases
+};
+constexpr auto names(BatchNormMode) {
+  return std::to_array<Named<BatchNormMode>>({{BatchNormMode::kSlice, "slice"},
+                                              {BatchNormMode::kSync, "sync"},
+                                              {BatchNormMode::kFrozen, "frozen"}});
+}
+
+struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   int batch = 128;
   int workers = 2;
   int threads = 1;
   int loaders = 1;
-  std::string precision = "fp32";
-  std::string optimizer = "adam";
-  double lr = 1e-3, lr_end = 0;
-  std::string schedule = "cosine";
-  std::int64_t warmup = 0, step_every = 1'000'000'000;
-  double step_factor = 0.1;
-  double momentum = 0.9, decay = 0.999, eps = 1e-8, weight_decay = 0;
-  double clip = 0;
-  std::string batch_norm = "slice";
+  ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32;
+  BatchNormMode batch_norm = BatchNormMode::kSlice;
   double ema = 0;
   std::int64_t eval_steps = 1000;
   int patience = 0;
-  std::int64_t log_steps = 100;
-  double checkpoint_seconds = 60;
 
   void fields(Fields& v);
   /// The same with a precision that means the same everywhere (ops::resolve_precision).
   SupervisedOptions resolved() const;
-  LoopOptions loop() const {
-    return {.steps = steps, .log_steps = log_steps, .checkpoint_seconds = checkpoint_seconds};
-  }
 };
 
 /// Refuses what would fail only after a run folder was made: a batch that is smaller than the number

@@ -79,6 +79,7 @@ fs::path create_run(const LearningSystem& system, const fs::path& root, const st
                     const ConfigTree& tree, const std::string& about, int processes) {
   const auto config = config_of(system, tree);
   const auto notes = system.resolve(*config);
+  make_paths_absolute(fields_of(*config));
   config->train = config->train.resolved();
   const auto task = system.make_task(*config);
   const auto network = task->make_network();
@@ -90,7 +91,6 @@ fs::path create_run(const LearningSystem& system, const fs::path& root, const st
   check_training(*task, config->train, processes);
   auto& start = config->start;
   if (!start.weights.empty()) {
-    start.weights = fs::absolute(start.weights).string();
     const auto weights = read_start(start);
     (void)load_start(*network, start, weights);
     start.hash = weights.hash;
@@ -139,7 +139,11 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
       };
     }
   }
-  return train_run(run, learner, config->train.loop(), is_resumed, drawing);
+  return train_run(run, learner,
+                   {.loop = config->train,
+                    .resume_rules = resume_rules(fields_of(*config)),
+                    .is_resumed = is_resumed},
+                   drawing);
 }
 
 std::shared_ptr<torch::nn::Module> load_run(const LearningSystem& system, const fs::path& run) {

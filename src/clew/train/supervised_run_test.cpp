@@ -49,7 +49,7 @@ struct Config : LearningConfig {
   int width = 16;
   void fields(Fields& v) override {
     v("system", system);
-    v("seed", seed);
+    v("seed", seed, {.is_setting = false});
     v("width", width, {.min = 1, .max = 100});
     v.group("start", start);
     v.group("train", train);
@@ -121,7 +121,9 @@ class PointSystem : public LearningSystem {
     const auto error = evaluator.result().at(1).value;
     return {.evaluation = {.summary = concat("error ", error), .details = "{\"more\": 7}"}};
   }
-  std::vector<std::string> export_formats() const override { return {"safetensors"}; }
+  std::vector<nn::ExportFormat> export_formats() const override {
+    return {nn::ExportFormat::kSafetensors};
+  }
   ExportPlan export_plan(const LearningConfig&, torch::nn::Module&) const override { return {}; }
 
   mutable std::vector<std::int64_t> drawn;

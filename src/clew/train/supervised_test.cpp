@@ -88,7 +88,7 @@ TEST(Supervised, SameBytesForAnyNumberOfLoaders) {
 
 TEST(Supervised, ResumedEqualsNeverStopped) {
   const QuadrantTask task;
-  for (const char* optimizer : {"sgd", "rmsprop", "adam", "adamw"}) {
+  for (const auto& [optimizer, name] : names(OptimizerKind{})) {
     auto with = options();
     with.optimizer = optimizer;
     with.weight_decay = 0.01;
@@ -102,14 +102,14 @@ TEST(Supervised, ResumedEqualsNeverStopped) {
       bytes = piece.checkpoint();
       EXPECT_EQ(piece.checkpoint({{"config", "x"}}).size() > bytes.size(), true);
     }
-    EXPECT_EQ(bytes, whole.checkpoint()) << optimizer;
+    EXPECT_EQ(bytes, whole.checkpoint()) << name;
   }
 }
 
 TEST(Supervised, MixedPrecisionLearnsF32WeightsAndMeasuresThemInF32) {
   const QuadrantTask task;
   auto with = options();
-  with.precision = "bf16";
+  with.precision = ops::PrecisionChoice::kBf16;
   Supervised learner(task, with, Key{1}), exact(task, options(), Key{1});
   for (int i = 0; i < 30; ++i) learner.update();
   const auto half_way = learner.checkpoint();
@@ -139,7 +139,7 @@ TEST(Supervised, RulesSayWhatLearnsAndHowFast) {
   auto with = options();
   with.workers = 1;
   with.ema = 0;
-  with.optimizer = "sgd";
+  with.optimizer = OptimizerKind::kSgd;
   with.momentum = 0;
   const auto load = [](NetworkImpl& network, const Supervised& learner) {
     load_network(network, learner.checkpoint(), "checkpoint", learner.frozen());
@@ -196,7 +196,7 @@ TEST(Supervised, FrozenBatchNormsKeepTheirStatistics) {
   for (const bool is_option : {false, true}) {
     auto with = options();
     if (is_option) {
-      with.batch_norm = "frozen";
+      with.batch_norm = BatchNormMode::kFrozen;
       task.parts = {};
     } else {
       task.parts = {frozen("norm")};
@@ -268,12 +268,15 @@ TEST(Supervised, WeightsThatAreNotNumbersStopIt) {
 
 TEST(Supervised, ResolvedPrecisionIsOneThatThisMachineHas) {
   auto with = options();
-  with.precision = "bf16";
-  EXPECT_EQ(with.resolved().precision, ops::has_bf16(ops::Products::kLibTorch) ? "bf16" : "fp32");
-  with.precision = "auto";
-  EXPECT_EQ(with.resolved().precision, ops::resolve_precision("auto", ops::Products::kLibTorch));
-  with.precision = "fp32";
-  EXPECT_EQ(with.resolved().precision, "fp32");
+  with.precision = ops::PrecisionChoice::kBf16;
+  EXPECT_EQ(with.resolved().precision, ops::has_bf16(ops::Products::kLibTorch)
+                                           ? ops::PrecisionChoice::kBf16
+                                           : ops::PrecisionChoice::kFp32);
+  with.precision = ops::PrecisionChoice::kAuto;
+  EXPECT_EQ(with.resolved().precision,
+            ops::resolve_precision(ops::PrecisionChoice::kAuto, ops::Products::kLibTorch));
+  with.precision = ops::PrecisionChoice::kFp32;
+  EXPECT_EQ(with.resolved().precision, ops::PrecisionChoice::kFp32);
   EXPECT_TRUE(diff(with, with.resolved()).empty());
 }
 
@@ -462,7 +465,7 @@ TEST(Supervised, OptionsThatCodeSetsAreChecked) {
   for (const auto& text :
        {message([](auto& with) { with.momentum = 2; }), message([](auto& with) { with.ema = 2; }),
         message([](auto& with) { with.patience = -1; }),
-        message([](auto& with) { with.optimizer = "sdg"; })})
+        message([](auto& with) { with.optimizer = static_cast<OptimizerKind>(9); })})
     EXPECT_TRUE(text.starts_with("options: train.")) << text;
 }
 
@@ -481,7 +484,7 @@ TEST(Supervised, SaysWhatIsWrong) {
   expect_error([&] { Supervised(task, with, Key{1}); },
                "train.batch must be at most the number of examples (200), got 201");
   with = options();
-  with.schedule = "step";
+  with.schedule = ScheduleKind::kStep;
   with.lr = 0.001;
   with.lr_end = 0.1;
   expect_error<UsageError>(

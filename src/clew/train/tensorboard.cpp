@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/nn/export/protobuf.h"
 
 namespace clew::train {
 namespace {
@@ -42,42 +43,14 @@ std::uint32_t masked_crc(const std::string& text) {
   return std::rotr(crc32c(bytes_of(text)), 15) + 0xa282ead8U;
 }
 
-// protobuf's wire format: a tag (field << 3 | type), then a varint (0), 8 bytes (1), a length and
-// bytes (2) or 4 bytes (5).
-void append_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
-}
-void append_tag(std::string& out, int field, int type) {
-  append_varint(out, static_cast<std::uint64_t>(field << 3 | type));
-}
-void append_int(std::string& out, int field, std::int64_t value) {
-  append_tag(out, field, 0);
-  append_varint(out, static_cast<std::uint64_t>(value));
-}
-void append_double(std::string& out, int field, double value) {
-  append_tag(out, field, 1);
-  append_little_endian(out, std::bit_cast<std::uint64_t>(value));
-}
-void append_bytes(std::string& out, int field, const std::string& value) {
-  append_tag(out, field, 2);
-  append_varint(out, value.size());
-  out += value;
-}
-void append_float(std::string& out, int field, float value) {
-  append_tag(out, field, 5);
-  append_little_endian(out, std::bit_cast<std::uint32_t>(value));
-}
-
 // Field numbers of tensorflow.Event, .Summary, .Summary.Value and .SessionLog.
 constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7;
 constexpr int kSummaryValue = 1, kValueTag = 1, kValueSimple = 2, kSessionStatus = 1,
               kStatusStart = 1;
 
-std::string event_head(double wall_seconds, std::int64_t step) {
-  std::string event;
-  append_double(event, kWallTime, wall_seconds);
-  append_int(event, kStep, step);
+nn::ProtoMessage event_head(double wall_seconds, std::int64_t step) {
+  nn::ProtoMessage event;
+  event.real(kWallTime, wall_seconds).integer(kStep, step);
   return event;
 }
 
@@ -140,17 +113,13 @@ EventWriter::EventWriter(const std::filesystem::path& folder, double wall_second
     CLEW_CHECK(file_ >= 0 || errno == EEXIST, "cannot write '", path_.string(),
                "': ", std::strerror(errno));
   }
-  std::string version;
-  append_double(version, kWallTime, wall_seconds);
-  append_bytes(version, kFileVersion, "brain.Event:2");
-  write_record(version);
+  write_record(
+      nn::ProtoMessage().real(kWallTime, wall_seconds).text(kFileVersion, "brain.Event:2").bytes());
   // Each START takes back all from its step on, except the first that TensorBoard meets in a folder:
   // so a run that was never resumed has one too.
-  std::string log;
-  append_int(log, kSessionStatus, kStatusStart);
-  std::string event = event_head(wall_seconds, resumed_after_step ? *resumed_after_step + 1 : 0);
-  append_bytes(event, kSessionLog, log);
-  write_record(event);
+  auto event = event_head(wall_seconds, resumed_after_step ? *resumed_after_step + 1 : 0);
+  event.message(kSessionLog, nn::ProtoMessage().integer(kSessionStatus, kStatusStart));
+  write_record(event.bytes());
 }
 
 EventWriter::~EventWriter() {
@@ -159,18 +128,15 @@ EventWriter::~EventWriter() {
 
 void EventWriter::append(std::int64_t step, double wall_seconds,
                          std::span<const runs::Metric> metrics) {
-  std::string summary;
+  nn::ProtoMessage summary;
   for (const runs::Metric& metric : metrics) {
     if (!metric.value || !std::isfinite(*metric.value)) continue;
-    std::string value;
-    append_bytes(value, kValueTag, metric.name);
-    append_float(value, kValueSimple, static_cast<float>(*metric.value));
-    append_bytes(summary, kSummaryValue, value);
+    summary.message(kSummaryValue, nn::ProtoMessage()
+                                       .text(kValueTag, metric.name)
+                                       .real(kValueSimple, static_cast<float>(*metric.value)));
   }
-  if (summary.empty()) return;
-  std::string event = event_head(wall_seconds, step);
-  append_bytes(event, kSummary, summary);
-  write_record(event);
+  if (summary.bytes().empty()) return;
+  write_record(event_head(wall_seconds, step).message(kSummary, summary).bytes());
 }
 
 void EventWriter::write_record(const std::string& event) {

@@ -3,34 +3,50 @@
 // recipes/warp.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "clew/core/config.h"
 #include "clew/data/digits_config.h"
 #include "clew/train/learning_system.h"
+#include "clew/warp/transform.h"
 
 namespace clew::warp {
 
+enum class BodyKind : std::uint8_t {
+  kFcn,  // two hidden layers
+  kCnn,  // conv 9x9, conv 7x7
+};
+constexpr auto names(BodyKind) {
+  return std::to_array<Named<BodyKind>>({{BodyKind::kFcn, "fcn"}, {BodyKind::kCnn, "cnn"}});
+}
+
+enum class LocaliserKind : std::uint8_t {
+  kFc,    // three layers of 32
+  kConv,  // two conv 5x5 of 20
+};
+constexpr auto names(LocaliserKind) {
+  return std::to_array<Named<LocaliserKind>>(
+      {{LocaliserKind::kFc, "fc"}, {LocaliserKind::kConv, "conv"}});
+}
+
 struct NetworkConfig {
-  std::string body = "cnn";
-  std::string transform = "affine";
+  BodyKind body = BodyKind::kCnn;
+  std::optional<TransformKind> transform = TransformKind::kAffine;
   int transformers = 1;
-  std::string localiser = "conv";
+  LocaliserKind localiser = LocaliserKind::kConv;
   int warp_size = 0, pool = 1;
   std::int64_t parameters = 200'000;
   double localiser_lr = 1;
 
   void fields(Fields& v) {
-    v("body", body,
-      {.choices = {"fcn", "cnn"}, .help = "fcn: two hidden layers; cnn: conv 9x9, conv 7x7"});
-    v("transform", transform,
-      {.choices = {"none", "affine", "attention", "translation", "projective", "tps"},
-       .help = "what the spatial transformers do; none: there are none"});
+    v("body", body, {.help = "fcn: two hidden layers; cnn: conv 9x9, conv 7x7"});
+    v("transform", transform, {.help = "what the spatial transformers do; none: there are none"});
     v("transformers", transformers,
       {.min = 1, .max = 8, .help = "side by side, each looking at the whole input"});
-    v("localiser", localiser,
-      {.choices = {"fc", "conv"}, .help = "fc: three layers of 32; conv: two conv 5x5 of 20"});
+    v("localiser", localiser, {.help = "fc: three layers of 32; conv: two conv 5x5 of 20"});
     v("warp_size", warp_size,
       {.min = 0, .max = 1024, .help = "side of what a transformer gives, pixels; 0: the input's"});
     v("pool", pool, {.min = 1, .max = 8, .help = "average pooling behind the transformers"});
@@ -50,7 +66,7 @@ struct WarpConfig : train::LearningConfig {
 
   void fields(Fields& v) override {
     v("system", system, {.choices = {"warp"}, .help = "the system this recipe is for"});
-    v("seed", seed, {.help = "of everything random in the run"});
+    v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
     v.group("data", data);
     v.group("network", network);
     v.group("start", start);

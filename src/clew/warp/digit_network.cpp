@@ -55,32 +55,32 @@ torch::nn::AnyModule make_first(bool is_warped, const torch::nn::Conv2dOptions& 
   return torch::nn::AnyModule(torch::nn::Conv2d(options));
 }
 
-Layers make_body(bool is_cnn, bool is_warped, std::int64_t width, std::int64_t channels,
-                 std::int64_t side, std::int64_t classes) {
+clew::nn::Layers make_body(bool is_cnn, bool is_warped, std::int64_t width, std::int64_t channels,
+                           std::int64_t side, std::int64_t classes) {
   if (!is_cnn) {
-    return Layers(torch::nn::Flatten(), torch::nn::Linear(channels * side * side, width),
-                  torch::nn::ReLU(), torch::nn::Linear(width, width), torch::nn::ReLU(),
-                  torch::nn::Linear(width, classes));
+    return clew::nn::Layers(torch::nn::Flatten(), torch::nn::Linear(channels * side * side, width),
+                            torch::nn::ReLU(), torch::nn::Linear(width, width), torch::nn::ReLU(),
+                            torch::nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
   // ReLU behind the pooling is the same as before it, on a quarter of the numbers.
-  return Layers(make_first(is_warped, {channels, width, kConv1}), torch::nn::MaxPool2d(2),
-                torch::nn::ReLU(), torch::nn::Conv2d(width, width, kConv2), torch::nn::MaxPool2d(2),
-                torch::nn::ReLU(), torch::nn::Flatten(),
-                torch::nn::Linear(width * last * last, classes));
+  return clew::nn::Layers(make_first(is_warped, {channels, width, kConv1}), torch::nn::MaxPool2d(2),
+                          torch::nn::ReLU(), torch::nn::Conv2d(width, width, kConv2),
+                          torch::nn::MaxPool2d(2), torch::nn::ReLU(), torch::nn::Flatten(),
+                          torch::nn::Linear(width * last * last, classes));
 }
 
 struct Localiser {
-  Layers net{nullptr};
+  clew::nn::Layers net{nullptr};
   std::int64_t features = 0;
 };
 
-Localiser make_localiser(const std::string& kind, std::int64_t channels, std::int64_t side) {
+Localiser make_localiser(LocaliserKind kind, std::int64_t channels, std::int64_t side) {
   const std::int64_t w = kLocaliserWidth, f = kLocaliserFilters, k = kLocaliserConv;
-  if (kind == "fc") {
-    return {Layers(torch::nn::Flatten(), torch::nn::Linear(channels * side * side, w),
-                   torch::nn::ReLU(), torch::nn::Linear(w, w), torch::nn::ReLU(),
-                   torch::nn::Linear(w, w), torch::nn::ReLU()),
+  if (kind == LocaliserKind::kFc) {
+    return {clew::nn::Layers(torch::nn::Flatten(), torch::nn::Linear(channels * side * side, w),
+                             torch::nn::ReLU(), torch::nn::Linear(w, w), torch::nn::ReLU(),
+                             torch::nn::Linear(w, w), torch::nn::ReLU()),
             w};
   }
   // On the input at half its size: conv, pooling, conv, and a fully connected layer.
@@ -89,77 +89,40 @@ Localiser make_localiser(const std::string& kind, std::int64_t channels, std::in
     throw UsageError(
         concat("network.localiser = conv needs images of at least 28 pixels, got ", side));
   }
-  return {Layers(torch::nn::AvgPool2d(2), NarrowConv2d(torch::nn::Conv2dOptions(channels, f, k)),
-                 torch::nn::MaxPool2d(2), torch::nn::ReLU(), torch::nn::Conv2d(f, f, k),
-                 torch::nn::ReLU(), torch::nn::Flatten(), torch::nn::Linear(f * last * last, f),
-                 torch::nn::ReLU()),
+  return {clew::nn::Layers(torch::nn::AvgPool2d(2),
+                           NarrowConv2d(torch::nn::Conv2dOptions(channels, f, k)),
+                           torch::nn::MaxPool2d(2), torch::nn::ReLU(), torch::nn::Conv2d(f, f, k),
+                           torch::nn::ReLU(), torch::nn::Flatten(),
+                           torch::nn::Linear(f * last * last, f), torch::nn::ReLU()),
           f};
-}
-
-bool is_pooling_by_two(const torch::nn::Module& layer) {
-  const auto* pooling = layer.as<torch::nn::MaxPool2d>();
-  if (pooling == nullptr) return false;
-  const auto is = [](const torch::ExpandingArray<2>& sides, std::int64_t side) {
-    return sides->at(0) == side && sides->at(1) == side;
-  };
-  const auto& o = pooling->options;
-  return is(o.kernel_size(), 2) && is(o.stride(), 2) && is(o.padding(), 0) && is(o.dilation(), 1) &&
-         !o.ceil_mode();
 }
 
 }  // namespace
 
-torch::Tensor LayersImpl::forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus) {
-  for (auto layer = begin(); layer != end(); ++layer) {
-    const auto next = layer + 1;
-    const bool has_relu = next != end() && next->ptr()->as<torch::nn::ReLU>() != nullptr;
-    const auto* const linear = layer->ptr()->as<torch::nn::Linear>();
-    const bool is_pooling = has_relu && is_pooling_by_two(*layer->ptr());
-    if (is_pooling) {
-      x = ops::max_pool_relu(x);
-    } else if (linear != nullptr) {
-      x = ops::linear(x, linear->weight, linear->bias,
-                      {.has_relu = has_relu, .workspace = workspace_});
-    } else {
-      x = layer->forward(x);
-    }
-    if (is_pooling || (linear != nullptr && has_relu)) layer = next;
-    if (behind_relus != nullptr && layer->ptr()->as<torch::nn::ReLU>() != nullptr)
-      behind_relus->push_back(x);
-  }
-  return x;
-}
-
-std::int64_t parameter_total(const torch::nn::Module& module) {
-  std::int64_t total = 0;
-  for (const auto& parameter : module.parameters()) total += parameter.numel();
-  return total;
-}
-
 DigitNetworkImpl::DigitNetworkImpl(const NetworkConfig& config, const DigitShape& shape)
     : config_(config) {
   std::int64_t channels = shape.channels, side = shape.side;
-  if (config.transform != "none") {
+  if (config.transform) {
     const std::int64_t size = config.warp_size > 0 ? config.warp_size : side;
     for (int i = 0; i < config.transformers; ++i) {
       auto localiser = make_localiser(config.localiser, channels, side);
       transformers_.push_back(register_module(
           concat("transformer", i),
-          SpatialTransformer(localiser.net, SpatialTransformerOptions{
-                                                .transform = parse_transform(config.transform),
-                                                .features = localiser.features,
-                                                .output_size = {size, size}})));
+          SpatialTransformer(localiser.net,
+                             SpatialTransformerOptions{.transform = *config.transform,
+                                                       .features = localiser.features,
+                                                       .output_size = {size, size}})));
     }
     channels *= config.transformers;
     side = size;
   }
   if (!transformers_.empty()) side /= config.pool;
-  const bool is_cnn = config.body == "cnn";
+  const bool is_cnn = config.body == BodyKind::kCnn;
   if (is_cnn ? after(after(side, kConv1), kConv2) < 1 : side < 1) {
-    throw UsageError(concat("the body (", config.body, ") needs images of at least ",
+    throw UsageError(concat("the body (", name_of(config.body), ") needs images of at least ",
                             is_cnn ? 24 : 1, " pixels behind the pooling, got ", side));
   }
-  const std::int64_t wanted = config.parameters - parameter_total(*this);
+  const std::int64_t wanted = config.parameters - clew::nn::parameter_total(*this);
   const auto count = [&](std::int64_t width) {
     return body_parameters(is_cnn, width, channels, side, shape.classes);
   };
@@ -178,7 +141,8 @@ DigitNetworkImpl::DigitNetworkImpl(const NetworkConfig& config, const DigitShape
 }
 
 torch::Tensor DigitNetworkImpl::warp(const torch::Tensor& images) {
-  if (transformers_.empty()) return config_.body == "cnn" ? ops::channels_last(images) : images;
+  if (transformers_.empty())
+    return config_.body == BodyKind::kCnn ? ops::channels_last(images) : images;
   std::vector<torch::Tensor> warped;
   for (auto& transformer : transformers_) warped.push_back(transformer->forward(images));
   const auto seen = warped.size() == 1 ? warped[0] : torch::cat(warped, 1);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <torch/nn/module.h>
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
@@ -12,7 +11,7 @@
 #include <vector>
 
 #include "clew/nn/export/onnx.h"
-#include "clew/ops/workspace.h"
+#include "clew/nn/layers.h"
 #include "clew/warp/config.h"
 #include "clew/warp/spatial_transformer.h"
 
@@ -21,21 +20,6 @@ namespace clew::warp {
 struct DigitShape {
   std::int64_t channels = 1, side = 42, classes = 10;
 };
-
-/// A Sequential in which 2x2 max pooling and the ReLU behind it run as one (ops::max_pool_relu).
-struct LayersImpl : torch::nn::SequentialImpl, nn::OnnxConvertible {
-  using SequentialImpl::SequentialImpl;
-  /// `behind_relus`, where given, gets what each ReLU made.
-  torch::Tensor forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus = nullptr);
-  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
-                                     const std::vector<nn::OnnxValue>& inputs) const override {
-    return nn::onnx_as(graph, *this, typeid(torch::nn::SequentialImpl), inputs);
-  }
-
- private:
-  ops::Workspace workspace_;
-};
-TORCH_MODULE(Layers);
 
 /// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer sees all
 /// channels and warps all of them; what they give is put side by side as channels, average-pooled,
@@ -63,10 +47,8 @@ struct DigitNetworkImpl : torch::nn::Module, nn::OnnxConvertible {
   NetworkConfig config_;
   std::int64_t width_ = 0;
   std::vector<SpatialTransformer> transformers_;
-  Layers body_{nullptr};
+  nn::Layers body_{nullptr};
 };
 TORCH_MODULE(DigitNetwork);
-
-std::int64_t parameter_total(const torch::nn::Module& module);
 
 }  // namespace clew::warp

@@ -74,8 +74,8 @@ std::string json_of(const WarpConfig& config, const train::ClassificationReport&
                         {"predicted", mistake.predicted},
                         {"confidence", mistake.confidence}});
   }
-  const nlohmann::json root = {{"kind", config.data.kind},
-                               {"source", config.data.source},
+  const nlohmann::json root = {{"kind", name_of(config.data.kind)},
+                               {"source", name_of(config.data.source)},
                                {"examples", classes.examples},
                                {"mistakes", std::move(mistakes)}};
   return root.dump();
@@ -146,8 +146,8 @@ train::RunEvaluation DigitSystem::describe(const fs::path& run, const train::Lea
   char text[200];
   std::snprintf(text, sizeof text,
                 "%s digits (%s), %lld of the test set: error %.2f %%, loss %.4f.",
-                data.kind.c_str(), data.source.c_str(), static_cast<long long>(classes.examples),
-                100 * classes.error, classes.loss);
+                std::string(name_of(data.kind)).c_str(), std::string(name_of(data.source)).c_str(),
+                static_cast<long long>(classes.examples), 100 * classes.error, classes.loss);
   image::Image mistakes;
   if (!classes.worst.empty())
     mistakes = draw_mistakes(task.test_set(), classes.worst, classes.classes);
@@ -193,7 +193,7 @@ train::ExportPlan DigitSystem::export_plan(const train::LearningConfig& config,
 runs::RunAbout DigitSystem::about(const train::LearningConfig& config,
                                   const train::Task& task) const {
   auto about = LearningSystem::about(config, task);
-  if (own(config).data.source == "procedural")
+  if (own(config).data.source == data::DigitsSource::kProcedural)
     about.notes.emplace_back("The digits are drawn from strokes; they are not MNIST's.");
   return about;
 }
@@ -211,7 +211,6 @@ std::vector<train::Prediction> DigitSystem::predict(
     throw UsageError(concat("this network reads images in groups of ", channels, ", got ",
                             images.size(), " images"));
   }
-  const auto background = image::background_of(config.data.background);
   std::vector<train::Prediction> predictions;
   for (std::size_t first = 0; first < images.size(); first += channels) {
     train::Prediction prediction;
@@ -221,7 +220,7 @@ std::vector<train::Prediction> DigitSystem::predict(
       prediction.name += (c == 0 ? "" : " + ") + path.string();
       try {
         const auto grey = image::to_float(
-            image::resize(image::to_grey(image::read(path, background)), side, side));
+            image::resize(image::to_grey(image::read(path, config.data.background)), side, side));
         if (has_light_ground(grey)) {
           prediction.warning =
               "dark on light; this network has learnt light digits on a dark ground, so invert "

@@ -46,8 +46,9 @@ class DigitSystem : public train::LearningSystem {
       torch::nn::Module& network, const train::LearningConfig& config,
       const std::vector<std::filesystem::path>& images,
       const std::function<void(std::int64_t)>& on_progress) const override;
-  std::vector<std::string> export_formats() const override {
-    return {"safetensors", "pth", "torchscript", "onnx"};
+  std::vector<nn::ExportFormat> export_formats() const override {
+    using enum nn::ExportFormat;
+    return {kSafetensors, kPth, kTorchscript, kOnnx};
   }
   /// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw).
   train::ExportPlan export_plan(const train::LearningConfig& config,

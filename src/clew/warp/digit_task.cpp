@@ -16,7 +16,7 @@ constexpr std::uint64_t kKeyTrainDigits = 1, kKeyTestDigits = 2;
 
 }  // namespace
 
-DigitLook look_of(const std::string& kind) {
+DigitLook look_of(data::DigitsKind kind) {
   const auto digit = std::make_shared<const data::DrawnDigits>(
       data::DrawnDigitsOptions{.size = 1, .is_fixed = true});
   const auto set = data::make_kind(kind, digit, data::Split::kTest, Key{});

@@ -14,12 +14,12 @@
 
 namespace clew::warp {
 
-/// What networks for a kind of digits (data::DigitsConfig) read and say. Needs no data at hand.
+/// What networks for a kind of digits read and say. Needs no data at hand.
 struct DigitLook {
   DigitShape shape;
   std::vector<std::string> class_names;
 };
-DigitLook look_of(const std::string& kind);
+DigitLook look_of(data::DigitsKind kind);
 
 class DigitTask : public train::Task {
  public:

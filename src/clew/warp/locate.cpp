@@ -14,6 +14,7 @@
 
 #include "clew/core/error.h"
 #include "clew/data/digits_config.h"
+#include "clew/ops/boxes.h"
 
 namespace clew::warp {
 namespace {
@@ -178,14 +179,6 @@ Tensor pair_hinge(const Tensor& cuts, const Tensor& pieces, double margin, doubl
   return (hinge * others).sum() / static_cast<double>(count * (count - 1));
 }
 
-Tensor box_overlap(const Tensor& boxes, const Tensor& targets) {
-  const auto low = torch::max(boxes.narrow(1, 0, 2), targets.narrow(1, 0, 2)),
-             high = torch::min(boxes.narrow(1, 2, 2), targets.narrow(1, 2, 2));
-  const auto both = (high - low).clamp_min(0).prod(1);
-  const auto area = [](const Tensor& b) { return (b.narrow(1, 2, 2) - b.narrow(1, 0, 2)).prod(1); };
-  return both / (area(boxes) + area(targets) - both).clamp_min(1e-12);
-}
-
 LocateTask::LocateTask(const LocateConfig& config)
     : config_(config),
       set_(std::make_unique<WithPieces>(config)),
@@ -231,7 +224,8 @@ train::Loss LocateTask::loss(const data::Batch& outputs, const data::Batch& batc
     all.push_back(pair_hinge(outputs[cuts_of(i)], outputs[kPieces], config_.margin, config_.apart));
   const auto values = torch::stack(all);
   const auto best = values.argmin().item<std::int64_t>();
-  const auto overlap = box_overlap(outputs[boxes_of(static_cast<std::size_t>(best))], batch["box"]);
+  const auto overlap =
+      ops::box_overlap(outputs[boxes_of(static_cast<std::size_t>(best))], batch["box"]);
   return {.value = values.sum(),
           .metrics = {{"loss", values[best].item<double>()},
                       {"error", overlap.le(0.5).to(torch::kFloat64).mean().item<double>()},
@@ -249,7 +243,7 @@ void LocateEvaluator::add(const data::Batch& outputs, const data::Batch& batch) 
             ? 0
             : pair_hinge(outputs[cuts_of(i)], outputs[kPieces], margin_, apart_).item<double>();
     losses.insert(losses.end(), {loss * pairs, pairs});
-    overlaps.push_back(box_overlap(outputs[boxes_of(i)], batch["box"]).to(torch::kFloat64));
+    overlaps.push_back(ops::box_overlap(outputs[boxes_of(i)], batch["box"]).to(torch::kFloat64));
   }
   losses_.add(batch.indices[0].item<std::int64_t>(), losses);
   const auto rows = torch::stack(overlaps, 1).contiguous();  // [B,starts]

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/data/digits_config.h"
 #include "clew/data/distorted_digits.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/learning_system.h"
@@ -27,7 +28,7 @@
 namespace clew::warp {
 
 struct LocateData {
-  std::string source = "auto";
+  data::DigitsSource source = data::DigitsSource::kAuto;
   std::string dir = "";
   int digit = 3;
   std::int64_t count = 100;
@@ -35,9 +36,12 @@ struct LocateData {
 
   void fields(Fields& v) {
     v("source", source,
-      {.choices = {"auto", "mnist", "procedural"},
-       .help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
-    v("dir", dir, {.path = PathKind::kPath, .help = "folder with the four files of MNIST"});
+      {.help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
+    v("dir", dir,
+      {.path = PathKind::kPath,
+       .resume = Resume::kAny,
+       .is_setting = false,
+       .help = "folder with the four files of MNIST"});
     v("digit", digit, {.min = 0, .max = 9, .help = "which digit is to be found"});
     v("count", count, {.min = 2, .max = 10'000, .help = "pictures of it"});
     v("patches", patches,
@@ -58,7 +62,7 @@ struct LocateConfig : train::LearningConfig {
 
   void fields(Fields& v) override {
     v("system", system, {.choices = {"locate"}, .help = "the system this recipe is for"});
-    v("seed", seed, {.help = "of everything random in the run"});
+    v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
     v("encoder", encoder,
       {.path = PathKind::kPath,
        .help = "run folder of a network that reads plain digits (warp/plain)"});
@@ -125,9 +129,6 @@ TORCH_MODULE(Locator);
 /// max(0, |a_n - a_m|^2 - apart |a_n - r_n|^2 + margin).
 torch::Tensor pair_hinge(const torch::Tensor& cuts, const torch::Tensor& pieces, double margin,
                          double apart = 1);
-
-/// boxes [B,4], targets [B,4], xyxy -> intersection over union [B].
-torch::Tensor box_overlap(const torch::Tensor& boxes, const torch::Tensor& targets);
 
 /// Measures "loss", "error" (share of boxes with an IoU of at most 0.5) and "overlap" (mean IoU) of the
 /// start with the least loss. The loss is of the pairs in each batch.

@@ -19,6 +19,7 @@
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/nn/weights.h"
+#include "clew/ops/boxes.h"
 #include "clew/runs/evaluation.h"
 #include "clew/runs/gallery.h"
 #include "clew/train/supervised_run.h"
@@ -45,7 +46,7 @@ image::Image draw_boxes(LocatorImpl& locator, const data::Dataset& set, std::siz
     const auto example = set.get(i, Key{});
     locator.cut(start, example["image"].unsqueeze(0));
     const auto box = locator.boxes(), target = example["box"].unsqueeze(0);
-    const auto overlap = static_cast<int>(100 * box_overlap(box, target).item<double>());
+    const auto overlap = static_cast<int>(100 * ops::box_overlap(box, target).item<double>());
     auto picture = digit_picture(example["image"], kPictureScale);
     const auto draw = [&](const torch::Tensor& b, image::Colour colour) {
       const auto at = [&](int k) {
@@ -74,11 +75,13 @@ std::vector<std::string> LocateSystem::resolve(train::LearningConfig& config) co
   }
   const auto read = train::read_run(DigitSystem(), own.encoder);
   const auto& reader = dynamic_cast<const WarpConfig&>(*read);
-  if (reader.data.kind != "plain" || reader.network.transform != "none") {
+  if (reader.data.kind != data::DigitsKind::kPlain || reader.network.transform) {
     throw UsageError(
         concat("encoder must be a run with data.kind = plain and network.transform = "
                "none, got ",
-               reader.data.kind, " and ", reader.network.transform, " in ", own.encoder));
+               name_of(reader.data.kind), " and ",
+               reader.network.transform ? name_of(*reader.network.transform) : "none", " in ",
+               own.encoder));
   }
   data::DigitsConfig digits;
   digits.source = own.data.source;
@@ -86,7 +89,6 @@ std::vector<std::string> LocateSystem::resolve(train::LearningConfig& config) co
   auto notes = data::resolve_digits(digits);
   own.data.source = digits.source;
   own.data.dir = digits.dir;
-  own.encoder = fs::absolute(own.encoder).string();
   own.encoder_network = reader.network;
   (void)train::load_run(DigitSystem(), own.encoder);  // refuses what cannot be read
   return notes;
@@ -130,9 +132,9 @@ train::RunEvaluation LocateSystem::describe(const fs::path& run,
   std::snprintf(text, sizeof text,
                 "The digit %d (%s) in %lld pictures with %d pieces of others: %.0f %% found, mean "
                 "overlap %.2f.",
-                data.digit, data.source.c_str(), static_cast<long long>(pictures), data.patches,
-                100 * found, overlap);
-  const nlohmann::json details = {{"source", data.source},
+                data.digit, std::string(name_of(data.source)).c_str(),
+                static_cast<long long>(pictures), data.patches, 100 * found, overlap);
+  const nlohmann::json details = {{"source", name_of(data.source)},
                                   {"digit", data.digit},
                                   {"patches", data.patches},
                                   {"pictures", pictures},

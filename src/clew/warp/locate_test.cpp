@@ -17,17 +17,6 @@
 namespace clew::warp {
 namespace locate_test {
 
-TEST(BoxOverlap, ByHand) {
-  const auto boxes =
-      torch::tensor({{0.F, 0.F, 2.F, 2.F}, {0.F, 0.F, 1.F, 1.F}, {0.F, 0.F, 4.F, 4.F}});
-  const auto targets =
-      torch::tensor({{1.F, 0.F, 3.F, 2.F}, {2.F, 2.F, 3.F, 3.F}, {1.F, 1.F, 3.F, 3.F}});
-  const auto overlap = box_overlap(boxes, targets);
-  EXPECT_NEAR(overlap[0].item<double>(), 1.0 / 3, 1e-6);
-  EXPECT_EQ(overlap[1].item<double>(), 0);
-  EXPECT_NEAR(overlap[2].item<double>(), 0.25, 1e-6);
-}
-
 TEST(PairHinge, ByHand) {
   // Distances between cuts: 1, 4, 1; to their pieces: 4, 1, 0.
   const auto cuts = torch::tensor({{0.0}, {1.0}, {2.0}}, torch::kFloat64).requires_grad_();
@@ -45,7 +34,7 @@ TEST(PairHinge, ByHand) {
 TEST(Locator, BoxesAreWhatIsCutOut) {
   LocateConfig config;
   config.scale = 28.0 / 84;
-  config.encoder_network.transform = "none";
+  config.encoder_network.transform.reset();
   torch::manual_seed(1);
   Locator locator(config, 84);
   {
@@ -72,7 +61,7 @@ TEST(Locator, BoxesAreWhatIsCutOut) {
 TEST(Locator, ItsSideLearnsAtATenthOfThePlacesRate) {
   LocateConfig config;
   config.scale = 0.4;
-  config.encoder_network.transform = "none";
+  config.encoder_network.transform.reset();
   Locator locator(config, 84);
   {
     const torch::NoGradGuard no_grad;
@@ -86,7 +75,7 @@ TEST(Locator, ItsSideLearnsAtATenthOfThePlacesRate) {
 
 TEST(Locator, FeaturesOfDigitsHaveOneLengthAndOfNothingNone) {
   LocateConfig config;
-  config.encoder_network.transform = "none";
+  config.encoder_network.transform.reset();
   torch::manual_seed(1);
   Locator locator(config, 84);
   const auto digits = torch::rand({50, 1, 28, 28});
@@ -106,7 +95,7 @@ TEST(Locator, FindsAMassWhereverItLies) {
   // The localisation network's 16 numbers move with the picture: what is learned at one place holds
   // at all.
   LocateConfig config;
-  config.encoder_network.transform = "none";
+  config.encoder_network.transform.reset();
   torch::manual_seed(1);
   Locator locator(config, 84);
   {
@@ -132,10 +121,10 @@ TEST(Locator, FindsAMassWhereverItLies) {
 
 TEST(LocateTask, TheStartWithTheLeastLossCounts) {
   LocateConfig config;
-  config.data.source = "procedural";
+  config.data.source = data::DigitsSource::kProcedural;
   config.data.count = 5;
   config.train.batch = 3;  // pictures in two batches
-  config.encoder_network.transform = "none";
+  config.encoder_network.transform.reset();
   config.apart = 0;
   config.starts = 2;
   const LocateTask task(config);
@@ -165,13 +154,13 @@ TEST(LocateTask, TheStartWithTheLeastLossCounts) {
 
 TEST(LocateTask, SlicesSeeThePairsOfTheWholeBatch) {
   LocateConfig config;
-  config.data.source = "procedural";
+  config.data.source = data::DigitsSource::kProcedural;
   config.data.count = 12;
   config.starts = 2;
-  config.encoder_network.transform = "none";
+  config.encoder_network.transform.reset();
   config.train.steps = 1;
   config.train.batch = 12;
-  config.train.optimizer = "sgd";
+  config.train.optimizer = train::OptimizerKind::kSgd;
   config.train.momentum = 0;
   const LocateTask task(config);
   const auto weights = [&](int workers) {

@@ -27,9 +27,10 @@ TEST(DigitPicture, ColoursByHand) {
 
 TEST(DrawWarps, ShowsGridsAndOutputs) {
   const auto digits = std::make_shared<data::DrawnDigits>(data::DrawnDigitsOptions{.size = 20});
-  const data::AddedDigits set(digits, data::distortion_of("rts"),
+  const data::AddedDigits set(digits, data::distortion_of(data::DigitsKind::kRts),
                               {.key = Key{1}, .is_fixed = true});
-  NetworkConfig config{.body = "fcn", .transformers = 2, .warp_size = 28, .parameters = 300'000};
+  NetworkConfig config{
+      .body = BodyKind::kFcn, .transformers = 2, .warp_size = 28, .parameters = 300'000};
   torch::manual_seed(1);
   DigitNetwork network(config, DigitShape{.channels = 2, .side = 42, .classes = 19});
   const std::vector<std::int64_t> indices{0, 5, 7, 8, 9};

@@ -29,7 +29,7 @@ SpatialTransformerImpl::SpatialTransformerImpl(
              " (SpatialTransformer)");
   CLEW_CHECK(
       options_.initial.empty() || static_cast<std::int64_t>(options_.initial.size()) == count,
-      "initial must have ", count, " numbers for '", transform_name(options_.transform), "', got ",
+      "initial must have ", count, " numbers for '", name_of(options_.transform), "', got ",
       options_.initial.size(), " (SpatialTransformer)");
   const auto whole = register_module("localiser", std::make_shared<torch::nn::Module>());
   whole->register_module("net", std::move(localiser));

@@ -28,19 +28,19 @@ class SpatialTransformerTest : public testing::Test {
 
 TEST_F(SpatialTransformerTest, BeginsAsTheIdentityBitForBit) {
   const Tensor images = torch::randn({3, 2, 14, 15});
-  for (const auto& name : transform_names()) {
+  for (const auto& [kind, name] : names(TransformKind{})) {
     for (const bool corners : {false, true}) {
-      SpatialTransformer st(small_net(2 * 14 * 15),
-                            SpatialTransformerOptions{.transform = parse_transform(name),
-                                                      .features = 16,
-                                                      .sample = {.align_corners = corners}});
+      SpatialTransformer st(
+          small_net(2 * 14 * 15),
+          SpatialTransformerOptions{
+              .transform = kind, .features = 16, .sample = {.align_corners = corners}});
       EXPECT_FALSE(st->last_grid().defined());
       EXPECT_TRUE(torch::equal(st->forward(images), images)) << name;
       EXPECT_TRUE(torch::equal(st->last_grid(),
                                ops::identity_grid({14, 15}, corners).expand({3, 14, 15, 2})))
           << name;
       EXPECT_EQ(st->last_parameters().sizes(),
-                (std::vector<std::int64_t>{3, parameter_count(parse_transform(name))}));
+                (std::vector<std::int64_t>{3, parameter_count(kind)}));
       EXPECT_FALSE(st->last_parameters().requires_grad());
     }
   }
@@ -112,12 +112,11 @@ TEST_F(SpatialTransformerTest, LearnsToCentreABlob) {
 
 // Behind a convolution in mixed precision its images are bf16.
 TEST_F(SpatialTransformerTest, StandsAnywhereInANetworkInMixedPrecision) {
-  for (const auto& name : transform_names()) {
+  for (const auto& [kind, name] : names(TransformKind{})) {
     nn::Conv2d before(nn::Conv2dOptions(1, 4, 3)), after(nn::Conv2dOptions(4, 2, 3));
     SpatialTransformer st(
         small_net(4 * 10 * 10),
-        SpatialTransformerOptions{
-            .transform = parse_transform(name), .features = 16, .output_size = {8, 8}});
+        SpatialTransformerOptions{.transform = kind, .features = 16, .output_size = {8, 8}});
     const Tensor images = torch::randn({3, 1, 12, 12});
     torch::optim::SGD sgd(st->parameters(), 1e-2);
     const auto type = ops::has_bf16(ops::Products::kLibTorch) ? torch::kBFloat16 : torch::kFloat32;

@@ -4,9 +4,9 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <tuple>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/ops/linear.h"
@@ -19,25 +19,20 @@ using torch::indexing::Slice;
 
 constexpr std::int64_t kSide = 4, kControls = kSide * kSide;
 
-struct Row {
-  const char* name;
-  std::vector<double> identity;
-};
-
-// In the order of TransformKind.
-const Row& row_of(TransformKind kind) {
-  static const Row kRows[] = {{"affine", {1, 0, 0, 0, 1, 0}},
-                              {"attention", {1, 0, 0}},
-                              {"translation", {0, 0}},
-                              {"projective", {1, 0, 0, 0, 1, 0, 0, 0}},
-                              {"tps", std::vector<double>(2 * kControls, 0.0)}};
+const std::vector<double>& identity_of(TransformKind kind) {
+  static const std::vector<double> kRows[] = {// in the order of TransformKind
+                                              {1, 0, 0, 0, 1, 0},
+                                              {1, 0, 0},
+                                              {0, 0},
+                                              {1, 0, 0, 0, 1, 0, 0, 0},
+                                              std::vector<double>(2 * kControls, 0.0)};
   return kRows[static_cast<std::size_t>(kind)];
 }
 
 void check_parameters(TransformKind kind, const Tensor& parameters, const char* where) {
   CLEW_CHECK(parameters.defined() && parameters.dim() == 2 &&
                  parameters.size(1) == parameter_count(kind) && parameters.is_floating_point(),
-             "parameters of '", transform_name(kind), "' must be [B,", parameter_count(kind),
+             "parameters of '", name_of(kind), "' must be [B,", parameter_count(kind),
              "] of a floating type, got ",
              parameters.defined() ? concat(parameters.sizes(), " ", parameters.scalar_type())
                                   : "an undefined tensor",
@@ -85,7 +80,7 @@ Tensor is_of_kind(TransformKind kind, const Tensor& matrix, const Tensor& parame
 void check_all(const Tensor& good, TransformKind kind, const char* what, const char* where) {
   CLEW_CHECK(good.all().item<bool>(), "transform ",
              good.logical_not().nonzero()[0].item<std::int64_t>(), " of the batch has no ", what,
-             " that is '", transform_name(kind), "' (", where, ")");
+             " that is '", name_of(kind), "' (", where, ")");
 }
 
 // The parameters of a 3x3 matrix that such a transform can make.
@@ -167,42 +162,19 @@ Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Te
 
 }  // namespace
 
-const std::vector<std::string>& transform_names() {
-  static const std::vector<std::string> kNames = [] {
-    std::vector<std::string> names;
-    for (int k = 0; k <= static_cast<int>(TransformKind::kThinPlate); ++k)
-      names.emplace_back(row_of(static_cast<TransformKind>(k)).name);
-    return names;
-  }();
-  return kNames;
-}
-
-TransformKind parse_transform(const std::string& name) {
-  const auto& names = transform_names();
-  const auto at = std::ranges::find(names, name);
-  if (at == names.end())
-    throw UsageError(
-        concat("a transform must be affine, attention, translation, projective or tps, "
-               "got '",
-               name, "'"));
-  return static_cast<TransformKind>(std::distance(names.begin(), at));
-}
-
-std::string transform_name(TransformKind kind) { return row_of(kind).name; }
-
 std::int64_t parameter_count(TransformKind kind) {
-  return static_cast<std::int64_t>(row_of(kind).identity.size());
+  return static_cast<std::int64_t>(identity_of(kind).size());
 }
 
 Tensor identity_parameters(TransformKind kind, const torch::TensorOptions& tensor_options) {
-  return torch::tensor(row_of(kind).identity, tensor_options);
+  return torch::tensor(identity_of(kind), tensor_options);
 }
 
 bool is_affine(TransformKind kind) { return kind <= TransformKind::kTranslation; }
 
 Tensor affine_matrix(TransformKind kind, const Tensor& parameters) {
   check_parameters(kind, parameters, "affine_matrix");
-  CLEW_CHECK(is_affine(kind), "'", transform_name(kind),
+  CLEW_CHECK(is_affine(kind), "'", name_of(kind),
              "' is no 2x3 matrix; wanted affine, attention or translation (affine_matrix)");
   if (kind == TransformKind::kAffine) return parameters.reshape({-1, 2, 3});
   const bool has_scale = kind == TransformKind::kAttention;

@@ -9,10 +9,10 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
-#include <string>
-#include <vector>
 
+#include "clew/core/names.h"
 #include "clew/ops/sampler.h"
 
 namespace clew::warp {
@@ -25,11 +25,14 @@ enum class TransformKind : std::uint8_t {
   kThinPlate,    // 32: (dx,dy) of 16 control points, row after row of a 4x4 grid over [-1,1]^2: the
                  // place of each in the input is its own plus this
 };
-
-/// "affine", "attention", "translation", "projective", "tps"; clew::UsageError for other names.
-TransformKind parse_transform(const std::string& name);
-std::string transform_name(TransformKind kind);
-const std::vector<std::string>& transform_names();
+constexpr auto names(TransformKind) {
+  using enum TransformKind;
+  return std::to_array<Named<TransformKind>>({{kAffine, "affine"},
+                                              {kAttention, "attention"},
+                                              {kTranslation, "translation"},
+                                              {kProjective, "projective"},
+                                              {kThinPlate, "tps"}});
+}
 
 std::int64_t parameter_count(TransformKind kind);
 /// Parameters [P] that leave every place where it is.

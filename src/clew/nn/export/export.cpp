@@ -2,32 +2,35 @@
 #include "clew/nn/export/export.h"
 
 #include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/nn/export/inference.h"
 #include "clew/nn/weights.h"
 
 namespace clew::nn {
 
-const std::vector<ExportFormat>& export_formats() {
-  static const std::vector<ExportFormat> kFormats = {
-      {"safetensors", ".safetensors", "weights, names as torchvision's"},
-      {"pth", ".pth", "weights, for Python's torch.load"},
-      {"torchscript", ".pt", "the network, for torch.jit.load in Python and C++"},
-      {"onnx", ".onnx", "the network, for ONNX Runtime, OpenCV and others"}};
-  return kFormats;
+std::string ending_of(ExportFormat format) {
+  return format == ExportFormat::kTorchscript ? ".pt" : concat(".", name_of(format));
 }
 
 void export_network(torch::nn::Module& module, const ForwardFunction& forward,
                     const std::filesystem::path& path, const OnnxOptions& options) {
-  const auto ending = path.extension().string();
-  if (ending == ".safetensors" || ending == ".pth") return save_weights(module, path);
-  if (ending == ".onnx") return export_onnx(module, forward, path, options);
-  std::string endings;
-  for (const auto& format : export_formats())
-    endings += (endings.empty() ? "" : ", ") + format.ending;
-  CLEW_CHECK(ending == ".pt", "cannot export to '", path.string(), "': wanted a file that ends in ",
-             endings);
+  std::optional<ExportFormat> format;
+  std::vector<std::string> endings;
+  for (const auto& row : names(ExportFormat{})) {
+    endings.push_back(ending_of(row.value));
+    if (path.extension() == endings.back()) format = row.value;
+  }
+  CLEW_CHECK(format, "cannot export to '", path.string(), "': wanted a file that ends in ",
+             join(endings));
+  if (format == ExportFormat::kOnnx) return export_onnx(module, forward, path, options);
+  if (format != ExportFormat::kTorchscript) return save_weights(module, path);
   TorchScriptOptions traced;
   traced.examples = example_inputs(options.inputs);
   if (has_free_sides(options.inputs)) traced.taller = example_inputs(options.inputs, true);

@@ -4,22 +4,32 @@
 
 #include <torch/nn/module.h>
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
+#include "clew/core/names.h"
 #include "clew/nn/export/onnx.h"
 #include "clew/nn/export/torchscript.h"
 
 namespace clew::nn {
 
-/// What a format is called and how its files end.
-struct ExportFormat {
-  std::string name, ending, what;
+enum class ExportFormat : std::uint8_t {
+  kSafetensors,  // weights alone, as is kPth
+  kPth,
+  kTorchscript,  // the whole network, as is kOnnx
+  kOnnx,
 };
-
-/// safetensors, pth (weights alone), torchscript, onnx (the whole network).
-const std::vector<ExportFormat>& export_formats();
+constexpr auto names(ExportFormat) {
+  using enum ExportFormat;
+  return std::to_array<Named<ExportFormat>>({{kSafetensors, "safetensors"},
+                                             {kPth, "pth"},
+                                             {kTorchscript, "torchscript"},
+                                             {kOnnx, "onnx"}});
+}
+/// Of its files: ".safetensors".
+std::string ending_of(ExportFormat format);
 
 /// Writes `module`, whose inference is `forward`, to `path`, whose ending is that of a format; the
 /// edges, with a batch of any size, are those of `options`. TorchScript is traced, and ONNX compared with

@@ -25,8 +25,8 @@ TEST(Export, EveryFormatByItsEnding) {
     return std::vector<torch::Tensor>{module->forward(x.at(0))};
   };
   const OnnxOptions options = {.inputs = {{"features", {-1, 3}}}, .outputs = {{"shares"}}};
-  for (const auto& format : export_formats())
-    export_network(*module, forward, folder / ("network" + format.ending), options);
+  for (const auto& row : names(ExportFormat{}))
+    export_network(*module, forward, folder / ("network" + ending_of(row.value)), options);
   const auto x = torch::randn({5, 3});
   for (const char* name : {"network.safetensors", "network.pth"}) {
     torch::nn::Sequential other(torch::nn::Linear(3, 2), torch::nn::Softmax(1));

@@ -120,6 +120,8 @@ class OnnxGraph {
   OnnxValue transpose(const OnnxValue& x, const std::vector<std::int64_t>& order);
   /// x[..., begin:end, ...] along `axis`; end may be past the last.
   OnnxValue slice(const OnnxValue& x, std::int64_t axis, std::int64_t begin, std::int64_t end);
+  /// Zeros around the sides H and W of [B,C,H,W]: `before` rows and columns first, `after` last.
+  OnnxValue pad(const OnnxValue& x, std::int64_t before, std::int64_t after);
   OnnxValue reduce_mean(const OnnxValue& x, std::vector<std::int64_t> axes, bool keeps_sides);
   /// Nearest or bilinear (half-pixel) enlargement of [B,C,H,W] by whole factors.
   OnnxValue resize(const OnnxValue& x, std::int64_t factor, bool is_bilinear);

@@ -548,6 +548,20 @@ OnnxValue OnnxGraph::slice(const OnnxValue& x, std::int64_t axis, std::int64_t b
               x.dtype, shape, [=](const Tensors& in) { return in[0].narrow(axis, begin, length); });
 }
 
+OnnxValue OnnxGraph::pad(const OnnxValue& x, std::int64_t before, std::int64_t after) {
+  check_rank(x, 4, "Pad");
+  CLEW_CHECK(before >= 0 && after >= 0, "Pad takes at least 0 rows and columns, got ", before,
+             " and ", after);
+  Shape shape = x.shape;
+  for (auto* side : {&shape[2], &shape[3]})
+    if (*side != kOnnxFree) *side += before + after;
+  const auto pads = constant(
+      torch::tensor(Shape{0, 0, before, before, 0, 0, after, after}, torch::kInt64), "pads");
+  return node("Pad", {x, pads}, {}, x.dtype, shape, [=](const Tensors& in) {
+    return torch::constant_pad_nd(in[0], {before, after, before, after});
+  });
+}
+
 OnnxValue OnnxGraph::reduce_mean(const OnnxValue& x, Shape axes, bool keeps_sides) {
   CLEW_CHECK(!axes.empty(), "ReduceMean takes at least one axis");
   Shape shape;

@@ -14,6 +14,10 @@ void ProtoMessage::key(int field, int wire_type) {
   varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(wire_type));
 }
 
+void ProtoMessage::little_endian(std::uint64_t bits, int bytes) {
+  for (int i = 0; i < bytes; ++i) bytes_.push_back(static_cast<char>(bits >> (8 * i) & 0xff));
+}
+
 ProtoMessage& ProtoMessage::integer(int field, std::int64_t value) {
   key(field, 0);
   varint(static_cast<std::uint64_t>(value));
@@ -22,8 +26,13 @@ ProtoMessage& ProtoMessage::integer(int field, std::int64_t value) {
 
 ProtoMessage& ProtoMessage::real(int field, float value) {
   key(field, 5);
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  for (int i = 0; i < 4; ++i) bytes_.push_back(static_cast<char>(bits >> (8 * i) & 0xff));
+  little_endian(std::bit_cast<std::uint32_t>(value), 4);
+  return *this;
+}
+
+ProtoMessage& ProtoMessage::real(int field, double value) {
+  key(field, 1);
+  little_endian(std::bit_cast<std::uint64_t>(value), 8);
   return *this;
 }
 
