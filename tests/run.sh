@@ -140,12 +140,17 @@ stage_witnesses() {
 
 # Wheels only, so that nothing is compiled; into a folder beside, so that a half-filled one is never taken for whole.
 fill_witnesses() { # REQUIREMENTS FOLDER
-  local python=/usr/bin/python3 mark status=0
-  mark=$("$python" --version && cat "$1") || return
+  local python=/usr/bin/python3 mark status=0 beside=${1%.txt}_beside_torch.txt
+  if [ ! -f "$beside" ]; then beside=/dev/null; fi
+  mark=$("$python" --version && cat "$1" "$beside") || return
   if [ "$(cat "$2/made_of" 2>/dev/null)" = "$mark" ]; then return; fi
   rm -rf "$2.part" && mkdir -p "$2.part" || return
   timeout 300 "$python" -m pip install --quiet --disable-pip-version-check --no-input --root-user-action ignore \
     --only-binary :all: --retries 0 --timeout 10 --target "$2.part" -r "$1" || status=$?
+  if ((status == 0)) && [ -s "$beside" ]; then
+    timeout 300 "$python" -m pip install --quiet --disable-pip-version-check --no-input --root-user-action ignore \
+      --only-binary :all: --retries 0 --timeout 10 --no-deps --target "$2.part/beside_torch" -r "$beside" || status=$?
+  fi
   if ((status == 0)); then
     printf '%s\n' "$mark" >"$2.part/made_of" && rm -rf "$2" && mv "$2.part" "$2"
     return

@@ -49,10 +49,12 @@ std::string find_python(const std::string& imports) {
   if (const char* chosen = std::getenv("CLEW_PYTHON"))
     interpreters.insert(interpreters.begin(), shell_word(chosen));
   // As it is first: another NumPy in front of its path would break the torch of Debian's Python.
-  const std::string path =
-      concat("PYTHONPATH=", shell_word(witnesses()), "${PYTHONPATH:+:$PYTHONPATH} ");
+  const auto path = [](const std::string& folder) {
+    return concat("PYTHONPATH=", shell_word(folder), "${PYTHONPATH:+:$PYTHONPATH} ");
+  };
   for (const auto& interpreter : interpreters) {
-    for (const auto& environment : {std::string(), path}) {
+    for (const auto& environment :
+         {std::string(), path(witnesses()), path(witnesses() + "/beside_torch")}) {
       std::string python = concat("PYTHONDONTWRITEBYTECODE=1 ", environment, interpreter);
       if (run(concat(python, " -c ", shell_word(imports))).first == 0) return python;
     }

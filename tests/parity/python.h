@@ -24,8 +24,9 @@ class TestFolder {
 };
 
 /// The command of an interpreter that can import `modules`: $CLEW_PYTHON, python3 or
-/// /usr/bin/python3, each first as it is and then with the folder of witnesses in front of its path
-/// ($CLEW_WITNESSES, or build/witnesses, which `./clew test` fills). Nothing when none can.
+/// /usr/bin/python3, each first as it is and then with the folder of witnesses
+/// ($CLEW_WITNESSES, or build/witnesses, which `./clew test` fills) or its folder beside_torch in front of its path.
+/// Nothing when none can.
 std::optional<std::string> python_with(const std::vector<std::string>& modules);
 
 /// Why a test is skipped that needs `packages` of tests/witnesses.txt, and what to do about it.

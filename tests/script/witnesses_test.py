@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PIP = """
 import os, pathlib, sys
 target = pathlib.Path(sys.argv[sys.argv.index("--target") + 1])
+target.mkdir(exist_ok=True)
 with open(os.environ["STATE"] + "/calls", "a") as file:
     file.write(" ".join(sys.argv[1:]) + "\\n")
 (target / "half.py").write_text("")
@@ -64,6 +65,17 @@ class WitnessesTest(unittest.TestCase):
         self.assertEqual(len(self.calls()), 1)
         for words in ("--only-binary :all:", "--retries 0", f"-r {self.list}"):
             self.assertIn(words, self.calls()[0])
+
+    def test_a_second_list_installs_beside_without_what_it_asks_for(self):
+        beside = self.root / "tests/witnesses_beside_torch.txt"
+        beside.write_text("three==1\n")
+        self.fill()
+        self.assertTrue((self.folder / "beside_torch/whole.py").exists())
+        for words in ("--no-deps", f"--target {self.folder}.part/beside_torch", f"-r {beside}"):
+            self.assertIn(words, self.calls()[1])
+        beside.write_text("three==2\n")
+        self.fill()
+        self.assertEqual(len(self.calls()), 4)
 
     def test_a_changed_list_installs_again_without_what_was_there(self):
         self.fill()

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutional networks as a graph of layers: built layer by layer under the parameter names of
+// other libraries, then run, cut at any layer, and exported. Where each map lies in the picture is
+// worked out on the way.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/core/key.h"
+#include "clew/nn/export/onnx.h"
+
+namespace clew::nn {
+
+enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
+
+/// Where the elements of a map lie: the centre of element i is the pixel coordinate
+/// offset + stride i, where pixel centres are whole numbers (He et al. 2015, section 3, for pads that keep the
+/// side; Araujo et al. 2019, equation 4).
+struct MapGeometry {
+  double stride = 1, offset = 0;
+};
+
+/// A layer of a LayerGraph, by its number.
+struct LayerId {
+  int index = -1;
+};
+
+struct ConvolutionOptions {
+  std::int64_t out = 0, kernel = 1, stride = 1;
+  std::int64_t padding = -1;  // -1: half of the window, so that stride 1 keeps the side
+  std::int64_t groups = 1;
+  bool has_bias = false;
+  // TensorFlow's "same" padding of even sides: of an uneven sum the larger half comes last.
+  bool is_padded_as_tensorflow = false;
+};
+
+/// x [B,3,H,W] f -> the values of any of its layers.
+///
+/// Strides that would pass `output_stride` become dilation of what follows (Chen et al. 2017), as
+/// torchvision's replace_stride_with_dilation does.
+class LayerGraph : public torch::nn::Module {
+ public:
+  explicit LayerGraph(std::int64_t output_stride = 1 << 20);
+
+  // Building. `path` is the module's dotted name, "layer1.0.conv1".
+  LayerId input() const { return {0}; }
+  LayerId convolution(const std::string& path, LayerId x, const ConvolutionOptions& options);
+  LayerId batch_norm(const std::string& path, LayerId x, double eps = 1e-5, double momentum = 0.1);
+  LayerId activation(LayerId x, Activation kind);
+  /// Left out where its stride becomes dilation and it does not overlap.
+  LayerId max_pool(LayerId x, std::int64_t kernel, std::int64_t stride, std::int64_t padding = 0);
+  LayerId average_pool(LayerId x, std::int64_t side);  // adaptive: [B,C,side,side]
+  LayerId add(LayerId a, LayerId b);
+  LayerId multiply(LayerId a, LayerId b);  // b may be [B,C,1,1]
+  LayerId flatten(LayerId x);
+  LayerId linear(const std::string& path, LayerId x, std::int64_t out);
+  LayerId dropout(LayerId x, double p);
+  /// Layers of a branch beside what was built last: strides and dilation are again those at `x`.
+  void branch_from(LayerId x);
+
+  std::int64_t channels(LayerId x) const { return at(x).channels; }
+  MapGeometry geometry(LayerId x) const { return at(x).geometry; }
+  std::int64_t dilation(LayerId x) const { return at(x).dilation; }
+  std::size_t size() const { return layers_.size(); }
+
+  /// The values of `wanted`, of which each is computed once. Dropout draws from `key` in training
+  /// mode, and without a key there is none. `known` and its value `x` are where it begins: the input or another
+  /// layer.
+  std::vector<torch::Tensor> run(const torch::Tensor& x, const std::vector<LayerId>& wanted,
+                                 const Key* key = nullptr, LayerId known = {0}) const;
+  /// The same in an ONNX graph.
+  std::vector<OnnxValue> run_onnx(OnnxGraph& graph, const OnnxValue& x,
+                                  const std::vector<LayerId>& wanted) const;
+
+ private:
+  enum class Kind {
+    kInput,
+    kConvolution,
+    kBatchNorm,
+    kActivation,
+    kMaxPool,
+    kAveragePool,
+    kAdd,
+    kMultiply,
+    kFlatten,
+    kLinear,
+    kDropout
+  };
+  struct Layer {
+    Kind kind = Kind::kInput;
+    std::vector<int> inputs{};
+    std::string path{};
+    std::shared_ptr<torch::nn::Module> module{};
+    std::int64_t channels = 0, kernel = 0, stride = 1, padding = 0, dilation_of_window = 1;
+    std::array<std::int64_t, 2> uneven_padding{};  // before and after, where they differ
+    double probability = 0;
+    Activation activation = Activation::kRelu;
+    MapGeometry geometry{};
+    std::int64_t dilation = 1;  // of windows that follow
+  };
+
+  const Layer& at(LayerId x) const { return layers_.at(static_cast<std::size_t>(x.index)); }
+  LayerId push(Layer layer);
+  /// Stride and dilation of a window with `stride` behind `x`, and the dilation of what follows.
+  struct Window {
+    std::int64_t stride, dilation, next_dilation;
+  };
+  Window window_of(const Layer& x, std::int64_t stride) const;
+  template <class Holder>
+  Holder put(const std::string& path, Holder module);
+  /// The layers that `wanted` needs, from `known` on.
+  std::vector<bool> needed(const std::vector<LayerId>& wanted, LayerId known) const;
+  torch::Tensor compute(const Layer& layer, std::size_t index,
+                        const std::vector<torch::Tensor>& values, const Key* key) const;
+
+  std::int64_t output_stride_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace clew::nn
