@@ -47,6 +47,11 @@ torch::Tensor LayersImpl::forward(torch::Tensor x, std::vector<torch::Tensor>* b
   return x;
 }
 
+torch::Device device_of(const torch::nn::Module& module) {
+  const auto parameters = module.parameters();
+  return parameters.empty() ? torch::Device(torch::kCPU) : parameters[0].device();
+}
+
 std::int64_t parameter_total(const torch::nn::Module& module) {
   std::int64_t total = 0;
   for (const auto& parameter : module.parameters()) total += parameter.numel();

@@ -30,6 +30,9 @@ struct LayersImpl : torch::nn::SequentialImpl, OnnxConvertible {
 };
 TORCH_MODULE(Layers);
 
+/// Where a network's first parameter is; the CPU where it has none.
+torch::Device device_of(const torch::nn::Module& module);
+
 /// Numbers that a network's parameters have in all.
 std::int64_t parameter_total(const torch::nn::Module& module);
 

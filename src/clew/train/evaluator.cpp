@@ -13,6 +13,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/pool.h"
+#include "clew/nn/layers.h"
 #include "clew/train/processes.h"
 #include "clew/train/task.h"
 
@@ -80,9 +81,14 @@ std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> 
       std::iota(indices.begin(), indices.end(), b * options.batch);
       const auto batch =
           data::batch_of(set, indices, data::keys_of(indices, split(options.key, kExamples)));
+      const auto device = nn::device_of(network);
       const Key key = split(options.key, kOutputs, static_cast<std::uint64_t>(b));
       try {
-        evaluators[own]->add(task.forward(network, batch, key), batch);
+        if (device.is_cpu()) {
+          evaluators[own]->add(task.forward(network, batch, key), batch);
+        } else {
+          evaluators[own]->add(task.forward(network, batch.to(device), key).to(torch::kCPU), batch);
+        }
       } catch (const data::ExampleError& error) {
         throw data::named_example(set, batch, error);
       }

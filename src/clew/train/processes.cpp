@@ -250,7 +250,9 @@ void Processes::sum(const torch::Tensor& values) {
              values.scalar_type(), " (Processes::sum)");
   if (link_ == nullptr) return;
   is_lost_ = true;
-  link_->sum(values);
+  const auto host = values.cpu();  // itself where it is there
+  link_->sum(host);
+  if (!values.is_cpu()) values.copy_(host);
   is_lost_ = false;
 }
 

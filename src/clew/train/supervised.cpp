@@ -59,7 +59,7 @@ class OnFailure {
 /// another gather, and fails with the sentence of the process that failed.
 void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
   if (processes.size() == 1) return;
-  const auto plain = values.contiguous();
+  const auto plain = values.cpu().contiguous();
   std::vector<torch::Tensor> parts;
   for (const auto& bytes : processes.gather([&] {
          return std::string(static_cast<const char*>(plain.data_ptr()), plain.nbytes());
@@ -125,6 +125,7 @@ struct Supervised::Impl {
   SupervisedOptions options;
   Key key;
   ops::Precision precision;
+  torch::Device device;
   Processes one;  // where there are no others
   Processes& processes;
   Schedule schedule;
@@ -153,6 +154,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
       options(the_options),
       key(the_key),
       precision(ops::chosen_precision(options.precision, ops::Products::kLibTorch)),
+      device(options.device == TrainDevice::kCuda ? torch::kCUDA : torch::kCPU),
       processes(the_processes == nullptr ? one : *the_processes),
       schedule{.config = options, .steps = options.steps},
       keeps_frozen_in_checkpoint(beginning.keeps_frozen_in_checkpoint),
@@ -216,6 +218,7 @@ Worker Supervised::Impl::make_worker(const Beginning& beginning) {
     const auto all = apply_rules(rules, names);
     for (std::size_t i = 0; i < names.size(); ++i) settings[names[i]] = all[i];
   }
+  if (!device.is_cpu()) worker.network->to(device);
   const auto is_frozen = [&](const std::string& name) { return settings.at(name).is_frozen; };
   replicas.add(*worker.network, is_frozen);
   std::vector<torch::Tensor> running;
@@ -302,7 +305,8 @@ std::vector<Slice> Supervised::Impl::run_batch() {
       auto& worker = workers[static_cast<std::size_t>(i)];
       const auto number = static_cast<std::uint64_t>(first + i);
       const Share share = share_of(count, first + i, processes.size() * options.workers);
-      const auto slice = batch.slice(share.begin - part.begin, share.end - part.begin);
+      auto slice = batch.slice(share.begin - part.begin, share.end - part.begin);
+      if (!device.is_cpu()) slice = slice.to(device);
       replicas.flat(i).gradients.zero_();
       worker.slice = {};
       worker.outputs = {};
@@ -372,11 +376,11 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
     const auto all_columns = processes.gather([&] { return batch_bytes(columns); });
     for (int i = 0; i < processes.size(); ++i) {
       const auto at = static_cast<std::size_t>(i);
-      outputs.push_back(i == processes.rank() ? mine : parse_batch(all_outputs[at]));
+      outputs.push_back(i == processes.rank() ? mine : parse_batch(all_outputs[at]).to(device));
       batches.push_back(parse_batch(all_columns[at]));
     }
   }
-  const auto batch = join(batches);
+  const auto batch = join(batches).to(device);
   const Loss loss = named_errors(batch, [&] {
     const torch::AutoGradMode grad_mode(true);
     const ops::Autocast autocast(precision);
@@ -413,7 +417,7 @@ void Supervised::Impl::share_buffers() {
     const auto all = processes.from_first([&] {
       std::string bytes;
       for (const auto& buffer : buffers) {
-        const auto plain = buffer.contiguous();
+        const auto plain = buffer.cpu().contiguous();
         bytes.append(static_cast<const char*>(plain.data_ptr()), plain.nbytes());
       }
       return bytes;

@@ -41,11 +41,19 @@ constexpr auto names(BatchNormMode) {
                                               {BatchNormMode::kFrozen, "frozen"}});
 }
 
+/// Where networks and batches are.
+enum class TrainDevice : std::uint8_t { kCpu, kCuda };
+constexpr auto names(TrainDevice) {
+  return std::to_array<Named<TrainDevice>>(
+      {{TrainDevice::kCpu, "cpu"}, {TrainDevice::kCuda, "cuda"}});
+}
+
 struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   int batch = 128;
   int workers = 2;
   int threads = 1;
   int loaders = 1;
+  TrainDevice device = TrainDevice::kCpu;
   ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32;
   BatchNormMode batch_norm = BatchNormMode::kSlice;
   double ema = 0;
@@ -57,7 +65,7 @@ struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   SupervisedOptions resolved() const;
 };
 
-/// Refuses what would fail only after a run folder was made: a batch that is smaller than the number
+/// Refuses what would fail only after a run folder was made: a device that this machine or this LibTorch has not, a batch that is smaller than the number
 /// of all processes' workers or larger than the set, no validation set, a monitored measure that the
 /// evaluator does not give. UsageError.
 void check_training(const Task& task, const SupervisedOptions& options, int processes = 1);

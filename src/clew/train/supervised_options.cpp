@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <torch/cuda.h>
+
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
@@ -26,6 +28,7 @@ void SupervisedOptions::fields(Fields& v) {
      .resume = Resume::kAny,
      .is_setting = false,
      .help = "threads that make batches ahead of time; 0: none"});
+  v("device", device, {.help = "where networks and batches are while it trains"});
   v("precision", precision,
     {.help = "operands of products while training; auto: the faster on this machine"});
   OptimizerConfig::fields(v);
@@ -57,6 +60,8 @@ void check_training(const Task& task, const SupervisedOptions& options, int proc
     void fields(Fields& v) { v.group("train", train); }
   };
   check(Named{options}, "options");
+  if (options.device == TrainDevice::kCuda && !torch::cuda::is_available())
+    throw UsageError("train.device = cuda, but this LibTorch finds no CUDA device here");
   if (options.batch < options.workers * processes) {
     throw UsageError(concat("train.batch must be at least train.workers (", options.workers,
                             processes == 1 ? "" : concat(" in each of ", processes, " processes"),

@@ -479,6 +479,12 @@ TEST(Supervised, SaysWhatIsWrong) {
   EXPECT_THROW(check_training(task, with, 2), UsageError);
   expect_error([&] { check_training(task, with, 2); },
                "train.batch must be at least train.workers (9 in each of 2 processes), got 16");
+  if (!torch::cuda::is_available()) {
+    auto elsewhere = with;
+    elsewhere.device = TrainDevice::kCuda;
+    expect_error<UsageError>([&] { check_training(task, elsewhere); },
+                             "train.device = cuda, but this LibTorch finds no CUDA device here");
+  }
   with.workers = 1;
   with.batch = 201;
   expect_error([&] { Supervised(task, with, Key{1}); },

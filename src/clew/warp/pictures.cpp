@@ -10,6 +10,7 @@
 #include "clew/core/error.h"
 #include "clew/image/draw.h"
 #include "clew/image/transform.h"
+#include "clew/nn/layers.h"
 
 namespace clew::warp {
 namespace {
@@ -76,11 +77,12 @@ image::Image draw_warps(DigitNetworkImpl& network, const data::Dataset& set,
   const std::vector<std::int64_t> chosen(indices.begin(), indices.end());
   const auto batch = data::batch_of(set, chosen, data::keys_of(chosen, Key{}));
   const auto classes = set.class_names();
-  const auto warped = network.warp(batch["image"]);
-  const auto read = network.forward(batch["image"]).argmax(1);
+  const auto images = batch["image"].to(nn::device_of(network));
+  const auto warped = network.warp(images).cpu();
+  const auto read = network.forward(images).argmax(1).cpu();
   std::vector<torch::Tensor> grids;
   for (const auto& transformer : network.transformers())
-    grids.push_back(transformer->last_grid().to(torch::kFloat32).contiguous());
+    grids.push_back(transformer->last_grid().to(torch::kCPU, torch::kFloat32).contiguous());
   const auto channels = batch["image"].size(1), side = batch["image"].size(2);
   std::vector<image::Tile> tiles;
   for (std::int64_t i = 0; i < batch["image"].size(0); ++i) {
