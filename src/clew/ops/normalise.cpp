@@ -22,21 +22,21 @@ bool check_statistics(const torch::Tensor& images, const ChannelStatistics& stat
   CLEW_CHECK(mean.size() == channels && deviation.size() == channels, "images of ", channels,
              " channels need as many means and deviations, got ", mean.size(), " and ",
              deviation.size());
-  CLEW_CHECK(std::ranges::all_of(mean, [](float x) { return std::isfinite(x); }) &&
-                 std::ranges::all_of(deviation, [](float x) { return std::isfinite(x) && x > 0; }),
+  CLEW_CHECK(std::ranges::all_of(mean, [](double x) { return std::isfinite(x); }) &&
+                 std::ranges::all_of(deviation, [](double x) { return std::isfinite(x) && x > 0; }),
              "means of channels must be numbers and deviations above 0");
   return true;
 }
 
 /// [C,1,1] of the images' type.
-torch::Tensor column_of(const std::vector<float>& values, const torch::Tensor& images) {
-  return torch::tensor(values).to(images.options()).view({-1, 1, 1});
+torch::Tensor column_of(const std::vector<double>& values, const torch::Tensor& images) {
+  return torch::tensor(values, torch::kFloat64).to(images.options()).view({-1, 1, 1});
 }
 
 }  // namespace
 
 ChannelStatistics imagenet_statistics() {
-  return {.mean = {0.485F, 0.456F, 0.406F}, .deviation = {0.229F, 0.224F, 0.225F}};
+  return {.mean = {0.485, 0.456, 0.406}, .deviation = {0.229, 0.224, 0.225}};
 }
 
 torch::Tensor normalise(const torch::Tensor& images, const ChannelStatistics& statistics) {

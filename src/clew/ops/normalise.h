@@ -10,7 +10,7 @@ namespace clew::ops {
 
 /// Mean and standard deviation of each channel of images in [0,1]; empty: images stay as they are.
 struct ChannelStatistics {
-  std::vector<float> mean, deviation;
+  std::vector<double> mean, deviation;
   bool operator==(const ChannelStatistics&) const = default;
 };
 /// Those of ImageNet's training images, RGB, which torchvision's networks are trained with.

@@ -102,7 +102,7 @@ BackboneImpl::BackboneImpl(const std::string& name, const BackboneOptions& optio
     throw UsageError(concat("output stride must be 32, 16 or 8, got ", options.output_stride));
   if (options.classes < 1)
     throw UsageError(concat("classes must be at least 1, got ", options.classes));
-  statistics_ = {.mean = {0.485, 0.456, 0.406}, .deviation = {0.229, 0.224, 0.225}};
+  statistics_ = {.channels = ops::imagenet_statistics()};
   BackboneBuilder builder{*this, options};
   found->build(builder);
   if (!found->has_lecun_weights) initialise(*this);
@@ -112,13 +112,7 @@ torch::Tensor BackboneImpl::normalised(const torch::Tensor& images) const {
   CLEW_CHECK(images.dim() == 4 && images.size(1) == 3 && images.is_floating_point(),
              "images must be [B,3,H,W] of real numbers, got ", images.sizes(), " of ",
              images.scalar_type());
-  const auto& [mean, deviation, resize, crop, is_bicubic] = statistics_;
-  const auto row = [&](const std::array<double, 3>& three) {
-    return torch::tensor({three[0], three[1], three[2]}, torch::kFloat64)
-        .to(images.options())
-        .view({1, 3, 1, 1});
-  };
-  return (images - row(mean)) / row(deviation);
+  return ops::normalise(images, statistics_.channels);
 }
 
 torch::Tensor BackboneImpl::forward(const torch::Tensor& images, const Key* key) const {
@@ -156,14 +150,13 @@ torch::Tensor BackboneImpl::classify(const torch::Tensor& features, const Key* k
 std::vector<OnnxValue> BackboneImpl::to_onnx(OnnxGraph& graph,
                                              const std::vector<OnnxValue>& inputs) const {
   CLEW_CHECK(inputs.size() == 1, name_, " takes one value, got ", inputs.size());
-  const auto row = [&](const std::array<double, 3>& three, const char* name) {
-    return graph.constant(torch::tensor({three[0], three[1], three[2]}, torch::kFloat64)
-                              .to(torch::kFloat32)
-                              .view({1, 3, 1, 1}),
-                          name);
+  const auto column = [&](const std::vector<double>& values, const char* name) {
+    return graph.constant(
+        torch::tensor(values, torch::kFloat64).to(torch::kFloat32).view({1, 3, 1, 1}), name);
   };
-  const auto x = graph.div(graph.sub(inputs[0], row(statistics_.mean, "mean")),
-                           row(statistics_.deviation, "deviation"));
+  const auto& [mean, deviation] = statistics_.channels;
+  const auto x =
+      graph.div(graph.sub(inputs[0], column(mean, "mean")), column(deviation, "deviation"));
   return run_onnx(graph, x, {logits_});
 }
 

@@ -8,7 +8,6 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,14 +16,15 @@
 #include "clew/core/key.h"
 #include "clew/nn/backbones/layer_graph.h"
 #include "clew/nn/export/onnx.h"
+#include "clew/ops/normalise.h"
 
 namespace clew::nn {
 
 /// How pictures were prepared for a network's published weights.
 struct InputStatistics {
-  std::array<double, 3> mean{}, deviation{};  // of RGB in [0,1]
-  int resize = 256, crop = 224;               // the short side, then a square in the middle
-  bool is_bicubic = false;                    // else bilinear, both antialiased
+  ops::ChannelStatistics channels;  // of RGB in [0,1]
+  int resize = 256, crop = 224;     // the short side, then a square in the middle
+  bool is_bicubic = false;          // else bilinear, both antialiased
 };
 
 /// A named map of features: [B,channels,H/stride,W/stride].

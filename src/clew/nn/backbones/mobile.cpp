@@ -116,8 +116,8 @@ void build_efficientnet_lite0(BackboneBuilder& build) {
   constexpr double kEps = 1e-3, kMomentum = 0.01;
   auto& net = build.net;
   // Pixels of 0 to 255 become (x - 127) / 128.
-  build.statistics({.mean = {127.0 / 255, 127.0 / 255, 127.0 / 255},
-                    .deviation = {128.0 / 255, 128.0 / 255, 128.0 / 255},
+  build.statistics({.channels = {.mean = {127.0 / 255, 127.0 / 255, 127.0 / 255},
+                                 .deviation = {128.0 / 255, 128.0 / 255, 128.0 / 255}},
                     .is_bicubic = true});
   const auto convolve = [&](const std::string& path, const std::string& norm, LayerId x,
                             std::int64_t out, std::int64_t kernel, std::int64_t stride,
