@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "clew/classify/transfer_system.h"
 #include "clew/core/error.h"
 #include "clew/train/run_folder.h"
 #include "clew/warp/digit_system.h"
@@ -15,6 +16,7 @@ namespace clew::app {
 const std::vector<System>& systems() {
   static const std::vector<System> table{
       navigate_system(),
+      row_of(std::make_shared<const classify::TransferSystem>()),
       row_of(std::make_shared<const warp::DigitSystem>()),
       row_of(std::make_shared<const warp::LocateSystem>()),
   };

@@ -89,7 +89,9 @@ struct ToySystem : train::LearningSystem {
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override {
     return std::make_unique<ToyTask>(dynamic_cast<const ToyConfig&>(config));
   }
-  std::vector<std::string> export_formats() const override { return {"onnx", "safetensors"}; }
+  std::vector<nn::ExportFormat> export_formats() const override {
+    return {nn::ExportFormat::kOnnx};
+  }
   train::ExportPlan export_plan(const train::LearningConfig&,
                                 torch::nn::Module& network) const override {
     return {
