@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recipe of transfer learning says.
+// Keys of a recipe of transfer learning.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@
 
 namespace clew::classify {
 
-/// Which weights of a backbone change in training.
+/// Weights of a backbone that training changes.
 enum class TransferMode : std::uint8_t {
   kAuto,     // kLast with weights to begin with, kScratch without
   kLast,     // the last layer alone; batch norms keep their statistics

@@ -44,9 +44,9 @@ class OnePicture : public data::Dataset {
 std::vector<std::string> TransferSystem::resolve(train::LearningConfig& config) const {
   auto& own_config = dynamic_cast<TransferConfig&>(config);
   own_config.data.views.check();
-  data::resolve_folders(own_config.data);
   own_config.mode = resolved_mode(own_config);
   const auto set = open_pictures(own_config, data::Split::kTrain);
+  check_classes(own_config, set->class_names());
   own_config.data.classes = set->class_names();
   return {concat(set->size(), " pictures of ", own_config.data.classes.size(), " classes from ",
                  own_config.data.dir.empty() ? "drawn scenes" : own_config.data.dir, ", mode ",
@@ -55,13 +55,7 @@ std::vector<std::string> TransferSystem::resolve(train::LearningConfig& config) 
 
 std::shared_ptr<torch::nn::Module> TransferSystem::make_network(
     const train::LearningConfig& config) const {
-  const auto& transfer = own(config);
-  CLEW_CHECK(!transfer.data.classes.empty(), "data.classes must name the classes, got none");
-  return nn::Backbone(
-             transfer.backbone,
-             nn::BackboneOptions{.classes = static_cast<std::int64_t>(transfer.data.classes.size()),
-                                 .dropout = transfer.dropout})
-      .ptr();
+  return make_backbone(own(config));
 }
 
 std::unique_ptr<train::Task> TransferSystem::make_task(const train::LearningConfig& config) const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/data/scenes.h"
 #include "clew/train/classification.h"
 
@@ -53,22 +54,33 @@ std::shared_ptr<const data::Dataset> open_pictures(const TransferConfig& config,
   return data.views.apply(std::move(set), split);
 }
 
+std::shared_ptr<torch::nn::Module> make_backbone(const TransferConfig& config) {
+  const auto classes = static_cast<std::int64_t>(config.data.classes.size());
+  CLEW_CHECK(classes > 1, "data.classes must name at least two classes, got ", classes);
+  return nn::Backbone(config.backbone,
+                      nn::BackboneOptions{.classes = classes, .dropout = config.dropout})
+      .ptr();
+}
+
+void check_classes(const TransferConfig& config, const std::vector<std::string>& classes) {
+  CLEW_CHECK(classes.size() > 1, "pictures of at least two classes are told apart, got ",
+             classes.size());
+  const auto& named = config.data.classes;
+  CLEW_CHECK(named.empty() || named == classes, "data.classes are ", join(named),
+             ", but the pictures are of ", join(classes));
+}
+
 TransferTask::TransferTask(const TransferConfig& config)
     : config_(config),
       train_(open_pictures(config, data::Split::kTrain)),
       validation_(open_pictures(config, data::Split::kValidation)),
       test_(open_pictures(config, data::Split::kTest)) {
+  check_classes(config_, train_->class_names());
   config_.data.classes = train_->class_names();
-  CLEW_CHECK(config_.data.classes.size() > 1,
-             "pictures of at least two classes are told apart, got ", config_.data.classes.size());
 }
 
 std::shared_ptr<torch::nn::Module> TransferTask::make_network() const {
-  return nn::Backbone(
-             config_.backbone,
-             nn::BackboneOptions{.classes = static_cast<std::int64_t>(config_.data.classes.size()),
-                                 .dropout = config_.dropout})
-      .ptr();
+  return make_backbone(config_);
 }
 
 data::Batch TransferTask::forward(torch::nn::Module& network, const data::Batch& batch,

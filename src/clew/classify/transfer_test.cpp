@@ -70,5 +70,15 @@ TEST(Transfer, TheNetworkTellsTheClassesOfTheDataApart) {
   EXPECT_EQ(task.test_set().size(), 12);
 }
 
+TEST(Transfer, ClassesThatChangedAreRefused) {
+  auto config = small();
+  config.data.classes = {"ant", "bee"};
+  const auto error = error_of([&] { TransferTask task(config); });
+  EXPECT_TRUE(error.starts_with("data.classes are ant, bee, but the pictures are of ")) << error;
+  EXPECT_EQ(error_of([&] { TransferSystem().resolve(config); }), error);
+  EXPECT_EQ(error_of([] { (void)make_backbone(TransferConfig()); }),
+            "data.classes must name at least two classes, got 0");
+}
+
 }  // namespace transfer_test
 }  // namespace clew::classify

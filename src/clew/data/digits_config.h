@@ -17,7 +17,7 @@
 
 namespace clew::data {
 
-/// Where digits come from.
+/// Origin of digits.
 enum class DigitsSource : std::uint8_t {
   kAuto,  // MNIST where its folder is given, else drawn
   kMnist,
@@ -29,6 +29,17 @@ constexpr auto names(DigitsSource) {
                                              {DigitsSource::kProcedural, "procedural"}});
 }
 
+/// Keys of the origin of digits, "source" and "dir".
+inline void origin_fields(Fields& v, DigitsSource& source, std::string& dir) {
+  v("source", source,
+    {.help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
+  v("dir", dir,
+    {.path = PathKind::kPath,
+     .resume = Resume::kAny,
+     .is_setting = false,
+     .help = "folder with the four files of MNIST"});
+}
+
 struct DigitsConfig {
   DigitsSource source = DigitsSource::kAuto;
   std::string dir = "";
@@ -38,13 +49,7 @@ struct DigitsConfig {
   std::int64_t train_limit = 0, test_limit = 0;
 
   void fields(Fields& v) {
-    v("source", source,
-      {.help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
-    v("dir", dir,
-      {.path = PathKind::kPath,
-       .resume = Resume::kAny,
-       .is_setting = false,
-       .help = "folder with the four files of MNIST"});
+    origin_fields(v, source, dir);
     v("kind", kind, {.help = "how digits are distorted; addition: two of rts and their sum"});
     v("background", background,
       {.help = "behind transparent pictures that are read; auto: white behind dark, black behind "

@@ -50,7 +50,7 @@ constexpr auto names(DigitsKind) {
                                            {kTc, "tc"},
                                            {kAddition, "addition"}});
 }
-/// How each digit of such a set is distorted.
+/// Distortion of each digit of such a set.
 Distortion distortion_of(DigitsKind kind);
 
 struct DrawOptions {

@@ -7,11 +7,6 @@
 
 namespace clew::data {
 
-void resolve_folders(FolderConfig& config) {
-  for (std::string* path : {&config.dir, &config.validation, &config.test})
-    if (!path->empty()) *path = std::filesystem::absolute(*path).string();
-}
-
 std::unique_ptr<ImageFolder> make_image_folder(const FolderConfig& config, Split part,
                                                FolderOptions options) {
   if (config.dir.empty()) throw UsageError("data.dir must name a folder of pictures");

@@ -42,9 +42,6 @@ struct FolderConfig {
   }
 };
 
-/// Paths of `config` as absolute ones, as a run keeps them.
-void resolve_folders(FolderConfig& config);
-
 /// The split of the folder that `config` describes. `options`: size, fit and channels; the rest is the
 /// config's. No data.dir: UsageError; otherwise as ImageFolder.
 [[nodiscard]] std::unique_ptr<ImageFolder> make_image_folder(const FolderConfig& config,

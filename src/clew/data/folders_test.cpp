@@ -254,7 +254,7 @@ TEST_F(Folders, ComeFromARecipe) {
   const auto before = fs::current_path();
   fs::current_path(folder);
   config = {.dir = "set", .test = "v"};
-  resolve_folders(config);
+  make_paths_absolute(fields_of(config));
   fs::current_path(before);
   EXPECT_EQ(config.dir, (fs::canonical(folder) / "set").string());
   EXPECT_EQ(config.validation, "");

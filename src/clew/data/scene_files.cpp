@@ -240,7 +240,7 @@ std::unique_ptr<SceneWriter> make_writer(const StagingFolder& files,
   return std::make_unique<FolderWriter>(files, options);
 }
 
-/// What a format puts directly into the folder of a set.
+/// Files and folders of a format directly in the folder of a set.
 std::vector<std::string> roots_of(const std::string& format) {
   if (format == "voc") return {"JPEGImages", "Annotations", "ImageSets"};
   if (format == "masks")

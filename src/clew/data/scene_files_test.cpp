@@ -207,7 +207,7 @@ TEST_F(SceneFiles, ComeAllOrNone) {
                "'" + folder.string() + "' already holds annotations");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
   fs::remove_all(folder);
-  // What a killed maker left is no part of it.
+  // Leftovers of a killed maker are no part of it.
   fs::create_directories(folder / ".making/train");
   std::ofstream(folder / ".making/train/half.jpg") << "half";
   make_scene_files(folder, options("folders"));

@@ -30,7 +30,7 @@ struct LayersImpl : torch::nn::SequentialImpl, OnnxConvertible {
 };
 TORCH_MODULE(Layers);
 
-/// Where a network's first parameter is; the CPU where it has none.
+/// Device of a network's first parameter; the CPU where it has none.
 torch::Device device_of(const torch::nn::Module& module);
 
 /// Numbers that a network's parameters have in all.

@@ -15,14 +15,14 @@ namespace clew::report {
 /// A number with its unit: shares as per cent, seconds as "s".
 [[nodiscard]] std::string with_unit(double value, const std::string& unit);
 
-/// What the page is called: the title of one run, or how many runs are compared.
+/// Title of the page: that of one run, or the number of runs compared.
 [[nodiscard]] std::string title(std::span<const RunData> runs);
-/// How long the training was and what its evaluation says, in sentences and a row of figures.
+/// Length of the training and result of its evaluation, in sentences and a row of figures.
 [[nodiscard]] std::string headline(std::span<const RunData> runs);
 [[nodiscard]] std::string configs(std::span<const RunData> runs);
-/// What was left out of a run's page, a paragraph each.
+/// Omissions of a run's page, a paragraph each.
 [[nodiscard]] std::string notes(std::span<const RunData> runs);
-/// How to get learning curves, for each run that has none.
+/// Instructions for each run without learning curves.
 [[nodiscard]] std::string missing_metrics(std::span<const RunData> runs);
 
 }  // namespace clew::report

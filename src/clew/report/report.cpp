@@ -31,7 +31,6 @@ Json references_json(const std::vector<runs::Reference>& references) {
 }
 
 Json plots_json(const std::vector<runs::Plot>& plots) {
-  constexpr const char* kPlaces[] = {"first", "second", "hidden"};  // by PlotPlace
   Json list = Json::array();
   for (const auto& plot : plots) {
     Json lines = Json::array();
@@ -42,7 +41,7 @@ Json plots_json(const std::vector<runs::Plot>& plots) {
                        {"weight", line.weight}});
     list.push_back({{"title", plot.title},
                     {"unit", plot.unit},
-                    {"place", kPlaces[static_cast<int>(plot.place)]},
+                    {"place", name_of(plot.place)},
                     {"zero", plot.has_zero},
                     {"columns", lines},
                     {"references", references_json(plot.references)}});

@@ -15,14 +15,10 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::uint64_t kLongestAbout = std::uint64_t{1} << 22;
-constexpr const char* kPlaces[] = {"first", "second", "hidden"};  // by PlotPlace
 
 Plot read_plot(const Value& value) {
   Plot plot{.title = value.at("title").string(), .unit = value.maybe_string("unit")};
-  const auto place = value.at("place").string(
-      [](const std::string& text) { return std::ranges::count(kPlaces, text) != 0; },
-      "first, second or hidden");
-  plot.place = static_cast<PlotPlace>(std::ranges::find(kPlaces, place) - std::begin(kPlaces));
+  plot.place = value.at("place").choice<PlotPlace>();
   plot.has_zero = value.maybe_flag("has_zero");
   for (const auto& line : value.at("lines").items()) {
     plot.lines.push_back({.metric = line.at("metric").string(),
@@ -60,7 +56,7 @@ void write_about(const std::filesystem::path& run, const RunAbout& about) {
       references.push_back({{"name", reference.name}, {"value", reference.value}});
     plots.push_back({{"title", plot.title},
                      {"unit", plot.unit},
-                     {"place", kPlaces[static_cast<int>(plot.place)]},
+                     {"place", name_of(plot.place)},
                      {"has_zero", plot.has_zero},
                      {"lines", lines},
                      {"references", references}});

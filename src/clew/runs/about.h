@@ -2,19 +2,28 @@
 // RUN/run.json: what the report calls a run, and how it draws the columns of its metrics.jsonl.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "clew/core/names.h"
 #include "clew/runs/evaluation.h"
 
 namespace clew::runs {
 
-enum class PlotPlace {
+enum class PlotPlace : std::uint8_t {
   kFirst,   // large, over steps and over minutes
   kSecond,  // beside others
   kHidden,  // folded away
 };
+
+constexpr auto names(PlotPlace) {
+  using enum PlotPlace;
+  return std::to_array<Named<PlotPlace>>(
+      {{kFirst, "first"}, {kSecond, "second"}, {kHidden, "hidden"}});
+}
 
 /// One plot of one or more columns of metrics.jsonl.
 struct Plot {
@@ -43,7 +52,7 @@ void write_about(const std::filesystem::path& run, const RunAbout& about);
 /// place of the fault.
 RunAbout read_about(const std::filesystem::path& run);
 
-/// What a training that is measured by `measures` shows: `monitor` first, each with its value on the
+/// Plots of a training that is measured by `measures`: `monitor` first, each with its value on the
 /// validation set ("val_" before its name in metrics.jsonl) and on training batches, then learning rate,
 /// gradient and speed.
 std::vector<Plot> learning_plots(const std::vector<Measure>& measures, const std::string& monitor);

@@ -18,7 +18,6 @@ namespace {
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::uint64_t kLongestEvaluation = std::uint64_t{1} << 28;
-constexpr const char* kStyles[] = {"plain", "bars", "confusion"};  // by TableStyle
 
 OrderedJson numbers_json(const std::vector<double>& values) {
   OrderedJson list = OrderedJson::array();
@@ -41,7 +40,7 @@ OrderedJson table_json(const Table& table) {
     rows.push_back(std::move(item));
   }
   return {{"title", table.title},         {"caption", table.caption},
-          {"row_title", table.row_title}, {"style", kStyles[static_cast<int>(table.style)]},
+          {"row_title", table.row_title}, {"style", name_of(table.style)},
           {"columns", columns},           {"rows", rows}};
 }
 
@@ -49,10 +48,7 @@ Table read_table(const Value& value) {
   Table table{.title = value.at("title").string(),
               .caption = value.maybe_string("caption"),
               .row_title = value.maybe_string("row_title")};
-  const auto style = value.at("style").string(
-      [](const std::string& text) { return std::ranges::count(kStyles, text) != 0; },
-      "plain, bars or confusion");
-  table.style = static_cast<TableStyle>(std::ranges::find(kStyles, style) - std::begin(kStyles));
+  table.style = value.at("style").choice<TableStyle>();
   for (const auto& column : value.at("columns").items())
     table.columns.push_back({column.at("name").string(), column.maybe_string("unit")});
   const auto count = table.columns.size();
@@ -140,6 +136,8 @@ std::optional<Evaluation> read_evaluation(const std::filesystem::path& run) {
   if (!path_exists(path)) return std::nullopt;
   const auto file = parse_json(path.string(), read_file(path, kLongestEvaluation));
   const Value root(file);
+  CLEW_CHECK(root.find("measures"), path.string(), ": is of an older version; `clew eval ",
+             run.string(), "` writes it anew");
   Evaluation evaluation{.system = root.maybe_string("system"),
                         .summary = root.maybe_string("summary"),
                         .step = maybe_step(root, "step"),

@@ -3,12 +3,15 @@
 // tables, curves, pictures. Systems write it, the report draws it, `clew compare` reads its measures.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "clew/core/names.h"
 
 namespace clew::runs {
 
@@ -23,11 +26,17 @@ struct Measure {
 /// The measure of this name; null where there is none.
 const Measure* find_measure(const std::vector<Measure>& measures, std::string_view name);
 
-enum class TableStyle {
+enum class TableStyle : std::uint8_t {
   kPlain,
   kBars,  // a bar in the first column, as long as its number is large
   kConfusion,  // square: rows the true classes, columns the predicted ones; what is off the diagonal is shaded
 };
+
+constexpr auto names(TableStyle) {
+  using enum TableStyle;
+  return std::to_array<Named<TableStyle>>(
+      {{kPlain, "plain"}, {kBars, "bars"}, {kConfusion, "confusion"}});
+}
 
 struct Table {
   struct Column {

@@ -89,7 +89,8 @@ TEST_F(EvaluationFile, ReadsWhatItWrote) {
 }
 
 TEST_F(EvaluationFile, EveryFaultIsNamed) {
-  EXPECT_EQ(error("{}"), "the file must be an object with \"measures\", got an object");
+  EXPECT_EQ(error("{}"),
+            "is of an older version; `clew eval " + run_.string() + "` writes it anew");
   EXPECT_EQ(error(R"({"measures": [{"name": 7}]})"), "measures[0].name must be a string, got 7");
   EXPECT_EQ(error(R"({"measures": [{"name": "a", "better": "both"}]})"),
             "measures[0].better must be larger or smaller, got \"both\"");

@@ -25,7 +25,7 @@ std::vector<std::filesystem::path> step_pictures(const std::filesystem::path& ru
 Pictures pictures_of_steps(const std::filesystem::path& run, std::string_view name,
                            std::string title, std::string caption);
 
-/// Whether a picture is made after `steps` steps: from 1 on, each a quarter or one step later than the
+/// Moments of a training that get a picture: from step 1 on, each a quarter or one step later than the
 /// one before.
 bool is_pictured(std::int64_t steps);
 

@@ -46,6 +46,13 @@ JsonFile parse_json(std::string name, std::string_view text) {
   return file;
 }
 
+std::string Value::alternatives(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += concat(i == 0 ? "" : i + 1 < names.size() ? ", " : " or ", names[i]);
+  return text;
+}
+
 void Value::fail(const std::string& wanted) const {
   throw Error(concat(file_->name, ": ", place_.empty() ? "the file" : place_, " must be ", wanted,
                      ", got ", excerpt_of(json_of(json_))));

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "clew/core/names.h"
+
 namespace clew::runs {
 
 /// A parsed file; keep it alive while its values are in use.
@@ -46,6 +48,13 @@ class Value {
   /// A string that `accepts` is true of; `wanted` says which those are.
   [[nodiscard]] std::string string(bool (*accepts)(const std::string&),
                                    const std::string& wanted) const;
+  /// A name of an enumeration's table.
+  template <NamedEnum E>
+  [[nodiscard]] E choice() const {
+    const auto value = find_named<E>(string());
+    if (!value) fail(alternatives(names_of<E>()));
+    return *value;
+  }
   /// A list of numbers, null becoming NaN.
   [[nodiscard]] std::vector<double> numbers(std::optional<std::size_t> count,
                                             Range range = {}) const;
@@ -62,6 +71,8 @@ class Value {
   [[nodiscard]] bool maybe_flag(std::string_view key) const;
   [[nodiscard]] std::vector<Value> maybe_items(std::string_view key) const;
 
+  /// "first, second or hidden".
+  [[nodiscard]] static std::string alternatives(const std::vector<std::string>& names);
   /// Throws "file: place must be `wanted`, got ...".
   [[noreturn]] void fail(const std::string& wanted) const;
 

@@ -74,6 +74,7 @@ std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> 
     const auto own = static_cast<std::size_t>(worker);
     auto& network = *networks[own];
     network.eval();
+    const auto device = nn::device_of(network);
     evaluators[own] = task.make_evaluator();
     for (std::int64_t b = rank * here + worker; b < batches; b += here * processes) {
       std::vector<std::int64_t> indices(static_cast<std::size_t>(
@@ -81,7 +82,6 @@ std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> 
       std::iota(indices.begin(), indices.end(), b * options.batch);
       const auto batch =
           data::batch_of(set, indices, data::keys_of(indices, split(options.key, kExamples)));
-      const auto device = nn::device_of(network);
       const Key key = split(options.key, kOutputs, static_cast<std::uint64_t>(b));
       try {
         if (device.is_cpu()) {

@@ -41,7 +41,7 @@ class Evaluator {
   virtual void merge(std::string_view bytes) = 0;
   /// The measures; always the same names in the same order, NaN where nothing was added.
   virtual std::vector<runs::Measure> result() const = 0;
-  /// What an evaluation shows beside them, such as a confusion matrix or precision over recall.
+  /// Tables and curves of an evaluation, such as a confusion matrix or precision over recall.
   virtual std::vector<runs::Table> tables() const { return {}; }
   virtual std::vector<runs::Curve> curves() const { return {}; }
 };

@@ -100,7 +100,7 @@ class LearningSystem {
                                  torch::nn::Module& /*network*/) const {
     return {};
   }
-  /// Whether it answers to picture files.
+  /// Support of `predict`.
   virtual bool can_predict() const { return false; }
   /// The answers of `network` to picture files, in their order. A file that cannot be read is an answer with
   /// an error. `on_progress` gets how many files are done.

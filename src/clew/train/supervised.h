@@ -29,7 +29,7 @@
 
 namespace clew::train {
 
-/// What batch norms see of a batch while training.
+/// Part of a batch that batch norms see in training.
 enum class BatchNormMode : std::uint8_t {
   kSlice,   // their worker's slice
   kSync,    // all slices, of networks of clew::nn::BatchNorm2d
@@ -41,7 +41,7 @@ constexpr auto names(BatchNormMode) {
                                               {BatchNormMode::kFrozen, "frozen"}});
 }
 
-/// Where networks and batches are.
+/// Device of networks and batches.
 enum class TrainDevice : std::uint8_t { kCpu, kCuda };
 constexpr auto names(TrainDevice) {
   return std::to_array<Named<TrainDevice>>(

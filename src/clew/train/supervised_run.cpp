@@ -15,6 +15,7 @@
 #include "clew/core/key.h"
 #include "clew/core/log.h"
 #include "clew/core/text.h"
+#include "clew/nn/layers.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::train {
@@ -28,12 +29,6 @@ std::unique_ptr<LearningConfig> config_of(const LearningSystem& system, const Co
   auto config = system.make_config();
   load_fields(fields_of(*config), tree);
   return config;
-}
-
-std::int64_t parameters_of(const torch::nn::Module& network) {
-  std::int64_t count = 0;
-  for (const auto& parameter : network.parameters()) count += parameter.numel();
-  return count;
 }
 
 /// "Of 1000 test examples: loss 0.31 nats, error 9.8 %."
@@ -176,7 +171,7 @@ RunEvaluation evaluate_run(const LearningSystem& system, const fs::path& run,
   for (auto& table : evaluator->tables()) evaluation.tables.push_back(std::move(table));
   for (auto& curve : evaluator->curves()) evaluation.curves.push_back(std::move(curve));
   evaluation.measures.push_back(
-      {.name = "parameters", .value = static_cast<double>(parameters_of(*networks[0]))});
+      {.name = "parameters", .value = static_cast<double>(nn::parameter_total(*networks[0]))});
   if (evaluation.summary.empty())
     evaluation.summary = summary_of(*evaluator, task->test_set().size());
   const auto age = weights_age(run, checkpoint);

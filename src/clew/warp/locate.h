@@ -35,13 +35,7 @@ struct LocateData {
   int patches = 0;
 
   void fields(Fields& v) {
-    v("source", source,
-      {.help = "where digits come from; auto: MNIST where data.dir is given, else procedural"});
-    v("dir", dir,
-      {.path = PathKind::kPath,
-       .resume = Resume::kAny,
-       .is_setting = false,
-       .help = "folder with the four files of MNIST"});
+    data::origin_fields(v, source, dir);
     v("digit", digit, {.min = 0, .max = 9, .help = "which digit is to be found"});
     v("count", count, {.min = 2, .max = 10'000, .help = "pictures of it"});
     v("patches", patches,

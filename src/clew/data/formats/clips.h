@@ -33,7 +33,7 @@ struct ClipFolder {
 /// clew::Error.
 [[nodiscard]] std::vector<image::Image> read_clip(const Clip& clip, std::size_t most = 100'000);
 
-/// Whether a file name stands before another: digits count as numbers, so that "f2" is before "f10".
+/// Natural order of file names: digits count as numbers, so that "f2" is before "f10".
 [[nodiscard]] bool is_before(const std::string& a, const std::string& b);
 
 }  // namespace clew::data

@@ -20,7 +20,7 @@
 
 namespace clew::nn {
 
-/// How pictures were prepared for a network's published weights.
+/// Preparation of pictures for a network's published weights.
 struct InputStatistics {
   ops::ChannelStatistics channels;  // of RGB in [0,1]
   int resize = 256, crop = 224;     // the short side, then a square in the middle

@@ -110,7 +110,6 @@ TEST(Backbones, DilationComputesWhatStridesSkip) {
     EXPECT_EQ(dilated->feature_maps().back().geometry.stride, 8) << name;
     const auto coarse = strided->maps(images, {map})[0], fine = dilated->maps(images, {map})[0];
     EXPECT_EQ(fine.size(2), 16) << name;
-    // Zeros around the picture lie at another distance, so that both are compared as a whole.
     const auto skipped = fine.slice(2, 0, 16, 4).slice(3, 0, 16, 4);
     if (name == "efficientnet_lite0")
       continue;  // whose windows lie elsewhere without their strides

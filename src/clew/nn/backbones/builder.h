@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the families of backbones are built with. Not installed.
+// Builder of the families of backbones. Not installed.
 #pragma once
 
 #include <string>

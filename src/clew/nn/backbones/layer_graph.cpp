@@ -41,6 +41,15 @@ LayerId LayerGraph::push(Layer layer) {
   return {static_cast<int>(layers_.size()) - 1};
 }
 
+LayerGraph::Layer LayerGraph::behind(LayerId x, Kind kind) const {
+  const auto& from = at(x);
+  return {.kind = kind,
+          .inputs = {x.index},
+          .channels = from.channels,
+          .geometry = from.geometry,
+          .dilation = from.dilation};
+}
+
 template <class Holder>
 Holder LayerGraph::put(const std::string& path, Holder module) {
   torch::nn::Module* parent = this;
@@ -102,9 +111,7 @@ LayerId LayerGraph::convolution(const std::string& path, LayerId x,
 }
 
 LayerId LayerGraph::batch_norm(const std::string& path, LayerId x, double eps, double momentum) {
-  auto layer = at(x);
-  layer.kind = Kind::kBatchNorm;
-  layer.inputs = {x.index};
+  auto layer = behind(x, Kind::kBatchNorm);
   layer.path = path;
   layer.module =
       put(path,
@@ -114,25 +121,21 @@ LayerId LayerGraph::batch_norm(const std::string& path, LayerId x, double eps, d
 }
 
 LayerId LayerGraph::activation(LayerId x, Activation kind) {
-  auto layer = at(x);
-  layer.kind = Kind::kActivation;
-  layer.inputs = {x.index};
+  auto layer = behind(x, Kind::kActivation);
   layer.activation = kind;
   return push(std::move(layer));
 }
 
 LayerId LayerGraph::max_pool(LayerId x, std::int64_t kernel, std::int64_t stride,
                              std::int64_t padding) {
-  auto layer = at(x);
-  const auto window = window_of(layer, stride);
+  const auto window = window_of(at(x), stride);
   if (window.stride != stride && kernel == stride) {  // only its dilation is left
     layers_[static_cast<std::size_t>(x.index)].dilation = window.next_dilation;
     return x;
   }
+  auto layer = behind(x, Kind::kMaxPool);
   const auto from = layer.geometry;
   const auto reach = static_cast<double>(window.dilation * (kernel - 1));
-  layer.kind = Kind::kMaxPool;
-  layer.inputs = {x.index};
   layer.kernel = kernel;
   layer.stride = window.stride;
   layer.padding = padding * window.dilation;
@@ -152,17 +155,15 @@ LayerId LayerGraph::average_pool(LayerId x, std::int64_t side) {
 
 LayerId LayerGraph::add(LayerId a, LayerId b) {
   CLEW_ASSERT(at(a).channels == at(b).channels);
-  auto layer = at(a);
-  layer.kind = Kind::kAdd;
-  layer.inputs = {a.index, b.index};
+  auto layer = behind(a, Kind::kAdd);
+  layer.inputs.push_back(b.index);
   return push(std::move(layer));
 }
 
 LayerId LayerGraph::multiply(LayerId a, LayerId b) {
   CLEW_ASSERT(at(a).channels == at(b).channels);
-  auto layer = at(a);
-  layer.kind = Kind::kMultiply;
-  layer.inputs = {a.index, b.index};
+  auto layer = behind(a, Kind::kMultiply);
+  layer.inputs.push_back(b.index);
   return push(std::move(layer));
 }
 
@@ -183,9 +184,7 @@ LayerId LayerGraph::linear(const std::string& path, LayerId x, std::int64_t out)
 }
 
 LayerId LayerGraph::dropout(LayerId x, double p) {
-  auto layer = at(x);
-  layer.kind = Kind::kDropout;
-  layer.inputs = {x.index};
+  auto layer = behind(x, Kind::kDropout);
   layer.probability = p;
   return push(std::move(layer));
 }

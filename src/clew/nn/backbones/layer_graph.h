@@ -20,7 +20,7 @@ namespace clew::nn {
 
 enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
 
-/// Where the elements of a map lie: the centre of element i is the pixel coordinate
+/// Position of a map in the picture: the centre of element i is the pixel coordinate
 /// offset + stride i, where pixel centres are whole numbers (He et al. 2015, section 3, for pads that keep the
 /// side; Araujo et al. 2019, equation 4).
 struct MapGeometry {
@@ -67,8 +67,6 @@ class LayerGraph : public torch::nn::Module {
 
   std::int64_t channels(LayerId x) const { return at(x).channels; }
   MapGeometry geometry(LayerId x) const { return at(x).geometry; }
-  std::int64_t dilation(LayerId x) const { return at(x).dilation; }
-  std::size_t size() const { return layers_.size(); }
 
   /// The values of `wanted`, of which each is computed once. Dropout draws from `key` in training
   /// mode, and without a key there is none. `known` and its value `x` are where it begins: the input or another
@@ -108,6 +106,8 @@ class LayerGraph : public torch::nn::Module {
 
   const Layer& at(LayerId x) const { return layers_.at(static_cast<std::size_t>(x.index)); }
   LayerId push(Layer layer);
+  /// A layer that changes neither channels nor position.
+  Layer behind(LayerId x, Kind kind) const;
   /// Stride and dilation of a window with `stride` behind `x`, and the dilation of what follows.
   struct Window {
     std::int64_t stride, dilation, next_dilation;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "clew/core/error.h"
 #include "clew/nn/export/onnx_graph.h"
@@ -82,7 +83,7 @@ void add_window(ProtoMessage& attributes, const OnnxWindow& window) {
   attribute(attributes, "pads", pads);
 }
 
-/// What is left of each spatial side when a window slides over it.
+/// Spatial sides after a window has slid over them.
 Shape slid(const OnnxValue& x, const OnnxWindow& window, const char* op) {
   Shape sides;
   for (std::size_t i = 0; i < window.kernel.size(); ++i) {
@@ -126,6 +127,20 @@ Shape broadcast(const Shape& a, const Shape& b, const char* op) {
     result.push_back(left == 1 ? right : left);
   }
   return result;
+}
+
+/// Inputs and attributes of a convolution, transposed or not.
+std::pair<std::vector<OnnxValue>, ProtoMessage> convolution_of(
+    const OnnxValue& x, const OnnxValue& weight, const OnnxValue* bias, const OnnxWindow& window,
+    std::int64_t groups, const char* op) {
+  ProtoMessage attributes;
+  add_window(attributes, window);
+  attribute(attributes, "dilations", window.dilation);
+  attribute(attributes, "group", groups);
+  std::vector<OnnxValue> inputs = {x, weight};
+  if (bias != nullptr) inputs.push_back(*bias);
+  check_types(x, inputs, op);
+  return {std::move(inputs), std::move(attributes)};
 }
 
 }  // namespace
@@ -256,13 +271,7 @@ OnnxValue OnnxGraph::conv(const OnnxValue& x, const OnnxValue& weight, const Onn
              text_of_shape(window.kernel), " cannot take weights ", text_of_shape(weight.shape));
   CLEW_CHECK(bias == nullptr || bias->shape == Shape{weight.shape[0]}, "Conv takes a bias of [",
              weight.shape[0], "], got ", bias == nullptr ? "" : text_of_shape(bias->shape));
-  ProtoMessage attributes;
-  add_window(attributes, window);
-  attribute(attributes, "dilations", window.dilation);
-  attribute(attributes, "group", groups);
-  std::vector<OnnxValue> inputs = {x, weight};
-  if (bias != nullptr) inputs.push_back(*bias);
-  check_types(x, inputs, "Conv");
+  const auto [inputs, attributes] = convolution_of(x, weight, bias, window, groups, "Conv");
   return node("Conv", inputs, attributes, x.dtype,
               joined({x.shape[0], weight.shape[0]}, slid(x, window, "Conv")),
               [=](const Tensors& in) { return convolved(in, window, groups, false); });
@@ -285,13 +294,8 @@ OnnxValue OnnxGraph::conv_transpose(const OnnxValue& x, const OnnxValue& weight,
                         ? kOnnxFree
                         : (x.shape[i + 2] - 1) * window.stride[i] - 2 * window.padding[i] +
                               window.dilation[i] * (window.kernel[i] - 1) + 1);
-  ProtoMessage attributes;
-  add_window(attributes, window);
-  attribute(attributes, "dilations", window.dilation);
-  attribute(attributes, "group", groups);
-  std::vector<OnnxValue> inputs = {x, weight};
-  if (bias != nullptr) inputs.push_back(*bias);
-  check_types(x, inputs, "ConvTranspose");
+  const auto [inputs, attributes] =
+      convolution_of(x, weight, bias, window, groups, "ConvTranspose");
   return node("ConvTranspose", inputs, attributes, x.dtype, shape,
               [=](const Tensors& in) { return convolved(in, window, groups, true); });
 }
