@@ -21,7 +21,7 @@ void TrainingLine::show(bool is_milestone) {
       concat(count_text(static_cast<double>(last_.steps)), " of ",
              count_text(static_cast<double>(total_)), " steps  ",
              count_text(last_.steps_per_second), "/s  left ", duration_text(last_.seconds_left),
-             evaluating_, last_.line.metrics.empty() ? "" : details_(last_.line)),
+             pass_, last_.line.metrics.empty() ? "" : details_(last_.line)),
       is_milestone);
 }
 
@@ -38,10 +38,9 @@ train::RunCallbacks TrainingLine::callbacks() {
                 last_.seconds_left = seconds_left;
                 show(false);
               },
-          .on_evaluation =
-              [this](double share) {
-                evaluating_ =
-                    share < 1 ? concat("  evaluating ", std::lround(100 * share), " %") : "";
+          .on_pass =
+              [this](std::string_view name, double share) {
+                pass_ = share < 1 ? concat("  ", name, " ", std::lround(100 * share), " %") : "";
                 show(false);
               },
           .should_stop = [this] { return watch_.was_interrupted(); }};

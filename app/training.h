@@ -28,7 +28,7 @@ class TrainingLine {
   std::function<std::string(const runs::MetricsLine&)> details_;
   ProgressLine line_;
   train::Progress last_;
-  std::string evaluating_;  // how far it is, or nothing
+  std::string pass_;  // how far it is, or nothing
   InterruptWatch watch_;
 };
 

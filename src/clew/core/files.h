@@ -53,5 +53,6 @@ class PathLock {
 
 /// XXH3, 64 bits: the same on every machine. For checksums and signatures, not against forgery.
 std::uint64_t hash64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
+std::uint64_t hash_text(std::string_view text, std::uint64_t seed = 0);
 
 }  // namespace clew

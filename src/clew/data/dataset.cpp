@@ -11,8 +11,22 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 
 namespace clew::data {
+
+std::uint64_t Dataset::content_hash() const {
+  std::uint64_t hash = 0;
+  for (std::int64_t i = 0; i < size(); ++i) {
+    const Example example = get(i, Key{});
+    for (const auto& [name, tensor] : example.columns()) {
+      const auto plain = tensor.contiguous();
+      hash = hash_text(concat(name, tensor.scalar_type(), tensor.sizes()), hash);
+      hash = hash64({static_cast<const std::byte*>(plain.data_ptr()), plain.nbytes()}, hash);
+    }
+  }
+  return hash;
+}
 
 void check_index(const Dataset& dataset, std::int64_t index) {
   CLEW_CHECK(index >= 0 && index < dataset.size(), "an example's index must be in 0..",

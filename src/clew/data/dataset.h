@@ -36,6 +36,9 @@ class Dataset {
     (void)index;
     return {};
   }
+  /// Hash of what `get` depends on beside its arguments: of other examples it differs. Without a
+  /// shorter way, that of all examples for one key. Blocks.
+  virtual std::uint64_t content_hash() const;
 };
 
 /// What a data set is for.

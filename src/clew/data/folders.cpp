@@ -26,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kDeepest = 16;
+constexpr std::uint64_t kLongestPicture = 1ULL << 32;
 
 /// The splits by the names that people give their folders.
 constexpr std::array<std::array<std::string_view, 3>, 3> kSplitNames = {
@@ -283,6 +284,16 @@ Example ImageFolder::get(std::int64_t index, const Key&) const {
   const auto target = torch::empty({}, torch::kInt64);
   *target.data_ptr<std::int64_t>() = label(index);
   return {{"image", to_tensor(picture)}, {"label", target}};
+}
+
+std::uint64_t ImageFolder::content_hash() const {
+  std::uint64_t hash =
+      hash_text(concat(options_.width, "x", options_.height, " ", static_cast<int>(options_.fit),
+                       " ", options_.channels, " ", name_of(options_.background)));
+  for (const auto& file : files_)
+    hash = hash_text(read_file(file.path, kLongestPicture),
+                     hash + static_cast<std::uint64_t>(file.label));
+  return hash;
 }
 
 Columns ImageFolder::columns() const {

@@ -80,6 +80,8 @@ class ImageFolder : public Dataset {
   Columns columns() const override;
   std::vector<std::string> class_names() const override { return names_; }
   std::string origin(std::int64_t index) const override { return path(index).string(); }
+  /// Of the files' bytes and classes.
+  std::uint64_t content_hash() const override;
 
   /// Picture `index` as it is in the file, RGB.
   image::Image picture(std::int64_t index) const;

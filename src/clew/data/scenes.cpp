@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/data/draws.h"
 #include "clew/data/pixel_map.h"
 
@@ -678,6 +679,13 @@ Example Scenes::get(std::int64_t index, const Key& given) const {
     example.set("flow", flow);
   }
   return example;
+}
+
+std::uint64_t Scenes::content_hash() const {
+  const auto& o = options_;
+  return hash_text(concat("scenes ", o.size, " ", o.width, "x", o.height, " ", o.least_objects,
+                          "..", o.most_objects, " ", o.smallest, "..", o.largest, " ", o.frames,
+                          " ", o.has_objects, o.has_mask, o.is_fixed, " ", o.key.value));
 }
 
 Columns Scenes::columns() const {

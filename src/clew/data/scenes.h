@@ -48,6 +48,8 @@ class Scenes : public Dataset {
   Example get(std::int64_t index, const Key& key) const override;
   Columns columns() const override;
   std::vector<std::string> class_names() const override;
+  /// Of the options.
+  std::uint64_t content_hash() const override;
   static std::vector<std::string> motion_names();
 
  private:

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/data/resample.h"
 #include "clew/image/colour.h"
 
@@ -556,6 +557,12 @@ ViewedSet::ViewedSet(std::shared_ptr<const Dataset> set, Views views)
     : set_(std::move(set)), views_(std::move(views)) {
   columns_.push_back(set_->columns());
   for (const auto& view : views_) columns_.push_back(view->columns(columns_.back()));
+}
+
+std::uint64_t ViewedSet::content_hash() const {
+  std::uint64_t hash = set_->content_hash();
+  for (const auto& view : views_) hash = hash_text(view->text(), hash);
+  return hash;
 }
 
 Example ViewedSet::get(std::int64_t index, const Key& key) const {

@@ -68,6 +68,7 @@ class ViewedSet : public Dataset {
   Columns columns() const override { return columns_.back(); }
   std::vector<std::string> class_names() const override { return set_->class_names(); }
   std::string origin(std::int64_t index) const override { return set_->origin(index); }
+  std::uint64_t content_hash() const override;
 
  private:
   std::shared_ptr<const Dataset> set_;

@@ -6,6 +6,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <new>
@@ -318,6 +319,19 @@ LoadReport load_weights(torch::nn::Module& module, const std::filesystem::path& 
 
 void save_weights(const torch::nn::Module& module, const std::filesystem::path& path) {
   write_tensors(path, state_of(module));
+}
+
+std::string hash_of(const NamedTensors& tensors) {
+  std::uint64_t hash = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const auto plain = tensor.cpu().contiguous();
+    const auto text = concat(hash, name, tensor.scalar_type(), tensor.sizes());
+    hash = hash64(std::as_bytes(std::span(text))) ^
+           hash64({static_cast<const std::byte*>(plain.data_ptr()), plain.nbytes()});
+  }
+  char digits[20];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  return digits;
 }
 
 }  // namespace clew::nn

@@ -31,6 +31,8 @@ void write_tensors(const std::filesystem::path& path, const NamedTensors& tensor
 /// A module's parameters and buffers under torchvision's kind of names ("layer1.0.conv1.weight"),
 /// in the order of Python's state_dict. They share memory with the module.
 NamedTensors state_of(const torch::nn::Module& module);
+/// 16 hexadecimal digits of names, types, shapes and values, in this order.
+std::string hash_of(const NamedTensors& tensors);
 
 struct LoadOptions {
   std::string part = {};  // of a .pth: see read_tensors

@@ -3,17 +3,12 @@
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
-#include <torch/utils.h>
 
-#include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "clew/core/error.h"
-#include "clew/core/pool.h"
-#include "clew/nn/layers.h"
+#include "clew/train/passes.h"
 #include "clew/train/processes.h"
 #include "clew/train/task.h"
 
@@ -59,45 +54,23 @@ namespace {
 
 constexpr std::uint64_t kExamples = 0, kOutputs = 1;  // keys
 
-/// Every `networks.size() * processes`-th batch of the set through each network.
+/// The share of this process.
 std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> networks,
-                          const data::Dataset& set, const EvaluationOptions& options, int rank,
-                          int processes) {
-  const std::int64_t size = set.size(), batches = (size + options.batch - 1) / options.batch;
-  const auto here = static_cast<std::int64_t>(networks.size());
-  std::vector<std::unique_ptr<Evaluator>> evaluators(networks.size());
-  std::atomic<std::int64_t> done = 0;
-  ThreadPool pool(static_cast<int>(networks.size()));
-  pool.run([&](int worker) {
-    const torch::NoGradGuard no_grad;  // belongs to the thread, as OpenMP's number of threads does
-    at::init_num_threads();
-    const auto own = static_cast<std::size_t>(worker);
-    auto& network = *networks[own];
-    network.eval();
-    const auto device = nn::device_of(network);
-    evaluators[own] = task.make_evaluator();
-    for (std::int64_t b = rank * here + worker; b < batches; b += here * processes) {
-      std::vector<std::int64_t> indices(static_cast<std::size_t>(
-          std::min<std::int64_t>(options.batch, size - b * options.batch)));
-      std::iota(indices.begin(), indices.end(), b * options.batch);
-      const auto batch =
-          data::batch_of(set, indices, data::keys_of(indices, split(options.key, kExamples)));
-      const Key key = split(options.key, kOutputs, static_cast<std::uint64_t>(b));
-      try {
-        if (device.is_cpu()) {
-          evaluators[own]->add(task.forward(network, batch, key), batch);
-        } else {
-          evaluators[own]->add(task.forward(network, batch.to(device), key).to(torch::kCPU), batch);
-        }
-      } catch (const data::ExampleError& error) {
-        throw data::named_example(set, batch, error);
-      }
-      const auto made = ++done * processes;
-      if (worker == 0 && options.on_progress)
-        options.on_progress(
-            std::min(1.0, static_cast<double>(made) / static_cast<double>(batches)));
-    }
-  });
+                          const data::Dataset& set, const EvaluationOptions& options,
+                          const Processes& processes) {
+  std::vector<std::unique_ptr<Evaluator>> evaluators;
+  for (std::size_t i = 0; i < networks.size(); ++i) evaluators.push_back(task.make_evaluator());
+  pass_over(networks, set,
+            {.batch = options.batch,
+             .key = split(options.key, kExamples),
+             .rank = processes.rank(),
+             .processes = processes.size(),
+             .on_progress = options.on_progress},
+            [&](std::size_t network, std::int64_t number, const data::Batch& batch) {
+              const Key key = split(options.key, kOutputs, static_cast<std::uint64_t>(number));
+              evaluators[network]->add(task.forward(*networks[network], batch, key).to(torch::kCPU),
+                                       batch.to(torch::kCPU));
+            });
   for (std::size_t i = 1; i < evaluators.size(); ++i) evaluators[0]->merge(evaluators[i]->bytes());
   return evaluators[0]->bytes();
 }
@@ -106,15 +79,11 @@ std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> 
 
 std::unique_ptr<Evaluator> evaluate(const Task& task, std::span<torch::nn::Module* const> networks,
                                     const data::Dataset& set, const EvaluationOptions& options) {
-  CLEW_CHECK(!networks.empty() && options.batch > 0,
-             "an evaluation needs a network and batches, got ", networks.size(),
-             " networks and batches of ", options.batch);
   Processes one;
   auto& processes = options.processes == nullptr ? one : *options.processes;
   auto evaluator = task.make_evaluator();
-  for (const auto& bytes : processes.gather([&] {
-         return evaluate_here(task, networks, set, options, processes.rank(), processes.size());
-       }))
+  for (const auto& bytes :
+       processes.gather([&] { return evaluate_here(task, networks, set, options, processes); }))
     evaluator->merge(bytes);
   return evaluator;
 }

@@ -124,15 +124,13 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
   }
 
   struct Watch {
-    Watch(Learner& whose, const std::function<void(double)>& watch) : learner(whose) {
-      learner.watch_evaluations(watch);
-    }
-    ~Watch() { learner.watch_evaluations(nullptr); }  // the callback may not live longer
+    Watch(Learner& whose, const PassWatch& watch) : learner(whose) { learner.watch_passes(watch); }
+    ~Watch() { learner.watch_passes(nullptr); }  // the callback may not live longer
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     Learner& learner;
   };
-  const Watch watch(learner, is_first ? callbacks.on_evaluation : nullptr);
+  const Watch watch(learner, is_first ? callbacks.on_pass : nullptr);
   const auto started = Clock::now();
   auto logged_at = started, saved_at = started;
   std::int64_t logged_steps = learner.steps();

@@ -10,6 +10,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clew/core/config.h"
@@ -18,6 +19,9 @@
 namespace clew::train {
 
 class Processes;  // processes.h
+
+/// Watches a pass over a data set: its name for people, "evaluating", and the share that is done.
+using PassWatch = std::function<void(std::string_view name, double share)>;
 
 /// Something that is trained by updates and can be frozen between any two of them.
 class Learner {
@@ -36,8 +40,8 @@ class Learner {
   virtual std::vector<runs::Metric> take_metrics() = 0;
   /// True when the last update led to the best weights so far.
   virtual bool is_best() const { return false; }
-  /// `watch` is called from update while it evaluates, often, with the share that is done.
-  virtual void watch_evaluations(std::function<void(double share)> /*watch*/) {}
+  /// `watch` is called from update, often, while it passes over a whole data set.
+  virtual void watch_passes(PassWatch /*watch*/) {}
   /// The processes that train it together; null: this one alone.
   virtual Processes* processes() const { return nullptr; }
 
@@ -79,8 +83,8 @@ struct Progress {
 struct RunCallbacks {
   std::function<void(const Progress&)> on_log;  // after each line of metrics.jsonl
   std::function<void(std::int64_t steps, double steps_per_second, double seconds_left)>
-      on_update;                                    // often
-  std::function<void(double share)> on_evaluation;  // often while an update evaluates
+      on_update;                      // often
+  PassWatch on_pass;                  // often while an update passes over a set
   std::function<bool()> should_stop;  // asked after each update; true: checkpoint and return
                                       // (with several processes, all one update later)
 };

@@ -27,11 +27,9 @@ class Counter : public Learner {
   void update() override {
     CLEW_CHECK(steps_ != fails_at, "the loss is nan");
     ++steps_;
-    if (watch) watch(1);
+    if (watch) watch("evaluating", 1);
   }
-  void watch_evaluations(std::function<void(double)> the_watch) override {
-    watch = std::move(the_watch);
-  }
+  void watch_passes(PassWatch the_watch) override { watch = std::move(the_watch); }
   std::int64_t steps() const override { return steps_; }
   bool is_finished() const override { return steps_ >= last_; }
   std::string early_end() const override { return last_ < 20 ? "it had enough" : ""; }
@@ -48,7 +46,7 @@ class Counter : public Learner {
   }
 
   std::int64_t fails_at = -1;
-  std::function<void(double)> watch;
+  PassWatch watch;
 
  private:
   std::int64_t last_, steps_ = 0;
@@ -111,7 +109,8 @@ TEST_F(Loop, EvaluationsAreWatchedAsLongAsItTrains) {
     Counter learner(20);
     learner.fails_at = fails_at;
     int calls = 0;
-    const RunCallbacks callbacks{.on_evaluation = [&](double share) { calls += share == 1; }};
+    const RunCallbacks callbacks{
+        .on_pass = [&](std::string_view /*name*/, double share) { calls += share == 1; }};
     const auto begin = [&] { train_run(run, learner, {.loop = kTwenty}, callbacks); };
     if (fails_at < 0) {
       begin();

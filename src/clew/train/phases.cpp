@@ -43,7 +43,7 @@ struct Phases::Impl {
     learner.reset();  // its memory first
     learner = std::make_unique<Supervised>(*phase.task, phase.options, split(key, index), processes,
                                            beginning);
-    learner->watch_evaluations(watch);
+    learner->watch_passes(watch);
   }
 
   std::vector<Phase> phases;
@@ -52,7 +52,7 @@ struct Phases::Impl {
   std::size_t current = 0;
   std::int64_t steps_before = 0;  // of the phases that are over
   std::unique_ptr<Supervised> learner;
-  std::function<void(double)> watch;
+  PassWatch watch;
 };
 
 Phases::Phases(std::vector<Phase> phases, Key key, Processes* processes)
@@ -97,9 +97,9 @@ std::string Phases::early_end() const {
 bool Phases::is_best() const {
   return impl_->current + 1 == impl_->phases.size() && impl_->learner->is_best();
 }
-void Phases::watch_evaluations(std::function<void(double)> watch) {
+void Phases::watch_passes(PassWatch watch) {
   impl_->watch = std::move(watch);
-  impl_->learner->watch_evaluations(impl_->watch);
+  impl_->learner->watch_passes(impl_->watch);
 }
 Processes* Phases::processes() const { return impl_->learner->processes(); }
 std::size_t Phases::phase() const { return impl_->current; }

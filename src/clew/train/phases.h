@@ -46,7 +46,7 @@ class Phases : public Learner {
   std::vector<runs::Metric> take_metrics() override;
   /// Only of the last phase, whose weights are the training's.
   bool is_best() const override;
-  void watch_evaluations(std::function<void(double share)> watch) override;
+  void watch_passes(PassWatch watch) override;
   Processes* processes() const override;
   /// Frozen weights are in it, for another phase may train them.
   std::vector<std::byte> checkpoint(

@@ -64,8 +64,10 @@ std::vector<Slice> parse_slices(const std::string& text) {
   return slices;
 }
 
-std::string batch_bytes(const data::Batch& batch) {
+std::string batch_bytes(const data::Batch& batch,
+                        const std::map<std::string, std::string>& metadata) {
   nn::TensorFileBuilder out;
+  for (const auto& [key, value] : metadata) out.set(key, value);
   std::string names;
   for (const auto& name : batch.names()) {
     const bool is_listed = batch.is_listed(name);
@@ -78,30 +80,36 @@ std::string batch_bytes(const data::Batch& batch) {
     for (const auto& tensor : batch.list(name)) out.add(concat("column/", name, "/", i++), tensor);
   }
   if (batch.indices.defined()) out.add("indices", batch.indices);
-  out.set("columns", names);
-  out.set("size", std::to_string(batch.size()));
+  out.set("batch.columns", names);
+  out.set("batch.size", std::to_string(batch.size()));
   const auto bytes = out.finish();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-data::Batch parse_batch(const std::string& bytes) {
-  const std::string where = "the outputs of another process";
+data::Batch parse_batch(const std::string& bytes, const std::string& where,
+                        std::map<std::string, std::string>* metadata) {
   const auto file = nn::parse_safetensors(std::as_bytes(std::span(bytes)), where);
-  const auto size = std::stoll(nn::read_meta(file, "size", where));
+  if (metadata != nullptr) *metadata = file.metadata;
+  const auto& digits = nn::read_meta(file, "batch.size", where);
+  std::int64_t size = -1;
+  std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  CLEW_CHECK(size >= 0, where, ": batch.size must be a number of examples, got ", digits);
   const auto read = [&](const std::string& name) {
     const auto found = file.tensors.find(name);
     CLEW_CHECK(found != file.tensors.end(), where, ": tensor '", name, "' is missing");
     return nn::read_tensor(file, name, nn::scalar_type(found->second.dtype, where), {}, where);
   };
   data::Batch batch;
-  std::istringstream lines(nn::read_meta(file, "columns", where));
+  std::istringstream lines(nn::read_meta(file, "batch.columns", where));
   for (std::string line; std::getline(lines, line);) {
+    CLEW_CHECK(!line.empty(), where, ": a column must have a name");
     const auto name = line.substr(1);
     if (line[0] == '=') {
       batch.set(name, read("column/" + name));
       continue;
     }
     std::vector<torch::Tensor> tensors;
-    for (long long i = 0; i < size; ++i) tensors.push_back(read(concat("column/", name, "/", i)));
+    for (std::int64_t i = 0; i < size; ++i)
+      tensors.push_back(read(concat("column/", name, "/", i)));
     batch.set_list(name, std::move(tensors));
   }
   if (file.tensors.contains("indices")) batch.indices = read("indices");

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -76,9 +77,13 @@ struct Slice {
 std::string slice_text(const std::vector<Slice>& slices);
 std::vector<Slice> parse_slices(const std::string& text);
 
-/// A batch as a container, for the other processes.
-std::string batch_bytes(const data::Batch& batch);
-data::Batch parse_batch(const std::string& bytes);
+/// A batch as a safetensors container, for other processes and files, with
+/// metadata of its own.
+std::string batch_bytes(const data::Batch& batch,
+                        const std::map<std::string, std::string>& metadata = {});
+/// Back; `metadata` gets all that there is. Not such a container: clew::Error beginning with `where`.
+data::Batch parse_batch(const std::string& bytes, const std::string& where,
+                        std::map<std::string, std::string>* metadata = nullptr);
 
 /// The same tensors without their graph; those that had one are its leaves and want a gradient.
 data::Batch as_leaves(const data::Batch& batch);

@@ -5,7 +5,6 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 
@@ -42,19 +41,6 @@ nn::NamedTensors tensors_of(const Checkpoint& checkpoint) {
   return tensors;
 }
 
-std::string hash_of(const nn::NamedTensors& tensors) {
-  std::uint64_t hash = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const auto plain = tensor.contiguous();
-    const auto text = concat(hash, name, tensor.scalar_type(), tensor.sizes());
-    hash = hash64(std::as_bytes(std::span(text))) ^
-           hash64({static_cast<const std::byte*>(plain.data_ptr()), plain.nbytes()});
-  }
-  char digits[20];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
-  return digits;
-}
-
 }  // namespace
 
 StartWeights read_start(const StartConfig& start) {
@@ -73,7 +59,7 @@ StartWeights read_start(const StartConfig& start) {
   } else {
     weights.tensors = nn::read_tensors(path, start.part);
   }
-  weights.hash = hash_of(weights.tensors);
+  weights.hash = nn::hash_of(weights.tensors);
   CLEW_CHECK(start.hash.empty() || start.hash == weights.hash, "start.weights = '", start.weights,
              "' are other weights than the run was made for: their hash must be ", start.hash,
              ", got ", weights.hash);

@@ -22,6 +22,7 @@
 #include "clew/nn/batch_norm.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"
+#include "clew/nn/weights.h"
 #include "clew/ops/autocast.h"
 #include "clew/train/optimizer.h"
 #include "clew/train/processes.h"
@@ -118,6 +119,13 @@ struct Supervised::Impl {
   auto named_errors(const data::Batch& batch, const Make& make) const;
   /// Buffers such as running means belong to each worker; the first one's are the network's.
   void spread_buffers();
+  /// Computes the outputs of the frozen part that are kept, where there are such, once.
+  void keep();
+  data::Loader& train();
+  const data::Dataset& validation_set() {
+    keep();
+    return kept_validation ? *kept_validation : task.validation_set();
+  }
   /// Those of the first process's network everywhere.
   void share_buffers();
 
@@ -135,8 +143,11 @@ struct Supervised::Impl {
   std::vector<Worker> workers;            // one for each replica
   std::shared_ptr<nn::SliceGroup> group;  // of the slices, where batch norms see all of them
   Optimizer optimizer;
-  data::Loader train;
   torch::Tensor ema;  // [P] f32, undefined without
+  std::filesystem::path keep_folder;
+  std::unique_ptr<data::Dataset> kept_train, kept_validation;  // null: nothing is kept
+  bool is_kept_known = false;
+  std::unique_ptr<data::Loader> loader;  // of the training set, once a batch was asked for
   std::int64_t steps = 0;
   Means train_means;
   std::vector<runs::Metric> validation;  // of the last evaluation, until they were taken
@@ -145,7 +156,7 @@ struct Supervised::Impl {
   double best = std::nan("");  // none so far
   std::int64_t evaluations_since_best = 0;
   bool is_best = false;
-  std::function<void(double)> watch;  // over evaluations
+  PassWatch watch;  // over evaluations
 };
 
 Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
@@ -167,13 +178,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
         return made;
       }()),
       optimizer(options, replicas.values(), parameter_factors()),
-      train(task.train_set(), {.batch_size = options.batch,
-                               .drops_last = true,
-                               .sampler = task.make_sampler(options.batch, split(key, kKeySampler)),
-                               .key = split(key, kKeyTrain),
-                               .workers = options.loaders,
-                               .part = processes.rank(),
-                               .parts = processes.size()}) {
+      keep_folder(beginning.keep_folder) {
   spread_buffers();  // a beginning sets those of the first worker
   if (options.ema > 0) ema = replicas.values().clone();
   if (options.batch_norm == BatchNormMode::kSync) {
@@ -184,6 +189,53 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
   const auto measures = task.make_evaluator()->result();
   larger_is_better = runs::find_measure(measures, task.monitor())->larger_is_better;
   for (const auto& measure : measures) validation.push_back({.name = measure.name, .value = {}});
+}
+
+void Supervised::Impl::keep() {
+  if (is_kept_known || options.kept_versions == 0) return;
+  const auto is_frozen = [&](const std::string& name) { return settings.at(name).is_frozen; };
+  const auto prefix = task.frozen_prefix(*workers[0].network, is_frozen);
+  if (prefix) {
+    nn::NamedTensors frozen;
+    for (const auto& [name, tensor] : nn::state_of(*workers[0].network))
+      if (!settings.contains(name) || is_frozen(name)) frozen.emplace_back(name, tensor);
+    std::vector<torch::nn::Module*> networks;
+    for (const auto& worker : workers) networks.push_back(worker.network.get());
+    const auto keep_set = [&](const data::Dataset& set, const char* name, int versions,
+                              std::uint64_t part) {
+      return keep_outputs(set, *prefix, networks,
+                          {.versions = versions,
+                           .batch = options.batch,
+                           .key = split(key, part),
+                           .weights = nn::hash_of(frozen),
+                           .folder = keep_folder,
+                           .name = name,
+                           .processes = &processes,
+                           .on_progress = [&](double share) {
+                             if (watch) watch("computing the frozen part's outputs", share);
+                           }});
+    };
+    kept_train = keep_set(task.train_set(), "train", options.kept_versions, kKeyTrain);
+    kept_validation = keep_set(task.validation_set(), "val", 1, kKeyValidation);
+  }
+  is_kept_known = true;
+}
+
+data::Loader& Supervised::Impl::train() {
+  if (!loader) {
+    keep();
+    loader = std::make_unique<data::Loader>(
+        kept_train ? *kept_train : task.train_set(),
+        data::LoaderOptions{.batch_size = options.batch,
+                            .drops_last = true,
+                            .sampler = task.make_sampler(options.batch, split(key, kKeySampler)),
+                            .key = split(key, kKeyTrain),
+                            .workers = options.loaders,
+                            .part = processes.rank(),
+                            .parts = processes.size()});
+    loader->seek(steps);
+  }
+  return *loader;
 }
 
 Worker Supervised::Impl::make_worker(const Beginning& beginning) {
@@ -293,13 +345,13 @@ auto Supervised::Impl::named_errors(const data::Batch& batch, const Make& make) 
 }
 
 std::vector<Slice> Supervised::Impl::run_batch() {
-  const auto position = static_cast<std::uint64_t>(train.position());
-  const std::int64_t count = train.size_of(train.position());
+  const auto position = static_cast<std::uint64_t>(train().position());
+  const std::int64_t count = train().size_of(train().position());
   const int first = processes.rank() * options.workers;
   const auto columns = task.whole_batch_columns();
   data::Batch batch;
   const auto run = [&] {
-    batch = train.next();
+    batch = train().next();
     const auto part = share_of(count, processes.rank(), processes.size());
     replicas.run([&](int i) {
       auto& worker = workers[static_cast<std::size_t>(i)];
@@ -372,12 +424,14 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
     outputs = {mine};
     batches = {columns};
   } else {
+    constexpr const char* kOther = "the outputs of another process";
     const auto all_outputs = processes.gather([&] { return batch_bytes(mine); });
     const auto all_columns = processes.gather([&] { return batch_bytes(columns); });
     for (int i = 0; i < processes.size(); ++i) {
       const auto at = static_cast<std::size_t>(i);
-      outputs.push_back(i == processes.rank() ? mine : parse_batch(all_outputs[at]).to(device));
-      batches.push_back(parse_batch(all_columns[at]));
+      outputs.push_back(i == processes.rank() ? mine
+                                              : parse_batch(all_outputs[at], kOther).to(device));
+      batches.push_back(parse_batch(all_columns[at], kOther));
     }
   }
   const auto batch = join(batches).to(device);
@@ -449,9 +503,7 @@ Processes* Supervised::processes() const { return &impl_->processes; }
 
 std::int64_t Supervised::steps() const { return impl_->steps; }
 bool Supervised::is_best() const { return impl_->is_best; }
-void Supervised::watch_evaluations(std::function<void(double)> watch) {
-  impl_->watch = std::move(watch);
-}
+void Supervised::watch_passes(PassWatch watch) { impl_->watch = std::move(watch); }
 bool Supervised::is_finished() const {
   const auto& self = *impl_;
   return self.steps >= self.options.steps ||
@@ -476,9 +528,9 @@ void Supervised::update() {
     const torch::NoGradGuard no_grad;
     self.replicas.sum_gradients(SumOrder::kInPairs);
     self.processes.sum(flat.gradients);
-    self.merge_statistics(self.train.size_of(self.steps));
+    self.merge_statistics(self.train().size_of(self.steps));
     // Each slice gave its mean times its weight, as a share of the batch's examples.
-    const auto examples = static_cast<double>(self.train.size_of(self.steps));
+    const auto examples = static_cast<double>(self.train().size_of(self.steps));
     if (!self.task.whole_batch_columns() && weight > 0 && weight != examples)
       flat.gradients.mul_(examples / weight);
     self.grad_norm_sum += self.replicas.clip_gradients(self.options.clip);
@@ -536,10 +588,13 @@ std::vector<runs::Measure> Supervised::evaluate() {
   for (const auto& worker : self.workers) networks.push_back(worker.network.get());
   std::vector<runs::Measure> measures;
   with_evaluated_weights([&] {
-    measures = train::evaluate(self.task, networks, self.task.validation_set(),
+    measures = train::evaluate(self.task, networks, self.validation_set(),
                                {.batch = self.options.batch,
                                 .key = split(self.key, kKeyValidation),
-                                .on_progress = self.watch,
+                                .on_progress =
+                                    [&](double share) {
+                                      if (self.watch) self.watch("evaluating", share);
+                                    },
                                 .processes = &self.processes})
                    ->result();
   });
@@ -550,7 +605,7 @@ std::vector<runs::Metric> Supervised::take_metrics() {
   auto& self = *impl_;
   std::vector<runs::Metric> metrics{
       {"epoch",
-       static_cast<double>(self.steps) / static_cast<double>(self.train.batches_per_epoch())}};
+       static_cast<double>(self.steps) / static_cast<double>(self.train().batches_per_epoch())}};
   for (auto& metric : self.train_means.get()) metrics.push_back(std::move(metric));
   for (auto& metric : self.validation) {
     metrics.push_back({.name = "val_" + metric.name, .value = metric.value});
@@ -670,7 +725,7 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
              ": counters must not be negative, got ", self.steps, " and ",
              self.evaluations_since_best);
   self.optimizer.set_steps(self.steps);
-  self.train.seek(self.steps);
+  if (self.loader) self.loader->seek(self.steps);
 }
 
 void load_network(torch::nn::Module& network, std::span<const std::byte> checkpoint,

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -59,6 +60,7 @@ struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   double ema = 0;
   std::int64_t eval_steps = 1000;
   int patience = 0;
+  int kept_versions = 0;
 
   void fields(Fields& v);
   /// The same with a precision that means the same everywhere (ops::resolve_precision).
@@ -76,6 +78,7 @@ struct Beginning {
   std::function<void(torch::nn::Module& network)> load{};
   std::vector<ParameterRule> rules{};       // behind the task's
   bool keeps_frozen_in_checkpoint = false;  // else apart (Learner::frozen)
+  std::filesystem::path keep_folder{};      // of kept outputs of a frozen part; empty: in memory
 };
 
 class Supervised : public Learner {
@@ -98,7 +101,7 @@ class Supervised : public Learner {
   /// network was not evaluated since the last call), grad_norm, lr.
   std::vector<runs::Metric> take_metrics() override;
   bool is_best() const override;
-  void watch_evaluations(std::function<void(double share)> watch) override;
+  void watch_passes(PassWatch watch) override;
   Processes* processes() const override;
 
   /// Weights that learn and buffers under "network.", their moving average under "ema." where there is one,

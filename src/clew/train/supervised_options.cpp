@@ -46,6 +46,11 @@ void SupervisedOptions::fields(Fields& v) {
     {.min = 0,
      .resume = Resume::kAny,
      .help = "evaluations without a better one before it stops; 0: never"});
+  v("kept_versions", kept_versions,
+    {.min = 0,
+     .max = 1000,
+     .help = "versions of each training example, with draws of their own, whose outputs of the "
+             "frozen part of the network are computed once and kept; 0: each step computes them"});
 }
 
 SupervisedOptions SupervisedOptions::resolved() const {

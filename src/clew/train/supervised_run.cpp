@@ -110,7 +110,7 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
   const auto config = read_run(system, run, processes);
   const auto task = system.make_task(*config);
   const bool is_first = processes == nullptr || processes->is_first();
-  Beginning beginning{.load = {}, .rules = start_rules(config->start)};
+  Beginning beginning{.load = {}, .rules = start_rules(config->start), .keep_folder = run / "kept"};
   // The others get the weights of the first process; a resumed run has them in its checkpoint.
   if (is_first && !has_checkpoints(run)) {
     beginning.load = [&](torch::nn::Module& network) {

@@ -43,7 +43,7 @@ TEST(Supervised, TellsHowFarAnEvaluationIs) {
   const QuadrantTask task;
   Supervised learner(task, options(), Key{1});
   std::vector<double> shares;
-  learner.watch_evaluations([&](double share) { shares.push_back(share); });
+  learner.watch_passes([&](std::string_view /*name*/, double share) { shares.push_back(share); });
   for (int i = 0; i < 19; ++i) learner.update();
   EXPECT_EQ(shares, std::vector<double>());
   learner.update();

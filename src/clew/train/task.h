@@ -6,6 +6,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "clew/data/sampler.h"
 #include "clew/runs/metrics.h"
 #include "clew/train/evaluator.h"
+#include "clew/train/kept_outputs.h"
 #include "clew/train/rules.h"
 
 namespace clew::train {
@@ -71,6 +73,13 @@ class Task {
 
   /// Which parameters of `network` learn at a rate of their own, or not at all.
   virtual std::vector<ParameterRule> rules(const torch::nn::Module& /*network*/) const {
+    return {};
+  }
+  /// The part of `network` whose outputs can be kept where train.kept_versions asks for it; `is_frozen` says which
+  /// parameters never change. None: something before all of it learns, or the task has no such part.
+  virtual std::optional<FrozenPrefix> frozen_prefix(
+      const torch::nn::Module& /*network*/,
+      const std::function<bool(const std::string& name)>& /*is_frozen*/) const {
     return {};
   }
 };

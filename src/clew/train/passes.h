@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// One pass over a data set by several networks in threads of their own, and several processes. Private to
+// the room.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "clew/core/key.h"
+#include "clew/data/dataset.h"
+
+namespace torch::nn {
+class Module;
+}
+
+namespace clew::train {
+
+struct PassOptions {
+  int batch = 128;
+  Key key = {};  // of the examples: split(key, index)
+  int rank = 0, processes = 1;
+  std::function<void(double)> on_progress{};  // the share that is done
+};
+
+/// Calls work(network's number, batch's number, batch) in that network's thread for each batch of this
+/// process, the batch on the network's device. Networks are in evaluation mode, without a graph. The batches
+/// do not depend on the number of networks and processes. Errors name the example. Blocks.
+void pass_over(std::span<torch::nn::Module* const> networks, const data::Dataset& set,
+               const PassOptions& options,
+               const std::function<void(std::size_t network, std::int64_t number,
+                                        const data::Batch& batch)>& work);
+
+}  // namespace clew::train
