@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learning.h"
 
+#include <torch/types.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,8 +11,11 @@
 
 #include "clew/core/config.h"
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/core/memory.h"
+#include "clew/data/npy.h"
+#include "clew/image/files.h"
 #include "clew/train/supervised_run.h"
 #include "terminal.h"
 #include "training.h"
@@ -19,13 +24,41 @@ namespace clew::app {
 
 namespace {
 
+/// FOLDER/a.png for each answer to a picture a.jpg; of two with one name the second is a_2.png.
+void write_pictures(const std::vector<train::Prediction>& answers,
+                    const std::filesystem::path& folder) {
+  make_folders(folder);
+  std::map<std::string, int> times;
+  for (const auto& answer : answers) {
+    if (answer.picture.pixels.empty()) continue;
+    const auto name = std::filesystem::path(answer.name).stem().string();
+    const int time = ++times[name];
+    image::write(folder / concat(name, time == 1 ? "" : concat("_", time), ".png"), answer.picture);
+  }
+}
+
+/// A row for each picture that was read, in the order of the answers.
+void write_features(const std::vector<train::Prediction>& answers,
+                    const std::filesystem::path& file) {
+  std::vector<torch::Tensor> rows;
+  for (const auto& answer : answers)
+    if (answer.features.defined()) rows.push_back(answer.features);
+  CLEW_CHECK(!rows.empty(), "no picture could be read, so ", file.string(), " is not written");
+  data::write_npy(file, torch::stack(rows));
+}
+
 /// The answers of a run's network, one a line or as JSON; warnings and errors to the log.
 Prediction predict(const train::LearningSystem& system, const PredictRequest& request) {
   CountLine progress("images");
   const auto total = static_cast<std::int64_t>(request.images.size());
-  const auto answers = train::predict_run(system, request.run, request.images,
-                                          [&](std::int64_t done) { progress.show(done, total); });
+  const auto answers =
+      train::predict_run(system, request.run, request.images,
+                         {.wants_pictures = !request.pictures.empty(),
+                          .wants_features = !request.features.empty(),
+                          .on_progress = [&](std::int64_t done) { progress.show(done, total); }});
   progress.end();
+  if (!request.pictures.empty()) write_pictures(answers, request.pictures);
+  if (!request.features.empty()) write_features(answers, request.features);
   auto list = nlohmann::json::array();
   std::string text;
   std::vector<std::string> errors;

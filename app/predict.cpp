@@ -1,21 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
 // clew predict: what the trained network of a run says of image files.
+#include <glob.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <system_error>
+#include <vector>
 
 #include "clew/core/error.h"
+#include "clew/image/files.h"
 #include "command.h"
 #include "systems.h"
 
 namespace clew::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Files that match a pattern, sorted; none where none does.
+std::vector<fs::path> matches(const std::string& pattern) {
+  glob_t found{};
+  std::vector<fs::path> files;
+  if (glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  return files;
+}
+
+/// Folders become the picture files in and below them, sorted, and patterns that are no file's name what
+/// they match.
+std::vector<fs::path> expanded(const std::vector<fs::path>& names) {
+  std::vector<fs::path> files;
+  for (const auto& name : names) {
+    std::error_code ignored;
+    if (fs::is_directory(name, ignored)) {
+      std::vector<fs::path> own;
+      for (const auto& entry : fs::recursive_directory_iterator(
+               name, fs::directory_options::skip_permission_denied, ignored))
+        if (entry.is_regular_file(ignored) && image::has_picture_ending(entry.path()))
+          own.push_back(entry.path());
+      CLEW_CHECK(!own.empty(), "'", name.string(), "' must hold picture files, got none");
+      std::ranges::sort(own);
+      files.insert(files.end(), own.begin(), own.end());
+    } else if (!fs::exists(name, ignored) &&
+               name.string().find_first_of("*?[") != std::string::npos) {
+      const auto own = matches(name.string());
+      CLEW_CHECK(!own.empty(), "no file matches '", name.string(), "'");
+      files.insert(files.end(), own.begin(), own.end());
+    } else {
+      files.push_back(name);
+    }
+  }
+  return files;
+}
+
+}  // namespace
 
 void define_predict(CLI::App& command) {
   auto request = std::make_shared<PredictRequest>();
   command.add_option("RUN", request->run, "a run folder")->required();
   command
-      .add_option("IMAGE", request->images, "image files: PNG, JPEG, PGM, PPM, BMP, TIFF or WebP")
+      .add_option(
+          "IMAGE", request->images,
+          "image files (PNG, JPEG, PGM, PPM, BMP, TIFF, WebP), folders of them, or patterns "
+          "such as 'photos/*.jpg'")
       ->required();
+  command.add_option("--pictures", request->pictures,
+                     "folder for the pictures with the answers on them");
+  command.add_option("--features", request->features,
+                     "file FILE.npy for what the last layer reads, [N,F] f32, a row a picture");
   command.add_flag("--json", request->is_json, "print JSON");
   command.callback([request] {
     const auto& system = system_of_run(request->run);
@@ -23,6 +79,10 @@ void define_predict(CLI::App& command) {
       throw UsageError(concat("a run of ", system.name,
                               " reads no image files; `clew eval` shows what it does"));
     }
+    if (!request->features.empty() && request->features.extension() != ".npy")
+      throw UsageError(
+          concat("--features must end in .npy, got '", request->features.string(), "'"));
+    request->images = expanded(request->images);
     const auto told = system.predict(*request);
     std::cout << told.text << std::flush;
     if (!told.failure.empty()) throw Error(told.failure);

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "clew/classify/transfer_system.h"
+#include "clew/classify/systems.h"
 #include "clew/core/error.h"
 #include "clew/train/run_folder.h"
 #include "clew/warp/digit_system.h"
@@ -17,6 +17,8 @@ const std::vector<System>& systems() {
   static const std::vector<System> table{
       navigate_system(),
       row_of(std::make_shared<const classify::TransferSystem>()),
+      row_of(std::make_shared<const classify::MultilabelSystem>()),
+      row_of(std::make_shared<const classify::LocaliseSystem>()),
       row_of(std::make_shared<const warp::DigitSystem>()),
       row_of(std::make_shared<const warp::LocateSystem>()),
   };

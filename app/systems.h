@@ -29,6 +29,8 @@ struct PredictRequest {
   std::filesystem::path run;
   std::vector<std::filesystem::path> images;
   bool is_json = false;
+  std::filesystem::path pictures;  // folder for pictures with the answers on them; empty: none
+  std::filesystem::path features;  // .npy file for features; empty: none
 };
 
 /// What `clew eval` prints, and what writes RUN/eval.json and all else that the report shows of it.

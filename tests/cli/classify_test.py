@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transfer learning from the shell: recipe to evaluation, weights of one run in another, wrong words."""
-from harness import CliTest, main
+import struct
+
+from harness import CliTest, main, write_png
 
 TIMEOUT = 240
 SMALL = ["backbone=mobilenet_v3_small", "data.scenes=48", 'data.views=["random_crop=32x32"]',
          'data.eval_views=["resize=32x32"]', "train.batch=8", "train.steps=4", "train.eval_steps=2", "train.log_steps=1",
          "train.precision=fp32"]
+
+
+def picture(path):
+    """A grey picture of 40x30 pixels."""
+    write_png(path, 40, 30, 0, [[5 * y + x for x in range(40)] for y in range(30)])
 
 
 class Classify(CliTest):
@@ -35,15 +42,108 @@ class Classify(CliTest):
         last = self.train("classify/transfer", *SMALL, f"start.weights={run}")
         self.assertIn('mode = "last"', (last / "config.toml").read_text())
         self.assertTrue((last / "checkpoints/frozen.safetensors").exists())
+        self.assertIn('augment = "none"', (last / "config.toml").read_text())
+        self.assertEqual(sorted(f.name.split("-")[0] for f in (last / "kept").iterdir()), ["train", "val"])
         self.assertIn("loaded", (last / "log.txt").read_text())
         again = self.train("classify/transfer", *SMALL, "start.weights=n.pth", "mode=slow")
         self.assertIn('mode = "slow"', (again / "config.toml").read_text())
+
+    def test_pictures_features_and_folders(self):
+        run = self.train("classify/transfer", *SMALL)
+        photos = self.folder / "photos"
+        (photos / "more").mkdir(parents=True)
+        for name in ("b.png", "a.png", "more/a.png"):
+            picture(photos / name)
+        (photos / "notes.txt").write_text("no picture")
+        answers = self.json("predict", run, "photos", "--json", "--pictures", "seen", "--features", "f.npy", timeout=TIMEOUT)
+        self.assertEqual([a["image"] for a in answers], ["photos/a.png", "photos/b.png", "photos/more/a.png"])
+        self.assertEqual(sorted(f.name for f in (self.folder / "seen").iterdir()), ["a.png", "a_2.png", "b.png"])
+        raw = (self.folder / "f.npy").read_bytes()
+        length, = struct.unpack("<H", raw[8:10])
+        self.assertIn(b"'shape': (3, 1024, )", raw[10:10 + length])
+        self.assertEqual(len(raw), 10 + length + 3 * 1024 * 4)
+        self.assertEqual(self.out("predict", run, "photos/*.png", timeout=TIMEOUT).count("\n"), 2)
+        self.fails("predict", run, "photos/*.gif", code=1, error="no file matches 'photos/*.gif'")
+        self.fails("predict", run, "photos", "--features", "f.csv", code=2, error="--features must end in .npy")
+
+    def test_several_labels_and_the_place_of_one_object(self):
+        labels = self.train("classify/multilabel", *SMALL)
+        told = self.json("eval", labels, "--json", timeout=TIMEOUT)
+        self.assertEqual([m["name"] for m in told["measures"]], ["loss", "error", "mAP", "parameters"])
+        place = self.train("classify/localise", *SMALL[:2], *SMALL[3:], 'data.views=["resize=32x32"]')
+        told = self.json("eval", place, "--json", timeout=TIMEOUT)
+        self.assertEqual([m["name"] for m in told["measures"]], ["error", "overlap", "localised", "parameters"])
+        self.assertTrue((place / "pictures/boxes.png").exists())
+        picture(self.folder / "a.png")
+        for run, key in ((labels, "labels"), (place, "box")):
+            answer, = self.json("predict", run, "a.png", "--json", "--pictures", "seen", timeout=TIMEOUT)
+            self.assertIn(key, answer)
+            self.out("report", run)
+            self.out("export", run, "--out", "n.onnx", timeout=TIMEOUT)
+        table = self.folder / "table"
+        table.mkdir()
+        for i in range(30):
+            picture(table / f"{i}.png")
+        (table / "labels.csv").write_text("file,labels\n" + "".join(f"{i}.png,{'a b' if i % 2 else 'b'}\n" for i in range(30)))
+        run = self.train("classify/multilabel", *SMALL, f"data.dir={table}", "data.validation_share=0.3", "data.test_share=0.3")
+        self.assertIn('classes = ["a", "b"]', (run / "config.toml").read_text())
+        (table / "labels.csv").write_text("file,a\nx.png,2\n")
+        self.fails("train", "classify/multilabel", *SMALL, f"data.dir={table}", code=1,
+                   error=f"{table}/labels.csv:2: label 'a' must be 0 or 1, got '2'")
+
+    def test_a_chain_without_downloads(self):
+        small = ["data.scenes=64", 'data.views=["resize=32x32"]', 'data.eval_views=["resize=32x32"]', "train.batch=8",
+                 "train.steps=3", "train.eval_steps=3", "train.log_steps=1"]
+        first = self.train("classify/pretrain", *small)
+        then = [self.train("classify/plug_in", *small, f"start.weights={first}", f"mode={mode}") for mode in ("last", "slow", "all")]
+        self.assertIn("misshapen", (then[0] / "log.txt").read_text())
+        self.out("eval", then[0], timeout=TIMEOUT)
+        self.out("compare", *then)
+
+    def folder_of_pictures(self, sizes):
+        """A folder by class: {class: number of pictures}."""
+        root = self.folder / "pictures"
+        for name, count in sizes.items():
+            (root / name).mkdir(parents=True)
+            for i in range(count):
+                picture(root / name / f"{i}.png")
+        return root
+
+    def test_folders_that_are_odd(self):
+        one = self.folder_of_pictures({"ant": 20, "bee": 1})
+        self.fails("train", "classify/transfer", *SMALL, f"data.dir={one}", code=1,
+                   error=f"class 'bee' of '{one}' must have at least 2 pictures")
+        for i in range(1, 20):
+            picture(one / "bee" / f"{i}.png")
+        bad = one / "bee" / "bad.jpg"
+        bad.write_bytes(b"\xff\xd8\xff\xe0 no picture")
+        (one / "bee" / "film.gif").write_bytes(b"GIF89a")
+        self.fails("train", "classify/transfer", *SMALL, f"data.dir={one}", "train.steps=40", code=1, error="bee/bad.jpg",
+                   timeout=TIMEOUT)
+        result = self.clew("train", "classify/transfer", *SMALL, f"data.dir={one}", "data.skip_bad=true", timeout=TIMEOUT)
+        self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.err, r"bee/bad\.jpg.*; it is left out")
+        (self.folder / "empty").mkdir()
+        self.fails("train", "classify/transfer", *SMALL, "data.dir=empty", code=1, error="empty")
+
+    def test_kept_outputs_of_other_weights(self):
+        first = self.train("classify/transfer", *SMALL)
+        run = self.train("classify/transfer", *SMALL, f"start.weights={first}")
+        kept = sorted((run / "kept").iterdir())
+        kept[0].write_bytes(kept[1].read_bytes())
+        self.fails("train", run, "--resume", "train.steps=8", code=1, error="are outputs kept of other weights or examples",
+                   timeout=TIMEOUT)
+        kept[0].unlink()
+        self.out("train", run, "--resume", "train.steps=8", timeout=TIMEOUT)
 
     def test_what_cannot_be(self):
         self.fails("train", "classify/transfer", "mode=last", code=2, error="mode = last needs start.weights")
         self.fails("train", "classify/transfer", "backbone=resnet81", code=2, error="did you mean 'resnet18'?")
         self.fails("train", "classify/transfer", "data.dir=/no/such/folder", code=1, error="/no/such/folder")
         self.fails("train", "classify/transfer", 'data.eval_views=["flip"]', code=2, error="data.eval_views")
+        self.fails("train", "classify/transfer", "data.scene_classes=[\"sta\"]", code=2, error="did you mean 'star'?")
+        self.fails("train", "classify/transfer", 'class_weights=["1"]', code=2, error="a weight for each of 12 classes")
+        self.fails("train", "classify/localise", f"data.dir={self.folder}", code=2, error="folders by class have no boxes")
         self.assertFalse((self.folder / "runs").exists())
 
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys of a recipe of transfer learning.
+// Keys of recipes for pictures and a backbone: transfer learning, several labels a picture, one object's
+// class and place.
 #pragma once
 
 #include <array>
@@ -29,37 +30,66 @@ constexpr auto names(TransferMode) {
       {{kAuto, "auto"}, {kLast, "last"}, {kSlow, "slow"}, {kAll, "all"}, {kScratch, "scratch"}});
 }
 
-struct TransferData : data::FolderConfig {
+/// Random views of training pictures.
+enum class Augmentation : std::uint8_t {
+  kAuto,    // kNone where one version of each picture is kept, else kViews
+  kNone,    // the views of an evaluation
+  kLight,   // crops of at least half of the picture, mirrored
+  kViews,   // data.views
+  kStrong,  // crops of at least an eighth, mirrored, other colours
+};
+constexpr auto names(Augmentation) {
+  using enum Augmentation;
+  return std::to_array<Named<Augmentation>>({{kAuto, "auto"},
+                                             {kNone, "none"},
+                                             {kLight, "light"},
+                                             {kViews, "views"},
+                                             {kStrong, "strong"}});
+}
+
+struct PictureData : data::FolderConfig {
   data::ViewsConfig views;
-  int scenes = 4000;                 // to learn from, where no folder is named
-  std::vector<std::string> classes;  // of the data, once they were looked at
+  Augmentation augment = Augmentation::kAuto;
+  int scenes = 4000;                       // to learn from, where no folder is named
+  std::vector<std::string> scene_classes;  // of scenes; empty: all
+  std::vector<std::string> classes;        // of the data, once they were looked at
 
   void fields(Fields& v) {
     FolderConfig::fields(v);
     views.fields(v);
+    v("augment", augment,
+      {.help = "random views of training pictures: none, those of an evaluation; light, crops and "
+               "mirror images; views, data.views; strong, smaller crops and other colours; auto: "
+               "none where train.kept_versions = 1 takes effect, else views"});
     v("scenes", scenes,
       {.min = 12,
        .max = 10'000'000,
        .help = "drawn scenes to learn from without data.dir, and a quarter as many for validation "
                "and for testing each"});
+    v("scene_classes", scene_classes,
+      {.help = "classes of the drawn scenes, such as [\"ball\", \"star\"]; none: all twelve"});
     v("classes", classes, {.help = "names of the classes; a run's config has those of its data"});
   }
 };
 
-struct TransferConfig : train::LearningConfig {
-  std::string system = "classify";
+/// What the recipes of this room share.
+struct PictureConfig : train::LearningConfig {
   std::string backbone = "mobilenet_v2";
   TransferMode mode = TransferMode::kAuto;
   double dropout = -1;
-  TransferData data;
+  PictureData data;
 
-  TransferConfig() {
+  PictureConfig() {
     train.optimizer = train::OptimizerKind::kSgd;
     train.lr = 0.01;
     train.batch = 32;
+    train.kept_versions = 1;
   }
-  void fields(Fields& v) override {
-    v("system", system, {.choices = {"classify"}, .help = "the system this recipe is for"});
+
+ protected:
+  /// The first keys of a recipe for `system`.
+  void head(Fields& v, std::string& system, const char* name) {
+    v("system", system, {.choices = {name}, .help = "the system this recipe is for"});
     v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
     v("backbone", backbone,
       {.choices = nn::backbone_names(), .help = "the network, with a last layer for the data"});
@@ -70,13 +100,69 @@ struct TransferConfig : train::LearningConfig {
            "start.weights, scratch without"});
     v("dropout", dropout,
       {.min = -1, .below = 1.0, .help = "before linear layers; -1: the network's own"});
+  }
+  void tail(Fields& v) {
     v.group("data", data);
     v.group("start", start);
     v.group("train", train);
   }
 };
 
+struct TransferConfig : PictureConfig {
+  std::string system = "classify";
+  std::vector<std::string> class_weights;
+  double label_smoothing = 0, mixup = 0;
+
+  void fields(Fields& v) override {
+    head(v, system, "classify");
+    v("class_weights", class_weights,
+      {.help = "weight of each class in the loss, in the order of data.classes, or [\"balanced\"]: "
+               "classes count alike, however many pictures they have"});
+    v("label_smoothing", label_smoothing,
+      {.min = 0,
+       .below = 1.0,
+       .help = "share of each label that is spread over all classes (Szegedy et al. 2016)"});
+    v("mixup", mixup,
+      {.min = 0,
+       .max = 1,
+       .help = "alpha of Beta(alpha, alpha), by which two training pictures and their labels are "
+               "mixed (Zhang et al. 2018); 0: they are not"});
+    tail(v);
+  }
+};
+
+struct MultilabelConfig : PictureConfig {
+  std::string system = "multilabel";
+
+  void fields(Fields& v) override {
+    head(v, system, "multilabel");
+    tail(v);
+  }
+};
+
+/// Loss of a box's four numbers.
+enum class BoxLoss : std::uint8_t { kMse, kSmoothL1 };
+constexpr auto names(BoxLoss) {
+  return std::to_array<Named<BoxLoss>>({{BoxLoss::kMse, "mse"}, {BoxLoss::kSmoothL1, "smooth_l1"}});
+}
+
+struct LocaliseConfig : PictureConfig {
+  std::string system = "localise";
+  BoxLoss box_loss = BoxLoss::kMse;
+  double box_weight = 10;
+
+  void fields(Fields& v) override {
+    head(v, system, "localise");
+    v("box_loss", box_loss,
+      {.help = "of the box's four numbers, shares of the picture's sides: mse, the squared error; "
+               "smooth_l1 (Girshick 2015), bent at 0.1"});
+    v("box_weight", box_weight,
+      {.min = 0, .max = 1e6, .help = "of the box in the loss, beside the class"});
+    tail(v);
+  }
+};
+
 /// `mode` as what it comes to, never kAuto. A mode that needs weights without them, or scratch with: UsageError.
-TransferMode resolved_mode(const TransferConfig& config);
+TransferMode resolved_mode(const PictureConfig& config);
 
 }  // namespace clew::classify

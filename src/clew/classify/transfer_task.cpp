@@ -3,115 +3,148 @@
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
+#include <torch/utils.h>
 
+#include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/text.h"
-#include "clew/data/scenes.h"
+#include "clew/data/folders.h"
+#include "clew/data/mixed.h"
 #include "clew/train/classification.h"
 
 namespace clew::classify {
 namespace {
 
-constexpr std::uint64_t kKeyScenes = 1;
+/// A class whose only picture would have to be in two splits.
+void check_class_sizes(const data::FolderConfig& config) {
+  data::FolderOptions options;
+  options.validation = config.validation;
+  options.test = config.test;
+  const auto where = data::split_folder(config.dir, data::Split::kTrain, options);
+  if (!where.is_shared) return;
+  for (const auto& one : data::list_classes(where.path)) {
+    CLEW_CHECK(one.files.size() != 1, "class '", one.name, "' of '", where.path.string(),
+               "' must have at least 2 pictures, to learn from and to choose weights by, got 1");
+  }
+}
+
+/// Pictures of each class to learn from; all alike for scenes.
+std::vector<double> class_counts(const TransferConfig& config) {
+  std::vector<double> counts(config.data.classes.size(), config.data.dir.empty() ? 1 : 0);
+  if (config.data.dir.empty()) return counts;
+  const auto set = data::make_image_folder(config.data, data::Split::kTrain);
+  for (std::int64_t i = 0; i < set->size(); ++i)
+    ++counts.at(static_cast<std::size_t>(set->label(i)));
+  return counts;
+}
+
+torch::Tensor class_weights_of(const TransferConfig& config) {
+  const auto& texts = config.class_weights;
+  const auto& classes = config.data.classes;
+  if (texts.empty()) return {};
+  auto weights = torch::empty({static_cast<std::int64_t>(classes.size())});
+  auto* const to = weights.data_ptr<float>();
+  if (texts.size() == 1 && texts[0] == "balanced") {
+    const auto counts = class_counts(config);
+    double all = 0;
+    for (const double count : counts) all += count;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      CLEW_CHECK(counts[i] > 0, "class '", classes[i], "' has no picture to learn from");
+      to[i] = static_cast<float>(all / (static_cast<double>(counts.size()) * counts[i]));
+    }
+    return weights;
+  }
+  if (texts.size() != classes.size())
+    throw UsageError(concat("class_weights must be [\"balanced\"] or a weight for each of ",
+                            classes.size(), " classes (", join(classes), "), got ", texts.size()));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto& text = texts[i];
+    float value = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (end.ec != std::errc() || end.ptr != text.data() + text.size() || !(value > 0) ||
+        !std::isfinite(value))
+      throw UsageError(
+          concat("class_weights must be numbers above 0, got '", printable(text), "'"));
+    to[i] = value;
+  }
+  return weights;
+}
+
+PictureSets open_sets(const TransferConfig& config) {
+  PictureSets sets{open_pictures(config, data::Split::kTrain),
+                   open_pictures(config, data::Split::kValidation),
+                   open_pictures(config, data::Split::kTest)};
+  const auto classes = sets.train->class_names();
+  CLEW_CHECK(classes.size() > 1, "pictures of at least two classes are told apart, got ",
+             classes.size());
+  check_classes(config, classes);
+  if (config.mixup > 0) sets.train = std::make_shared<data::MixedSet>(sets.train, config.mixup);
+  return sets;
+}
+
+std::shared_ptr<const TransferConfig> with_classes(TransferConfig config) {
+  if (config.data.classes.empty())
+    config.data.classes = open_pictures(config, data::Split::kTrain)->class_names();
+  return std::make_shared<const TransferConfig>(std::move(config));
+}
 
 }  // namespace
 
-TransferMode resolved_mode(const TransferConfig& config) {
-  const bool has_weights = !config.start.weights.empty();
-  switch (config.mode) {
-    case TransferMode::kAuto:
-      return has_weights ? TransferMode::kLast : TransferMode::kScratch;
-    case TransferMode::kScratch:
-      if (has_weights)
-        throw UsageError("mode = scratch begins with new weights, got start.weights = '" +
-                         config.start.weights + "'");
-      break;
-    default:
-      if (!has_weights)
-        throw UsageError(concat("mode = ", name_of(config.mode),
-                                " needs start.weights, a file of weights or a run, got none"));
-  }
-  return config.mode;
-}
-
 std::shared_ptr<const data::Dataset> open_pictures(const TransferConfig& config,
                                                    data::Split split) {
-  const auto& data = config.data;
-  std::shared_ptr<const data::Dataset> set;
-  if (data.dir.empty()) {
-    const Key key = clew::split(Key{config.seed}, kKeyScenes);
-    set = std::make_shared<data::Scenes>(
-        data::SceneOptions{.size = split == data::Split::kTrain ? data.scenes : data.scenes / 4,
-                           .most_objects = 1,
-                           .has_objects = false,
-                           .has_mask = false,
-                           .key = data::scene_key(key, split)});
-  } else {
-    set = data::make_image_folder(data, split);
-  }
-  return data.views.apply(std::move(set), split);
+  if (config.data.dir.empty())
+    return apply_views(config, std::make_shared<data::Scenes>(scene_options(config, split)), split);
+  if (split == data::Split::kTrain) check_class_sizes(config.data);
+  return apply_views(config, data::make_image_folder(config.data, split), split);
 }
 
-std::shared_ptr<torch::nn::Module> make_backbone(const TransferConfig& config) {
-  const auto classes = static_cast<std::int64_t>(config.data.classes.size());
-  CLEW_CHECK(classes > 1, "data.classes must name at least two classes, got ", classes);
-  return nn::Backbone(config.backbone,
-                      nn::BackboneOptions{.classes = classes, .dropout = config.dropout})
-      .ptr();
+torch::Tensor smoothed_cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
+                                     double smoothing, const torch::Tensor& weights) {
+  const auto logs = torch::log_softmax(logits.to(torch::kFloat32), 1);
+  auto losses = -logs.gather(1, targets.unsqueeze(1)).squeeze(1);
+  if (smoothing > 0) losses = losses * (1 - smoothing) - logs.mean(1) * smoothing;
+  return weights.defined() ? losses * weights.index_select(0, targets) : losses;
 }
 
-void check_classes(const TransferConfig& config, const std::vector<std::string>& classes) {
-  CLEW_CHECK(classes.size() > 1, "pictures of at least two classes are told apart, got ",
-             classes.size());
-  const auto& named = config.data.classes;
-  CLEW_CHECK(named.empty() || named == classes, "data.classes are ", join(named),
-             ", but the pictures are of ", join(classes));
-}
-
-TransferTask::TransferTask(const TransferConfig& config)
-    : config_(config),
-      train_(open_pictures(config, data::Split::kTrain)),
-      validation_(open_pictures(config, data::Split::kValidation)),
-      test_(open_pictures(config, data::Split::kTest)) {
-  check_classes(config_, train_->class_names());
-  config_.data.classes = train_->class_names();
-}
-
-std::shared_ptr<torch::nn::Module> TransferTask::make_network() const {
-  return make_backbone(config_);
-}
-
-data::Batch TransferTask::forward(torch::nn::Module& network, const data::Batch& batch,
-                                  const Key& key) const {
-  data::Batch outputs;
-  outputs.set("logits", dynamic_cast<nn::BackboneImpl&>(network).forward(batch["image"], &key));
-  return outputs;
-}
+TransferTask::TransferTask(const TransferConfig& config) : TransferTask(with_classes(config)) {}
+TransferTask::TransferTask(const std::shared_ptr<const TransferConfig>& config)
+    : PictureTask(config, std::ssize(config->data.classes), open_sets(*config)),
+      label_smoothing_(config->label_smoothing),
+      class_weights_(class_weights_of(*config)) {}
 
 train::Loss TransferTask::loss(const data::Batch& outputs, const data::Batch& batch,
                                const Key& /*key*/) const {
-  return train::classification_loss(outputs["logits"], batch["label"]);
+  const auto &logits = outputs["logits"], &labels = batch["label"];
+  if (label_smoothing_ == 0 && !class_weights_.defined() && !batch.has("share"))
+    return train::classification_loss(logits, labels);
+  const auto weights =
+      class_weights_.defined() ? class_weights_.to(logits.device()) : class_weights_;
+  const auto weight_of = [&](const torch::Tensor& targets) {
+    return weights.defined() ? weights.index_select(0, targets)
+                             : torch::ones(targets.sizes(), logits.options());
+  };
+  auto losses = smoothed_cross_entropy(logits, labels, label_smoothing_, weights);
+  auto counted = weight_of(labels);
+  if (batch.has("share")) {
+    const auto &share = batch["share"], &others = batch["other_label"];
+    losses = losses * share +
+             smoothed_cross_entropy(logits, others, label_smoothing_, weights) * (1 - share);
+    counted = counted * share + weight_of(others) * (1 - share);
+  }
+  const double weight = counted.sum().item<double>();
+  const auto value = losses.sum() / weight;
+  const auto wrong = logits.detach().argmax(1).ne(labels).sum().item<double>();
+  return {.value = value,
+          .metrics = {{"loss", value.item<double>()},
+                      {"error", wrong / static_cast<double>(labels.size(0))}},
+          .weight = weight};
 }
 
 std::unique_ptr<train::Evaluator> TransferTask::make_evaluator() const {
-  return std::make_unique<train::ClassificationEvaluator>(config_.data.classes);
-}
-
-std::vector<train::ParameterRule> TransferTask::rules(const torch::nn::Module& network) const {
-  const auto mode = resolved_mode(config_);
-  if (mode != TransferMode::kLast && mode != TransferMode::kSlow) return {};
-  const auto is_last =
-      train::names_under(dynamic_cast<const nn::BackboneImpl&>(network).last_layer());
-  train::ParameterRule rule{.what = concat("mode = ", name_of(mode)),
-                            .matches = [is_last](const auto& name) { return !is_last(name); }};
-  if (mode == TransferMode::kLast) {
-    rule.is_frozen = true;
-  } else {
-    rule.lr_factor = config_.start.slow_factor;
-  }
-  return {std::move(rule)};
+  return std::make_unique<train::ClassificationEvaluator>(classes());
 }
 
 }  // namespace clew::classify

@@ -15,6 +15,7 @@ std::unique_ptr<ImageFolder> make_image_folder(const FolderConfig& config, Split
   options.validation_share = config.validation_share;
   options.test_share = config.test_share;
   options.background = config.background;
+  options.skip_bad = config.skip_bad;
   return std::make_unique<ImageFolder>(config.dir, part, options);
 }
 

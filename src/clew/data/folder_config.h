@@ -18,6 +18,7 @@ struct FolderConfig {
   std::string dir, validation, test;
   double validation_share = FolderOptions{}.validation_share,
          test_share = FolderOptions{}.test_share;
+  bool skip_bad = false;
   image::Background background = image::Background::kAuto;
 
   void fields(Fields& v) {
@@ -37,6 +38,9 @@ struct FolderConfig {
            "share of the training pictures that is held out where no folder is for validation"});
     v("test_share", test_share,
       {.above = 0.0, .below = 1.0, .help = "the same share where no folder is to test with"});
+    v("skip_bad", skip_bad,
+      {.help = "leaves out pictures that cannot be read, each with a warning; reads all of them "
+               "first"});
     v("background", background,
       {.help = "behind transparent pictures; auto: white behind dark, black behind light"});
   }

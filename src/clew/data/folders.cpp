@@ -5,18 +5,21 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <iterator>
 #include <map>
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
+#include "clew/core/pool.h"
 #include "clew/data/image_tensor.h"
 #include "clew/image/transform.h"
 
@@ -52,13 +55,11 @@ void check_folder(const fs::path& folder) {
              code ? ": " + code.message() : std::string());
 }
 
-/// In [0,1) from the file's path below its root; the same on every machine.
-double share_of_path(const fs::path& file, const fs::path& root) {
-  const std::string name = file.lexically_relative(root).generic_string();
-  return static_cast<double>(hash64(std::as_bytes(std::span(name))) >> 11) * 0x1p-53;
-}
-
 }  // namespace
+
+double share_of_path(const std::string& file) {
+  return static_cast<double>(hash_text(file) >> 11) * 0x1p-53;
+}
 
 std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path>* passed_over) {
   check_folder(root);
@@ -179,7 +180,7 @@ SplitFolder split_folder(const fs::path& folder, Split part, const FolderOptions
 std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where) {
   std::vector<Split> splits;
   for (const auto& file : one.files) {
-    const double share = share_of_path(file, where.path);
+    const double share = share_of_path(file.lexically_relative(where.path).generic_string());
     splits.push_back(share < where.test_share                            ? Split::kTest
                      : share < where.test_share + where.validation_share ? Split::kValidation
                                                                          : Split::kTrain);
@@ -257,9 +258,34 @@ ImageFolder::ImageFolder(const fs::path& folder, Split part, FolderOptions optio
       if (!where.is_shared || uses[i] == part) files_.push_back({one.files[i], number->second});
     }
   }
+  if (options.skip_bad) skip_bad_files();
   CLEW_CHECK(!files_.empty(), "'", own.string(), "' must hold pictures in FOLDER/CLASS/",
              names_.empty() ? "" : ", got none for this split");
   check_splits_apart(folder, options);
+}
+
+void ImageFolder::skip_bad_files() {
+  std::vector<std::string> faults(files_.size());
+  std::atomic<std::size_t> next = 0;
+  ThreadPool pool(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  pool.run([&](int /*worker*/) {
+    for (std::size_t i = next++; i < files_.size(); i = next++) {
+      try {
+        (void)picture(static_cast<std::int64_t>(i));
+      } catch (const Error& error) {
+        faults[i] = error.what();
+      }
+    }
+  });
+  std::vector<File> good;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (faults[i].empty()) {
+      good.push_back(files_[i]);
+    } else {
+      log(LogLevel::kWarning, concat(faults[i], "; it is left out"));
+    }
+  }
+  files_ = std::move(good);
 }
 
 image::Image ImageFolder::picture(std::int64_t index) const {

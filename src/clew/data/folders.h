@@ -45,6 +45,7 @@ struct FolderOptions {
   double test_share = 0.2, validation_share = 0.1;
   // Folders by class for these splits alone, instead of what `folder` has for them; empty: none.
   std::filesystem::path validation = {}, test = {};
+  bool skip_bad = false;  // leaves out pictures that cannot be read, each with a warning
 };
 
 /// Folder of a split's pictures.
@@ -62,6 +63,9 @@ struct SplitFolder {
 /// Split of each file of a class below `where`. The files' paths below it decide, so that adding
 /// pictures moves none from one split to another; but where none would be for training, the first is.
 [[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where);
+
+/// In [0,1), by a file's path below its root: the same on every machine.
+[[nodiscard]] double share_of_path(const std::string& file);
 
 /// Splits without a common file, links followed: else clew::Error naming the file and both splits.
 void check_splits_apart(const std::filesystem::path& folder, const FolderOptions& options = {});
@@ -93,6 +97,8 @@ class ImageFolder : public Dataset {
     std::filesystem::path path;
     int label = 0;
   };
+  void skip_bad_files();
+
   FolderOptions options_;
   std::vector<File> files_;
   std::vector<std::string> names_;

@@ -637,6 +637,9 @@ Scenes::Scenes(SceneOptions options) : options_(options) {
       options.smallest >= 0.05F && options.smallest <= options.largest && options.largest <= 2,
       "a scene's objects must be of 0.05..2 of the shorter side, got ", options.smallest, "..",
       options.largest);
+  for (const int one : options.classes)
+    CLEW_CHECK(one >= 0 && one < kSceneClasses, "a scene's class must be in 0..", kSceneClasses - 1,
+               ", got ", one);
   CLEW_CHECK(options.frames >= 1 && options.frames <= 256, "a scene must have 1..256 frames, got ",
              options.frames);
 }
@@ -646,7 +649,10 @@ Example Scenes::get(std::int64_t index, const Key& given) const {
   const Key key =
       options_.is_fixed ? split(options_.key, static_cast<std::uint64_t>(index)) : given;
   const int width = options_.width, height = options_.height, frames = options_.frames;
-  const auto front = static_cast<int>(index % kSceneClasses);
+  const auto& chosen = options_.classes;
+  const auto label =
+      static_cast<int>(index % (chosen.empty() ? kSceneClasses : std::ssize(chosen)));
+  const int front = chosen.empty() ? label : chosen[static_cast<std::size_t>(label)];
   Scene scene = draw_scene(options_, front, key);
   Example example;
   const auto pixels =
@@ -654,7 +660,7 @@ Example Scenes::get(std::int64_t index, const Key& given) const {
   torch::Tensor flow;
   if (frames > 1) flow = torch::empty({frames - 1, 2, height, width});
   example.set(frames > 1 ? "clip" : "image", pixels);
-  example.set("label", class_tensor(front));
+  example.set("label", class_tensor(label));
   for (int frame = 0; frame < frames; ++frame) {
     Canvas canvas(width, height);
     draw_frame(canvas, scene, frame);
@@ -683,9 +689,11 @@ Example Scenes::get(std::int64_t index, const Key& given) const {
 
 std::uint64_t Scenes::content_hash() const {
   const auto& o = options_;
-  return hash_text(concat("scenes ", o.size, " ", o.width, "x", o.height, " ", o.least_objects,
-                          "..", o.most_objects, " ", o.smallest, "..", o.largest, " ", o.frames,
-                          " ", o.has_objects, o.has_mask, o.is_fixed, " ", o.key.value));
+  return hash_text(
+      concat("scenes ", o.size, " ", o.width, "x", o.height, " ", o.least_objects, "..",
+             o.most_objects, " ", o.smallest, "..", o.largest, " ", o.frames, " ", o.has_objects,
+             o.has_mask, o.is_fixed, " ", o.key.value, " ",
+             torch::IntArrayRef(std::vector<std::int64_t>(o.classes.begin(), o.classes.end()))));
 }
 
 Columns Scenes::columns() const {
@@ -732,6 +740,14 @@ Columns Scenes::columns() const {
 }
 
 std::vector<std::string> Scenes::class_names() const {
+  const auto all = all_class_names();
+  if (options_.classes.empty()) return all;
+  std::vector<std::string> chosen;
+  for (const int one : options_.classes) chosen.push_back(all[static_cast<std::size_t>(one)]);
+  return chosen;
+}
+
+std::vector<std::string> Scenes::all_class_names() {
   return {"ball",  "block", "capsule", "ring", "cross", "star",
           "heart", "wedge", "moon",    "drop", "gear",  "arrow"};
 }

@@ -27,11 +27,13 @@ struct SceneOptions {
   int frames = 1;                           // above 1: a clip with its flow
   bool has_objects = true;                  // boxes, labels and masks of the objects
   bool has_mask = true;                     // the class of each pixel
+  std::vector<int> classes = {};            // of the objects in front; empty: all
   Key key = {};                             // of fixed examples
   bool is_fixed = true;                     // example i is always the same; false: from get's key
 };
 
-/// Example i shows, in front, an object of class i % 12. Columns, objects from front to back:
+/// Example i shows, in front, an object of class i % 12; of n chosen `classes`, classes[i % n], and its label then
+/// is i % n. Columns, objects from front to back:
 ///   image [3,H,W] f32 in [0,1], or clip [T,3,H,W]
 ///   label i64: the class of the object in front
 ///   motion i64: how that moves (clips)
@@ -50,6 +52,7 @@ class Scenes : public Dataset {
   std::vector<std::string> class_names() const override;
   /// Of the options.
   std::uint64_t content_hash() const override;
+  static std::vector<std::string> all_class_names();
   static std::vector<std::string> motion_names();
 
  private:

@@ -41,6 +41,21 @@ Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targe
               {"error", wrong / static_cast<double>(std::max<std::int64_t>(1, targets.size(0)))}}};
 }
 
+image::Image draw_mistakes(const data::Dataset& set, std::span<const Mistake> mistakes,
+                           const std::vector<std::string>& classes, const image::GridLayout& layout,
+                           const std::function<image::Image(const torch::Tensor&)>& draw) {
+  std::vector<image::Tile> tiles;
+  for (const auto& mistake : mistakes) {
+    tiles.push_back({.picture = draw(set.get(mistake.index, Key{})["image"]),
+                     .label = concat(classes.at(static_cast<std::size_t>(mistake.target)), " as ",
+                                     classes.at(static_cast<std::size_t>(mistake.predicted)), ", ",
+                                     static_cast<int>(100 * mistake.confidence), "%")});
+  }
+  auto own = layout;
+  own.columns = std::min(layout.columns, static_cast<int>(tiles.size()));
+  return image::grid(tiles, own);
+}
+
 void ClassificationEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
   const auto logits = outputs["logits"].to(torch::kFloat32);
   const auto& labels = batch["label"];

@@ -6,10 +6,15 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "clew/data/dataset.h"
+#include "clew/data/sheet.h"
+#include "clew/image/draw.h"
 #include "clew/runs/evaluation.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/task.h"
@@ -33,6 +38,12 @@ struct ClassificationReport {
   std::vector<std::int64_t> confusion;  // [C,C], row: target, column: predicted
   std::vector<Mistake> worst;           // most confident first
 };
+
+/// The examples of `mistakes`, at least one, each with what it is, what it was taken for and how surely.
+image::Image draw_mistakes(
+    const data::Dataset& set, std::span<const Mistake> mistakes,
+    const std::vector<std::string>& classes, const image::GridLayout& layout,
+    const std::function<image::Image(const torch::Tensor& image)>& draw = data::picture_of);
 
 /// Of the outputs "logits" [B,C] f (raw) and the column "label" [B] i64: the measures "loss" (nats)
 /// and "error" (share).

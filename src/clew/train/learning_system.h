@@ -4,6 +4,7 @@
 #pragma once
 
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/image/image.h"
 #include "clew/nn/export/export.h"
 #include "clew/runs/about.h"
 #include "clew/runs/evaluation.h"
@@ -47,8 +49,15 @@ struct Prediction {
   std::string text{};   // a line for people, without the name
   std::string json{};   // a JSON object, without the name
   std::string error{};  // why there is no answer; else empty
-  std::string
-      warning{};  // what is odd about the picture; of several that are alike it is said once
+  // What is odd about the picture; of several that are alike it is said once.
+  std::string warning{};
+  image::Image picture{};    // with the answer drawn on it, where PredictOptions asks for it
+  torch::Tensor features{};  // [F] f32, where PredictOptions asks for them
+};
+
+struct PredictOptions {
+  bool wants_pictures = false, wants_features = false;
+  std::function<void(std::int64_t done)> on_progress{};  // how many files are done
 };
 
 /// How a trained network is exported.
@@ -102,12 +111,14 @@ class LearningSystem {
   }
   /// Support of `predict`.
   virtual bool can_predict() const { return false; }
+  /// Support of Prediction::picture, and of Prediction::features.
+  virtual bool can_draw() const { return false; }
+  virtual bool has_features() const { return false; }
   /// The answers of `network` to picture files, in their order. A file that cannot be read is an answer with
-  /// an error. `on_progress` gets how many files are done.
-  virtual std::vector<Prediction> predict(
-      torch::nn::Module& network, const LearningConfig& config,
-      const std::vector<std::filesystem::path>& images,
-      const std::function<void(std::int64_t)>& on_progress) const;
+  /// an error.
+  virtual std::vector<Prediction> predict(torch::nn::Module& network, const LearningConfig& config,
+                                          const std::vector<std::filesystem::path>& images,
+                                          const PredictOptions& options) const;
   /// The formats that its networks can be written in.
   virtual std::vector<nn::ExportFormat> export_formats() const { return {}; }
   /// How `network` is exported; asked where export_formats() names something.

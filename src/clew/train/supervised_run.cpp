@@ -49,10 +49,10 @@ runs::RunAbout LearningSystem::about(const LearningConfig& /*config*/, const Tas
   return {.plots = runs::learning_plots(task.make_evaluator()->result(), task.monitor())};
 }
 
-std::vector<Prediction> LearningSystem::predict(
-    torch::nn::Module& /*network*/, const LearningConfig& /*config*/,
-    const std::vector<fs::path>& /*images*/,
-    const std::function<void(std::int64_t)>& /*on_progress*/) const {
+std::vector<Prediction> LearningSystem::predict(torch::nn::Module& /*network*/,
+                                                const LearningConfig& /*config*/,
+                                                const std::vector<fs::path>& /*images*/,
+                                                const PredictOptions& /*options*/) const {
   throw UsageError(
       concat("a run of ", name(), " reads no image files; `clew eval` shows what it does"));
 }
@@ -187,10 +187,14 @@ void write_evaluation(const fs::path& run, const RunEvaluation& result) {
 
 std::vector<Prediction> predict_run(const LearningSystem& system, const fs::path& run,
                                     const std::vector<fs::path>& images,
-                                    const std::function<void(std::int64_t)>& on_progress) {
+                                    const PredictOptions& options) {
+  if (options.wants_pictures && !system.can_draw())
+    throw UsageError(concat("a run of ", system.name(), " draws no answers on pictures"));
+  if (options.wants_features && !system.has_features())
+    throw UsageError(concat("a run of ", system.name(), " gives no features of pictures"));
   const torch::NoGradGuard no_grad;
   const auto network = load_run(system, run);
-  return system.predict(*network, *read_run(system, run), images, on_progress);
+  return system.predict(*network, *read_run(system, run), images, options);
 }
 
 void export_run(const LearningSystem& system, const fs::path& run, const fs::path& out) {

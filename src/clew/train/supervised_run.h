@@ -40,10 +40,11 @@ RunEvaluation evaluate_run(const LearningSystem& system, const std::filesystem::
                            const std::function<void(double)>& on_progress = {});
 /// Writes the pictures of an evaluation, and RUN/eval.json.
 void write_evaluation(const std::filesystem::path& run, const RunEvaluation& result);
-/// The answers of the run's network to picture files (LearningSystem::predict).
+/// The answers of the run's network to picture files (LearningSystem::predict). Options that the system
+/// does not support: UsageError.
 std::vector<Prediction> predict_run(const LearningSystem& system, const std::filesystem::path& run,
                                     const std::vector<std::filesystem::path>& images,
-                                    const std::function<void(std::int64_t)>& on_progress = {});
+                                    const PredictOptions& options = {});
 /// Writes the network in the format that `out` ends in.
 void export_run(const LearningSystem& system, const std::filesystem::path& run,
                 const std::filesystem::path& out);

@@ -150,7 +150,9 @@ train::RunEvaluation DigitSystem::describe(const fs::path& run, const train::Lea
                 static_cast<long long>(classes.examples), 100 * classes.error, classes.loss);
   image::Image mistakes;
   if (!classes.worst.empty())
-    mistakes = draw_mistakes(task.test_set(), classes.worst, classes.classes);
+    mistakes =
+        train::draw_mistakes(task.test_set(), classes.worst, classes.classes, {.columns = 12},
+                             [](const torch::Tensor& digit) { return digit_picture(digit, 3); });
   const auto write_pictures = [run, mistakes] {
     const auto folder = runs::picture_folder(run);
     const auto frames = runs::step_pictures(run, kWarps);
@@ -198,10 +200,10 @@ runs::RunAbout DigitSystem::about(const train::LearningConfig& config,
   return about;
 }
 
-std::vector<train::Prediction> DigitSystem::predict(
-    torch::nn::Module& module, const train::LearningConfig& learning,
-    const std::vector<fs::path>& images,
-    const std::function<void(std::int64_t)>& on_progress) const {
+std::vector<train::Prediction> DigitSystem::predict(torch::nn::Module& module,
+                                                    const train::LearningConfig& learning,
+                                                    const std::vector<fs::path>& images,
+                                                    const train::PredictOptions& options) const {
   const auto& config = own(learning);
   auto& network = dynamic_cast<DigitNetworkImpl&>(module);
   const auto [shape, names] = look_of(config.data.kind);
@@ -241,7 +243,7 @@ std::vector<train::Prediction> DigitSystem::predict(
           nlohmann::json{{"class", names.at(best)}, {"probabilities", probabilities}}.dump();
     }
     predictions.push_back(std::move(prediction));
-    if (on_progress) on_progress(static_cast<std::int64_t>(first + channels));
+    if (options.on_progress) options.on_progress(static_cast<std::int64_t>(first + channels));
   }
   return predictions;
 }

@@ -42,10 +42,10 @@ class DigitSystem : public train::LearningSystem {
   bool can_predict() const override { return true; }
   /// The class, with the probabilities of all, of a picture, or of two for addition, whose digits are light
   /// on a dark ground.
-  std::vector<train::Prediction> predict(
-      torch::nn::Module& network, const train::LearningConfig& config,
-      const std::vector<std::filesystem::path>& images,
-      const std::function<void(std::int64_t)>& on_progress) const override;
+  std::vector<train::Prediction> predict(torch::nn::Module& network,
+                                         const train::LearningConfig& config,
+                                         const std::vector<std::filesystem::path>& images,
+                                         const train::PredictOptions& options) const override;
   std::vector<nn::ExportFormat> export_formats() const override {
     using enum nn::ExportFormat;
     return {kSafetensors, kPth, kTorchscript, kOnnx};

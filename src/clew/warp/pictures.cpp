@@ -109,16 +109,4 @@ image::Image draw_warps(DigitNetworkImpl& network, const data::Dataset& set,
   return image::grid(tiles, {.columns = std::max(1, kColumns / each) * each});
 }
 
-image::Image draw_mistakes(const data::Dataset& set, std::span<const train::Mistake> mistakes,
-                           const std::vector<std::string>& classes) {
-  std::vector<image::Tile> tiles;
-  for (const auto& mistake : mistakes) {
-    tiles.push_back({.picture = digit_picture(set.get(mistake.index, Key{})["image"], kScale),
-                     .label = concat(classes.at(static_cast<std::size_t>(mistake.target)), " as ",
-                                     classes.at(static_cast<std::size_t>(mistake.predicted)), ", ",
-                                     static_cast<int>(100 * mistake.confidence), "%")});
-  }
-  return image::grid(tiles, {.columns = std::min<int>(kColumns, static_cast<int>(tiles.size()))});
-}
-
 }  // namespace clew::warp

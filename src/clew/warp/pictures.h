@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What spatial transformers do, to be looked at: inputs with the sampling grid drawn on them, beside
-// what comes out; and the examples that were read wrong.
+// what comes out.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,6 @@
 
 #include "clew/data/dataset.h"
 #include "clew/image/image.h"
-#include "clew/train/classification.h"
 #include "clew/warp/digit_network.h"
 
 namespace clew::warp {
@@ -23,9 +22,5 @@ image::Image digit_picture(const torch::Tensor& image, int scale);
 /// network is left in evaluation mode.
 image::Image draw_warps(DigitNetworkImpl& network, const data::Dataset& set,
                         std::span<const std::int64_t> indices);
-
-/// The examples of `mistakes`, each with what it is, what it was taken for and how surely. At least one.
-image::Image draw_mistakes(const data::Dataset& set, std::span<const train::Mistake> mistakes,
-                           const std::vector<std::string>& classes);
 
 }  // namespace clew::warp

@@ -8,6 +8,7 @@
 
 #include "clew/core/error.h"
 #include "clew/data/distorted_digits.h"
+#include "clew/train/classification.h"
 
 namespace clew::warp {
 namespace pictures_test {
@@ -52,7 +53,9 @@ TEST(DrawMistakes, OneTileEach) {
   const auto digits = std::make_shared<data::DrawnDigits>(data::DrawnDigitsOptions{.size = 20});
   const std::vector<train::Mistake> mistakes{
       {.index = 3, .target = 3, .predicted = 8, .confidence = 0.93}, {.index = 4, .target = 4}};
-  const auto picture = draw_mistakes(*digits, mistakes, digits->class_names());
+  const auto picture =
+      train::draw_mistakes(*digits, mistakes, digits->class_names(), {.columns = 12},
+                           [](const torch::Tensor& digit) { return digit_picture(digit, 3); });
   EXPECT_GT(picture.width, 2 * 84);
   EXPECT_LT(picture.width, 3 * 84);
 }

@@ -132,6 +132,10 @@ const FeatureMap& BackboneImpl::feature_map(const std::string& name) const {
       concat(name_, " has the maps ", all, ", and no '", name, "'", did_you_mean(name, names)));
 }
 
+torch::Tensor BackboneImpl::from_map(const std::string& name, const torch::Tensor& x) const {
+  return run(x, {logits_}, nullptr, feature_map(name).layer)[0];
+}
+
 std::vector<torch::Tensor> BackboneImpl::maps(const torch::Tensor& images,
                                               const std::vector<std::string>& names) const {
   std::vector<LayerId> wanted;

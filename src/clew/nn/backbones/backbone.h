@@ -53,6 +53,8 @@ class BackboneImpl : public LayerGraph, public OnnxConvertible {
   /// images -> the maps called `names`, in their order. Another name: clew::Error.
   std::vector<torch::Tensor> maps(const torch::Tensor& images,
                                   const std::vector<std::string>& names) const;
+  /// A map of maps(), x [B,channels,h,w] f -> logits.
+  torch::Tensor from_map(const std::string& name, const torch::Tensor& x) const;
   /// images -> what the last layer reads, [B,features] f, before its dropout.
   torch::Tensor features(const torch::Tensor& images, const Key* key = nullptr) const;
   /// features -> logits.

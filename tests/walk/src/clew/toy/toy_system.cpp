@@ -101,7 +101,7 @@ struct ToySystem : train::LearningSystem {
   bool can_predict() const override { return true; }
   std::vector<train::Prediction> predict(torch::nn::Module& network, const train::LearningConfig&,
                                          const std::vector<std::filesystem::path>& images,
-                                         const std::function<void(std::int64_t)>&) const override {
+                                         const train::PredictOptions&) const override {
     std::vector<train::Prediction> answers;
     for (const auto& path : images) {
       auto grey = image::to_float(image::resize(image::to_grey(image::read(path)), kSide, kSide));

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/classify/picture_system.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <cmath>
+
+#include "clew/classify/picture_task.h"
+#include "clew/core/error.h"
+#include "clew/core/text.h"
+#include "clew/data/image_tensor.h"
+#include "clew/image/draw.h"
+#include "clew/image/files.h"
+
+namespace clew::classify {
+namespace {
+
+const PictureConfig& own(const train::LearningConfig& config) {
+  return dynamic_cast<const PictureConfig&>(config);
+}
+
+/// One picture as the views of an evaluation see it.
+class OnePicture : public data::Dataset {
+ public:
+  explicit OnePicture(torch::Tensor image) : image_(std::move(image)) {}
+  std::int64_t size() const override { return 1; }
+  data::Example get(std::int64_t /*index*/, const Key& /*key*/) const override {
+    return {{"image", image_}};
+  }
+  data::Columns columns() const override {
+    return {data::image_and_label({3, image_.size(1), image_.size(2)})[0]};
+  }
+
+ private:
+  torch::Tensor image_;
+};
+
+}  // namespace
+
+image::Image labelled_picture(const torch::Tensor& image, const std::string& text) {
+  const image::Tile tile[] = {{.picture = data::to_image(image), .label = text}};
+  return image::grid(tile, {.columns = 1});
+}
+
+std::vector<std::string> PictureSystem::resolve(train::LearningConfig& config) const {
+  auto& mine = dynamic_cast<PictureConfig&>(config);
+  mine.data.views.check();
+  mine.mode = resolved_mode(mine);
+  mine.data.augment = resolved_augmentation(mine);
+  if (mine.mode != TransferMode::kLast) mine.train.kept_versions = 0;
+  const auto set = open(mine, data::Split::kTrain);
+  check_classes(mine, set->class_names());
+  mine.data.classes = set->class_names();
+  return {concat(set->size(), " pictures of ", mine.data.classes.size(), " classes from ",
+                 mine.data.dir.empty() ? "drawn scenes" : mine.data.dir, ", mode ",
+                 name_of(mine.mode), ", augmentation ", name_of(mine.data.augment))};
+}
+
+std::shared_ptr<torch::nn::Module> PictureSystem::make_network(
+    const train::LearningConfig& config) const {
+  return make_backbone(own(config), outputs(std::ssize(own(config).data.classes)));
+}
+
+std::string PictureSystem::progress_text(const runs::MetricsLine& line) const {
+  auto text = concat("  loss ", fixed(line.get("loss").value_or(std::nan("")), 3));
+  const auto measure = shown_measure();
+  if (const auto value = line.get(measure)) text += concat("  ", measure, " ", percent(*value));
+  if (const auto value = line.get("val_" + measure))
+    text += concat("  validation ", measure, " ", percent(*value));
+  return text;
+}
+
+runs::RunAbout PictureSystem::about(const train::LearningConfig& config,
+                                    const train::Task& task) const {
+  auto about = LearningSystem::about(config, task);
+  about.title = concat(own(config).backbone, ", mode ", name_of(own(config).mode));
+  if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
+  return about;
+}
+
+std::vector<train::Prediction> PictureSystem::predict(
+    torch::nn::Module& network, const train::LearningConfig& config,
+    const std::vector<std::filesystem::path>& images, const train::PredictOptions& options) const {
+  const auto& data = own(config).data;
+  const auto& backbone = dynamic_cast<nn::BackboneImpl&>(network);
+  std::vector<train::Prediction> predictions;
+  for (const auto& path : images) {
+    train::Prediction prediction{.name = path.string()};
+    try {
+      const auto picture = data::to_tensor(image::to_rgb(image::read(path, data.background)));
+      const auto image =
+          data.views.apply(std::make_shared<OnePicture>(picture), data::Split::kTest)
+              ->get(0, Key{})["image"];
+      const auto features = backbone.features(image.unsqueeze(0));
+      answer(prediction, backbone.classify(features)[0].to(torch::kFloat32), data.classes, image,
+             options.wants_pictures);
+      if (options.wants_features) prediction.features = features[0].to(torch::kFloat32);
+    } catch (const Error& error) {
+      prediction.error = error.what();
+    }
+    predictions.push_back(std::move(prediction));
+    if (options.on_progress) options.on_progress(std::ssize(predictions));
+  }
+  return predictions;
+}
+
+train::ExportPlan PictureSystem::export_plan(const train::LearningConfig& config,
+                                             torch::nn::Module& network) const {
+  const auto& backbone = dynamic_cast<nn::BackboneImpl&>(network);
+  const auto side = backbone.statistics().crop;
+  const auto count = outputs(std::ssize(own(config).data.classes));
+  return {.forward =
+              [&backbone](const std::vector<torch::Tensor>& inputs) {
+                return std::vector<torch::Tensor>{backbone.forward(inputs.at(0))};
+              },
+          .options = {.name = backbone.architecture(),
+                      .inputs = {{.name = "images",
+                                  .shape = {nn::kOnnxBatch, 3, side, side},
+                                  .note = concat("[B,3,", side, ",", side, "] f32 in [0,1], RGB")}},
+                      .outputs = {{.name = "logits", .note = concat("[B,", count, "] f32 (raw)")}},
+                      .metadata = {{"classes", join(own(config).data.classes, ",")}}}};
+}
+
+}  // namespace clew::classify

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the systems of this room share: what of a recipe is resolved, exported and predicted.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/classify/config.h"
+#include "clew/train/learning_system.h"
+
+namespace clew::classify {
+
+class PictureSystem : public train::LearningSystem {
+ public:
+  /// Mode, augmentation and classes become what they come to.
+  std::vector<std::string> resolve(train::LearningConfig& config) const override;
+  std::shared_ptr<torch::nn::Module> make_network(
+      const train::LearningConfig& config) const override;
+  std::string progress_text(const runs::MetricsLine& line) const override;
+  runs::RunAbout about(const train::LearningConfig& config, const train::Task& task) const override;
+  bool can_predict() const override { return true; }
+  bool can_draw() const override { return true; }
+  bool has_features() const override { return true; }
+  /// Of pictures prepared as data.eval_views says. The features are those before the last layer.
+  std::vector<train::Prediction> predict(torch::nn::Module& network,
+                                         const train::LearningConfig& config,
+                                         const std::vector<std::filesystem::path>& images,
+                                         const train::PredictOptions& options) const override;
+  std::vector<nn::ExportFormat> export_formats() const override {
+    using enum nn::ExportFormat;
+    return {kSafetensors, kPth, kTorchscript, kOnnx};
+  }
+  /// images [B,3,H,W] f32 in [0,1], RGB -> logits [B,N] f32 (raw).
+  train::ExportPlan export_plan(const train::LearningConfig& config,
+                                torch::nn::Module& network) const override;
+
+ protected:
+  /// A split of the recipe's pictures through its views.
+  virtual std::shared_ptr<const data::Dataset> open(const PictureConfig& config,
+                                                    data::Split split) const = 0;
+  /// Numbers that the last layer gives for so many classes.
+  virtual std::int64_t outputs(std::int64_t classes) const { return classes; }
+  /// What is shown beside the loss while it trains: the monitored measure.
+  virtual std::string shown_measure() const = 0;
+  /// Text, JSON and, with `wants_picture`, the picture of an answer: logits [N] f32 for image [3,H,W] f32 in
+  /// [0,1], as the network saw it.
+  virtual void answer(train::Prediction& prediction, const torch::Tensor& logits,
+                      const std::vector<std::string>& classes, const torch::Tensor& image,
+                      bool wants_picture) const = 0;
+};
+
+/// `image` with `text` below it.
+image::Image labelled_picture(const torch::Tensor& image, const std::string& text);
+
+}  // namespace clew::classify

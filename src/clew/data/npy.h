@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arrays as NumPy's files.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+
+namespace clew::data {
+
+/// Writes `values` f32 of any shape as a .npy file of version 1.0, atomically.
+void write_npy(const std::filesystem::path& path, const torch::Tensor& values);
+
+}  // namespace clew::data
