@@ -79,23 +79,28 @@ std::optional<int> run_child(const std::vector<std::string>& words, const fs::pa
       ::posix_spawnp(&id, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   CLEW_CHECK(code == 0, "cannot start ", words[0], ": ", std::generic_category().message(code));
-  bool is_stopped = false;
-  while (true) {
-    int status = 0;
-    const pid_t ended = ::waitpid(id, &status, WNOHANG);
-    // Ctrl-C on a terminal ends the child, too, before it is seen here.
-    if (ended == id) {
-      is_stopped = is_stopped || (status != 0 && should_stop());
-      return is_stopped ? std::nullopt : std::optional(status);
+  int status = 0;
+  try {
+    while (true) {
+      const pid_t ended = ::waitpid(id, &status, WNOHANG);
+      // Where a parent has ignored SIGCHLD, nobody knows the status; what the child made tells.
+      const bool is_gone = ended < 0 && errno == ECHILD;
+      if (ended == id || is_gone) break;
+      if (should_stop()) {
+        ::kill(id, SIGTERM);
+        ::waitpid(id, &status, 0);
+        return std::nullopt;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-    CLEW_CHECK(ended == 0 || errno == EINTR, "cannot wait for ", words[0], ": ",
-               std::generic_category().message(errno));
-    if (!is_stopped && should_stop()) {
-      is_stopped = true;
-      ::kill(id, SIGTERM);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  } catch (...) {
+    ::kill(id, SIGTERM);
+    ::waitpid(id, &status, 0);
+    throw;
   }
+  // Ctrl-C on a terminal ends the child, too, before it is seen here.
+  if (status != 0 && should_stop()) return std::nullopt;
+  return status;
 }
 
 /// The last line that a program printed, where it has one.
