@@ -36,5 +36,6 @@ void define_export(CLI::App& command);
 void define_predict(CLI::App& command);
 void define_report(CLI::App& command);
 void define_train(CLI::App& command);
+void define_weights(CLI::App& command);
 
 }  // namespace clew::app

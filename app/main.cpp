@@ -17,6 +17,8 @@ constexpr clew::app::Command kCommands[] = {
      clew::app::define_compare},
     {"report", "make one HTML page of a run, or of several", clew::app::define_report},
     {"data", "list, download, make, check and show data sets", clew::app::define_data},
+    {"weights", "list and download ImageNet weights, show and convert files of weights",
+     clew::app::define_weights},
     {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},
     {"levels", "list the mazes, or draw one from above", clew::app::define_levels},
     {"info", "version, processor, threads, LibTorch, BLAS, and advice on them",

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transfer learning from the shell: recipe to evaluation, weights of one run in another, wrong words."""
+import json
+import math
 import struct
 
 from harness import CliTest, main, write_png
@@ -47,6 +49,38 @@ class Classify(CliTest):
         self.assertIn("loaded", (last / "log.txt").read_text())
         again = self.train("classify/transfer", *SMALL, "start.weights=n.pth", "mode=slow")
         self.assertIn('mode = "slow"', (again / "config.toml").read_text())
+        self.weights_that_do_not_fit()
+
+    def weights_that_do_not_fit(self):
+        """n.pth holds mobilenet_v3_small of 12 classes."""
+        def refused(weights, error, settings=SMALL):
+            runs = len(list((self.folder / "runs/classify/transfer").iterdir()))
+            self.fails("train", "classify/transfer", *settings, f"start.weights={weights}", code=1, error=error,
+                       timeout=TIMEOUT)
+            self.assertEqual(len(list((self.folder / "runs/classify/transfer").iterdir())), runs)
+        refused("n.pth", "has nothing that fits the network; it holds mobilenet_v3_small of 12 classes: 0 loaded, 122 missing (",
+                ["backbone=resnet18", *SMALL[1:]])
+        (self.folder / "cut.pth").write_bytes((self.folder / "n.pth").read_bytes()[:-100])
+        refused("cut.pth", "cut.pth: the zip archive has no end record: the file is incomplete")
+        self.out("weights", "convert", "n.pth", "n.safetensors")
+        body = (self.folder / "n.safetensors").read_bytes()
+        end = 8 + struct.unpack("<Q", body[:8])[0]
+        header = json.loads(body[8:end])
+        del header["__metadata__"]  # the checksum
+        first = json.dumps(header).encode()
+        (self.folder / "nan.safetensors").write_bytes(struct.pack("<Q", len(first)) + first + struct.pack("<f", math.nan) +
+                                                      body[end + 4:])
+        name = min(header, key=lambda name: header[name]["data_offsets"])
+        refused("nan.safetensors", f"nan.safetensors': 1 of 432 numbers of {name} are NaN or infinite; start.skip = "
+                                   f'["{name.rsplit(".", 1)[0]}"] begins that module anew')
+        # Classes of other data: the last layer begins anew, and that is said.
+        for i in range(16):
+            write_png(self.folder / f"p/{'ab'[i % 2]}/{i}.png", 40, 40, 0, [[5 * i + 10 * (i % 2)] * 40] * 40)
+        run = self.train("classify/transfer", *[word for word in SMALL if not word.startswith("train.batch")], "train.batch=2",
+                         "start.weights=n.safetensors", "data.dir=p")
+        self.assertRegex((run / "log.txt").read_text(),
+                         r"n.safetensors: \d+ loaded, 2 of another shape \(classifier.3.weight: wanted f32 \[2,1024\], got f32 "
+                         r"\[12,1024\], classifier.3.bias: wanted f32 \[2\], got f32 \[12\]\)")
 
     def test_pictures_features_and_folders(self):
         run = self.train("classify/transfer", *SMALL)
@@ -96,7 +130,7 @@ class Classify(CliTest):
                  "train.steps=3", "train.eval_steps=3", "train.log_steps=1"]
         first = self.train("classify/pretrain", *small)
         then = [self.train("classify/plug_in", *small, f"start.weights={first}", f"mode={mode}") for mode in ("last", "slow", "all")]
-        self.assertIn("misshapen", (then[0] / "log.txt").read_text())
+        self.assertIn("of another shape", (then[0] / "log.txt").read_text())
         self.out("eval", then[0], timeout=TIMEOUT)
         self.out("compare", *then)
 

@@ -182,10 +182,7 @@ void get_file(const RemoteSet& set, const RemoteFile& file, const fs::path& fold
               const DownloadProgress& progress) {
   const fs::path path = folder / file.name, part_path = path.string() + ".part";
   std::error_code ignored;
-  if (fs::exists(path, ignored)) {
-    const std::string sum = sha256_of_file(path);
-    CLEW_CHECK(sum == file.sha256, "'", path.string(), "' is there, but its SHA-256 is ", sum,
-               ", wanted ", file.sha256, "; delete it to download it again");
+  if (has_file(file, folder)) {
     progress(file.name, file.bytes, file.bytes);
     return;
   }
@@ -203,7 +200,7 @@ void get_file(const RemoteSet& set, const RemoteFile& file, const fs::path& fold
       }
       part.sync();
       const std::string sum = sha256_of_file(part_path);
-      if (sum == file.sha256) {
+      if (sum.starts_with(file.sha256)) {
         fs::rename(part_path, path, ignored);
         CLEW_CHECK(!ignored, "cannot write '", path.string(), "': ", ignored.message());
         return;
@@ -257,6 +254,16 @@ RemoteSet find_remote_set(const std::string& name_or_file) {
                           "' can be downloaded; `clew data list` names those, a .toml file can "
                           "describe another",
                           did_you_mean(name_or_file, names)));
+}
+
+bool has_file(const RemoteFile& file, const fs::path& folder) {
+  const auto path = folder / file.name;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return false;
+  const std::string sum = sha256_of_file(path);
+  CLEW_CHECK(sum.starts_with(file.sha256), "'", path.string(), "' is there, but its SHA-256 is ",
+             sum, ", wanted ", file.sha256, "; delete it to download it again");
+  return true;
 }
 
 bool can_download() { return has_http(); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings the original files of a data set: resumes what was broken off, checks every file's SHA-256
-// and gives it its name only then.
+// Brings files from public addresses, such as the original ones of a data set: resumes what was broken
+// off, checks every file's SHA-256 and gives it its name only then.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ namespace clew::data {
 
 struct RemoteFile {
   std::string name;    // in the folder, and after the mirror's address
-  std::string sha256;  // 64 hexadecimal digits, lower case
+  std::string sha256;  // 64 hexadecimal digits, lower case, or the first of them
   std::int64_t bytes = 0;
 };
 
-/// A data set somewhere else.
+/// Files somewhere else.
 struct RemoteSet {
   std::string name, what;
   std::string licence;               // its terms, in a few words
@@ -39,6 +39,8 @@ struct RemoteSet {
 using DownloadProgress =
     std::function<bool(const std::string& file, std::int64_t done, std::int64_t total)>;
 
+/// Whether the file is in `folder`, with its checksum. Another checksum: clew::Error. Blocks.
+[[nodiscard]] bool has_file(const RemoteFile& file, const std::filesystem::path& folder);
 /// True when this build can download.
 [[nodiscard]] bool can_download();
 /// Brings every file of `set` that `folder` does not have yet; FILE.part holds what came so far. A

@@ -96,6 +96,8 @@ TEST_F(Downloads, WhatIsThereIsCheckedAndLeftAlone) {
     return true;
   });
   EXPECT_EQ(seen, 3);
+  EXPECT_TRUE(has_file({"abc.txt", "ba7816bf", 3}, folder));
+  EXPECT_FALSE(has_file({"abd.txt", "ba7816bf", 3}, folder));
   write_file_atomic(folder / "abc.txt", std::string_view("abd"));
   try {
     download(set, folder, [](const std::string&, std::int64_t, std::int64_t) { return true; });

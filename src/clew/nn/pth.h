@@ -47,11 +47,6 @@ bool is_pth(std::span<const std::byte> bytes);
 PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name,
                   const std::string& part = "");
 
-struct NamedEntry {
-  std::string name;
-  TensorEntry entry;  // row-major
-};
-
 /// A .pth (zip form) holding an OrderedDict of these tensors in this order, which Python's
 /// torch.load opens, also with weights_only=True. The same entries give the same bytes. Names must
 /// be UTF-8 and differ.

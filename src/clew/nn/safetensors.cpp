@@ -36,13 +36,19 @@ std::uint64_t read_length(std::span<const std::byte> bytes) {
   return value;
 }
 
-/// The bytes of all entries in the order of their names.
-std::vector<std::byte> joined_data(const TensorFile& file) {
+/// The entries in the order of their names.
+std::vector<NamedEntry> by_name(const TensorFile& file) {
+  std::vector<NamedEntry> entries;
+  for (const auto& [name, entry] : file.tensors) entries.push_back({name, entry});
+  return entries;
+}
+
+std::vector<std::byte> joined_data(std::span<const NamedEntry> entries) {
   std::size_t size = 0;
-  for (const auto& [name, entry] : file.tensors) size += entry.data.size();
+  for (const auto& [name, entry] : entries) size += entry.data.size();
   std::vector<std::byte> data;
   data.reserve(size);
-  for (const auto& [name, entry] : file.tensors)
+  for (const auto& [name, entry] : entries)
     data.insert(data.end(), entry.data.begin(), entry.data.end());
   return data;
 }
@@ -63,7 +69,7 @@ void check_checksum(const TensorFile& file, const std::string& name) {
   const auto& wanted = found->second;
   // Files from before the checksum by entry have that of their data, which stood in this order.
   const auto got =
-      wanted.starts_with(kByEntry) ? checksum_of(file) : hex64(hash64(joined_data(file)));
+      wanted.starts_with(kByEntry) ? checksum_of(file) : hex64(hash64(joined_data(by_name(file))));
   CLEW_CHECK(wanted == got, name, ": the data was altered or is incomplete: checksum ", got,
              ", wanted ", excerpt(wanted), "; if it was altered on purpose, remove '", kChecksum,
              "' from its metadata");
@@ -212,25 +218,30 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string
   return file;
 }
 
-std::vector<std::byte> write_safetensors(const TensorFile& file) {
-  Json root = Json::object();
-  std::uint64_t position = 0;
-  for (const auto& [name, entry] : file.tensors) {
-    CLEW_CHECK(is_utf8(name), "a tensor's name must be UTF-8, got '", excerpt(name), "'");
-    CLEW_CHECK(name != kMetadata, "a safetensors file cannot hold a tensor named '", name, "'");
-    root[name] = {{"dtype", entry.dtype},
-                  {"shape", entry.shape},
-                  {"data_offsets", {position, position + entry.data.size()}}};
-    position += entry.data.size();
-  }
+namespace {
+
+/// A container of `entries` in their order; `file` has the same ones.
+std::vector<std::byte> written(const TensorFile& file, std::span<const NamedEntry> entries) {
+  Json metadata = Json::object();
   for (const auto& [key, value] : file.metadata) {
     CLEW_CHECK(is_utf8(key) && is_utf8(value), "metadata must be UTF-8, got '", excerpt(key),
                "' with '", excerpt(value), "'");
-    root[kMetadata][key] = value;
+    metadata[key] = value;
   }
-  root[kMetadata][kChecksum] = checksum_of(file);
-  const auto data = joined_data(file);
-  auto header = root.dump();
+  metadata[kChecksum] = checksum_of(file);
+  std::string header = concat("{\"", kMetadata, "\":", metadata.dump());
+  std::uint64_t position = 0;
+  for (const auto& [name, entry] : entries) {
+    CLEW_CHECK(is_utf8(name), "a tensor's name must be UTF-8, got '", excerpt(name), "'");
+    CLEW_CHECK(name != kMetadata, "a safetensors file cannot hold a tensor named '", name, "'");
+    const Json item = {{"dtype", entry.dtype},
+                       {"shape", entry.shape},
+                       {"data_offsets", {position, position + entry.data.size()}}};
+    header += ',' + Json(name).dump() + ':' + item.dump();
+    position += entry.data.size();
+  }
+  header += '}';
+  const auto data = joined_data(entries);
   header.resize((header.size() + 7) / 8 * 8, ' ');  // the data section starts 8-byte aligned
 
   std::vector<std::byte> out(8 + header.size() + data.size());
@@ -239,6 +250,29 @@ std::vector<std::byte> write_safetensors(const TensorFile& file) {
   std::memcpy(out.data() + 8, header.data(), header.size());
   if (!data.empty()) std::memcpy(out.data() + 8 + header.size(), data.data(), data.size());
   return out;
+}
+
+}  // namespace
+
+std::vector<std::byte> write_safetensors(const TensorFile& file) {
+  return written(file, by_name(file));
+}
+
+std::vector<std::byte> write_safetensors(std::span<const NamedEntry> tensors) {
+  TensorFile file;
+  for (const auto& [name, entry] : tensors)
+    CLEW_CHECK(file.tensors.emplace(name, entry).second, "two tensors are named '", excerpt(name),
+               "'");
+  return written(file, tensors);
+}
+
+std::vector<NamedEntry> in_order(const TensorFile& file) {
+  auto entries = by_name(file);
+  // Where an empty tensor and another begin at one place, the empty one stands first.
+  std::ranges::stable_sort(entries, std::less<>(), [](const NamedEntry& one) {
+    return std::pair(one.entry.data.data(), one.entry.data.size());
+  });
+  return entries;
 }
 
 }  // namespace clew::nn

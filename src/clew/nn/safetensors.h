@@ -21,6 +21,11 @@ struct TensorEntry {
   std::span<const std::byte> data;  // row-major, little-endian
 };
 
+struct NamedEntry {
+  std::string name;
+  TensorEntry entry;
+};
+
 struct TensorFile {
   std::map<std::string, std::string> metadata;
   std::map<std::string, TensorEntry> tensors;  // views into the bytes that were parsed
@@ -38,5 +43,9 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string
 /// name, type, shape and bytes) added to the metadata. Names and metadata must be UTF-8, and no
 /// tensor is named "__metadata__".
 std::vector<std::byte> write_safetensors(const TensorFile& file);
+/// The same of entries in their order, whose names must differ.
+std::vector<std::byte> write_safetensors(std::span<const NamedEntry> tensors);
+/// The tensors in the order of their data, in which a file was written.
+std::vector<NamedEntry> in_order(const TensorFile& file);
 
 }  // namespace clew::nn

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <map>
 #include <new>
+#include <numeric>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -28,7 +29,7 @@ constexpr std::uint64_t kMaxFile = std::uint64_t{1} << 36;  // 64 GiB
 NamedTensors from_safetensors(std::span<const std::byte> bytes, const std::string& name) {
   const auto file = parse_safetensors(bytes, name);
   NamedTensors tensors;
-  for (const auto& [key, entry] : file.tensors) {
+  for (const auto& [key, entry] : in_order(file)) {
     const auto dtype = scalar_type(entry.dtype, concat(name, ": tensor '", excerpt(key), "'"));
     tensors.emplace_back(key, read_tensor(file, key, dtype, {}, name));
   }
@@ -182,14 +183,38 @@ auto within_memory(const std::string& name, const Read& read) {
   }
 }
 
-NamedTensors tensors_of(const std::string& text, const std::string& name, const std::string& part) {
-  const auto bytes = std::as_bytes(std::span(text));
-  if (is_pth(bytes)) return from_pth(bytes, name, part);
+/// Whether it is a .pth; where not, it looks like a safetensors file, of which no part is asked.
+bool is_pth_file(const std::string& text, const std::string& name, const std::string& part) {
+  if (is_pth(std::as_bytes(std::span(text)))) return true;
   // A safetensors file begins with the header's length, so its ninth byte opens a JSON object.
-  CLEW_CHECK(bytes.size() > 8 && text[8] == '{', name,
+  CLEW_CHECK(text.size() > 8 && text[8] == '{', name,
              ": holds no weights: it is neither a safetensors file nor a .pth of torch.save");
   CLEW_CHECK(part.empty(), name, ": a safetensors file has no part '", part, "'");
-  return from_safetensors(bytes, name);
+  return false;
+}
+
+NamedTensors tensors_of(const std::string& text, const std::string& name, const std::string& part) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return is_pth_file(text, name, part) ? from_pth(bytes, name, part)
+                                       : from_safetensors(bytes, name);
+}
+
+WeightsInfo info_of(const std::string& text, const std::string& name, const std::string& part) {
+  const auto bytes = std::as_bytes(std::span(text));
+  WeightsInfo info;
+  if (is_pth_file(text, name, part)) {
+    info.format = "pth";
+    const auto file = parse_pth(bytes, name, part);
+    for (const auto& one : file.tensors) info.tensors.push_back({one.name, one.dtype, one.shape});
+    for (const auto& one : file.values) info.values.push_back(one.name);
+  } else {
+    info.format = "safetensors";
+    const auto file = parse_safetensors(bytes, name);
+    for (const auto& one : in_order(file))
+      info.tensors.push_back({one.name, one.entry.dtype, one.entry.shape});
+    info.metadata = file.metadata;
+  }
+  return info;
 }
 
 bool has_part(const std::string& text, const std::string& part) {
@@ -211,12 +236,7 @@ std::vector<std::byte> bytes_of(const NamedTensors& tensors, bool is_safetensors
                         copy.sizes().vec(),
                         {static_cast<const std::byte*>(copy.data_ptr()), copy.nbytes()}}});
   }
-  if (!is_safetensors) return write_pth(entries);
-  TensorFile file;
-  for (auto& [name, entry] : entries)
-    CLEW_CHECK(file.tensors.emplace(name, std::move(entry)).second, "two tensors are named '",
-               excerpt(name), "'");
-  return write_safetensors(file);
+  return is_safetensors ? write_safetensors(entries) : write_pth(entries);
 }
 
 LoadReport load(torch::nn::Module& module, const NamedTensors& tensors, const std::string& where,
@@ -270,6 +290,22 @@ LoadReport load(torch::nn::Module& module, const NamedTensors& tensors, const st
 NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part) {
   const auto name = path.string();
   return within_memory(name, [&] { return tensors_of(read_file(path, kMaxFile), name, part); });
+}
+
+std::int64_t TensorInfo::count() const {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+WeightsInfo weights_info(const std::filesystem::path& path, const std::string& part) {
+  const auto name = path.string();
+  return within_memory(name, [&] { return info_of(read_file(path, kMaxFile), name, part); });
+}
+
+WeightsInfo weights_info(const NamedTensors& tensors) {
+  WeightsInfo info;
+  for (const auto& [name, tensor] : tensors)
+    info.tensors.push_back({name, dtype_name(tensor.scalar_type()), tensor.sizes().vec()});
+  return info;
 }
 
 void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {

@@ -7,8 +7,10 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +25,30 @@ using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 /// when they were saved share it again. Anything but a sound file: clew::Error. Blocks.
 NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part = "");
 
-/// Writes contiguous copies in one step: the file is the old one or whole. ".safetensors" or
-/// ".pth" (which Python's torch.load opens, weights_only too). Another ending, a name that is there
+/// Name, type and shape of a tensor in a file.
+struct TensorInfo {
+  std::string name, dtype;  // "F32", "BF16", "I64", ... as in safetensors
+  std::vector<std::int64_t> shape;
+
+  std::int64_t count() const;  // of its numbers
+};
+
+/// Contents of a file of weights.
+struct WeightsInfo {
+  std::string format;                           // "safetensors" or "pth"
+  std::vector<TensorInfo> tensors;              // in the order of the file
+  std::vector<std::string> values;              // names of what is no tensor, in a .pth
+  std::map<std::string, std::string> metadata;  // of a safetensors file
+};
+
+/// Contents of a file, or of a part of it as in read_tensors, without its numbers. Anything but a sound
+/// file: clew::Error. Blocks.
+WeightsInfo weights_info(const std::filesystem::path& path, const std::string& part = "");
+/// The same of tensors at hand, without a format.
+WeightsInfo weights_info(const NamedTensors& tensors);
+
+/// Writes contiguous copies, in their order, in one step: the file is the old one or whole.
+/// ".safetensors" or ".pth" (which Python's torch.load opens, weights_only too). Another ending, a name that is there
 /// twice or is no UTF-8: clew::Error before anything is written. Blocks.
 void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors);
 

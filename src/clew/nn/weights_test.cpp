@@ -320,6 +320,37 @@ TEST_F(Weights, NamesOfFilesAreShownOnOneShortLine) {
             std::string::npos);
 }
 
+TEST_F(Weights, OrderAndTypesComeBack) {
+  const NamedTensors written = {{"z", torch::ones({2}, torch::kHalf)},
+                                {"e", torch::empty({0})},
+                                {"m", torch::ones({}, torch::kInt64)},
+                                {"a", torch::zeros({3, 2}, torch::kBFloat16)}};
+  for (const char* file : {"w.safetensors", "w.pth"}) {
+    write_tensors(folder / file, written);
+    const auto read = read_tensors(folder / file);
+    const auto info = weights_info(folder / file);
+    EXPECT_EQ(info.format, fs::path(file).extension().string().substr(1));
+    ASSERT_EQ(read.size(), 4U);
+    ASSERT_EQ(info.tensors.size(), 4U);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(read[i].first, written[i].first) << file;
+      EXPECT_EQ(info.tensors[i].name, written[i].first) << file;
+      EXPECT_EQ(read[i].second.scalar_type(), written[i].second.scalar_type()) << file;
+      EXPECT_EQ(info.tensors[i].shape, written[i].second.sizes().vec()) << file;
+      EXPECT_TRUE(torch::equal(read[i].second, written[i].second)) << file;
+    }
+    EXPECT_EQ(info.tensors[0].dtype, "F16");
+    EXPECT_EQ(info.tensors[2].count(), 1);
+    EXPECT_EQ(info.tensors[3].count(), 6);
+    EXPECT_TRUE(info.values.empty());
+  }
+  EXPECT_TRUE(weights_info(folder / "w.safetensors").metadata.contains("clew.checksum"));
+  EXPECT_EQ(weights_info(written).tensors[3].dtype, "BF16");
+  const auto nested = weights_info(fixture("nested.pth"));
+  EXPECT_FALSE(nested.values.empty());
+  EXPECT_LT(weights_info(fixture("nested.pth"), "model").tensors.size(), nested.tensors.size());
+}
+
 TEST_F(Weights, OldFilesLackTheBatchCounter) {
   auto state = state_of(*network(3));
   std::erase_if(state, [](const auto& item) { return item.first == "1.num_batches_tracked"; });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <tuple>
 #include <unordered_set>
@@ -135,6 +136,9 @@ CentralEntry read_entry(Bytes file, std::uint64_t at, const Directory& directory
                where);
   CLEW_CHECK((flags & 1) == 0, where, " is encrypted");
   result.entry.is_compressed = method != 0;
+  result.entry.is_deflated = method == 8;
+  result.entry.size = size;
+  result.entry.checksum = static_cast<std::uint32_t>(central.get(16, 4));
   CLEW_CHECK(method != 0 || packed == size, where, " is stored, but its sizes differ: ", packed,
              " and ", size);
 
@@ -281,6 +285,46 @@ std::vector<ZipEntry> parse_zip(Bytes bytes, const std::string& name) {
                excerpt(entries[std::get<2>(ranges[i - 1])].name), "' and '",
                excerpt(entries[std::get<2>(ranges[i])].name), "' overlap");
   return entries;
+}
+
+std::vector<std::byte> unpack(const ZipEntry& entry, std::uint64_t max_bytes,
+                              const std::string& name) {
+  const auto where = concat(name, ": entry '", excerpt(entry.name), "'");
+  CLEW_CHECK(entry.size <= max_bytes, where, " must have at most ", max_bytes, " bytes, got ",
+             entry.size);
+  if (!entry.is_compressed) return {entry.data.begin(), entry.data.end()};
+  CLEW_CHECK(entry.is_deflated, where, " is compressed in another way than deflate");
+  // A deflated byte stands for at most 1032: no memory for a size that cannot be true.
+  constexpr std::uint64_t kMostPerByte = 1032;
+  CLEW_CHECK(entry.size / kMostPerByte <= entry.data.size(), where, " claims ", entry.size,
+             " bytes deflated to ", entry.data.size());
+  std::vector<std::byte> content(entry.size);
+  std::byte beyond{};  // so that an empty entry has somewhere to end, and a longer one is seen
+  z_stream stream{};
+  CLEW_CHECK(inflateInit2(&stream, -MAX_WBITS) == Z_OK, where, ": there is not enough memory");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> ending(&stream, inflateEnd);
+  constexpr std::size_t kPiece = std::size_t{1} << 30;  // zlib counts in 32 bits
+  std::size_t read = 0, written = 0;
+  int state = Z_OK;
+  while (state == Z_OK) {
+    const auto in = std::min(entry.data.size() - read, kPiece);
+    const auto out = std::min(content.size() - written, kPiece);
+    // zlib does not write to its input; its interface is older than const.
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(entry.data.data() + read));
+    stream.avail_in = static_cast<uInt>(in);
+    stream.next_out = reinterpret_cast<Bytef*>(out > 0 ? content.data() + written : &beyond);
+    stream.avail_out = static_cast<uInt>(std::max<std::size_t>(out, 1));
+    state = inflate(&stream, Z_NO_FLUSH);
+    read += in - stream.avail_in;
+    const auto got = std::max<std::size_t>(out, 1) - stream.avail_out;
+    CLEW_CHECK(got <= out, where, " is longer than the ", entry.size, " bytes it claims");
+    written += got;
+  }
+  CLEW_CHECK(state == Z_STREAM_END && read == entry.data.size(), where, " is damaged");
+  CLEW_CHECK(written == content.size(), where, " must have ", entry.size, " bytes, got ", written);
+  CLEW_CHECK(entry.checksum == checksum(content), where,
+             " was altered: its checksum does not match");
+  return content;
 }
 
 std::vector<std::byte> write_zip(std::span<const ZipEntry> entries) {

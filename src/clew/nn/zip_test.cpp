@@ -2,6 +2,7 @@
 #include "clew/nn/zip.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <cstring>
 
@@ -56,6 +57,75 @@ TEST(Zip, CompressedEntriesAreMarked) {
   const auto entries = parse_zip(bytes, "packed");
   EXPECT_TRUE(entries[0].is_compressed);
   EXPECT_FALSE(entries[1].is_compressed);
+}
+
+/// An archive of one entry whose content is deflated.
+std::vector<std::byte> deflated(std::string_view content) {
+  std::vector<std::byte> packed(compressBound(content.size()));
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  std::string in(content);
+  stream.next_in = reinterpret_cast<Bytef*>(in.data());
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  const std::vector<ZipEntry> entries = {{"a", packed}};
+  auto bytes = write_zip(entries);
+  const auto checksum = static_cast<std::uint32_t>(
+      crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
+  const auto central = find(bytes, "PK\x01\x02");
+  const auto set = [&](std::size_t offset, std::size_t value, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i)
+      bytes[central + offset + i] = static_cast<std::byte>(value >> 8 * i & 0xff);
+  };
+  set(10, 8, 2);
+  set(16, checksum, 4);
+  set(24, content.size(), 4);
+  return bytes;
+}
+
+std::string unpacked(const std::vector<std::byte>& bytes, std::uint64_t max_bytes = 1 << 20) {
+  const auto content = unpack(parse_zip(bytes, "w.whl").at(0), max_bytes, "w.whl");
+  return {reinterpret_cast<const char*>(content.data()), content.size()};
+}
+
+TEST(Zip, UnpacksDeflatedAndStoredEntries) {
+  for (const std::string& content : {std::string(), std::string("x"), std::string(100'000, 'x'),
+                                     std::string("123456789 and the like")}) {
+    EXPECT_EQ(unpacked(deflated(content)), content);
+  }
+  EXPECT_EQ(unpacked(two_entries()), "123456789");
+}
+
+TEST(Zip, WhatCannotBeUnpackedIsSaid) {
+  const auto refused = [](const std::vector<std::byte>& bytes, std::uint64_t max_bytes = 1 << 20) {
+    return clew::error_of([&] { unpacked(bytes, max_bytes); });
+  };
+  const std::string content(1000, 'x');
+  const auto good = deflated(content);
+  const auto central = find(good, "PK\x01\x02");
+  const auto changed = [&](std::size_t at, int value) {
+    auto bytes = good;
+    bytes[at] = static_cast<std::byte>(value);
+    return bytes;
+  };
+  EXPECT_EQ(refused(good, 999), "w.whl: entry 'a' must have at most 999 bytes, got 1000");
+  EXPECT_EQ(refused(two_entries(), 8), "w.whl: entry 'a/one' must have at most 8 bytes, got 9");
+  EXPECT_EQ(refused(changed(central + 10, 12)),
+            "w.whl: entry 'a' is compressed in another way than deflate");
+  EXPECT_EQ(refused(changed(central + 16, 0)),
+            "w.whl: entry 'a' was altered: its checksum does not match");
+  EXPECT_EQ(refused(changed(central + 24, 0xe9)),
+            "w.whl: entry 'a' must have 1001 bytes, got 1000");
+  EXPECT_EQ(refused(changed(central + 24, 0xe7)),
+            "w.whl: entry 'a' is longer than the 999 bytes it claims");
+  EXPECT_EQ(refused(changed(central + 26, 1)),
+            concat("w.whl: entry 'a' claims 66536 bytes deflated to ",
+                   parse_zip(good, "")[0].data.size()));
+  EXPECT_EQ(refused(changed(64, 0xff)), "w.whl: entry 'a' is damaged");
 }
 
 TEST(Zip, MoreEntriesThan16BitsCount) {

@@ -3,13 +3,17 @@
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+#include <unordered_set>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/backbones/published.h"
+#include "clew/nn/backbones/recognise.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"
 #include "clew/train/run_folder.h"
@@ -41,7 +45,38 @@ nn::NamedTensors tensors_of(const Checkpoint& checkpoint) {
   return tensors;
 }
 
+/// Refuses loaded numbers that are NaN or infinite.
+void check_finite(const torch::nn::Module& network, const nn::LoadReport& report,
+                  const StartConfig& start) {
+  const std::unordered_set<std::string_view> loaded(report.loaded.begin(), report.loaded.end());
+  for (const auto& [name, tensor] : nn::state_of(network)) {
+    if (!loaded.contains(name) || !tensor.is_floating_point()) continue;
+    const auto others = tensor.numel() - torch::isfinite(tensor).sum().item<std::int64_t>();
+    CLEW_CHECK(others == 0, "start.weights = '", start.weights, "': ", others, " of ",
+               tensor.numel(), " numbers of ", name, " are NaN or infinite; start.skip = [\"",
+               name.substr(0, name.rfind('.')), "\"] begins that module anew");
+  }
+}
+
 }  // namespace
+
+void resolve_start(StartConfig& start) {
+  const bool is_word = start.weights.find_first_of("/.") == std::string::npos;
+  if (start.weights.empty() || !is_word || path_exists(start.weights)) return;
+  const auto* published = nn::find_published(start.weights);
+  if (published == nullptr) {
+    std::vector<std::string> names;
+    for (const auto& one : nn::published_weights()) names.push_back(one.backbone);
+    throw UsageError(concat("start.weights = '", start.weights,
+                            "': there is no such file or run folder, and no such backbone",
+                            did_you_mean(start.weights, names)));
+  }
+  const auto path = nn::at_hand(*published);
+  CLEW_CHECK(path, "start.weights = '", start.weights,
+             "': its weights are not at hand; `clew weights get ", start.weights, "` brings them, ",
+             published->bytes >> 20, " MiB");
+  start.weights = path->string();
+}
 
 StartWeights read_start(const StartConfig& start) {
   std::error_code ignored;
@@ -84,8 +119,15 @@ nn::LoadReport load_start(torch::nn::Module& network, const StartConfig& start,
   const auto report = nn::load_weights(
       network, weights.tensors, start.weights,
       {.skip = skip, .allows_missing = true, .allows_unexpected = true, .allows_misshapen = true});
+  const auto given = nn::fitting_backbone(nn::weights_info(weights.tensors).tensors);
+  const auto wanted = nn::fitting_backbone(nn::weights_info(nn::state_of(network)).tensors);
+  const auto kind = given ? concat("; it holds ", given->text()) : "";
   CLEW_CHECK(!report.loaded.empty(), "start.weights = '", start.weights,
-             "' has nothing that fits the network: ", report.text());
+             "' has nothing that fits the network", kind, ": ", report.text());
+  CLEW_CHECK(!given || !wanted || given->backbone == wanted->backbone, "start.weights = '",
+             start.weights, "' is for another network: it holds ", given->text(), ", wanted ",
+             wanted->backbone, ": ", report.text());
+  check_finite(network, report, start);
   return report;
 }
 

@@ -22,8 +22,9 @@ struct StartConfig {
   void fields(Fields& v) {
     v("weights", weights,
       {.path = PathKind::kPath,
-       .help = "file of weights, .pth or .safetensors, or run folder, to begin with; without: new "
-               "ones"});
+       .help =
+           "backbone of `clew weights list`, file of weights, .pth or .safetensors, or run folder, "
+           "to begin with; without: new ones"});
     v("part", part, {.help = "part of the file that holds them, such as state_dict"});
     v("hash", hash,
       {.is_setting = false,
@@ -36,6 +37,11 @@ struct StartConfig {
   }
 };
 
+/// Makes a backbone's name in start.weights the path of its published weights; files and run folders of that
+/// name come first. Weights that are not at hand: clew::Error, which says what brings them. A word that is no
+/// name, file or folder: UsageError naming the nearest.
+void resolve_start(StartConfig& start);
+
 /// The tensors of start.weights under the network's names, and their hash. Of a run folder: its best
 /// weights, averaged where it averages them. No such file, or weights with another hash than
 /// start.hash: clew::Error.
@@ -46,7 +52,8 @@ struct StartWeights {
 StartWeights read_start(const StartConfig& start);
 
 /// Copies what fits into `network` and says what was loaded, missing, unexpected and misshapen.
-/// Where nothing fits: clew::Error.
+/// Where nothing fits, where the weights are another backbone's than the network, or what was loaded is not finite:
+/// clew::Error.
 nn::LoadReport load_start(torch::nn::Module& network, const StartConfig& start,
                           const StartWeights& weights);
 

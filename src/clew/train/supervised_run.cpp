@@ -73,6 +73,7 @@ std::string LearningSystem::progress_text(const runs::MetricsLine& line) const {
 fs::path create_run(const LearningSystem& system, const fs::path& root, const std::string& recipe,
                     const ConfigTree& tree, const std::string& about, int processes) {
   const auto config = config_of(system, tree);
+  resolve_start(config->start);
   const auto notes = system.resolve(*config);
   make_paths_absolute(fields_of(*config));
   config->train = config->train.resolved();
