@@ -7,6 +7,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <exception>
@@ -138,6 +139,7 @@ struct Supervised::Impl {
   data::Loader train;
   torch::Tensor ema;  // [P] f32, undefined without
   std::int64_t steps = 0;
+  double waited = 0;  // seconds, for the loader
   Means train_means;
   std::vector<runs::Metric> validation;  // of the last evaluation, until they were taken
   bool larger_is_better = false;         // of the monitored measure
@@ -299,7 +301,9 @@ std::vector<Slice> Supervised::Impl::run_batch() {
   const auto columns = task.whole_batch_columns();
   data::Batch batch;
   const auto run = [&] {
+    const auto asked = std::chrono::steady_clock::now();
     batch = train.next();
+    waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
     const auto part = share_of(count, processes.rank(), processes.size());
     replicas.run([&](int i) {
       auto& worker = workers[static_cast<std::size_t>(i)];
@@ -448,6 +452,7 @@ Supervised::~Supervised() = default;
 Processes* Supervised::processes() const { return &impl_->processes; }
 
 std::int64_t Supervised::steps() const { return impl_->steps; }
+double Supervised::waited_seconds() const { return impl_->waited; }
 bool Supervised::is_best() const { return impl_->is_best; }
 void Supervised::watch_evaluations(std::function<void(double)> watch) {
   impl_->watch = std::move(watch);

@@ -537,7 +537,12 @@ void Plan::Impl::normalise(const torch::Tensor& from, float* to) const {
       const float* in =
           from.data_ptr<float>() + image * from.stride(0) + c * from.stride(1) + y * from.stride(2);
       float* out = to + row * width;
-      for (std::int64_t x = 0; x < width; ++x) out[x] = in[x * step] * scales[c] + shifts[c];
+      const float factor = scales[c], offset = shifts[c];
+      if (step == 1) {  // a loop for vector instructions
+        for (std::int64_t x = 0; x < width; ++x) out[x] = in[x] * factor + offset;
+      } else {
+        for (std::int64_t x = 0; x < width; ++x) out[x] = in[x * step] * factor + offset;
+      }
     }
   });
 }
