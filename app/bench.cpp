@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/classify_bench.h"
 #include "bench/navigate_bench.h"
 #include "bench/readers_bench.h"
 #include "bench/settings_bench.h"
@@ -122,6 +123,10 @@ void define_readers(CLI::App& command) {
   define_with_settings(command, bench::readers_rows, "examples_per_second");
 }
 
+void define_classify(CLI::App& command) {
+  define_with_peer<bench::ClassifyOptions>(command, bench::classify_rows);
+}
+
 void define_ops(CLI::App& command) {
   const auto settings = add_settings<bench::OpsOptions>(command);
   print_rows_of(command, [settings] { return bench::ops_rows(settings()); });
@@ -133,6 +138,9 @@ void define_warp(CLI::App& command) {
 }
 
 constexpr Command kBenches[] = {
+    {"classify",
+     "inference and training of backbones, loading pictures, and torchvision's beside them",
+     define_classify},
     {"data", "images a second out of the loader, plain and distorted digits", define_data_bench},
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},

@@ -32,35 +32,29 @@ std::string output_of(const std::string& command, bool& is_good) {
   return out;
 }
 
-/// A folder that goes away.
-struct Folder {
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "clew-peer-XXXXXX").string();
-    CLEW_CHECK(::mkdtemp(pattern.data()) != nullptr, "cannot make a folder in ",
-               std::filesystem::temp_directory_path().string());
-    path = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path path;
-};
-
 }  // namespace
 
-std::string find_python(const std::string& wanted) {
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "clew-bench-XXXXXX").string();
+  CLEW_CHECK(::mkdtemp(pattern.data()) != nullptr, "cannot make a folder in ",
+             std::filesystem::temp_directory_path().string());
+  path = pattern;
+}
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+std::string find_python(const std::string& wanted, const std::string& module) {
   std::vector<std::string> candidates = {"python3", "/usr/bin/python3"};
   if (!wanted.empty()) candidates = {wanted};
   for (const auto& python : candidates) {
     bool is_good = false;
-    output_of(quoted(python) + " -c 'import torch' 2>/dev/null", is_good);
+    output_of(concat(quoted(python), " -c 'import ", module, "' 2>/dev/null"), is_good);
     if (is_good) return python;
   }
-  throw Error(concat("--peer needs PyTorch (Debian: apt install python3-torch), but ",
-                     candidates[0], " cannot import torch"));
+  throw Error(concat("--peer needs PyTorch (Debian: apt install python3-", module, "), but ",
+                     candidates[0], " cannot import ", module));
 }
 
 Json run_json(const std::vector<std::string>& environment,
@@ -82,7 +76,7 @@ std::vector<std::string> best_core_type() {
 Json run_peer(const std::string& python, std::string_view script,
               const std::vector<std::string>& arguments, const std::string& key,
               const std::vector<std::string>& environment) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const auto path = folder.path / "peer.py";
   write_file_atomic(path, script);
   std::vector<std::string> command{python, path.string()};

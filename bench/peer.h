@@ -2,6 +2,7 @@
 // The same job in plain PyTorch, run beside ours: a script of bench/peers in a process of its own.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,9 +11,18 @@
 
 namespace clew::bench {
 
-/// A python that can import torch: the one asked for, else the first of the path and the system's.
+/// A folder that goes away.
+struct TemporaryFolder {
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::filesystem::path path;
+};
+
+/// A python that can import `module`: the one asked for, else the first of the path and the system's.
 /// None: clew::Error.
-std::string find_python(const std::string& wanted);
+std::string find_python(const std::string& wanted, const std::string& module = "torch");
 
 /// Runs a program with its arguments, with VARIABLE=VALUE words in its environment, and gives the
 /// JSON that it prints; null when it failed or printed none. Blocks.

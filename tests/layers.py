@@ -18,7 +18,7 @@ ROOMS = {
     "runs": (["core"], ["nlohmann"]),
     "image": (["core"], ["opencv2", "jpeglib.h", "zlib.h"]),
     "ops": (["core"], ["torch", "hwy"]),
-    "nn": (["ops", "core"], ["torch", "xxhash.h", "nlohmann", "zlib.h"]),
+    "nn": (["ops", "core"], ["torch", "dnnl.hpp", "xxhash.h", "nlohmann", "zlib.h"]),
     "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "curl", "openssl", "zlib.h"]),
     "train": (["data", "nn", "ops", "runs", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "navigate": (["train", "nn", "ops", "image", "maze", "runs", "core"], ["torch", "nlohmann"]),
@@ -30,7 +30,7 @@ SYSTEM = (["train", "data", "nn", "ops", "image", "runs", "core"], ["torch", "op
 WITHOUT_TORCH = ["core", "maze"]
 # Headers of these libraries may stand only in .cpp files: an installed header must not ask its user for them.
 PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "openssl", "zlib.h",
-           "jpeglib.h", "pugixml.hpp"}
+           "jpeglib.h", "pugixml.hpp", "dnnl.hpp"}
 KNOWN = {"torch", "ATen", "c10", "opencv2", "toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark",
          "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "openssl", "zlib.h", "jpeglib.h", "pugixml.hpp"}
 TORCH = {"torch", "ATen", "c10"}

@@ -12,6 +12,7 @@
 #include "clew/data/image_tensor.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
+#include "clew/nn/inference/fused_graph.h"
 
 namespace clew::classify {
 namespace {
@@ -84,6 +85,7 @@ std::vector<train::Prediction> PictureSystem::predict(
     const std::vector<std::filesystem::path>& images, const train::PredictOptions& options) const {
   const auto& data = own(config).data;
   const auto& backbone = dynamic_cast<nn::BackboneImpl&>(network);
+  const auto classifier = nn::fused_classifier(backbone);
   std::vector<train::Prediction> predictions;
   for (const auto& path : images) {
     train::Prediction prediction{.name = path.string()};
@@ -92,10 +94,9 @@ std::vector<train::Prediction> PictureSystem::predict(
       const auto image =
           data.views.apply(std::make_shared<OnePicture>(picture), data::Split::kTest)
               ->get(0, Key{})["image"];
-      const auto features = backbone.features(image.unsqueeze(0));
-      answer(prediction, backbone.classify(features)[0].to(torch::kFloat32), data.classes, image,
-             options.wants_pictures);
-      if (options.wants_features) prediction.features = features[0].to(torch::kFloat32);
+      const auto input = image.unsqueeze(0);
+      answer(prediction, classifier.run(input)[0][0], data.classes, image, options.wants_pictures);
+      if (options.wants_features) prediction.features = backbone.features(input)[0];
     } catch (const Error& error) {
       prediction.error = error.what();
     }

@@ -7,6 +7,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <exception>
@@ -149,6 +150,7 @@ struct Supervised::Impl {
   bool is_kept_known = false;
   std::unique_ptr<data::Loader> loader;  // of the training set, once a batch was asked for
   std::int64_t steps = 0;
+  double waited = 0;  // seconds, for the loader
   Means train_means;
   std::vector<runs::Metric> validation;  // of the last evaluation, until they were taken
   bool larger_is_better = false;         // of the monitored measure
@@ -351,7 +353,10 @@ std::vector<Slice> Supervised::Impl::run_batch() {
   const auto columns = task.whole_batch_columns();
   data::Batch batch;
   const auto run = [&] {
-    batch = train().next();
+    auto& source = train();
+    const auto asked = std::chrono::steady_clock::now();
+    batch = source.next();
+    waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
     const auto part = share_of(count, processes.rank(), processes.size());
     replicas.run([&](int i) {
       auto& worker = workers[static_cast<std::size_t>(i)];
@@ -502,6 +507,7 @@ Supervised::~Supervised() = default;
 Processes* Supervised::processes() const { return &impl_->processes; }
 
 std::int64_t Supervised::steps() const { return impl_->steps; }
+double Supervised::waited_seconds() const { return impl_->waited; }
 bool Supervised::is_best() const { return impl_->is_best; }
 void Supervised::watch_passes(PassWatch watch) { impl_->watch = std::move(watch); }
 bool Supervised::is_finished() const {

@@ -95,6 +95,8 @@ class Supervised : public Learner {
 
   void update() override;
   std::int64_t steps() const override;  // optimiser steps
+  /// Time that update() has waited for its loaders, since this was made.
+  double waited_seconds() const;
   bool is_finished() const override;  // all steps made, or nothing better for train.patience times
   std::string early_end() const override;
   /// epoch, the metrics of the loss, the evaluator's measures as val_<name> (absent where the

@@ -63,6 +63,7 @@ class BackboneImpl : public LayerGraph, public OnnxConvertible {
   /// From the picture on.
   const std::vector<FeatureMap>& feature_maps() const { return maps_; }
   const FeatureMap& feature_map(const std::string& name) const;
+  LayerId logits() const { return logits_; }
   const InputStatistics& statistics() const { return statistics_; }
   const std::string& architecture() const { return name_; }
   std::int64_t feature_count() const { return channels(features_); }

@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <dnnl.hpp>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -21,13 +22,30 @@ torch::Tensor activated(const torch::Tensor& x, Activation kind) {
     case Activation::kRelu:
       return torch::relu(x);
     case Activation::kRelu6:
-      return torch::clamp(x, 0, 6);
+      return torch::hardtanh(x, 0, 6);
     case Activation::kHardswish:
       return torch::hardswish(x);
     case Activation::kHardsigmoid:
       return torch::hardsigmoid(x);
   }
   throw Error("unknown activation");
+}
+
+/// The same in the memory of `x` where its gradient needs no more than the result.
+torch::Tensor activated_in_place(torch::Tensor x, Activation kind) {
+  if (kind == Activation::kRelu) return torch::relu_(x);
+  if (kind == Activation::kRelu6) return torch::hardtanh_(x, 0, 6);
+  return activated(x, kind);
+}
+
+/// True where LibTorch's convolutions are faster on channels that lie side by side: those with AVX-512, which need
+/// no other order then, and in training the batch norms and activations between them.
+bool prefers_channels_last(const torch::Tensor& x) {
+  static const bool has_avx512 = [] {
+    constexpr auto kAll = static_cast<int>(dnnl::cpu_isa::avx512_core);
+    return (static_cast<int>(dnnl::get_effective_cpu_isa()) & kAll) == kAll;
+  }();
+  return has_avx512 && x.dim() == 4 && x.device().is_cpu() && x.scalar_type() == torch::kFloat32;
 }
 
 }  // namespace
@@ -248,17 +266,34 @@ std::vector<torch::Tensor> LayerGraph::run(const torch::Tensor& x,
     if (is_needed[i] && i > static_cast<std::size_t>(known.index))
       for (const int input : layers_[i].inputs) ++readers[static_cast<std::size_t>(input)];
   for (const auto id : wanted) ++readers[static_cast<std::size_t>(id.index)];
+  // Memory that nobody else reads, and no gradient needs.
+  const auto is_of_one_reader = [&, all = readers](int value) {
+    const auto kind = layers_[static_cast<std::size_t>(value)].kind;
+    return value != known.index && all[static_cast<std::size_t>(value)] == 1 &&
+           (kind == Kind::kConvolution || kind == Kind::kBatchNorm || kind == Kind::kAdd ||
+            kind == Kind::kLinear);
+  };
   std::vector<torch::Tensor> values(layers_.size());
-  values[static_cast<std::size_t>(known.index)] = x;
+  const bool is_channels_last = prefers_channels_last(x);
+  values[static_cast<std::size_t>(known.index)] =
+      is_channels_last ? x.contiguous(torch::MemoryFormat::ChannelsLast) : x;
   for (auto i = static_cast<std::size_t>(known.index) + 1; i < layers_.size(); ++i) {
     if (!is_needed[i]) continue;
+    if (layers_[i].kind == Kind::kActivation && is_of_one_reader(layers_[i].inputs[0])) {
+      const auto from = static_cast<std::size_t>(layers_[i].inputs[0]);
+      values[i] = activated_in_place(std::move(values[from]), layers_[i].activation);
+      continue;
+    }
     values[i] = compute(layers_[i], i, values, key);
     for (const int input : layers_[i].inputs)  // memory goes back with the last reader
       if (--readers[static_cast<std::size_t>(input)] == 0)
         values[static_cast<std::size_t>(input)].reset();
   }
   std::vector<torch::Tensor> results;
-  for (const auto id : wanted) results.push_back(values[static_cast<std::size_t>(id.index)]);
+  for (const auto id : wanted) {
+    const auto& value = values[static_cast<std::size_t>(id.index)];
+    results.push_back(is_channels_last ? value.contiguous() : value);
+  }
   return results;
 }
 

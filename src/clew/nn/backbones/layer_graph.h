@@ -77,7 +77,7 @@ class LayerGraph : public torch::nn::Module {
   std::vector<OnnxValue> run_onnx(OnnxGraph& graph, const OnnxValue& x,
                                   const std::vector<LayerId>& wanted) const;
 
- private:
+  // Walking.
   enum class Kind {
     kInput,
     kConvolution,
@@ -103,7 +103,11 @@ class LayerGraph : public torch::nn::Module {
     MapGeometry geometry{};
     std::int64_t dilation = 1;  // of windows that follow
   };
+  const std::vector<Layer>& layers() const { return layers_; }  // 0 is the input
+  /// The layers that `wanted` needs, from `known` on.
+  std::vector<bool> needed(const std::vector<LayerId>& wanted, LayerId known = {0}) const;
 
+ private:
   const Layer& at(LayerId x) const { return layers_.at(static_cast<std::size_t>(x.index)); }
   LayerId push(Layer layer);
   /// A layer that changes neither channels nor position.
@@ -115,8 +119,6 @@ class LayerGraph : public torch::nn::Module {
   Window window_of(const Layer& x, std::int64_t stride) const;
   template <class Holder>
   Holder put(const std::string& path, Holder module);
-  /// The layers that `wanted` needs, from `known` on.
-  std::vector<bool> needed(const std::vector<LayerId>& wanted, LayerId known) const;
   torch::Tensor compute(const Layer& layer, std::size_t index,
                         const std::vector<torch::Tensor>& values, const Key* key) const;
 

@@ -1,0 +1,614 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/nn/inference/plan.h"
+
+#include <ATen/Parallel.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <mutex>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/nn/inference/onednn-inl.h"
+
+namespace clew::nn {
+namespace {
+
+using onednn::Desc;
+using onednn::Dims;
+using Type = dnnl::memory::data_type;
+using Format = dnnl::memory::format_tag;
+
+/// Memory that a step reads or writes.
+struct Slot {
+  enum class Place { kArena, kConstant, kOutput, kScratchpad };
+  Desc desc{};
+  Place place = Place::kArena;
+  int number = 0;  // of a buffer of the arena, or of an output
+  std::size_t offset = 0;
+  dnnl::memory constant{};
+};
+
+struct Buffer {
+  std::size_t bytes = 0, offset = 0;
+  int first = -1, last = -1;  // steps that use it
+  bool is_shared = false;     // by two values
+};
+
+struct PlanStep {
+  enum class Kind { kPrimitive, kNormalise, kAdaptivePool };
+  Kind kind = Kind::kPrimitive;
+  dnnl::primitive primitive{};
+  std::vector<std::pair<int, int>> arguments{};  // DNNL_ARG_..., slot
+  Dims from{}, to{};                             // of an adaptive pool
+};
+
+/// Where a value lies.
+struct Located {
+  int slot = -1;
+  Desc desc{};
+};
+
+constexpr std::size_t kAlignment = 64;
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+/// Offsets of buffers such that those in use at the same time do not overlap, large ones first at the lowest offset that is free
+/// (greedy by size, Pisarchyk and Lee 2020). Gives the bytes of all.
+std::size_t place(std::vector<Buffer>& buffers) {
+  std::vector<Buffer*> order, placed;
+  for (auto& buffer : buffers) order.push_back(&buffer);
+  std::ranges::stable_sort(order, std::ranges::greater{}, [](const Buffer* b) { return b->bytes; });
+  std::size_t total = 0;
+  for (auto* buffer : order) {
+    std::size_t offset = 0;
+    for (const auto* other : placed) {  // by offset
+      if (other->last < buffer->first || other->first > buffer->last) continue;
+      if (other->offset >= offset + buffer->bytes) break;
+      offset = std::max(offset, other->offset + aligned(other->bytes));
+    }
+    buffer->offset = offset;
+    total = std::max(total, offset + aligned(buffer->bytes));
+    placed.insert(
+        std::ranges::upper_bound(placed, offset, {}, [](const Buffer* b) { return b->offset; }),
+        buffer);
+  }
+  return total;
+}
+
+/// Blocks of channels that the kernels of this CPU are written for.
+Format blocked_format() {
+  static const bool has_avx512 = [] {
+    const auto all = static_cast<int>(dnnl::cpu_isa::avx512_core);
+    return (static_cast<int>(dnnl::get_effective_cpu_isa()) & all) == all;
+  }();
+  return has_avx512 ? Format::nChw16c : Format::nChw8c;
+}
+
+bool is_slow(const char* implementation) {
+  return std::string_view(implementation).find("ref") != std::string_view::npos;
+}
+
+void append(dnnl::post_ops& ops, Activation kind) {
+  using dnnl::algorithm;
+  switch (kind) {
+    case Activation::kRelu:
+      return onednn::append_eltwise(ops, algorithm::eltwise_relu, 0, 0);
+    case Activation::kRelu6:
+      return onednn::append_eltwise(ops, algorithm::eltwise_clip, 0, 6);
+    case Activation::kHardswish:  // version 2 ignores the numbers
+      return onednn::append_eltwise(ops, algorithm::eltwise_hardswish, 1.0F / 6, 0.5F);
+    case Activation::kHardsigmoid:
+      onednn::append_eltwise(ops, algorithm::eltwise_linear, 1.0F / 6, 0.5F);
+      return onednn::append_eltwise(ops, algorithm::eltwise_clip, 0, 1);
+  }
+  throw Error("unknown activation");
+}
+
+dnnl::primitive_attr attributes_of(const dnnl::post_ops& ops) {
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(ops);
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::memory memory_of(const torch::Tensor& values, const Dims& dims, Format format) {
+  return {{dims, Type::f32, format}, onednn::engine(), values.data_ptr()};
+}
+
+}  // namespace
+
+struct PackedWeights::Impl {
+  struct Entry {
+    int step;
+    bool is_bias;
+    dnnl::memory memory;
+  };
+  std::mutex mutex;
+  std::vector<Entry> entries;
+};
+PackedWeights::PackedWeights() : impl_(std::make_unique<Impl>()) {}
+PackedWeights::~PackedWeights() = default;
+
+struct Plan::Impl {
+  std::vector<PlanStep> steps;
+  std::vector<Slot> slots;
+  std::vector<Buffer> buffers;
+  std::size_t arena_bytes = 0, scratchpad_bytes = 0;
+  torch::Tensor scale, shift;  // [3] f32: of an image's channels
+  std::int64_t images = 0, height = 0, width = 0;
+
+  /// An arena, and all memory objects of the steps in it.
+  struct Workspace {
+    torch::Tensor arena, scratchpad;
+    std::vector<dnnl::memory> memories;
+    std::vector<std::unordered_map<int, dnnl::memory>> arguments;
+  };
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Workspace>> idle;
+
+  std::unique_ptr<Workspace> new_workspace() const;
+  void normalise(const torch::Tensor& from, float* to) const;
+};
+
+/// Steps of a plan, one after another.
+class PlanBuilder {
+ public:
+  PlanBuilder(Plan::Impl& plan, const Program& program, const PlanShape& shape, Type type,
+              PackedWeights& weights)
+      : plan_(plan),
+        program_(program),
+        shape_(shape),
+        type_(type),
+        weights_(*weights.impl_),
+        shapes_(shapes_of(program, shape.height, shape.width)),
+        readers_(program.readers),
+        values_(shapes_.size()) {}
+
+  void build() {
+    const Desc plain(dims(0), Type::f32, Format::nchw);
+    const int image = new_slot(plain);
+    add({.kind = PlanStep::Kind::kNormalise, .arguments = {{DNNL_ARG_DST, image}}});
+    values_[0] = {image, plain};
+    give_outputs(0);
+    if (type_ != Type::f32) values_[0] = reordered(values_[0], Desc(dims(0), type_, Format::nchw));
+    for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+      const auto& step = program_.steps[i];
+      lower(static_cast<int>(i), step);
+      for (const int input : step.inputs) --readers_[at(input)];
+      if (step.addend >= 0) --readers_[at(step.addend)];
+      give_outputs(step.output);
+    }
+    plan_.arena_bytes = place(plan_.buffers);
+  }
+
+ private:
+  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+  Dims dims(int value) const {
+    const auto& shape = shapes_[at(value)];
+    if (shape.is_flat) return {shape_.images, shape.channels};
+    return {shape_.images, shape.channels, shape.height, shape.width};
+  }
+  Desc blocked(int value) const { return {dims(value), type_, blocked_format()}; }
+  Desc any(int value) const { return {dims(value), type_, Format::any}; }
+
+  int new_buffer(std::size_t bytes) {
+    plan_.buffers.push_back({.bytes = bytes});
+    return static_cast<int>(plan_.buffers.size()) - 1;
+  }
+  int new_slot(Slot slot) {
+    plan_.slots.push_back(std::move(slot));
+    return static_cast<int>(plan_.slots.size()) - 1;
+  }
+  int new_slot(const Desc& desc) {
+    return new_slot(Slot{.desc = desc, .number = new_buffer(desc.get_size())});
+  }
+  const Slot& slot_of(const Located& value) const { return plan_.slots[at(value.slot)]; }
+
+  void add(PlanStep step) {
+    const auto now = static_cast<int>(plan_.steps.size());
+    for (const auto& [argument, slot] : step.arguments) {
+      if (plan_.slots[at(slot)].place != Slot::Place::kArena) continue;
+      auto& buffer = plan_.buffers[at(plan_.slots[at(slot)].number)];
+      if (buffer.first < 0) buffer.first = now;
+      buffer.last = now;
+    }
+    plan_.steps.push_back(std::move(step));
+  }
+
+  /// A primitive with its scratchpad.
+  template <class Description>
+  void add(const Description& description, dnnl::primitive primitive,
+           std::vector<std::pair<int, int>> arguments) {
+    const Desc scratchpad = description.scratchpad_desc();
+    if (scratchpad.get_size() > 0) {
+      plan_.scratchpad_bytes = std::max(plan_.scratchpad_bytes, scratchpad.get_size());
+      arguments.emplace_back(DNNL_ARG_SCRATCHPAD,
+                             new_slot(Slot{.desc = scratchpad, .place = Slot::Place::kScratchpad}));
+    }
+    add({.primitive = std::move(primitive), .arguments = std::move(arguments)});
+  }
+
+  void reorder(const Located& from, int to) {
+    const dnnl::reorder::primitive_desc description(onednn::engine(), from.desc, onednn::engine(),
+                                                    plan_.slots[at(to)].desc, attributes_of({}));
+    add(description, dnnl::reorder(description), {{DNNL_ARG_FROM, from.slot}, {DNNL_ARG_TO, to}});
+  }
+  Located reordered(const Located& from, const Desc& wanted) {
+    if (from.desc == wanted) return from;
+    const int slot = new_slot(wanted);
+    reorder(from, slot);
+    return {slot, wanted};
+  }
+
+  /// Copies of a value that was just computed for those who asked for it.
+  void give_outputs(int value) {
+    for (std::size_t i = 0; i < program_.outputs.size(); ++i) {
+      if (program_.outputs[i] != value) continue;
+      const bool is_flat = shapes_[at(value)].is_flat;
+      reorder(values_[at(value)],
+              new_slot(Slot{.desc = {dims(value), Type::f32, is_flat ? Format::nc : Format::nchw},
+                            .place = Slot::Place::kOutput,
+                            .number = static_cast<int>(i)}));
+      --readers_[at(value)];
+    }
+  }
+
+  /// Weights of a step in a format, packed once for all plans.
+  int constant(int step, bool is_bias, dnnl::memory plain, const Desc& wanted) {
+    const std::scoped_lock lock(weights_.mutex);
+    for (const auto& entry : weights_.entries)
+      if (entry.step == step && entry.is_bias == is_bias && entry.memory.get_desc() == wanted)
+        return new_slot(
+            Slot{.desc = wanted, .place = Slot::Place::kConstant, .constant = entry.memory});
+    dnnl::memory packed(wanted, onednn::engine());
+    dnnl::stream stream(onednn::engine());
+    dnnl::reorder(plain, packed).execute(stream, plain, packed);
+    stream.wait();
+    weights_.entries.push_back({step, is_bias, packed});
+    return new_slot(Slot{.desc = wanted, .place = Slot::Place::kConstant, .constant = packed});
+  }
+
+  void lower(int index, const ProgramStep& step) {
+    switch (step.kind) {
+      case StepKind::kConvolution:
+        return convolution(index, step);
+      case StepKind::kLinear:
+        return linear(index, step);
+      case StepKind::kActivation:
+        return activation(step);
+      case StepKind::kMaxPool:
+      case StepKind::kAveragePool:
+        return pool(step);
+      case StepKind::kAdd:
+      case StepKind::kMultiply:
+        return binary(step);
+      case StepKind::kFlatten:
+        return flatten(step);
+    }
+  }
+
+  void convolution(int index, const ProgramStep& step) {
+    auto x = values_[at(step.inputs[0])];
+    const auto in = shapes_[at(step.inputs[0])].channels, out = step.channels, k = step.kernel;
+    const Dims weight_dims = step.groups == 1
+                                 ? Dims{out, in, k, k}
+                                 : Dims{step.groups, out / step.groups, in / step.groups, k, k};
+    const Desc weight(weight_dims, type_, Format::any), bias({out}, Type::f32, Format::x);
+    const onednn::Window window{.strides = {step.stride, step.stride},
+                                .dilations = {step.dilation - 1, step.dilation - 1},
+                                .before = {step.before, step.before},
+                                .after = {step.after, step.after}};
+    dnnl::post_ops ops;
+    if (step.addend >= 0) ops.append_sum(1);
+    if (step.activation) append(ops, *step.activation);
+    const auto attributes = attributes_of(ops);
+
+    // Winograd's algorithm (Lavin and Gray 2016) takes less than half of the multiplications; with fewer channels
+    // its transforms cost as much.
+    using dnnl::algorithm;
+    struct Candidate {
+      algorithm kind;
+      Desc x, y;
+    };
+    std::vector<Candidate> candidates = {
+        {algorithm::convolution_direct, x.desc, blocked(step.output)},
+        {algorithm::convolution_direct, any(step.inputs[0]), blocked(step.output)},
+        {algorithm::convolution_direct, any(step.inputs[0]), any(step.output)}};
+    const bool is_winograd = type_ == Type::f32 && k == 3 && step.stride == 1 &&
+                             step.dilation == 1 && step.groups == 1 && std::min(in, out) >= 64;
+    if (is_winograd)
+      candidates.insert(candidates.begin(),
+                        {algorithm::convolution_winograd, x.desc, blocked(step.output)});
+    dnnl::convolution_forward::primitive_desc chosen;
+    for (const auto& [kind, from, to] : candidates) {
+      try {
+        auto one = onednn::convolution(kind, from, weight, bias, to, window, attributes);
+        if (chosen && is_slow(one.impl_info_str())) continue;
+        chosen = one;
+        if (!is_slow(one.impl_info_str())) break;
+      } catch (const dnnl::error&) {  // this CPU or version has no such kernel
+      }
+    }
+    CLEW_CHECK(chosen, "oneDNN has no convolution for layer ", step.output);
+
+    x = reordered(x, chosen.src_desc());
+    const Located y = addend_or_new(step, chosen.dst_desc());
+    const auto plain =
+        memory_of(step.weight, weight_dims, step.groups == 1 ? Format::oihw : Format::goihw);
+    add(chosen, dnnl::convolution_forward(chosen),
+        {{DNNL_ARG_SRC, x.slot},
+         {DNNL_ARG_WEIGHTS, constant(index, false, plain, chosen.weights_desc())},
+         {DNNL_ARG_BIAS,
+          constant(index, true, memory_of(step.bias, {out}, Format::x), chosen.bias_desc())},
+         {DNNL_ARG_DST, y.slot}});
+    values_[at(step.output)] = y;
+  }
+
+  /// Memory of a convolution's result, which holds the addend before: its own where nobody reads it later.
+  Located addend_or_new(const ProgramStep& step, const Desc& desc) {
+    if (step.addend < 0) return {new_slot(desc), desc};
+    const auto& addend = values_[at(step.addend)];
+    const bool is_last = readers_[at(step.addend)] == 1;
+    if (is_last && addend.desc == desc && !plan_.buffers[at(slot_of(addend).number)].is_shared)
+      return addend;
+    const Located y{new_slot(desc), desc};
+    reorder(addend, y.slot);
+    return y;
+  }
+
+  void linear(int index, const ProgramStep& step) {
+    const auto in = shapes_[at(step.inputs[0])].channels, out = step.channels;
+    dnnl::post_ops ops;
+    if (step.activation) append(ops, *step.activation);
+    const Desc y({shape_.images, out}, type_, Format::nc);
+    const auto chosen = onednn::linear(Desc(dims(step.inputs[0]), type_, Format::nc),
+                                       Desc({out, in}, type_, Format::any),
+                                       Desc({out}, Type::f32, Format::x), y, attributes_of(ops));
+    const auto x = reordered(values_[at(step.inputs[0])], chosen.src_desc());
+    const Located to{new_slot(y), y};
+    add(chosen, dnnl::inner_product_forward(chosen),
+        {{DNNL_ARG_SRC, x.slot},
+         {DNNL_ARG_WEIGHTS, constant(index, false, memory_of(step.weight, {out, in}, Format::oi),
+                                     chosen.weights_desc())},
+         {DNNL_ARG_BIAS,
+          constant(index, true, memory_of(step.bias, {out}, Format::x), chosen.bias_desc())},
+         {DNNL_ARG_DST, to.slot}});
+    values_[at(step.output)] = to;
+  }
+
+  void activation(const ProgramStep& step) {
+    // By a multiplication with 1 and the same operations as behind a convolution.
+    dnnl::post_ops ops;
+    append(ops, *step.activation);
+    const auto& x = values_[at(step.inputs[0])];
+    const auto chosen =
+        onednn::eltwise(dnnl::algorithm::eltwise_linear, x.desc, 1, 0, attributes_of(ops));
+    const Located y{new_slot(x.desc), x.desc};
+    add(chosen, dnnl::eltwise_forward(chosen), {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}});
+    values_[at(step.output)] = y;
+  }
+
+  void pool(const ProgramStep& step) {
+    const auto &from = shapes_[at(step.inputs[0])], &to = shapes_[at(step.output)];
+    const bool is_average = step.kind == StepKind::kAveragePool;
+    if (is_average && (from.height % to.height != 0 || from.width % to.width != 0))
+      return adaptive_pool(step);
+    const auto x = values_[at(step.inputs[0])];
+    onednn::Window window{.strides = {step.stride, step.stride},
+                          .dilations = {step.dilation - 1, step.dilation - 1},
+                          .before = {step.before, step.before},
+                          .after = {step.after, step.after},
+                          .kernel = {step.kernel, step.kernel}};
+    if (is_average) {
+      window = {.strides = {from.height / to.height, from.width / to.width},
+                .dilations = {0, 0},
+                .before = {0, 0},
+                .after = {0, 0}};
+      window.kernel = window.strides;
+    }
+    const auto chosen = onednn::pooling(
+        is_average ? dnnl::algorithm::pooling_avg_exclude_padding : dnnl::algorithm::pooling_max,
+        x.desc, any(step.output), window, attributes_of({}));
+    const Desc desc = chosen.dst_desc();
+    const Located y{new_slot(desc), desc};
+    add(chosen, onednn::Pooling(chosen), {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}});
+    values_[at(step.output)] = y;
+  }
+
+  /// Windows of different sizes, by LibTorch.
+  void adaptive_pool(const ProgramStep& step) {
+    const auto x =
+        reordered(values_[at(step.inputs[0])], Desc(dims(step.inputs[0]), Type::f32, Format::nchw));
+    const Desc desc(dims(step.output), Type::f32, Format::nchw);
+    const Located y{new_slot(desc), desc};
+    add({.kind = PlanStep::Kind::kAdaptivePool,
+         .arguments = {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}},
+         .from = dims(step.inputs[0]),
+         .to = dims(step.output)});
+    values_[at(step.output)] = reordered(y, Desc(dims(step.output), type_, Format::nchw));
+  }
+
+  void binary(const ProgramStep& step) {
+    const auto a = values_[at(step.inputs[0])];
+    const auto kind =
+        step.kind == StepKind::kAdd ? dnnl::algorithm::binary_add : dnnl::algorithm::binary_mul;
+    dnnl::post_ops ops;
+    if (step.activation) append(ops, *step.activation);
+    const auto &one = shapes_[at(step.inputs[0])], &other = shapes_[at(step.inputs[1])];
+    const bool is_spread = one.height != other.height || one.width != other.width;
+    if (!is_spread) {
+      const auto b = reordered(values_[at(step.inputs[1])], a.desc);
+      const auto chosen = onednn::binary(kind, a.desc, b.desc, a.desc, attributes_of(ops));
+      const Located y{new_slot(a.desc), a.desc};
+      add(chosen, dnnl::binary(chosen),
+          {{DNNL_ARG_SRC_0, a.slot}, {DNNL_ARG_SRC_1, b.slot}, {DNNL_ARG_DST, y.slot}});
+      values_[at(step.output)] = y;
+      return;
+    }
+    CLEW_CHECK(other.height == 1 && other.width == 1, "layer ", step.output,
+               " takes maps of one size or of one element, got ", one.height, " x ", one.width,
+               " and ", other.height, " x ", other.width);
+    // Image by image: a factor for each channel of one image has kernels, for each of several images not.
+    const auto wide = reordered(a, blocked(step.inputs[0]));
+    const auto narrow = reordered(values_[at(step.inputs[1])], blocked(step.inputs[1]));
+    const auto of_one = [&](const ValueShape& shape) {
+      return Desc({1, shape.channels, shape.height, shape.width}, type_, blocked_format());
+    };
+    const Desc wide_one = of_one(one), narrow_one = of_one(other);
+    const auto chosen = onednn::binary(kind, wide_one, narrow_one, wide_one, attributes_of(ops));
+    const Located y{new_slot(wide.desc), wide.desc};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(shape_.images); ++i) {
+      const auto part = [&](const Located& whole, const Desc& desc) {
+        Slot slot = slot_of(whole);
+        slot.desc = desc;
+        slot.offset += i * desc.get_size();
+        return new_slot(std::move(slot));
+      };
+      add(chosen, dnnl::binary(chosen),
+          {{DNNL_ARG_SRC_0, part(wide, wide_one)},
+           {DNNL_ARG_SRC_1, part(narrow, narrow_one)},
+           {DNNL_ARG_DST, part(y, wide_one)}});
+    }
+    values_[at(step.output)] = y;
+  }
+
+  void flatten(const ProgramStep& step) {
+    const auto x =
+        reordered(values_[at(step.inputs[0])], Desc(dims(step.inputs[0]), type_, Format::nchw));
+    Slot flat = slot_of(x);
+    plan_.buffers[at(flat.number)].is_shared = true;
+    flat.desc = Desc(dims(step.output), type_, Format::nc);
+    const Desc desc = flat.desc;
+    values_[at(step.output)] = {new_slot(std::move(flat)), desc};
+  }
+
+  Plan::Impl& plan_;
+  const Program& program_;
+  PlanShape shape_;
+  Type type_;
+  PackedWeights::Impl& weights_;
+  std::vector<ValueShape> shapes_;
+  std::vector<int> readers_;  // of each value that are still to come
+  std::vector<Located> values_;
+};
+
+std::unique_ptr<Plan::Impl::Workspace> Plan::Impl::new_workspace() const {
+  auto workspace = std::make_unique<Workspace>();
+  const auto bytes = [](std::size_t count) {
+    return torch::empty({static_cast<std::int64_t>(std::max(count, kAlignment))}, torch::kUInt8);
+  };
+  workspace->arena = bytes(arena_bytes);
+  workspace->scratchpad = bytes(scratchpad_bytes);
+  for (const auto& slot : slots) {
+    if (slot.place == Slot::Place::kConstant) {
+      workspace->memories.push_back(slot.constant);
+      continue;
+    }
+    void* data = DNNL_MEMORY_NONE;
+    if (slot.place == Slot::Place::kArena)
+      data = workspace->arena.data_ptr<std::uint8_t>() +
+             buffers[static_cast<std::size_t>(slot.number)].offset + slot.offset;
+    if (slot.place == Slot::Place::kScratchpad) data = workspace->scratchpad.data_ptr();
+    workspace->memories.emplace_back(slot.desc, onednn::engine(), data);
+  }
+  for (const auto& step : steps) {
+    auto& arguments = workspace->arguments.emplace_back();
+    for (const auto& [argument, slot] : step.arguments)
+      arguments.emplace(argument, workspace->memories[static_cast<std::size_t>(slot)]);
+  }
+  return workspace;
+}
+
+/// from [images,3,height,width] f32 of any strides -> (from - mean) / deviation, contiguous.
+void Plan::Impl::normalise(const torch::Tensor& from, float* to) const {
+  const auto *scales = scale.data_ptr<float>(), *shifts = shift.data_ptr<float>();
+  const auto step = from.stride(3);
+  at::parallel_for(0, images * 3 * height, 64, [&](std::int64_t begin, std::int64_t end) {
+    for (auto row = begin; row < end; ++row) {
+      const auto y = row % height, c = row / height % 3, image = row / height / 3;
+      const float* in =
+          from.data_ptr<float>() + image * from.stride(0) + c * from.stride(1) + y * from.stride(2);
+      float* out = to + row * width;
+      const float factor = scales[c], offset = shifts[c];
+      if (step == 1) {  // a loop for vector instructions
+        for (std::int64_t x = 0; x < width; ++x) out[x] = in[x] * factor + offset;
+      } else {
+        for (std::int64_t x = 0; x < width; ++x) out[x] = in[x * step] * factor + offset;
+      }
+    }
+  });
+}
+
+Plan::Plan(const Program& program, const PlanShape& shape, const ops::ChannelStatistics& statistics,
+           ops::Precision precision, PackedWeights& weights)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->images = shape.images;
+  impl_->height = shape.height;
+  impl_->width = shape.width;
+  impl_->scale = torch::ones({3});
+  impl_->shift = torch::zeros({3});
+  for (std::size_t c = 0; c < statistics.mean.size(); ++c) {
+    impl_->scale.data_ptr<float>()[c] = static_cast<float>(1 / statistics.deviation[c]);
+    impl_->shift.data_ptr<float>()[c] =
+        static_cast<float>(-statistics.mean[c] / statistics.deviation[c]);
+  }
+  const auto type = precision == ops::Precision::kBf16 ? Type::bf16 : Type::f32;
+  try {
+    PlanBuilder(*impl_, program, shape, type, weights).build();
+  } catch (const dnnl::error& error) {
+    throw Error(concat("oneDNN cannot compute this network: ", error.what()));
+  }
+}
+Plan::~Plan() = default;
+
+void Plan::run(const torch::Tensor& images, const std::vector<float*>& outputs) const {
+  std::unique_ptr<Impl::Workspace> workspace;
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    if (!impl_->idle.empty()) {
+      workspace = std::move(impl_->idle.back());
+      impl_->idle.pop_back();
+    }
+  }
+  if (!workspace) workspace = impl_->new_workspace();
+  for (std::size_t i = 0; i < impl_->slots.size(); ++i) {
+    const auto& slot = impl_->slots[i];
+    if (slot.place == Slot::Place::kOutput)
+      workspace->memories[i].set_data_handle(outputs[static_cast<std::size_t>(slot.number)]);
+  }
+  dnnl::stream stream(onednn::engine());
+  for (std::size_t i = 0; i < impl_->steps.size(); ++i) {
+    const auto& step = impl_->steps[i];
+    const auto& arguments = workspace->arguments[i];
+    switch (step.kind) {
+      case PlanStep::Kind::kPrimitive:
+        step.primitive.execute(stream, arguments);
+        break;
+      case PlanStep::Kind::kNormalise:
+        impl_->normalise(images, static_cast<float*>(arguments.at(DNNL_ARG_DST).get_data_handle()));
+        break;
+      case PlanStep::Kind::kAdaptivePool: {
+        const auto tensor = [&](int argument, const Dims& dims) {
+          return torch::from_blob(arguments.at(argument).get_data_handle(), dims);
+        };
+        tensor(DNNL_ARG_DST, step.to)
+            .copy_(torch::adaptive_avg_pool2d(tensor(DNNL_ARG_SRC, step.from),
+                                              {step.to[2], step.to[3]}));
+        break;
+      }
+    }
+  }
+  stream.wait();
+  const std::scoped_lock lock(impl_->mutex);
+  impl_->idle.push_back(std::move(workspace));
+}
+
+}  // namespace clew::nn
