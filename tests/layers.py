@@ -20,7 +20,7 @@ ROOMS = {
     "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "dnnl.hpp", "xxhash.h", "nlohmann", "zlib.h"]),
     "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "curl", "openssl", "zlib.h"]),
-    "train": (["data", "nn", "ops", "runs", "core"], ["torch", "xxhash.h", "nlohmann"]),
+    "train": (["data", "nn", "ops", "image", "runs", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "navigate": (["train", "nn", "ops", "image", "maze", "runs", "core"], ["torch", "nlohmann"]),
     "report": (["image", "runs", "core"], ["nlohmann"]),
 }
