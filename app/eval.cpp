@@ -5,9 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -16,10 +18,40 @@
 #include "systems.h"
 
 namespace clew::app {
+namespace {
+
+/// What other programs' answers are worth: `clew eval SYSTEM predictions=FILE truth=FILE`.
+void judge(const System& system, const std::vector<std::string>& settings, bool is_json) {
+  if (system.judge == nullptr)
+    throw UsageError(concat(system.name, " judges no files of answers; name a run folder"));
+  ConfigTree tree;
+  for (const auto& setting : settings) apply_override(tree, setting);
+  struct Files {
+    std::string predictions, truth;
+    void fields(Fields& v) {
+      v("predictions", predictions, {.path = PathKind::kPath});
+      v("truth", truth, {.path = PathKind::kPath});
+    }
+  } files;
+  load(files, tree);
+  if (files.predictions.empty() || files.truth.empty())
+    throw UsageError(concat("`clew eval ", system.name,
+                            "` needs predictions=FILE and truth=FILE, got ",
+                            files.predictions.empty() ? "no predictions" : "no truth"));
+  const auto evaluation = system.judge(files.predictions, files.truth);
+  std::cout << (is_json ? runs::evaluation_json(evaluation) : evaluation.summary + "\n")
+            << std::flush;
+}
+
+}  // namespace
 
 void define_eval(CLI::App& command) {
   auto request = std::make_shared<EvalRequest>();
-  command.add_option("RUN", request->run, "a run folder")->required();
+  command
+      .add_option("RUN", request->run,
+                  "a run folder; or a system, to judge answers of other programs by "
+                  "predictions=FILE truth=FILE")
+      ->required();
   auto settings = std::make_shared<std::vector<std::string>>();
   command.add_option("SETTINGS", *settings, "settings of the evaluation")->type_name("KEY=VALUE");
   command.add_flag("--json", request->is_json, "print JSON");
@@ -30,6 +62,11 @@ void define_eval(CLI::App& command) {
   }
   command.footer(footer);
   command.callback([request, settings] {
+    std::error_code ignored;
+    if (!std::filesystem::exists(request->run, ignored)) {
+      for (const auto& system : systems())
+        if (request->run == system.name) return judge(system, *settings, request->is_json);
+    }
     const auto& system = system_of_run(request->run);
     for (const auto& setting : *settings) apply_override(request->settings, setting);
     if (system.eval_settings.empty() && !settings->empty()) {

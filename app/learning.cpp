@@ -119,6 +119,11 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
                                 : evaluation.evaluation.summary + "\n",
         .keep = [run = request.run, evaluation] { train::write_evaluation(run, evaluation); }};
   };
+  if (system->can_judge()) {
+    row.judge = [system](const fs::path& predictions, const fs::path& truth) {
+      return system->judge(predictions, truth);
+    };
+  }
   row.export_run = [system](const fs::path& run, const fs::path& out) {
     train::export_run(*system, run, out);
   };

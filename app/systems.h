@@ -12,6 +12,7 @@
 
 #include "clew/core/config.h"
 #include "clew/nn/export/export.h"
+#include "clew/runs/evaluation.h"
 #include "clew/train/loop.h"
 #include "recipes.h"
 
@@ -60,6 +61,10 @@ struct System {
       train;
   bool is_parallel = true;  // whether several processes can train it
   std::function<EvalAnswer(const EvalRequest& request)> eval;
+  /// Judges files of answers against the truth; null: this system judges none.
+  std::function<runs::Evaluation(const std::filesystem::path& predictions,
+                                 const std::filesystem::path& truth)>
+      judge;
   /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
   std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>
       export_run;

@@ -125,6 +125,26 @@ class Classify(CliTest):
         self.fails("train", "classify/multilabel", *SMALL, f"data.dir={table}", code=1,
                    error=f"{table}/labels.csv:2: label 'a' must be 0 or 1, got '2'")
 
+    def test_answers_of_another_program(self):
+        truth = self.folder_of_pictures({"ant": 3, "bee": 2})
+        files = [f"{name}/{i}.png" for name, count in (("ant", 3), ("bee", 2)) for i in range(count)]
+        answers = [{"image": name, "class": "ant"} for name in files]
+        answers[4]["image"] = str(truth / files[4])
+        said = self.folder / "said.json"
+        said.write_text(json.dumps(answers))
+        judged = "eval", "classify", f"predictions={said}", f"truth={truth}"
+        self.assertEqual(self.out(*judged), "Of 5 pictures 60.0 % are of the class that was said.\n")
+        told = self.json(*judged, "--json")
+        self.assertEqual([row["values"] for row in told["tables"][0]["rows"]], [[3, 0], [2, 0]])
+        for changed, error in ((answers[1:], "has no answer for '"), (answers + answers[:1], "'ant/0.png' is answered twice"),
+                               ([{"image": "x.png", "class": "ant"}], "'x.png' is no picture of"),
+                               ([{"image": "ant/0.png", "class": "cow"}], "'cow' is no class of"),
+                               ([{"image": 3}], "answer 1 must have 'image', a text"), ({}, "must be a JSON list of answers")):
+            said.write_text(json.dumps(changed))
+            self.fails(*judged, code=1, error=error)
+        self.fails("eval", "classify", f"truth={truth}", code=2, error="needs predictions=FILE and truth=FILE, got no predictions")
+        self.fails("eval", "warp", "truth=x", code=2, error="warp judges no files of answers; name a run folder")
+
     def test_a_chain_without_downloads(self):
         small = ["data.scenes=64", 'data.views=["resize=32x32"]', 'data.eval_views=["resize=32x32"]', "train.batch=8",
                  "train.steps=3", "train.eval_steps=3", "train.log_steps=1"]

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
 #include <utility>
 
 #include "clew/classify/grad_cam.h"
@@ -16,6 +19,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/text.h"
+#include "clew/data/folders.h"
 #include "clew/data/image_tensor.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
@@ -27,10 +31,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostNamed = 5;   // classes of a prediction
-constexpr int kWorst = 24;              // mistakes of a sheet
-constexpr std::int64_t kLookedAt = 12;  // pictures of a sheet
-constexpr int kTileSide = 168;          // pixels
+constexpr std::size_t kMostNamed = 5;                  // classes of a prediction
+constexpr std::uint64_t kLongestAnswers = 1ULL << 30;  // bytes of a file
+constexpr int kWorst = 24;                             // mistakes of a sheet
+constexpr std::int64_t kLookedAt = 12;                 // pictures of a sheet
+constexpr int kTileSide = 168;                         // pixels
 constexpr int kSheetColumns = 6;
 constexpr const char *kMistakesFile = "pictures/mistakes.png", *kHeatFile = "pictures/grad_cam.png",
                      *kBoxesFile = "pictures/boxes.png";
@@ -161,6 +166,58 @@ train::RunEvaluation TransferSystem::describe(const fs::path& run,
   evaluation.details = nlohmann::json{{"examples", report.examples}, {"mistakes", mistakes}}.dump();
   return {.evaluation = std::move(evaluation),
           .write_pictures = [run, drawn] { drawn.write(run); }};
+}
+
+runs::Evaluation TransferSystem::judge(const fs::path& predictions, const fs::path& truth) const {
+  std::vector<std::string> classes;
+  std::map<std::string, std::int64_t> labels;  // of each file, by its canonical path
+  std::error_code ignored;
+  for (const auto& one : data::list_classes(truth)) {
+    for (const auto& file : one.files)
+      labels[fs::weakly_canonical(file, ignored).string()] = std::ssize(classes);
+    classes.push_back(one.name);
+  }
+  const auto where = predictions.string();
+  const auto list = nlohmann::json::parse(read_text(predictions, kLongestAnswers), nullptr, false);
+  CLEW_CHECK(list.is_array(), where,
+             ": must be a JSON list of answers, as `clew predict --json` prints it");
+  train::ClassificationEvaluator evaluator(classes);
+  std::set<std::string> answered;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto& item = list[i];
+    const auto text = [&](const char* key) {
+      CLEW_CHECK(item.is_object() && item.contains(key) && item[key].is_string(), where,
+                 ": answer ", i + 1, " must have '", key, "', a text");
+      return item[key].get<std::string>();
+    };
+    const auto image = text("image"), name = text("class");
+    auto file = labels.find(fs::weakly_canonical(image, ignored).string());
+    if (file == labels.end())
+      file = labels.find(fs::weakly_canonical(truth / image, ignored).string());
+    CLEW_CHECK(file != labels.end(), where, ": '", printable(image), "' is no picture of ",
+               truth.string());
+    CLEW_CHECK(answered.insert(file->first).second, where, ": '", printable(image),
+               "' is answered twice");
+    const auto said = std::ranges::find(classes, name);
+    CLEW_CHECK(said != classes.end(), where, ": '", printable(name), "' is no class of ",
+               truth.string(), " (", join(classes), ")");
+    data::Batch outputs, batch;
+    outputs.set("logits", torch::zeros({1, std::ssize(classes)}));
+    outputs["logits"][0][said - classes.begin()] = 1;
+    batch.set("label", torch::tensor({file->second}));
+    batch.indices = torch::tensor({static_cast<std::int64_t>(i)});
+    evaluator.add(outputs, batch);
+  }
+  for (const auto& [file, label] : labels)
+    CLEW_CHECK(answered.contains(file), where, ": has no answer for '", printable(file),
+               "', one of ", labels.size() - answered.size(), " that are missing");
+  const auto report = evaluator.report(0);
+  return {
+      .system = name(),
+      .summary = concat("Of ", report.examples, " pictures ", fixed(100 * (1 - report.error), 1),
+                        " % are of the class that was said."),
+      .measures = {*runs::find_measure(evaluator.result(), "error")},
+      .tables = evaluator.tables()};
 }
 
 std::unique_ptr<train::LearningConfig> MultilabelSystem::make_config() const {

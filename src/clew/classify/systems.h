@@ -16,6 +16,12 @@ class TransferSystem : public PictureSystem {
   std::string name() const override { return "classify"; }
   std::unique_ptr<train::LearningConfig> make_config() const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
+  bool can_judge() const override { return true; }
+  /// predictions: a JSON list as `clew predict --json` prints it, of objects with `image`, a path, and `class`.
+  /// truth: a folder of pictures by class. Pictures without an answer, answers without a picture, a class
+  /// that there is not: clew::Error.
+  runs::Evaluation judge(const std::filesystem::path& predictions,
+                         const std::filesystem::path& truth) const override;
   /// The worst mistakes, and what the network looked at (grad_cam.h).
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,

@@ -89,9 +89,11 @@ class LearningSystem {
   /// What is shown of a line of metrics while it trains.
   virtual std::string progress_text(const runs::MetricsLine& line) const;
   /// Called before training, in the process that writes the run: what draws pictures into the run
-  /// folder after `steps` steps, when it likes; `is_last` after the last one. None: no pictures.
+  /// folder after `steps` steps, when it likes; `is_last` after the last one. `learner` gives that of the
+  /// phase that is trained. None: no pictures.
   virtual std::function<void(std::int64_t steps, bool is_last)> make_drawer(
-      const std::filesystem::path& /*run*/, const Task& /*task*/, Supervised& /*learner*/) const {
+      const std::filesystem::path& /*run*/, const Task& /*task*/,
+      const std::function<Supervised&()>& /*learner*/) const {
     return {};
   }
   /// The checkpoint that is evaluated, exported and asked.
@@ -109,6 +111,12 @@ class LearningSystem {
                                  torch::nn::Module& /*network*/) const {
     return {};
   }
+  /// Support of `judge`.
+  virtual bool can_judge() const { return false; }
+  /// Evaluation of what another program, or `clew predict --json`, said: files of answers and of the truth, in the
+  /// system's own forms. What they cannot be: clew::Error.
+  virtual runs::Evaluation judge(const std::filesystem::path& predictions,
+                                 const std::filesystem::path& truth) const;
   /// Support of `predict`.
   virtual bool can_predict() const { return false; }
   /// Support of Prediction::picture, and of Prediction::features.

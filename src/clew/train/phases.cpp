@@ -33,7 +33,10 @@ struct Phases::Impl {
   /// Begins phase `index`, with the weights of `before` where it is given.
   void begin(std::size_t index, const nn::NamedTensors& before) {
     const auto& phase = phases[index];
-    Beginning beginning{.load = {}, .rules = phase.rules, .keeps_frozen_in_checkpoint = true};
+    Beginning beginning = first;
+    beginning.rules.insert(beginning.rules.end(), phase.rules.begin(), phase.rules.end());
+    beginning.keeps_frozen_in_checkpoint = true;
+    if (index > 0) beginning.load = {};
     if (!before.empty()) {
       beginning.load = [&](torch::nn::Module& network) {
         (void)nn::load_weights(network, before, "the phase before");
@@ -47,6 +50,7 @@ struct Phases::Impl {
   }
 
   std::vector<Phase> phases;
+  Beginning first;
   Key key;
   Processes* processes;
   std::size_t current = 0;
@@ -55,7 +59,7 @@ struct Phases::Impl {
   PassWatch watch;
 };
 
-Phases::Phases(std::vector<Phase> phases, Key key, Processes* processes)
+Phases::Phases(std::vector<Phase> phases, Key key, Processes* processes, const Beginning& beginning)
     : impl_(std::make_unique<Impl>()) {
   if (phases.empty()) throw UsageError("a training must have at least one phase, got none");
   for (const auto& phase : phases) {
@@ -67,6 +71,7 @@ Phases::Phases(std::vector<Phase> phases, Key key, Processes* processes)
     }
   }
   impl_->phases = std::move(phases);
+  impl_->first = beginning;
   impl_->key = key;
   impl_->processes = processes;
   impl_->begin(0, {});

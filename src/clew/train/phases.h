@@ -33,7 +33,9 @@ class Phases : public Learner {
  public:
   /// At least one phase; the tasks make networks with the same parameters and buffers. Options of
   /// any phase that cannot be: UsageError, now and not when it begins.
-  Phases(std::vector<Phase> phases, Key key, Processes* processes = nullptr);
+  /// `beginning` gives the first phase its weights, and all of them rules and a place for kept outputs.
+  Phases(std::vector<Phase> phases, Key key, Processes* processes = nullptr,
+         const Beginning& beginning = {});
   ~Phases() override;
   Phases(const Phases&) = delete;
   Phases& operator=(const Phases&) = delete;

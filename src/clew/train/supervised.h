@@ -61,6 +61,7 @@ struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   std::int64_t eval_steps = 1000;
   int patience = 0;
   int kept_versions = 0;
+  std::vector<std::string> phases;
 
   void fields(Fields& v);
   /// The same with a precision that means the same everywhere (ops::resolve_precision).

@@ -51,6 +51,10 @@ void SupervisedOptions::fields(Fields& v) {
      .max = 1000,
      .help = "versions of each training example, with draws of their own, whose outputs of the "
              "frozen part of the network are computed once and kept; 0: each step computes them"});
+  v("phases", phases,
+    {.help = "phases one after the other, each with what it changes in the recipe and its own "
+             "train.steps, such as [\"train.steps=100 mode=last\", \"train.steps=200 mode=slow\"]; "
+             "none: the recipe as it stands"});
 }
 
 SupervisedOptions SupervisedOptions::resolved() const {

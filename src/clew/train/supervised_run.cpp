@@ -7,6 +7,10 @@
 
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,7 +20,9 @@
 #include "clew/core/log.h"
 #include "clew/core/text.h"
 #include "clew/nn/layers.h"
+#include "clew/nn/weights.h"
 #include "clew/train/evaluator.h"
+#include "clew/train/phases.h"
 
 namespace clew::train {
 namespace {
@@ -29,6 +35,55 @@ std::unique_ptr<LearningConfig> config_of(const LearningSystem& system, const Co
   auto config = system.make_config();
   load_fields(fields_of(*config), tree);
   return config;
+}
+
+/// A phase of a run: its config, and the task of that.
+struct RunPhase {
+  std::string text;
+  std::unique_ptr<LearningConfig> config;
+  std::unique_ptr<Task> task;
+};
+
+/// The phases that train.phases names; `config` is resolved. Another seed or other weights to begin with, no
+/// steps, words that are no settings: UsageError beginning with the phase.
+std::vector<RunPhase> phases_of(const LearningSystem& system, LearningConfig& config) {
+  std::vector<RunPhase> phases;
+  for (const auto& text : config.train.phases) {
+    RunPhase phase{.text = text, .config = system.make_config(), .task = {}};
+    try {
+      ConfigTree tree;
+      std::istringstream words(text);
+      for (std::string word; words >> word;) apply_override(tree, word);
+      for (const auto& entry : tree.entries) {
+        if (entry.key == "seed" || entry.key == "system" || entry.key == "train.phases" ||
+            entry.key == "start.weights" || entry.key == "start.part" || entry.key == "start.hash")
+          throw UsageError(concat(entry.key, " is the whole run's, and no phase can change it"));
+      }
+      if (tree.find("train.steps") == nullptr)
+        throw UsageError("a phase must say how many train.steps it has");
+      load_fields(fields_of(*phase.config),
+                  parse_toml(dump_fields(fields_of(config)), "the recipe"));
+      phase.config->train.phases.clear();
+      load_fields(fields_of(*phase.config), tree);
+      (void)system.resolve(*phase.config);
+      phase.config->train = phase.config->train.resolved();
+      phase.task = system.make_task(*phase.config);
+    } catch (const UsageError& error) {
+      throw UsageError(concat("phase '", text, "': ", error.what()));
+    }
+    phases.push_back(std::move(phase));
+  }
+  return phases;
+}
+
+/// Refuses phases whose networks have other parameters than the recipe's.
+void check_same_network(const torch::nn::Module& network, const RunPhase& phase) {
+  const auto own = nn::state_of(*phase.task->make_network()), wanted = nn::state_of(network);
+  bool is_same = own.size() == wanted.size();
+  for (std::size_t i = 0; is_same && i < own.size(); ++i)
+    is_same = own[i].first == wanted[i].first && own[i].second.sizes() == wanted[i].second.sizes();
+  if (!is_same)
+    throw UsageError(concat("phase '", phase.text, "': its network must be the recipe's"));
 }
 
 /// "Of 1000 test examples: loss 0.31 nats, error 9.8 %."
@@ -47,6 +102,11 @@ std::string summary_of(const Evaluator& evaluator, std::int64_t examples) {
 
 runs::RunAbout LearningSystem::about(const LearningConfig& /*config*/, const Task& task) const {
   return {.plots = runs::learning_plots(task.make_evaluator()->result(), task.monitor())};
+}
+
+runs::Evaluation LearningSystem::judge(const fs::path& /*predictions*/,
+                                       const fs::path& /*truth*/) const {
+  throw UsageError(concat(name(), " judges no files of answers"));
 }
 
 std::vector<Prediction> LearningSystem::predict(torch::nn::Module& /*network*/,
@@ -79,12 +139,22 @@ fs::path create_run(const LearningSystem& system, const fs::path& root, const st
   config->train = config->train.resolved();
   const auto task = system.make_task(*config);
   const auto network = task->make_network();
-  auto rules = task->rules(*network);
-  for (auto& rule : start_rules(config->start)) rules.push_back(std::move(rule));
-  std::vector<std::string> names;
-  for (const auto& item : network->named_parameters()) names.push_back(item.key());
-  (void)apply_rules(rules, names);
-  check_training(*task, config->train, processes);
+  const auto check = [&](const Task& one, const LearningConfig& own) {
+    auto rules = one.rules(*network);
+    for (auto& rule : start_rules(own.start)) rules.push_back(std::move(rule));
+    std::vector<std::string> names;
+    for (const auto& item : network->named_parameters()) names.push_back(item.key());
+    (void)apply_rules(rules, names);
+    check_training(one, own.train, processes);
+  };
+  check(*task, *config);
+  const auto phases = phases_of(system, *config);
+  if (!phases.empty()) config->train.steps = 0;
+  for (const auto& phase : phases) {
+    check_same_network(*network, phase);
+    check(*phase.task, *phase.config);
+    config->train.steps += phase.config->train.steps;
+  }
   auto& start = config->start;
   if (!start.weights.empty()) {
     const auto weights = read_start(start);
@@ -123,19 +193,37 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
       log(LogLevel::kInfo, text);
     };
   }
-  Supervised learner(*task, config->train, split(Key{config->seed}, kKeyTraining), processes,
-                     beginning);
+  const Key key = split(Key{config->seed}, kKeyTraining);
+  const auto phases = phases_of(system, *config);
+  std::unique_ptr<Learner> learner;
+  std::function<Supervised&()> supervised;  // of the phase that is trained
+  if (phases.empty()) {
+    auto one = std::make_unique<Supervised>(*task, config->train, key, processes, beginning);
+    supervised = [own = one.get()]() -> Supervised& { return *own; };
+    learner = std::move(one);
+  } else {
+    std::vector<Phase> all;
+    for (const auto& phase : phases)
+      all.push_back({.name = phase.text,
+                     .task = phase.task.get(),
+                     .options = phase.config->train,
+                     .rules = start_rules(phase.config->start)});
+    beginning.rules.clear();
+    auto made = std::make_unique<Phases>(std::move(all), key, processes, beginning);
+    supervised = [own = made.get()]() -> Supervised& { return own->learner(); };
+    learner = std::move(made);
+  }
   auto drawing = callbacks;
   if (is_first) {
     runs::write_about(run, system.about(*config, *task));
-    if (const auto draw = system.make_drawer(run, *task, learner)) {
+    if (const auto draw = system.make_drawer(run, *task, supervised)) {
       drawing.on_update = [&, draw](std::int64_t steps, double rate, double left) {
-        draw(steps, learner.is_finished());
+        draw(steps, learner->is_finished());
         if (callbacks.on_update) callbacks.on_update(steps, rate, left);
       };
     }
   }
-  return train_run(run, learner,
+  return train_run(run, *learner,
                    {.loop = config->train,
                     .resume_rules = resume_rules(fields_of(*config)),
                     .is_resumed = is_resumed},

@@ -18,6 +18,7 @@
 #include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/nn/safetensors.h"
+#include "clew/nn/tensors.h"
 #include "clew/nn/weights.h"
 #include "clew/train/classification.h"
 #include "tests/support/expect_error.h"
@@ -108,8 +109,8 @@ class PointSystem : public LearningSystem {
   std::unique_ptr<Task> make_task(const LearningConfig& config) const override {
     return std::make_unique<PointTask>(dynamic_cast<const Config&>(config).width);
   }
-  std::function<void(std::int64_t, bool)> make_drawer(const fs::path&, const Task&,
-                                                      Supervised&) const override {
+  std::function<void(std::int64_t, bool)> make_drawer(
+      const fs::path&, const Task&, const std::function<Supervised&()>&) const override {
     return [this](std::int64_t steps, bool is_last) {
       drawn.push_back(steps);
       if (is_last) ++lasts;
@@ -216,6 +217,48 @@ TEST_F(SupervisedRuns, ResumedEqualsNeverStopped) {
   EXPECT_EQ(train(piece, false, 17), RunEnd::kStopped);
   EXPECT_EQ(train(piece, true), RunEnd::kFinished);
   EXPECT_EQ(newest_checkpoint(piece).bytes, newest_checkpoint(whole).bytes);
+}
+
+constexpr const char* kTwoPhases =
+    "train.phases=[\"train.steps=12\\u0020start.freeze=body\",\"train.steps=20\\u0020train.lr=0."
+    "01\"]";
+
+TEST_F(SupervisedRuns, PhasesChangeWhatTheySay) {
+  const auto run = create(kTwoPhases);
+  EXPECT_NE(read_file(run / "config.toml", 100'000).find("steps = 32\n"), std::string::npos);
+  EXPECT_EQ(train(run, false, 12), RunEnd::kStopped);
+  const auto begun = folder / "begun";
+  fs::copy(run, begun, fs::copy_options::recursive);
+  EXPECT_EQ(train(run, true), RunEnd::kFinished);
+  const auto whole = create(kTwoPhases);
+  EXPECT_EQ(train(whole), RunEnd::kFinished);
+  EXPECT_EQ(newest_checkpoint(run).bytes, newest_checkpoint(whole).bytes);
+  const auto body = [&](const fs::path& one) {
+    const auto newest = newest_checkpoint(one);
+    const auto file = nn::parse_safetensors(std::as_bytes(std::span(newest.bytes)), "checkpoint");
+    return nn::read_tensor(file, "network.body.0.weight", torch::kFloat32, {}, "checkpoint");
+  };
+  EXPECT_FALSE(body(begun).equal(body(run)));  // frozen in the first phase alone
+  const auto lines = runs::read_metrics(run / "metrics.jsonl");
+  EXPECT_EQ(lines.front().get("phase"), 1);
+  EXPECT_EQ(lines.back().get("phase"), 2);
+  EXPECT_EQ(evaluate_run(system, run).evaluation.run_step, 32);
+}
+
+TEST_F(SupervisedRuns, PhasesThatCannotBe) {
+  const auto error = [&](const std::string& phase) {
+    return error_of<UsageError>([&] { create("train.phases=[\"" + phase + "\"]"); });
+  };
+  EXPECT_EQ(error("train.lr=1"),
+            "phase 'train.lr=1': a phase must say how many train.steps it has");
+  EXPECT_EQ(error("train.steps=2\\u0020seed=3"),
+            "phase 'train.steps=2 seed=3': seed is the whole run's, and no phase can change it");
+  EXPECT_EQ(error("train.steps=2\\u0020width=3"),
+            "phase 'train.steps=2 width=3': its network must be the recipe's");
+  EXPECT_EQ(error("train.steps=0"),
+            "phase 'train.steps=0': command line: train.steps must be in 1..1000000000000, got 0");
+  EXPECT_TRUE(error("train.steps=2\\u0020start.freeze=[bodi]")
+                  .starts_with("start.freeze = 'bodi' matches no parameter"));
 }
 
 TEST_F(SupervisedRuns, BeginsWithTheWeightsOfARunOrAFile) {

@@ -109,18 +109,19 @@ std::string DigitSystem::progress_text(const runs::MetricsLine& line) const {
   return all;
 }
 
-std::function<void(std::int64_t, bool)> DigitSystem::make_drawer(const fs::path& run,
-                                                                 const train::Task& task,
-                                                                 train::Supervised& learner) const {
-  auto& network = dynamic_cast<DigitNetworkImpl&>(learner.network());
-  if (network.transformers().empty()) return {};
+std::function<void(std::int64_t, bool)> DigitSystem::make_drawer(
+    const fs::path& run, const train::Task& task,
+    const std::function<train::Supervised&()>& learner) const {
+  if (dynamic_cast<DigitNetworkImpl&>(learner().network()).transformers().empty()) return {};
   const auto& set = task.validation_set();
   std::vector<std::int64_t> examples(
       static_cast<std::size_t>(std::min<std::int64_t>(kPictureDigits, set.size())));
   std::iota(examples.begin(), examples.end(), 0);
-  const auto draw = [run, &network, &set, &learner, examples](std::int64_t steps) {
-    learner.with_evaluated_weights([&] {
-      image::write(runs::step_picture(run, kWarps, steps), draw_warps(network, set, examples));
+  const auto draw = [run, &set, learner, examples](std::int64_t steps) {
+    auto& now = learner();
+    now.with_evaluated_weights([&] {
+      image::write(runs::step_picture(run, kWarps, steps),
+                   draw_warps(dynamic_cast<DigitNetworkImpl&>(now.network()), set, examples));
     });
     const runs::Pictures gallery[] = {
         runs::pictures_of_steps(run, kWarps, "What the transformers do",

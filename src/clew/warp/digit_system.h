@@ -30,7 +30,7 @@ class DigitSystem : public train::LearningSystem {
   /// RUN/gallery.json anew.
   std::function<void(std::int64_t steps, bool is_last)> make_drawer(
       const std::filesystem::path& run, const train::Task& task,
-      train::Supervised& learner) const override;
+      const std::function<train::Supervised&()>& learner) const override;
   /// Errors, confusion and the worst mistakes; pictures of these and of the transformers over the
   /// training (also as a video, warps.avi).
   train::RunEvaluation describe(const std::filesystem::path& run,
