@@ -65,7 +65,8 @@ Image blank(int width, int height, int channels, Colour colour) {
   check(picture, "blank");
   const std::uint8_t values[3] = {colour.r, colour.g, colour.b};
   const auto step = static_cast<std::size_t>(channels);
-  for (std::size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = values[i % step];
+  for (std::size_t i = 0; i < picture.pixels.size(); i += step)
+    for (std::size_t c = 0; c < step; ++c) picture.pixels[i + c] = values[c];
   return picture;
 }
 

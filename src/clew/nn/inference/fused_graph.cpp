@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/nn/inference/fused_graph.h"
 
+#include <ATen/Parallel.h>
+#include <omp.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <list>
 #include <mutex>
 #include <utility>
@@ -21,10 +25,10 @@ using torch::Tensor;
 /// Cache that a thread may hope for: its second level and its share of the third.
 constexpr double kCacheBytes = 8 << 20;
 
-/// Images of a part of a batch: the number for which least goes through memory. Each part reads all weights, and the
-/// values of a step stay in the cache only where they fit.
+/// Images of a part of a batch of at most `most`, which one thread or all compute: the number for which least goes
+/// through memory. Each part reads all weights, and the values of a step stay in the cache only where they fit.
 std::int64_t part_of(const Program& program, const std::vector<ValueShape>& shapes,
-                     std::int64_t batch, int threads) {
+                     std::int64_t most) {
   const auto floats = [](std::int64_t count) { return 4.0 * static_cast<double>(count); };
   double weights = 0;
   std::vector<double> steps;
@@ -35,20 +39,29 @@ std::int64_t part_of(const Program& program, const std::vector<ValueShape>& shap
       bytes += floats(shapes[static_cast<std::size_t>(input)].count());
     steps.push_back(bytes);
   }
-  std::int64_t best = batch;
-  double least = 0;
-  for (std::int64_t part = std::min<std::int64_t>(batch, threads); part <= batch; part *= 2) {
+  std::int64_t best = 1;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::int64_t part = 1; part <= most; part *= 2) {
     double moved = weights / static_cast<double>(part);
     for (const double bytes : steps)
-      if (bytes * static_cast<double>(part) > kCacheBytes * threads) moved += bytes;
-    if (part > threads && moved >= least) continue;
-    if (part <= threads || moved < least) {
-      best = part;
-      least = moved;
-    }
+      if (bytes * static_cast<double>(part) > kCacheBytes) moved += bytes;
+    if (moved >= least) continue;
+    best = part;
+    least = moved;
   }
   return best;
 }
+
+/// The threads that a plan is made for, and that its primitives then take outside of parallel regions.
+struct PlanningThreads {
+  explicit PlanningThreads(int threads) : before(omp_get_max_threads()) {
+    omp_set_num_threads(threads);
+  }
+  ~PlanningThreads() { omp_set_num_threads(before); }
+  PlanningThreads(const PlanningThreads&) = delete;
+  PlanningThreads& operator=(const PlanningThreads&) = delete;
+  int before;
+};
 
 }  // namespace
 
@@ -67,6 +80,7 @@ struct FusedGraph::Impl {
     if (found != plans.end()) {
       plans.splice(plans.begin(), plans, found);
     } else {
+      const PlanningThreads planning(shape.threads);
       plans.emplace_front(shape, std::make_shared<const Plan>(program, shape, options.statistics,
                                                               precision, weights));
       if (plans.size() > static_cast<std::size_t>(options.plans)) plans.pop_back();
@@ -125,15 +139,32 @@ std::vector<Tensor> FusedGraph::run(const Tensor& images) const {
                           : torch::empty({batch, shape.channels, shape.height, shape.width}));
   }
   if (batch == 0) return results;
-  const int threads = torch::get_num_threads();
-  const auto part = part_of(impl_->program, shapes, batch, threads);
-  for (std::int64_t begin = 0; begin < batch; begin += part) {
-    const auto count = std::min(part, batch - begin);
+  const auto compute = [&](const Plan& plan, std::int64_t begin, std::int64_t count) {
     std::vector<float*> outputs;
     for (const auto& result : results)
       outputs.push_back(result.data_ptr<float>() + begin * (result.numel() / batch));
-    impl_->plan({count, height, width, threads})->run(x.narrow(0, begin, count), outputs);
+    plan.run(x.narrow(0, begin, count), outputs);
+  };
+  const int threads = torch::get_num_threads();
+  if (batch < threads || at::in_parallel_region()) {  // all threads compute one part
+    const auto part = part_of(impl_->program, shapes, batch);
+    for (std::int64_t begin = 0; begin < batch; begin += part) {
+      const auto count = std::min(part, batch - begin);
+      compute(*impl_->plan({count, height, width, at::in_parallel_region() ? 1 : threads}), begin,
+              count);
+    }
+    return results;
   }
+  // Each thread computes parts of its own: threads that meet once a batch instead of once a layer.
+  const auto part = part_of(impl_->program, shapes, batch / threads);
+  const auto whole = impl_->plan({part, height, width, 1});
+  const auto rest = batch % part == 0 ? nullptr : impl_->plan({batch % part, height, width, 1});
+  std::atomic<std::int64_t> next = 0;
+  at::parallel_for(0, threads, 1, [&](std::int64_t, std::int64_t) {
+    const torch::NoGradGuard no_grad_here;
+    for (auto begin = next.fetch_add(part); begin < batch; begin = next.fetch_add(part))
+      compute(begin + part <= batch ? *whole : *rest, begin, std::min(part, batch - begin));
+  });
   return results;
 }
 

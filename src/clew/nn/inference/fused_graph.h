@@ -27,7 +27,7 @@ struct FusedOptions {
 /// A snapshot of a LayerGraph in evaluation mode: what happens to the graph later has no effect. Values
 /// agree with LayerGraph::run in fp32 to 1e-4 of their scale (3x3 convolutions go by Winograd's algorithm where the CPU
 /// has it). The first run of a shape makes its plan, a few hundredths of a second for each
-/// network. A large batch is computed in parts that the cache holds.
+/// network. A batch is computed in parts that the cache holds, as many at once as there are threads.
 class FusedGraph {
  public:
   /// `wanted`: the layers whose values run() gives. None of them, or an index that the graph has not: clew::Error.
