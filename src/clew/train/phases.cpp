@@ -52,7 +52,8 @@ struct Phases::Impl {
   std::vector<Phase> phases;
   Beginning first;
   Key key;
-  Processes* processes;
+  Processes one;  // where there are no others; of all phases, for a loop holds on to it
+  Processes* processes = &one;
   std::size_t current = 0;
   std::int64_t steps_before = 0;  // of the phases that are over
   std::unique_ptr<Supervised> learner;
@@ -73,7 +74,7 @@ Phases::Phases(std::vector<Phase> phases, Key key, Processes* processes, const B
   impl_->phases = std::move(phases);
   impl_->first = beginning;
   impl_->key = key;
-  impl_->processes = processes;
+  if (processes != nullptr) impl_->processes = processes;
   impl_->begin(0, {});
 }
 Phases::~Phases() = default;
@@ -106,7 +107,7 @@ void Phases::watch_passes(PassWatch watch) {
   impl_->watch = std::move(watch);
   impl_->learner->watch_passes(impl_->watch);
 }
-Processes* Phases::processes() const { return impl_->learner->processes(); }
+Processes* Phases::processes() const { return impl_->processes; }
 std::size_t Phases::phase() const { return impl_->current; }
 Supervised& Phases::learner() { return *impl_->learner; }
 

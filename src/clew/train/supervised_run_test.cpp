@@ -220,7 +220,7 @@ TEST_F(SupervisedRuns, ResumedEqualsNeverStopped) {
 }
 
 constexpr const char* kTwoPhases =
-    "train.phases=[\"train.steps=12\\u0020start.freeze=body\",\"train.steps=20\\u0020train.lr=0."
+    "train.phases=[\"train.steps=12\\u0020start.freeze=[body]\",\"train.steps=20\\u0020train.lr=0."
     "01\"]";
 
 TEST_F(SupervisedRuns, PhasesChangeWhatTheySay) {
