@@ -27,13 +27,12 @@ struct DigitFiles {
 };
 
 struct SceneFiles {
-  std::string format = "folders";
+  data::SceneFormat format = data::SceneFormat::kFolders;
   std::int64_t train = data::kSceneTrain, val = data::kSceneTest, test = data::kSceneTest, seed = 1;
   int width = 128, height = 128, objects = 5, frames = 16;
   void fields(Fields& v) {
     v("format", format,
-      {.choices = data::kSceneFormats,
-       .help =
+      {.help =
            "pictures by class; Pascal VOC's boxes; COCO's boxes and masks; VOC's masks; AVIs or "
            "folders of frames by motion"});
     v("train", train, {.min = 1, .max = 1'000'000, .help = "scenes to learn from"});

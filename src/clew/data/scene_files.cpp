@@ -213,7 +213,7 @@ class ClipWriter : public SceneWriter {
     const fs::path clip =
         fs::path(kSceneSplitNames.at(item.split)) / Scenes::motion_names()[motion] / item.id;
     const auto& frames = item.example["clip"];
-    if (options_.format == "frames") {
+    if (options_.format == SceneFormat::kFrames) {
       for (std::int64_t t = 0; t < frames.size(0); ++t) {
         const std::string number = std::to_string(t + 1);
         files_.write(
@@ -232,34 +232,29 @@ class ClipWriter : public SceneWriter {
 
 std::unique_ptr<SceneWriter> make_writer(const StagingFolder& files,
                                          const SceneFilesOptions& options) {
-  if (options.format == "voc") return std::make_unique<VocWriter>(files, options);
-  if (options.format == "coco") return std::make_unique<CocoWriter>(files, options);
-  if (options.format == "masks") return std::make_unique<MaskWriter>(files, options);
-  if (options.format == "clips" || options.format == "frames")
+  if (options.format == SceneFormat::kVoc) return std::make_unique<VocWriter>(files, options);
+  if (options.format == SceneFormat::kCoco) return std::make_unique<CocoWriter>(files, options);
+  if (options.format == SceneFormat::kMasks) return std::make_unique<MaskWriter>(files, options);
+  if (options.format == SceneFormat::kClips || options.format == SceneFormat::kFrames)
     return std::make_unique<ClipWriter>(files, options);
   return std::make_unique<FolderWriter>(files, options);
 }
 
 /// Files and folders of a format directly in the folder of a set.
-std::vector<std::string> roots_of(const std::string& format) {
-  if (format == "voc") return {"JPEGImages", "Annotations", "ImageSets"};
-  if (format == "masks")
+std::vector<std::string> roots_of(SceneFormat format) {
+  if (format == SceneFormat::kVoc) return {"JPEGImages", "Annotations", "ImageSets"};
+  if (format == SceneFormat::kMasks)
     return {"JPEGImages", "SegmentationClass", "SegmentationObject", "ImageSets", kLabelsFile};
   std::vector<std::string> roots(kSceneSplitNames.begin(), kSceneSplitNames.end());
-  if (format == "coco") roots.emplace_back("annotations");
+  if (format == SceneFormat::kCoco) roots.emplace_back("annotations");
   return roots;
 }
 
 }  // namespace
 
 void make_scene_files(const fs::path& folder, const SceneFilesOptions& options) {
-  if (std::ranges::count(kSceneFormats, options.format) == 0) {
-    std::string names;
-    for (const auto& name : kSceneFormats) names += (names.empty() ? "" : ", ") + name;
-    throw UsageError(concat("format must be one of ", names, ", got '", options.format, "'",
-                            did_you_mean(options.format, kSceneFormats)));
-  }
-  const bool is_clip = options.format == "clips" || options.format == "frames";
+  const bool is_clip =
+      options.format == SceneFormat::kClips || options.format == SceneFormat::kFrames;
   CLEW_CHECK(!is_clip || options.scene.frames >= 2, "a clip must have 2..256 frames, got ",
              options.scene.frames);
   const auto refuse = [&] {

@@ -3,27 +3,39 @@
 // tried without any download. The forms are described where they are read: folders.h, formats/.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "clew/core/key.h"
+#include "clew/core/names.h"
 #include "clew/data/dataset.h"
 #include "clew/data/scenes.h"
 
 namespace clew::data {
 
-/// folders: pictures by the class in front (folders.h); voc, coco: objects with their boxes, of coco
-/// with masks (formats/voc.h, coco.h); masks: classes and objects of pixels (formats/masks.h); clips,
-/// frames: by the motion of the object in front, as AVI or as folders of pictures (formats/clips.h).
-/// Pictures are JPEG, masks exact.
-inline const std::vector<std::string> kSceneFormats = {"folders", "voc",   "coco",
-                                                       "masks",   "clips", "frames"};
+/// Form of files of scenes. Pictures are JPEG, masks exact.
+enum class SceneFormat : std::uint8_t {
+  kFolders,  // pictures by the class in front (folders.h)
+  kVoc,      // objects with their boxes (formats/voc.h)
+  kCoco,     // objects with boxes and masks (formats/coco.h)
+  kMasks,    // classes and objects of pixels (formats/masks.h)
+  kClips,    // AVI by the motion of the object in front (formats/clips.h)
+  kFrames,   // the same as folders of pictures
+};
+constexpr auto names(SceneFormat) {
+  using enum SceneFormat;
+  return std::to_array<Named<SceneFormat>>({{kFolders, "folders"},
+                                            {kVoc, "voc"},
+                                            {kCoco, "coco"},
+                                            {kMasks, "masks"},
+                                            {kClips, "clips"},
+                                            {kFrames, "frames"}});
+}
 
 struct SceneFilesOptions {
-  std::string format = "folders";
+  SceneFormat format = SceneFormat::kFolders;
   std::int64_t train = kSceneTrain, validation = kSceneTest, test = kSceneTest;  // scenes
   SceneOptions scene = {.frames = 16};  // sides, objects; frames are of clips
   Key key = {};                         // as of the data set "scenes"
@@ -35,7 +47,7 @@ struct SceneFilesOptions {
 
 /// Writes train, val and test into `folder`; they get their places when all are whole, and what fails
 /// leaves nothing. A folder that holds any of their names already, a scene that cannot be:
-/// clew::Error; an unknown format: UsageError.
+/// clew::Error.
 void make_scene_files(const std::filesystem::path& folder, const SceneFilesOptions& options = {});
 
 }  // namespace clew::data

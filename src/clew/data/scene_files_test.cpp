@@ -29,7 +29,7 @@ struct SceneFiles : testing::Test {
   SceneFiles() { fs::remove_all(folder); }
   ~SceneFiles() override { fs::remove_all(folder); }
 
-  static SceneFilesOptions options(const std::string& format) {
+  static SceneFilesOptions options(SceneFormat format) {
     return {.format = format,
             .train = kTrain,
             .validation = kRest,
@@ -67,7 +67,7 @@ double difference(const image::Image& picture, const torch::Tensor& image) {
 }
 
 TEST_F(SceneFiles, FoldersByClass) {
-  make_scene_files(folder, options("folders"));
+  make_scene_files(folder, options(SceneFormat::kFolders));
   EXPECT_EQ(files().size(), 9U);
   const auto names = Scenes().class_names();
   for (int i = 1; i <= kTrain; ++i) {
@@ -84,7 +84,7 @@ TEST_F(SceneFiles, FoldersByClass) {
 }
 
 TEST_F(SceneFiles, Voc) {
-  make_scene_files(folder, options("voc"));
+  make_scene_files(folder, options(SceneFormat::kVoc));
   const auto ids = read_voc_ids(folder / voc_split("train"));
   EXPECT_EQ(ids, (std::vector<std::string>{"000001", "000002", "000003", "000004", "000005"}));
   EXPECT_EQ(read_voc_ids(folder / voc_split("val")),
@@ -110,7 +110,7 @@ TEST_F(SceneFiles, Voc) {
 }
 
 TEST_F(SceneFiles, Coco) {
-  make_scene_files(folder, options("coco"));
+  make_scene_files(folder, options(SceneFormat::kCoco));
   const auto set = read_coco(folder / coco_annotations("train"));
   ASSERT_EQ(std::ssize(set.images), kTrain);
   ASSERT_EQ(std::ssize(set.categories), kSceneClasses);
@@ -140,7 +140,7 @@ TEST_F(SceneFiles, Coco) {
 }
 
 TEST_F(SceneFiles, Masks) {
-  make_scene_files(folder, options("masks"));
+  make_scene_files(folder, options(SceneFormat::kMasks));
   const auto labels = read_labels(folder / kLabelsFile);
   ASSERT_EQ(std::ssize(labels), kSceneClasses + 1);
   EXPECT_EQ(labels[1], "ball");
@@ -162,7 +162,7 @@ TEST_F(SceneFiles, Masks) {
 }
 
 TEST_F(SceneFiles, ClipsAndFrames) {
-  for (const char* format : {"clips", "frames"}) {
+  for (const SceneFormat format : {SceneFormat::kClips, SceneFormat::kFrames}) {
     fs::remove_all(folder);
     make_scene_files(folder, options(format));
     std::int64_t count = 0;
@@ -183,7 +183,7 @@ TEST_F(SceneFiles, ClipsAndFrames) {
 }
 
 TEST_F(SceneFiles, AreTheSameForAnyNumberOfThreads) {
-  for (const auto& format : kSceneFormats) {
+  for (const auto& [format, name] : names(SceneFormat{})) {
     fs::remove_all(folder);
     auto chosen = options(format);
     make_scene_files(folder, chosen);
@@ -191,12 +191,12 @@ TEST_F(SceneFiles, AreTheSameForAnyNumberOfThreads) {
     fs::remove_all(folder);
     chosen.threads = 4;
     make_scene_files(folder, chosen);
-    EXPECT_EQ(files() == one, true) << format;
+    EXPECT_EQ(files() == one, true) << name;
   }
 }
 
 TEST_F(SceneFiles, ComeAllOrNone) {
-  auto chosen = options("coco");
+  auto chosen = options(SceneFormat::kCoco);
   std::int64_t asked = 0;
   chosen.should_stop = [&] { return ++asked == 4; };
   expect_error([&] { make_scene_files(folder, chosen); },
@@ -210,19 +210,16 @@ TEST_F(SceneFiles, ComeAllOrNone) {
   // Leftovers of a killed maker are no part of it.
   fs::create_directories(folder / ".making/train");
   std::ofstream(folder / ".making/train/half.jpg") << "half";
-  make_scene_files(folder, options("folders"));
+  make_scene_files(folder, options(SceneFormat::kFolders));
   EXPECT_EQ(files().size(), 9U);
   EXPECT_FALSE(fs::exists(folder / ".making"));
 }
 
 TEST_F(SceneFiles, OneSentencePerError) {
-  expect_error<UsageError>([&] { make_scene_files(folder, options("vocs")); },
-                           "format must be one of folders, voc, coco, masks, clips, frames, got "
-                           "'vocs'; did you mean 'voc'?");
-  auto chosen = options("clips");
+  auto chosen = options(SceneFormat::kClips);
   chosen.scene.frames = 1;
   expect_error([&] { make_scene_files(folder, chosen); }, "a clip must have 2..256 frames, got 1");
-  chosen = options("clips");
+  chosen = options(SceneFormat::kClips);
   chosen.scene.width = 49;
   expect_error([&] { make_scene_files(folder, chosen); },
                "a video's sides must be even and in 2..8192 pixels, got 49x32");
