@@ -47,11 +47,11 @@ class Runner {
         is_done_(static_cast<std::size_t>(worlds)),
         is_loop_(static_cast<std::size_t>(worlds)),
         depth_class_(static_cast<std::size_t>(worlds) * 64) {
-    out_.rgb = rgb_.data();
-    if (view.has_depth) out_.depth = depth_.data();
-    out_.velocity = velocity_.data();
-    out_.reward = reward_.data();
-    out_.is_done = is_done_.data();
+    out_.rgb = rgb_;
+    if (view.has_depth) out_.depth = depth_;
+    out_.velocity = velocity_;
+    out_.reward = reward_;
+    out_.is_done = is_done_;
     // Actions that are kept for some steps, forward half of the time, so that players get about.
     for (int step = 0; step < kCircle; ++step) {
       for (int world = 0; world < worlds; ++world) {
@@ -68,9 +68,9 @@ class Runner {
 
   /// What the navigator trains on: no depth image, but depth classes and the loop label.
   void want_labels() {
-    out_.depth = nullptr;
-    out_.depth_class = depth_class_.data();
-    out_.is_loop = is_loop_.data();
+    out_.depth = {};
+    out_.depth_class = depth_class_;
+    out_.is_loop = is_loop_;
   }
   void step() { batch_.step(next_actions(), out_); }
   void step_without_output() { batch_.step(next_actions(), {}); }

@@ -19,7 +19,7 @@ int main() {
   std::vector<std::uint8_t> rgb(kWorlds * 3 * 84 * 84);  // what the players see
   std::vector<float> reward(kWorlds);
   std::vector<std::int32_t> actions(kWorlds);
-  const clew::maze::StepBuffers out = {.rgb = rgb.data(), .reward = reward.data()};
+  const clew::maze::StepBuffers out = {.rgb = rgb, .reward = reward};
 
   clew::Stream random(clew::Key{7});
   double score = 0;

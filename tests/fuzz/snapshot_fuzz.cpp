@@ -82,11 +82,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint8_t is_loop = 0, depth_class[64];
   float reward = 0;
   std::int32_t goal_distance = 0;
-  const StepBuffers out{.rgb = rgb.data(),
-                        .reward = &reward,
+  const StepBuffers out{.rgb = rgb,
+                        .reward = {&reward, 1},
                         .depth_class = depth_class,
-                        .is_loop = &is_loop,
-                        .goal_distance = &goal_distance};
+                        .is_loop = {&is_loop, 1},
+                        .goal_distance = {&goal_distance, 1}};
   batch.observe(out);
   for (std::int32_t step = 0; step < 40; ++step) {
     const std::int32_t action = step % kActions;

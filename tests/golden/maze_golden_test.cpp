@@ -70,15 +70,15 @@ std::string playthrough(const std::string& name) {
   float reward = 0, position[2] = {}, heading = 0;
   std::int32_t cell = 0, goal_distance = 0;
   std::uint8_t event = 0, is_loop = 0, is_done = 0, depth_class[64] = {};
-  const StepBuffers out{.reward = &reward,
-                        .is_done = &is_done,
+  const StepBuffers out{.reward = {&reward, 1},
+                        .is_done = {&is_done, 1},
                         .position = position,
-                        .heading = &heading,
-                        .cell = &cell,
+                        .heading = {&heading, 1},
+                        .cell = {&cell, 1},
                         .depth_class = depth_class,
-                        .is_loop = &is_loop,
-                        .goal_distance = &goal_distance,
-                        .event = &event};
+                        .is_loop = {&is_loop, 1},
+                        .goal_distance = {&goal_distance, 1},
+                        .event = {&event, 1}};
   batch.reset(Key{2024}, out);
   std::string text =
       "# level " + name + ": every fifth step and those in which something happened;\n";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the systems of this room share: what of a recipe is resolved, exported and predicted.
+// What the systems of this module share: what of a recipe is resolved, exported and predicted.
 #pragma once
 
 #include <torch/types.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures and a backbone with a new last layer: what the tasks of this room share.
+// Pictures and a backbone with a new last layer: what the tasks of this module share.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The systems of this room: transfer learning for classes, several labels a picture, one object's class
+// The systems of this module: transfer learning for classes, several labels a picture, one object's class
 // and box.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random numbers and directions the data sets share; no libm, so that they are the same everywhere.
-// Private to the room.
+// Private to the module.
 #pragma once
 
 #include <cstdint>

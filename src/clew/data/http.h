@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTP request, through libcurl where the build has it (http_curl.cpp, http_none.cpp). Private
-// to the room; download.h is what others use.
+// to the module; download.h is what others use.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of a data set that get their places when all are whole. Private to the room.
+// Files of a data set that get their places when all are whole. Private to the module.
 #pragma once
 
 #include <cstdint>

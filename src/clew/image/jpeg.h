@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compressed data of a JPEG, by libjpeg: only for files whose headers (headers.h) do not tell. Private to the
-// room.
+// module.
 #pragma once
 
 #include <cstdint>

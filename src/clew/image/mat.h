@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as OpenCV sees them. Private to the room: installed headers do not need OpenCV.
+// Pictures as OpenCV sees them. Private to the module: installed headers do not need OpenCV.
 #pragma once
 
 #include <opencv2/core.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pixels of a PNG, by libpng: what it has to say goes into an error instead of onto the screen. Private to
-// the room.
+// the module.
 #pragma once
 
 #include <cstdint>

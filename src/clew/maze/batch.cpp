@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -41,6 +43,61 @@ void write_velocity(const Body& body, float* out) {
   out[5] = body.turn_rate();
 }
 
+/// StepBuffers once their sizes are known to fit.
+struct StepPointers {
+  std::uint8_t* rgb = nullptr;
+  float* depth = nullptr;
+  float* velocity = nullptr;
+  float* reward = nullptr;
+  std::uint8_t* is_done = nullptr;
+  std::uint8_t* is_truncated = nullptr;
+  std::int32_t* last_action = nullptr;
+  std::uint8_t* final_rgb = nullptr;
+  float* final_depth = nullptr;
+  float* final_velocity = nullptr;
+  float* position = nullptr;
+  float* heading = nullptr;
+  std::int32_t* cell = nullptr;
+  std::uint8_t* depth_class = nullptr;
+  std::uint8_t* is_loop = nullptr;
+  std::uint8_t* semantic = nullptr;
+  std::uint16_t* instance = nullptr;
+  float* flow = nullptr;
+  std::int32_t* goal_distance = nullptr;
+  std::uint8_t* event = nullptr;
+};
+
+/// Buffers for so many worlds and pixels a frame; of another size: clew::Error.
+StepPointers checked(const StepBuffers& out, std::size_t worlds, std::size_t pixels) {
+  StepPointers to;
+  const auto take = [&](const char* name, auto span, std::size_t each, auto& pointer) {
+    CLEW_CHECK(span.empty() || span.size() == worlds * each, "buffer ", name, " must have ",
+               worlds * each, " elements (", worlds, " worlds) or none, got ", span.size());
+    if (!span.empty()) pointer = span.data();
+  };
+  take("rgb", out.rgb, 3 * pixels, to.rgb);
+  take("depth", out.depth, pixels, to.depth);
+  take("velocity", out.velocity, 6, to.velocity);
+  take("reward", out.reward, 1, to.reward);
+  take("is_done", out.is_done, 1, to.is_done);
+  take("is_truncated", out.is_truncated, 1, to.is_truncated);
+  take("last_action", out.last_action, 1, to.last_action);
+  take("final_rgb", out.final_rgb, 3 * pixels, to.final_rgb);
+  take("final_depth", out.final_depth, pixels, to.final_depth);
+  take("final_velocity", out.final_velocity, 6, to.final_velocity);
+  take("position", out.position, 2, to.position);
+  take("heading", out.heading, 1, to.heading);
+  take("cell", out.cell, 1, to.cell);
+  take("depth_class", out.depth_class, kDepthRows * kDepthColumns, to.depth_class);
+  take("is_loop", out.is_loop, 1, to.is_loop);
+  take("semantic", out.semantic, pixels, to.semantic);
+  take("instance", out.instance, pixels, to.instance);
+  take("flow", out.flow, 2 * pixels, to.flow);
+  take("goal_distance", out.goal_distance, 1, to.goal_distance);
+  take("event", out.event, 1, to.event);
+  return to;
+}
+
 }  // namespace
 
 struct Batch::Impl {
@@ -72,6 +129,7 @@ struct Batch::Impl {
   std::vector<Scratch> scratch;  // one a worker
   World spare;  // where a restored layout is drawn and checked before it replaces a world
   bool is_faulty = false;  // a worker failed, so worlds may stand between two steps
+  bool is_begun = false;   // reset or restored
 
   std::size_t pixels() const {
     return static_cast<std::size_t>(options.render.width) *
@@ -96,6 +154,20 @@ struct Batch::Impl {
     is_faulty = was_faulty;
   }
 
+  StepPointers checked_buffers(const StepBuffers& out) const {
+    return checked(out, worlds.size(), pixels());
+  }
+
+  /// Episode 0 of every world.
+  void begin(Key key, const StepPointers& out) {
+    is_faulty = false;
+    const auto first = static_cast<std::uint64_t>(options.first_world);
+    for_each_world([&](std::size_t i, Scratch& own) {
+      worlds[i].begin(*level, split(key, first + i), 0);
+      write(i, {}, own, out);
+    });
+  }
+
   void check_usable() const {
     CLEW_CHECK(!is_faulty, "this maze batch failed in an earlier step, reset it before going on");
   }
@@ -109,7 +181,7 @@ struct Batch::Impl {
     renderer.render(*world.layout().grid, own.sprites, world.camera(), world.previous(), frame);
   }
 
-  void write_final(std::size_t i, Scratch& own, const StepBuffers& out) const {
+  void write_final(std::size_t i, Scratch& own, const StepPointers& out) const {
     const World& world = worlds[i];
     FrameBuffers frame;
     frame.is_planar = options.is_planar;
@@ -120,7 +192,7 @@ struct Batch::Impl {
       write_velocity(world.lane().body, out.final_velocity + 6 * i);
   }
 
-  void write(std::size_t i, const Outcome& outcome, Scratch& own, const StepBuffers& out) const {
+  void write(std::size_t i, const Outcome& outcome, Scratch& own, const StepPointers& out) const {
     const World& world = worlds[i];
     const Body& body = world.lane().body;
     FrameBuffers frame;
@@ -163,7 +235,7 @@ struct Batch::Impl {
 
 Batch::Batch(std::shared_ptr<const Level> level, const BatchOptions& options)
     : impl_(std::make_unique<Impl>(std::move(level), options)) {
-  reset(Key{}, {});
+  impl_->begin(Key{}, {});
 }
 
 Batch::~Batch() = default;
@@ -173,18 +245,15 @@ const Level& Batch::level() const { return *impl_->level; }
 const BatchOptions& Batch::options() const { return impl_->options; }
 
 void Batch::reset(Key key, const StepBuffers& out) {
-  Impl& own = *impl_;
-  own.is_faulty = false;
-  const auto first = static_cast<std::uint64_t>(own.options.first_world);
-  own.for_each_world([&](std::size_t i, Impl::Scratch& scratch) {
-    own.worlds[i].begin(*own.level, split(key, first + i), 0);
-    own.write(i, {}, scratch, out);
-  });
+  impl_->begin(key, impl_->checked_buffers(out));
+  impl_->is_begun = true;
 }
 
-void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) {
+void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& buffers) {
   Impl& own = *impl_;
   own.check_usable();
+  CLEW_CHECK(own.is_begun, "reset this maze batch, or restore a snapshot, before it is stepped");
+  const auto out = own.checked_buffers(buffers);
   CLEW_CHECK(actions.size() == own.worlds.size(), "actions must be one a world, ",
              own.worlds.size(), ", got ", actions.size());
   for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -203,9 +272,10 @@ void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) 
   });
 }
 
-void Batch::observe(const StepBuffers& out) {
+void Batch::observe(const StepBuffers& buffers) {
   Impl& own = *impl_;
   own.check_usable();
+  const auto out = own.checked_buffers(buffers);
   own.for_each_world(
       [&](std::size_t i, Impl::Scratch& scratch) { own.write(i, {}, scratch, out); });
 }
@@ -258,6 +328,7 @@ void Batch::restore(int world, std::span<const std::byte> snapshot) {
              "this maze snapshot holds a state that level '", own.level->name, "' cannot be in");
   checked.resume(view.lane, view.trail);
   if (!is_same_maze) std::swap(target, own.spare);
+  own.is_begun = true;
 }
 
 void Batch::fork(int from, int to) {

@@ -17,39 +17,39 @@
 
 namespace clew::maze {
 
-/// What one step writes. All owned by the caller, all optional: null means not wanted, and costs
-/// nothing. N worlds. Image buffers are those of FrameBuffers with N in front.
+/// Outputs of one step, in memory of the caller. All optional: an empty span costs nothing. N worlds. Image buffers
+/// are those of FrameBuffers with N in front. A span of another size than its shape: clew::Error naming it.
 struct StepBuffers {
   // Observation.
-  std::uint8_t* rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8
-  float* depth = nullptr;       // [N,H,W] f32, cells
+  std::span<std::uint8_t> rgb;  // [N,3,H,W] (or [N,H,W,3]) u8
+  std::span<float> depth;       // [N,H,W] f32, cells
   // [N,6] f32: forward, right, up in cells/s, then roll, pitch, yaw rates in turns/s
-  float* velocity = nullptr;
-  float* reward = nullptr;  // [N] f32: sum over the repeated frames
+  std::span<float> velocity;
+  std::span<float> reward;  // [N] f32: sum over the repeated frames
   // [N] u8: this step ended an episode; the observation is the next episode's first
-  std::uint8_t* is_done = nullptr;
+  std::span<std::uint8_t> is_done;
   // [N] u8: the clock ended the episode, not what the player did (then 0); 0 where is_done is 0
-  std::uint8_t* is_truncated = nullptr;
-  std::int32_t* last_action = nullptr;  // [N] i32; -1 on the first observation of an episode
+  std::span<std::uint8_t> is_truncated;
+  std::span<std::int32_t> last_action;  // [N] i32; -1 on the first observation of an episode
   // The last observation of an episode that ended in this step; untouched where is_done is 0.
-  std::uint8_t* final_rgb = nullptr;  // [N,3,H,W] (or [N,H,W,3]) u8
-  float* final_depth = nullptr;       // [N,H,W] f32
-  float* final_velocity = nullptr;    // [N,6] f32
+  std::span<std::uint8_t> final_rgb;  // [N,3,H,W] (or [N,H,W,3]) u8
+  std::span<float> final_depth;       // [N,H,W] f32
+  std::span<float> final_velocity;    // [N,6] f32
   // Labels.
-  float* position = nullptr;            // [N,2] f32: x, y in cells
-  float* heading = nullptr;             // [N] f32: turns in [0,1)
-  std::int32_t* cell = nullptr;         // [N] i32: y * width + x
-  std::uint8_t* depth_class = nullptr;  // [N,4,16] u8 in 0..7 (labels.h)
+  std::span<float> position;            // [N,2] f32: x, y in cells
+  std::span<float> heading;             // [N] f32: turns in [0,1)
+  std::span<std::int32_t> cell;         // [N] i32: y * width + x
+  std::span<std::uint8_t> depth_class;  // [N,4,16] u8 in 0..7 (labels.h)
   // [N] u8: loop closure (labels.h) among the observations since the player last
   // appeared, so never across a respawn's jump
-  std::uint8_t* is_loop = nullptr;
-  std::uint8_t* semantic = nullptr;   // [N,H,W] u8
-  std::uint16_t* instance = nullptr;  // [N,H,W] u16
+  std::span<std::uint8_t> is_loop;
+  std::span<std::uint8_t> semantic;   // [N,H,W] u8
+  std::span<std::uint16_t> instance;  // [N,H,W] u16
   // [N,2,H,W] f32: since the observation before; 0 where the player has just appeared
-  float* flow = nullptr;
-  std::int32_t* goal_distance =
-      nullptr;                    // [N] i32: cells' walk to the goal; -1 where there is none
-  std::uint8_t* event = nullptr;  // [N] u8: bits of Event that happened in this step
+  std::span<float> flow;
+  std::span<std::int32_t>
+      goal_distance;              // [N] i32: cells' walk to the goal; -1 where there is none
+  std::span<std::uint8_t> event;  // [N] u8: bits of Event that happened in this step
 };
 
 enum Event : std::uint8_t {
@@ -102,7 +102,7 @@ class Batch {
   void reset(Key key, const StepBuffers& out);
   /// Steps every world by one action each. actions [N] in 0..7, or clew::Error naming the world and
   /// nothing stepped. A world whose episode ends starts the next one at once. A fault in a worker
-  /// is rethrown here. Blocks.
+  /// is rethrown here. Before a reset or restore: clew::Error. Blocks.
   void step(std::span<const std::int32_t> actions, const StepBuffers& out);
   /// Writes the present observation and labels without stepping (reward, is_done and event are 0).
   void observe(const StepBuffers& out);

@@ -47,26 +47,26 @@ struct Everything {
         goal_distance(worlds) {}
 
   StepBuffers buffers() {
-    return {.rgb = rgb.data(),
-            .depth = depth.data(),
-            .velocity = velocity.data(),
-            .reward = reward.data(),
-            .is_done = is_done.data(),
-            .is_truncated = is_truncated.data(),
-            .last_action = last_action.data(),
-            .final_rgb = final_rgb.data(),
-            .final_depth = final_depth.data(),
-            .final_velocity = final_velocity.data(),
-            .position = position.data(),
-            .heading = heading.data(),
-            .cell = cell.data(),
-            .depth_class = depth_class.data(),
-            .is_loop = is_loop.data(),
-            .semantic = semantic.data(),
-            .instance = instance.data(),
-            .flow = flow.data(),
-            .goal_distance = goal_distance.data(),
-            .event = event.data()};
+    return {.rgb = rgb,
+            .depth = depth,
+            .velocity = velocity,
+            .reward = reward,
+            .is_done = is_done,
+            .is_truncated = is_truncated,
+            .last_action = last_action,
+            .final_rgb = final_rgb,
+            .final_depth = final_depth,
+            .final_velocity = final_velocity,
+            .position = position,
+            .heading = heading,
+            .cell = cell,
+            .depth_class = depth_class,
+            .is_loop = is_loop,
+            .semantic = semantic,
+            .instance = instance,
+            .flow = flow,
+            .goal_distance = goal_distance,
+            .event = event};
   }
 
   // All that was written for one world, as one number that tests can compare. The final observation
@@ -387,7 +387,7 @@ TEST(Batch, DepthClassesDoNotNeedDepthToBeAskedFor) {
     batch.reset(Key{6}, all.buffers());
     for (int step = 0; step < 5; ++step) {
       batch.step(random_actions(Key{7}, step, 3), all.buffers());
-      batch.observe({.depth_class = alone.data()});
+      batch.observe({.depth_class = alone});
       EXPECT_EQ(alone, all.depth_class);
       for (std::size_t i = 0; i < 3; ++i) {
         std::uint8_t wanted[64];
@@ -676,6 +676,21 @@ TEST(Batch, NamesWhatIsWrong) {
   EXPECT_EQ(step({0, 8}), "action must be in 0..7, got 8 for world 1");
   EXPECT_EQ(step({-1, 0}), "action must be in 0..7, got -1 for world 0");
   EXPECT_TRUE(batch.snapshot(0) == before) << "nothing stepped";
+  std::vector<float> reward(3);
+  EXPECT_EQ(error_of([&] {
+              batch.step(std::vector<std::int32_t>{0, 0}, {.reward = reward});
+            }),
+            "buffer reward must have 2 elements (2 worlds) or none, got 3");
+  EXPECT_EQ(error_of([&] { batch.observe({.velocity = reward}); }),
+            "buffer velocity must have 12 elements (2 worlds) or none, got 3");
+  EXPECT_TRUE(batch.snapshot(0) == before) << "nothing stepped";
+  Batch fresh(level, {.worlds = 2, .render = kTiny});
+  EXPECT_EQ(error_of([&] {
+              fresh.step(std::vector<std::int32_t>{0, 0}, {});
+            }),
+            "reset this maze batch, or restore a snapshot, before it is stepped");
+  fresh.restore(0, before);
+  EXPECT_EQ(error_of([&] { fresh.step(std::vector<std::int32_t>{0, 0}, {}); }), "no error");
   const std::string world = "world must be in 0..1, got 2";
   EXPECT_EQ(error_of([&] { batch.state(2); }), world);
   EXPECT_EQ(error_of([&] { batch.layout(2); }), world);

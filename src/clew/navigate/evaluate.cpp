@@ -20,6 +20,7 @@
 #include "clew/navigate/players.h"
 #include "clew/navigate/trainer.h"
 #include "clew/nn/flat.h"
+#include "clew/nn/tensors.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::navigate {
@@ -101,20 +102,20 @@ Table::Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> le
   reward_ = torch::zeros({count});
   is_done_ = torch::ones({count}, torch::kUInt8);
   event_ = torch::zeros({count}, torch::kUInt8);
-  out_.reward = reward_.data_ptr<float>();
-  out_.is_done = is_done_.data_ptr<std::uint8_t>();
-  out_.event = event_.data_ptr<std::uint8_t>();
+  out_.reward = nn::values_of<float>(reward_);
+  out_.is_done = nn::values_of<std::uint8_t>(is_done_);
+  out_.event = nn::values_of<std::uint8_t>(event_);
   if (who == Who::kAgent) {
     frames_ = torch::zeros({count, 3, size, size}, torch::kUInt8);
     velocity_ = torch::zeros({count, 6});
     last_action_ = torch::full({count}, -1, torch::kInt32);
     depth_class_ = torch::zeros({count, kDepthPositions}, torch::kUInt8);
     is_loop_ = torch::zeros({count}, torch::kUInt8);
-    out_.rgb = frames_.data_ptr<std::uint8_t>();
-    out_.velocity = velocity_.data_ptr<float>();
-    out_.last_action = last_action_.data_ptr<std::int32_t>();
-    out_.depth_class = depth_class_.data_ptr<std::uint8_t>();
-    out_.is_loop = is_loop_.data_ptr<std::uint8_t>();
+    out_.rgb = nn::values_of<std::uint8_t>(frames_);
+    out_.velocity = nn::values_of<float>(velocity_);
+    out_.last_action = nn::values_of<std::int32_t>(last_action_);
+    out_.depth_class = nn::values_of<std::uint8_t>(depth_class_);
+    out_.is_loop = nn::values_of<std::uint8_t>(is_loop_);
     state_ = agent_->initial_state(count);
     if (first == 0) traces.resize(static_cast<std::size_t>(std::min(count, options.traces)));
   }

@@ -24,7 +24,7 @@ TEST(ShortestPathPlayer, FindsTheGoalAgainAndAgainInEveryLevel) {
     maze::Batch batch(level, {.worlds = 2, .render = {.width = 16, .height = 16}});
     std::array<std::uint8_t, 2> event{};
     std::array<float, 2> reward{};
-    const maze::StepBuffers out{.reward = reward.data(), .event = event.data()};
+    const maze::StepBuffers out{.reward = reward, .event = event};
     batch.reset(Key{4}, out);
     std::array<int, 2> goals{};
     // Two minutes of play; the longest walk of the largest level takes about twenty seconds.

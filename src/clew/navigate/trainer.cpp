@@ -128,18 +128,18 @@ Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::L
 maze::StepBuffers Worker::buffers(std::int64_t row) const {
   const auto& spec = agent->options.spec;
   maze::StepBuffers out;
-  out.rgb = frames[row].data_ptr<std::uint8_t>();
-  out.velocity = velocity[row].data_ptr<float>();
-  out.reward = reward[row].data_ptr<float>();
-  out.is_done = is_done[row].data_ptr<std::uint8_t>();
-  out.last_action = last_action[row].data_ptr<std::int32_t>();
-  out.event = event[row].data_ptr<std::uint8_t>();
-  if (spec.has_d1 || spec.has_d2) out.depth_class = depth_class[row].data_ptr<std::uint8_t>();
-  if (spec.has_loop) out.is_loop = is_loop[row].data_ptr<std::uint8_t>();
+  out.rgb = nn::values_of<std::uint8_t>(frames[row]);
+  out.velocity = nn::values_of<float>(velocity[row]);
+  out.reward = nn::values_of<float>(reward[row]);
+  out.is_done = nn::values_of<std::uint8_t>(is_done[row]);
+  out.last_action = nn::values_of<std::int32_t>(last_action[row]);
+  out.event = nn::values_of<std::uint8_t>(event[row]);
+  if (spec.has_d1 || spec.has_d2) out.depth_class = nn::values_of<std::uint8_t>(depth_class[row]);
+  if (spec.has_loop) out.is_loop = nn::values_of<std::uint8_t>(is_loop[row]);
   if (config->train.bootstrap_timeouts) {
-    out.is_truncated = is_truncated.data_ptr<std::uint8_t>();
-    out.final_rgb = final_frames.data_ptr<std::uint8_t>();
-    out.final_velocity = final_velocity.data_ptr<float>();
+    out.is_truncated = nn::values_of<std::uint8_t>(is_truncated);
+    out.final_rgb = nn::values_of<std::uint8_t>(final_frames);
+    out.final_velocity = nn::values_of<float>(final_velocity);
   }
   return out;
 }

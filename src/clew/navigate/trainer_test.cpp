@@ -15,6 +15,7 @@
 #include "clew/maze/batch.h"
 #include "clew/maze/level_text.h"
 #include "clew/nn/safetensors.h"
+#include "clew/nn/tensors.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::navigate {
@@ -106,14 +107,14 @@ FirstRollout first_rollout(const NavigateConfig& config,
   const auto last_action = torch::zeros({worlds}, torch::kInt32);
   std::vector<std::uint8_t> is_done(static_cast<std::size_t>(worlds)),
       is_truncated(static_cast<std::size_t>(worlds));
-  const maze::StepBuffers buffers{.rgb = frames.data_ptr<std::uint8_t>(),
-                                  .velocity = velocity.data_ptr<float>(),
-                                  .reward = reward.data_ptr<float>(),
-                                  .is_done = is_done.data(),
-                                  .is_truncated = is_truncated.data(),
-                                  .last_action = last_action.data_ptr<std::int32_t>(),
-                                  .final_rgb = final_frames.data_ptr<std::uint8_t>(),
-                                  .final_velocity = final_velocity.data_ptr<float>()};
+  const maze::StepBuffers buffers{.rgb = nn::values_of<std::uint8_t>(frames),
+                                  .velocity = nn::values_of<float>(velocity),
+                                  .reward = nn::values_of<float>(reward),
+                                  .is_done = is_done,
+                                  .is_truncated = is_truncated,
+                                  .last_action = nn::values_of<std::int32_t>(last_action),
+                                  .final_rgb = nn::values_of<std::uint8_t>(final_frames),
+                                  .final_velocity = nn::values_of<float>(final_velocity)};
   const Key key{config.seed}, worlds_key = split(key, 1), actions_key = split(key, 2);
   batch.reset(worlds_key, buffers);
 

@@ -4,7 +4,9 @@
 
 #include <torch/types.h>
 
+#include <cstddef>
 #include <deque>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,12 @@ namespace clew::nn {
 std::string dtype_name(torch::ScalarType dtype);
 /// LibTorch's type of such a name; one it does not have (U16, ...): clew::Error naming `where`.
 torch::ScalarType scalar_type(const std::string& dtype, const std::string& where);
+
+/// The numbers of a contiguous tensor of that type, as they lie in memory.
+template <class T>
+std::span<T> values_of(const torch::Tensor& tensor) {
+  return {tensor.data_ptr<T>(), static_cast<std::size_t>(tensor.numel())};
+}
 
 /// Collects tensors and bytes to be written; owns contiguous copies of what it was given.
 class TensorFileBuilder {

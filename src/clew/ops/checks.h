@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the doors of this room's operators have in common. Private to the room.
+// What the doors of this module's operators have in common. Private to the module.
 #pragma once
 
 #include <ATen/core/Tensor.h>

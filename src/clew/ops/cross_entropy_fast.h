@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of cross-entropy by vectors. Private to the room.
+// Rows of cross-entropy by vectors. Private to the module.
 #pragma once
 
 #include <cstddef>

@@ -43,7 +43,7 @@ class Encoder {
   /// them, no second derivative. The weights must not have changed since construction.
   torch::Tensor operator()(const torch::Tensor& frames);
 
-  /// Whether [C,H,W] frames go through the kernels of this room and not through LibTorch's
+  /// Whether [C,H,W] frames go through the kernels of this module and not through LibTorch's
   /// operators: f32 weights on an x86 CPU, [C,84,84] frames, 16@8x8 stride 4, 32@4x4 stride 2.
   bool fast() const;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of fast kernels of one instruction set and precision. Plain memory, no tensors; private
-// to the room.
+// to the module.
 //
 // All multiply-add loops see 32-bit words. In f32 a word is one number. In bf16 a word holds the
 // two numbers whose products are added together, so a word runs along the axis that is summed over:

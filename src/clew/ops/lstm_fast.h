@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The LSTM step by the kernels of this room, with its place in the autograd graph. Private to the
-// room.
+// The LSTM step by the kernels of this module, with its place in the autograd graph. Private to the
+// module.
 #pragma once
 
 #include <memory>

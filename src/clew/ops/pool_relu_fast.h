@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of max pooling with ReLU, by vectors over the channels, which are last in memory. Private to
-// the room.
+// the module.
 #pragma once
 
 #include <cstdint>

@@ -32,7 +32,7 @@ constexpr auto names(PrecisionChoice) {
 
 /// Whose products a precision is for: on some CPUs bf16 is faster in one and slower in the other.
 enum class Products : std::uint8_t {
-  kKernels,   // of this room's encoder, LSTM and linear layer: the navigator's
+  kKernels,   // of this module's encoder, LSTM and linear layer: the navigator's
   kLibTorch,  // LibTorch's convolutions and linear layers under an Autocast
 };
 

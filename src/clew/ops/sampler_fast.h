@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bilinear sampler for f32, by vectors. The same results as sampler_rows.h up to rounding. Private
-// to the room.
+// to the module.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sampler one output row at a time, for any kernel and border: the obvious version, in the
-// input's own type, and the oracle of the fast one. Plain memory, no tensors; private to the room.
+// input's own type, and the oracle of the fast one. Plain memory, no tensors; private to the module.
 #pragma once
 
 #include <algorithm>

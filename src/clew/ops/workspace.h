@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps large buffers from one rollout to the next, so that neither malloc nor the kernel is asked
-// for fresh pages in the loop. It is not an allocator for tensors: only the operators of this room
+// for fresh pages in the loop. It is not an allocator for tensors: only the operators of this module
 // take from it.
 #pragma once
 

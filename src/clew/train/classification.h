@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all rooms that sort examples into classes share: the loss, and the evaluator with confusion
+// What all modules that sort examples into classes share: the loss, and the evaluator with confusion
 // matrix and worst mistakes.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop that fills a run folder: updates, metrics, checkpoints, stopping and resuming. The same
-// for every room; what an update is, a Learner says.
+// for every module; what an update is, a Learner says.
 #pragma once
 
 #include <cstddef>

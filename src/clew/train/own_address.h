@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where other machines find this one. Private to the room.
+// Where other machines find this one. Private to the module.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One pass over a data set by several networks in threads of their own, and several processes. Private to
-// the room.
+// the module.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slices of a batch: their metrics and outputs, within a process and on the way to the others. Private to
-// the room.
+// the module.
 #pragma once
 
 #include <torch/types.h>

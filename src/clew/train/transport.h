@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How bytes get from process to process: c10d's Gloo where the build has it (transport_gloo.cpp,
-// transport_none.cpp). Private to the room; processes.h is what others use.
+// transport_none.cpp). Private to the module; processes.h is what others use.
 #pragma once
 
 #include <torch/types.h>

@@ -95,20 +95,30 @@ bool is_slow(const char* implementation) {
   return std::string_view(implementation).find("ref") != std::string_view::npos;
 }
 
-void append(dnnl::post_ops& ops, Activation kind) {
+struct Elementwise {
+  dnnl::algorithm kind;
+  float alpha = 0, beta = 0;
+};
+
+/// oneDNN's operations for an activation, one behind the other.
+std::vector<Elementwise> elementwise(Activation kind) {
   using dnnl::algorithm;
   switch (kind) {
     case Activation::kRelu:
-      return onednn::append_eltwise(ops, algorithm::eltwise_relu, 0, 0);
+      return {{algorithm::eltwise_relu}};
     case Activation::kRelu6:
-      return onednn::append_eltwise(ops, algorithm::eltwise_clip, 0, 6);
+      return {{algorithm::eltwise_clip, 0, 6}};
     case Activation::kHardswish:  // version 2 ignores the numbers
-      return onednn::append_eltwise(ops, algorithm::eltwise_hardswish, 1.0F / 6, 0.5F);
+      return {{algorithm::eltwise_hardswish, 1.0F / 6, 0.5F}};
     case Activation::kHardsigmoid:
-      onednn::append_eltwise(ops, algorithm::eltwise_linear, 1.0F / 6, 0.5F);
-      return onednn::append_eltwise(ops, algorithm::eltwise_clip, 0, 1);
+      return {{algorithm::eltwise_linear, 1.0F / 6, 0.5F}, {algorithm::eltwise_clip, 0, 1}};
   }
   throw Error("unknown activation");
+}
+
+void append(dnnl::post_ops& ops, Activation kind) {
+  for (const auto& one : elementwise(kind))
+    onednn::append_eltwise(ops, one.kind, one.alpha, one.beta);
 }
 
 dnnl::primitive_attr attributes_of(const dnnl::post_ops& ops) {
@@ -385,14 +395,14 @@ class PlanBuilder {
   }
 
   void activation(const ProgramStep& step) {
-    // By a multiplication with 1 and the same operations as behind a convolution.
-    dnnl::post_ops ops;
-    append(ops, *step.activation);
-    const auto& x = values_[at(step.inputs[0])];
-    const auto chosen =
-        onednn::eltwise(dnnl::algorithm::eltwise_linear, x.desc, 1, 0, attributes_of(ops));
+    const auto x = values_[at(step.inputs[0])];
     const Located y{new_slot(x.desc), x.desc};
-    add(chosen, dnnl::eltwise_forward(chosen), {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}});
+    int from = x.slot;
+    for (const auto& one : elementwise(*step.activation)) {
+      const auto chosen = onednn::eltwise(one.kind, x.desc, one.alpha, one.beta, attributes_of({}));
+      add(chosen, dnnl::eltwise_forward(chosen), {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, y.slot}});
+      from = y.slot;
+    }
     values_[at(step.output)] = y;
   }
 
