@@ -229,15 +229,17 @@ class Export(WarpCase):
         self.assertEqual(result.code, 1, result)
         self.assertRegex(result.out, r"^(one\.pgm  \d  \d+\.\d %\n){2}$")
         self.assertEqual(result.err, "error: cannot read 'two.pgm': No such file or directory\n")
-        result = self.clew("predict", run, "two.pgm", "one.pgm", ".", "--json")
+        result = self.clew("predict", run, "two.pgm", "one.pgm", "three.pgm", "--json")
         self.assertEqual(result.code, 1, result)
         told = json.loads(result.out)
-        self.assertEqual([one["image"] for one in told], ["two.pgm", "one.pgm", "."])
-        self.assertEqual(told[2]["error"], "cannot read '.': Is a directory")
+        self.assertEqual([one["image"] for one in told], ["two.pgm", "one.pgm", "three.pgm"])
+        self.assertEqual(told[2]["error"], "cannot read 'three.pgm': No such file or directory")
         self.assertEqual(result.err.splitlines(), ["warning: cannot read 'two.pgm': No such file or directory",
-                                                   "warning: cannot read '.': Is a directory",
+                                                   "warning: cannot read 'three.pgm': No such file or directory",
                                                    "error: 2 of 3 pictures failed"])
         self.fails("predict", run, "", code=2, error="IMAGE must not be empty")
+        (self.folder / "empty").mkdir()
+        self.fails("predict", run, "empty", code=1, error="'empty' must hold picture files, got none")
         # Black on white.
         (self.folder / "paper.pgm").write_bytes(b"P5 28 28 255\n" + bytes(255 - byte for byte in ink))
         result = self.clew("predict", run, "one.pgm", "paper.pgm")
@@ -315,7 +317,7 @@ class BadInput(WarpCase):
     def test_settings(self):
         self.refuses("warp/rts", "network.transfrom=tps", error="did you mean 'network.transform'?")
         self.refuses("warp/rts", "network.transform=tsp", error="did you mean 'tps'?")
-        self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, classify, warp, locate, got wrap; did you mean 'warp'?")
+        self.refuses("warp/rts", "system=wrap", error="system must be one of navigate, classify, multilabel, localise, warp, locate, got wrap; did you mean 'warp'?")
         self.refuses("warp/rts", *settings(**{"network.parameters": 2000}), error="network.parameters = 2000 cannot be met within 5 %")
         encoder = self.train("warp/plain", *settings(**{"train.steps": 1}), "--runs", "elsewhere")
         self.refuses("warp/locate", f"encoder={encoder}", "data.source=procedural", "train.batch=1",
