@@ -21,35 +21,35 @@ namespace clew::maze {
 /// are those of FrameBuffers with N in front. A span of another size than its shape: clew::Error naming it.
 struct StepBuffers {
   // Observation.
-  std::span<std::uint8_t> rgb;  // [N,3,H,W] (or [N,H,W,3]) u8
-  std::span<float> depth;       // [N,H,W] f32, cells
+  std::span<std::uint8_t> rgb = {};  // [N,3,H,W] (or [N,H,W,3]) u8
+  std::span<float> depth = {};       // [N,H,W] f32, cells
   // [N,6] f32: forward, right, up in cells/s, then roll, pitch, yaw rates in turns/s
-  std::span<float> velocity;
-  std::span<float> reward;  // [N] f32: sum over the repeated frames
+  std::span<float> velocity = {};
+  std::span<float> reward = {};  // [N] f32: sum over the repeated frames
   // [N] u8: this step ended an episode; the observation is the next episode's first
-  std::span<std::uint8_t> is_done;
+  std::span<std::uint8_t> is_done = {};
   // [N] u8: the clock ended the episode, not what the player did (then 0); 0 where is_done is 0
-  std::span<std::uint8_t> is_truncated;
-  std::span<std::int32_t> last_action;  // [N] i32; -1 on the first observation of an episode
+  std::span<std::uint8_t> is_truncated = {};
+  std::span<std::int32_t> last_action = {};  // [N] i32; -1 on the first observation of an episode
   // The last observation of an episode that ended in this step; untouched where is_done is 0.
-  std::span<std::uint8_t> final_rgb;  // [N,3,H,W] (or [N,H,W,3]) u8
-  std::span<float> final_depth;       // [N,H,W] f32
-  std::span<float> final_velocity;    // [N,6] f32
+  std::span<std::uint8_t> final_rgb = {};  // [N,3,H,W] (or [N,H,W,3]) u8
+  std::span<float> final_depth = {};       // [N,H,W] f32
+  std::span<float> final_velocity = {};    // [N,6] f32
   // Labels.
-  std::span<float> position;            // [N,2] f32: x, y in cells
-  std::span<float> heading;             // [N] f32: turns in [0,1)
-  std::span<std::int32_t> cell;         // [N] i32: y * width + x
-  std::span<std::uint8_t> depth_class;  // [N,4,16] u8 in 0..7 (labels.h)
+  std::span<float> position = {};            // [N,2] f32: x, y in cells
+  std::span<float> heading = {};             // [N] f32: turns in [0,1)
+  std::span<std::int32_t> cell = {};         // [N] i32: y * width + x
+  std::span<std::uint8_t> depth_class = {};  // [N,4,16] u8 in 0..7 (labels.h)
   // [N] u8: loop closure (labels.h) among the observations since the player last
   // appeared, so never across a respawn's jump
-  std::span<std::uint8_t> is_loop;
-  std::span<std::uint8_t> semantic;   // [N,H,W] u8
-  std::span<std::uint16_t> instance;  // [N,H,W] u16
+  std::span<std::uint8_t> is_loop = {};
+  std::span<std::uint8_t> semantic = {};   // [N,H,W] u8
+  std::span<std::uint16_t> instance = {};  // [N,H,W] u16
   // [N,2,H,W] f32: since the observation before; 0 where the player has just appeared
-  std::span<float> flow;
-  std::span<std::int32_t>
-      goal_distance;              // [N] i32: cells' walk to the goal; -1 where there is none
-  std::span<std::uint8_t> event;  // [N] u8: bits of Event that happened in this step
+  std::span<float> flow = {};
+  std::span<std::int32_t> goal_distance =
+      {};                              // [N] i32: cells' walk to the goal; -1 where there is none
+  std::span<std::uint8_t> event = {};  // [N] u8: bits of Event that happened in this step
 };
 
 enum Event : std::uint8_t {
