@@ -23,9 +23,9 @@ class Processes;  // processes.h
 /// `inputs` gives the same from them.
 struct FrozenPrefix {
   /// `outputs` of a batch, [B,...] each. Called in evaluation mode and without a graph.
-  std::function<data::Batch(torch::nn::Module& network, const data::Batch& batch)> run;
-  data::Columns outputs;            // such as features [1280] f32
-  std::vector<std::string> inputs;  // columns that nothing behind it reads, such as image
+  std::function<data::Batch(torch::nn::Module& network, const data::Batch& batch)> run{};
+  data::Columns outputs{};            // such as features [1280] f32
+  std::vector<std::string> inputs{};  // columns that nothing behind it reads, such as image
 };
 
 struct KeepOptions {
