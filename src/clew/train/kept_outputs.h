@@ -32,9 +32,9 @@ struct KeepOptions {
   int versions = 1;                // of each example, with draws of their own
   int batch = 128;                 // examples that go through a network at once
   Key key = {};                    // of the versions
-  std::string weights;             // hash of the frozen weights (nn::hash_of)
-  std::filesystem::path folder;    // where they are stored; empty: in memory alone
-  std::string name;                // of the set, for the file: FOLDER/NAME-<hash>.safetensors
+  std::string weights{};           // hash of the frozen weights (nn::hash_of)
+  std::filesystem::path folder{};  // where they are stored; empty: in memory alone
+  std::string name{};              // of the set, for the file: FOLDER/NAME-<hash>.safetensors
   Processes* processes = nullptr;  // that share the work; null: this one alone
   std::function<void(double)> on_progress{};  // the share that is done
 };
