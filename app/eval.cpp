@@ -20,7 +20,7 @@
 namespace clew::app {
 namespace {
 
-/// What other programs' answers are worth: `clew eval SYSTEM predictions=FILE truth=FILE`.
+/// Evaluation of other programs' answers: `clew eval SYSTEM predictions=FILE truth=FILE`.
 void judge(const System& system, const std::vector<std::string>& settings, bool is_json) {
   if (system.judge == nullptr)
     throw UsageError(concat(system.name, " judges no files of answers; name a run folder"));

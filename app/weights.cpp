@@ -41,7 +41,7 @@ std::string mib_text(std::int64_t bytes) {
   return fixed(static_cast<double>(bytes) / (1 << 20), 1) + " MiB";
 }
 
-/// Where a file can be had, in words.
+/// Sources of a file, in words.
 std::string sources_text(const nn::PublishedWeights& one) {
   auto host = one.address.substr(std::min(one.address.size(), one.address.find("//") + 2));
   host = host.substr(0, host.find('/'));

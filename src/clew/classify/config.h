@@ -72,7 +72,7 @@ struct PictureData : data::FolderConfig {
   }
 };
 
-/// What the recipes of this module share.
+/// Keys that the recipes of this module share.
 struct PictureConfig : train::LearningConfig {
   std::string backbone = "mobilenet_v2";
   TransferMode mode = TransferMode::kAuto;

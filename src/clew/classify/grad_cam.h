@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What in a picture speaks for a class: Grad-CAM (Selvaraju et al. 2017).
+// Heat maps of the places that speak for a class: Grad-CAM (Selvaraju et al. 2017).
 #pragma once
 
 #include <torch/types.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the systems of this module share: what of a recipe is resolved, exported and predicted.
+// Base of the systems of this module: resolved keys, exports and predictions.
 #pragma once
 
 #include <torch/types.h>
@@ -45,7 +45,7 @@ class PictureSystem : public train::LearningSystem {
                                                     data::Split split) const = 0;
   /// Numbers that the last layer gives for so many classes.
   virtual std::int64_t outputs(std::int64_t classes) const { return classes; }
-  /// What is shown beside the loss while it trains: the monitored measure.
+  /// Measure shown beside the loss while it trains: the monitored one.
   virtual std::string shown_measure() const = 0;
   /// Text, JSON and, with `wants_picture`, the picture of an answer: logits [N] f32 for image [3,H,W] f32 in
   /// [0,1], as the network saw it.

@@ -31,7 +31,7 @@ class PictureTask : public train::Task {
   const data::Dataset& test_set() const override { return *sets_.test; }
   /// Frozen and slow parameters of the mode.
   std::vector<train::ParameterRule> rules(const torch::nn::Module& network) const override;
-  /// What the last layer reads, where that alone learns: of AlexNet and VGG without the dropout further in front.
+  /// Inputs of the last layer, where that alone learns: of AlexNet and VGG without the dropout further in front.
   std::optional<train::FrozenPrefix> frozen_prefix(
       const torch::nn::Module& network,
       const std::function<bool(const std::string& name)>& is_frozen) const override;

@@ -39,7 +39,7 @@ struct RemoteSet {
 using DownloadProgress =
     std::function<bool(const std::string& file, std::int64_t done, std::int64_t total)>;
 
-/// Whether the file is in `folder`, with its checksum. Another checksum: clew::Error. Blocks.
+/// True where the file is in `folder`, with its checksum. Another checksum: clew::Error. Blocks.
 [[nodiscard]] bool has_file(const RemoteFile& file, const std::filesystem::path& folder);
 /// True when this build can download.
 [[nodiscard]] bool can_download();

@@ -268,7 +268,7 @@ std::vector<std::byte> write_safetensors(std::span<const NamedEntry> tensors) {
 
 std::vector<NamedEntry> in_order(const TensorFile& file) {
   auto entries = by_name(file);
-  // Where an empty tensor and another begin at one place, the empty one stands first.
+  // Of an empty tensor and another that begin at one place the empty one stands first.
   std::ranges::stable_sort(entries, std::less<>(), [](const NamedEntry& one) {
     return std::pair(one.entry.data.data(), one.entry.data.size());
   });

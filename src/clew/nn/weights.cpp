@@ -183,7 +183,7 @@ auto within_memory(const std::string& name, const Read& read) {
   }
 }
 
-/// Whether it is a .pth; where not, it looks like a safetensors file, of which no part is asked.
+/// True for a .pth; else it looks like a safetensors file, of which no part is asked.
 bool is_pth_file(const std::string& text, const std::string& name, const std::string& part) {
   if (is_pth(std::as_bytes(std::span(text)))) return true;
   // A safetensors file begins with the header's length, so its ninth byte opens a JSON object.

@@ -18,7 +18,7 @@ struct Layout {
   std::uint64_t hash;
 };
 
-/// What the networks have; recognise_test.cpp compares.
+/// Marks of the networks; recognise_test.cpp compares them with the networks themselves.
 const std::vector<Layout>& layouts() {
   static const std::vector<Layout> kAll = {
       {"alexnet", "classifier.6", 0xee4f86cb29877d43},

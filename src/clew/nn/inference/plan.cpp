@@ -47,7 +47,7 @@ struct PlanStep {
   Dims from{}, to{};                             // of an adaptive pool
 };
 
-/// Where a value lies.
+/// Place and format of a value.
 struct Located {
   int slot = -1;
   Desc desc{};
