@@ -43,59 +43,32 @@ void write_velocity(const Body& body, float* out) {
   out[5] = body.turn_rate();
 }
 
-/// StepBuffers once their sizes are known to fit.
-struct StepPointers {
-  std::uint8_t* rgb = nullptr;
-  float* depth = nullptr;
-  float* velocity = nullptr;
-  float* reward = nullptr;
-  std::uint8_t* is_done = nullptr;
-  std::uint8_t* is_truncated = nullptr;
-  std::int32_t* last_action = nullptr;
-  std::uint8_t* final_rgb = nullptr;
-  float* final_depth = nullptr;
-  float* final_velocity = nullptr;
-  float* position = nullptr;
-  float* heading = nullptr;
-  std::int32_t* cell = nullptr;
-  std::uint8_t* depth_class = nullptr;
-  std::uint8_t* is_loop = nullptr;
-  std::uint8_t* semantic = nullptr;
-  std::uint16_t* instance = nullptr;
-  float* flow = nullptr;
-  std::int32_t* goal_distance = nullptr;
-  std::uint8_t* event = nullptr;
-};
-
-/// Buffers for so many worlds and pixels a frame; of another size: clew::Error.
-StepPointers checked(const StepBuffers& out, std::size_t worlds, std::size_t pixels) {
-  StepPointers to;
-  const auto take = [&](const char* name, auto span, std::size_t each, auto& pointer) {
+/// Buffers that do not fit so many worlds and pixels a frame: clew::Error.
+void check_sizes(const StepBuffers& out, std::size_t worlds, std::size_t pixels) {
+  const auto check = [&](const char* name, const auto& span, std::size_t each) {
     CLEW_CHECK(span.empty() || span.size() == worlds * each, "buffer ", name, " must have ",
                worlds * each, " elements (", worlds, " worlds) or none, got ", span.size());
-    if (!span.empty()) pointer = span.data();
   };
-  take("rgb", out.rgb, 3 * pixels, to.rgb);
-  take("depth", out.depth, pixels, to.depth);
-  take("velocity", out.velocity, 6, to.velocity);
-  take("reward", out.reward, 1, to.reward);
-  take("is_done", out.is_done, 1, to.is_done);
-  take("is_truncated", out.is_truncated, 1, to.is_truncated);
-  take("last_action", out.last_action, 1, to.last_action);
-  take("final_rgb", out.final_rgb, 3 * pixels, to.final_rgb);
-  take("final_depth", out.final_depth, pixels, to.final_depth);
-  take("final_velocity", out.final_velocity, 6, to.final_velocity);
-  take("position", out.position, 2, to.position);
-  take("heading", out.heading, 1, to.heading);
-  take("cell", out.cell, 1, to.cell);
-  take("depth_class", out.depth_class, kDepthRows * kDepthColumns, to.depth_class);
-  take("is_loop", out.is_loop, 1, to.is_loop);
-  take("semantic", out.semantic, pixels, to.semantic);
-  take("instance", out.instance, pixels, to.instance);
-  take("flow", out.flow, 2 * pixels, to.flow);
-  take("goal_distance", out.goal_distance, 1, to.goal_distance);
-  take("event", out.event, 1, to.event);
-  return to;
+  check("rgb", out.rgb, 3 * pixels);
+  check("depth", out.depth, pixels);
+  check("velocity", out.velocity, 6);
+  check("reward", out.reward, 1);
+  check("is_done", out.is_done, 1);
+  check("is_truncated", out.is_truncated, 1);
+  check("last_action", out.last_action, 1);
+  check("final_rgb", out.final_rgb, 3 * pixels);
+  check("final_depth", out.final_depth, pixels);
+  check("final_velocity", out.final_velocity, 6);
+  check("position", out.position, 2);
+  check("heading", out.heading, 1);
+  check("cell", out.cell, 1);
+  check("depth_class", out.depth_class, kDepthRows * kDepthColumns);
+  check("is_loop", out.is_loop, 1);
+  check("semantic", out.semantic, pixels);
+  check("instance", out.instance, pixels);
+  check("flow", out.flow, 2 * pixels);
+  check("goal_distance", out.goal_distance, 1);
+  check("event", out.event, 1);
 }
 
 }  // namespace
@@ -154,12 +127,10 @@ struct Batch::Impl {
     is_faulty = was_faulty;
   }
 
-  StepPointers checked_buffers(const StepBuffers& out) const {
-    return checked(out, worlds.size(), pixels());
-  }
+  void check_buffers(const StepBuffers& out) const { check_sizes(out, worlds.size(), pixels()); }
 
   /// Episode 0 of every world.
-  void begin(Key key, const StepPointers& out) {
+  void begin(Key key, const StepBuffers& out) {
     is_faulty = false;
     const auto first = static_cast<std::uint64_t>(options.first_world);
     for_each_world([&](std::size_t i, Scratch& own) {
@@ -181,51 +152,51 @@ struct Batch::Impl {
     renderer.render(*world.layout().grid, own.sprites, world.camera(), world.previous(), frame);
   }
 
-  void write_final(std::size_t i, Scratch& own, const StepPointers& out) const {
+  void write_final(std::size_t i, Scratch& own, const StepBuffers& out) const {
     const World& world = worlds[i];
     FrameBuffers frame;
     frame.is_planar = options.is_planar;
-    if (out.final_rgb != nullptr) frame.rgb = out.final_rgb + i * 3 * pixels();
-    if (out.final_depth != nullptr) frame.depth = out.final_depth + i * pixels();
+    if (!out.final_rgb.empty()) frame.rgb = out.final_rgb.data() + i * 3 * pixels();
+    if (!out.final_depth.empty()) frame.depth = out.final_depth.data() + i * pixels();
     render(world, own, frame);
-    if (out.final_velocity != nullptr)
-      write_velocity(world.lane().body, out.final_velocity + 6 * i);
+    if (!out.final_velocity.empty())
+      write_velocity(world.lane().body, out.final_velocity.data() + 6 * i);
   }
 
-  void write(std::size_t i, const Outcome& outcome, Scratch& own, const StepPointers& out) const {
+  void write(std::size_t i, const Outcome& outcome, Scratch& own, const StepBuffers& out) const {
     const World& world = worlds[i];
     const Body& body = world.lane().body;
     FrameBuffers frame;
     frame.is_planar = options.is_planar;
-    if (out.rgb != nullptr) frame.rgb = out.rgb + i * 3 * pixels();
-    if (out.semantic != nullptr) frame.semantic = out.semantic + i * pixels();
-    if (out.instance != nullptr) frame.instance = out.instance + i * pixels();
-    if (out.flow != nullptr) frame.flow = out.flow + i * 2 * pixels();
-    if (out.depth != nullptr) {
-      frame.depth = out.depth + i * pixels();
-    } else if (out.depth_class != nullptr) {
+    if (!out.rgb.empty()) frame.rgb = out.rgb.data() + i * 3 * pixels();
+    if (!out.semantic.empty()) frame.semantic = out.semantic.data() + i * pixels();
+    if (!out.instance.empty()) frame.instance = out.instance.data() + i * pixels();
+    if (!out.flow.empty()) frame.flow = out.flow.data() + i * 2 * pixels();
+    if (!out.depth.empty()) {
+      frame.depth = out.depth.data() + i * pixels();
+    } else if (!out.depth_class.empty()) {
       own.depth.resize(pixels());
       frame.depth = own.depth.data();
     }
     render(world, own, frame);
-    if (out.depth_class != nullptr) {
+    if (!out.depth_class.empty()) {
       depth_classes({frame.depth, pixels()}, options.render.width, options.render.height,
-                    out.depth_class + i * kDepthRows * kDepthColumns);
+                    out.depth_class.data() + i * kDepthRows * kDepthColumns);
     }
-    if (out.velocity != nullptr) write_velocity(body, out.velocity + 6 * i);
-    if (out.reward != nullptr) out.reward[i] = outcome.reward;
-    if (out.is_done != nullptr) out.is_done[i] = outcome.is_episode_over ? 1 : 0;
-    if (out.is_truncated != nullptr) out.is_truncated[i] = outcome.is_truncated ? 1 : 0;
-    if (out.event != nullptr) out.event[i] = outcome.event;
-    if (out.last_action != nullptr) out.last_action[i] = world.lane().last_action;
-    if (out.position != nullptr) {
+    if (!out.velocity.empty()) write_velocity(body, out.velocity.data() + 6 * i);
+    if (!out.reward.empty()) out.reward[i] = outcome.reward;
+    if (!out.is_done.empty()) out.is_done[i] = outcome.is_episode_over ? 1 : 0;
+    if (!out.is_truncated.empty()) out.is_truncated[i] = outcome.is_truncated ? 1 : 0;
+    if (!out.event.empty()) out.event[i] = outcome.event;
+    if (!out.last_action.empty()) out.last_action[i] = world.lane().last_action;
+    if (!out.position.empty()) {
       out.position[2 * i] = body.x;
       out.position[2 * i + 1] = body.y;
     }
-    if (out.heading != nullptr) out.heading[i] = static_cast<float>(body.heading16()) * 0x1p-16F;
-    if (out.cell != nullptr) out.cell[i] = world.cell();
-    if (out.is_loop != nullptr) out.is_loop[i] = world.trail().is_loop(reach) ? 1 : 0;
-    if (out.goal_distance != nullptr) {
+    if (!out.heading.empty()) out.heading[i] = static_cast<float>(body.heading16()) * 0x1p-16F;
+    if (!out.cell.empty()) out.cell[i] = world.cell();
+    if (!out.is_loop.empty()) out.is_loop[i] = world.trail().is_loop(reach) ? 1 : 0;
+    if (!out.goal_distance.empty()) {
       const std::uint16_t steps =
           world.layout().goal_distance[static_cast<std::size_t>(world.cell())];
       out.goal_distance[i] = steps == 65535 ? -1 : steps;
@@ -245,15 +216,16 @@ const Level& Batch::level() const { return *impl_->level; }
 const BatchOptions& Batch::options() const { return impl_->options; }
 
 void Batch::reset(Key key, const StepBuffers& out) {
-  impl_->begin(key, impl_->checked_buffers(out));
+  impl_->check_buffers(out);
+  impl_->begin(key, out);
   impl_->is_begun = true;
 }
 
-void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& buffers) {
+void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) {
   Impl& own = *impl_;
   own.check_usable();
   CLEW_CHECK(own.is_begun, "reset this maze batch, or restore a snapshot, before it is stepped");
-  const auto out = own.checked_buffers(buffers);
+  own.check_buffers(out);
   CLEW_CHECK(actions.size() == own.worlds.size(), "actions must be one a world, ",
              own.worlds.size(), ", got ", actions.size());
   for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -272,10 +244,10 @@ void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& buffe
   });
 }
 
-void Batch::observe(const StepBuffers& buffers) {
+void Batch::observe(const StepBuffers& out) {
   Impl& own = *impl_;
   own.check_usable();
-  const auto out = own.checked_buffers(buffers);
+  own.check_buffers(out);
   own.for_each_world(
       [&](std::size_t i, Impl::Scratch& scratch) { own.write(i, {}, scratch, out); });
 }
