@@ -18,7 +18,6 @@
 #include "clew/core/text.h"
 #include "clew/nn/backbones/published.h"
 #include "clew/nn/backbones/recognise.h"
-#include "clew/nn/excerpt.h"
 #include "clew/train/start.h"
 #include "clew/train/weights_download.h"
 #include "command.h"
@@ -181,9 +180,8 @@ void define_weights_show(CLI::App& command) {
     bench::Json rows = bench::Json::array();
     double numbers = 0;
     for (const auto& one : info.tensors) {
-      rows.push_back({{"tensor", nn::excerpt(one.name)},
-                      {"type", one.dtype},
-                      {"shape", nn::excerpt(one.shape)}});
+      rows.push_back(
+          {{"tensor", excerpt(one.name)}, {"type", one.dtype}, {"shape", excerpt(one.shape)}});
       numbers += static_cast<double>(one.count());
     }
     if (!info.tensors.empty()) std::cout << bench::table_text(rows) << '\n';
@@ -191,7 +189,7 @@ void define_weights_show(CLI::App& command) {
               << "), " << count_text(numbers) << " numbers\n";
     if (!info.values.empty())
       std::cout << info.values.size() << " entries that are no tensors, such as "
-                << nn::excerpt(info.values[0]) << '\n';
+                << excerpt(info.values[0]) << '\n';
     std::cout << "fits " << (fit ? fit->text() : "no backbone") << '\n';
   });
 }
@@ -221,7 +219,7 @@ void define_weights_convert(CLI::App& command) {
     const auto left_out = info.values.size();
     if (left_out > 0)
       say(concat("left out: ", left_out, left_out == 1 ? " entry" : " entries",
-                 " of no tensors, such as ", nn::excerpt(info.values[0])));
+                 " of no tensors, such as ", excerpt(info.values[0])));
     print_name(out);
   });
 }

@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import tomllib
 
 from harness import CliTest, main, write_png
 
@@ -50,6 +51,29 @@ class Classify(CliTest):
         again = self.train("classify/transfer", *SMALL, "start.weights=n.pth", "mode=slow")
         self.assertIn('mode = "slow"', (again / "config.toml").read_text())
         self.weights_that_do_not_fit()
+
+    def test_torchvision_loads_an_export(self):
+        """Strictly, and computes the same probabilities."""
+        run = self.train("classify/transfer", *SMALL)
+        picture(self.folder / "a.png")  # 40x30
+        write_png(self.folder / "small.png", 32, 32, 0, [[(5 * y + 3 * x) % 256 for x in range(32)] for y in range(32)])
+        answer, = self.json("predict", run, "small.png", "--json", timeout=TIMEOUT)
+        self.out("export", run, "--out", "n.pth", timeout=TIMEOUT)
+        script = """
+import json, sys, torch, torchvision
+with open("small.png", "rb") as file:
+    image = torchvision.io.decode_image(torch.frombuffer(bytearray(file.read()), dtype=torch.uint8),
+                                        torchvision.io.ImageReadMode.RGB)
+model = torchvision.models.mobilenet_v3_small(num_classes=12)
+model.load_state_dict(torch.load("n.pth"), strict=True)
+image = torchvision.transforms.functional.normalize(image / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+with torch.no_grad():
+    print(json.dumps(model.eval()(image[None]).softmax(1)[0].tolist()))
+"""
+        theirs = json.loads(self.python("torchvision", script))
+        names = tomllib.loads((run / "config.toml").read_text())["data"]["classes"]
+        for one in answer["classes"]:
+            self.assertAlmostEqual(theirs[names.index(one["class"])], one["probability"], delta=1e-4)
 
     def weights_that_do_not_fit(self):
         """n.pth holds mobilenet_v3_small of 12 classes."""

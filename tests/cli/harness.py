@@ -41,6 +41,13 @@ class Result:
         return f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
+@functools.cache
+def python_with(module):
+    """The first python3 that can import it, or None."""
+    return next((python for python in ("python3", "/usr/bin/python3")
+                 if subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode == 0), None)
+
+
 class CliTest(unittest.TestCase):
     maxDiff = None
     timeout = 120  # seconds that wait_for waits at most
@@ -103,6 +110,16 @@ class CliTest(unittest.TestCase):
     def json(self, *words, **options):
         """stdout of a good run, as JSON: nothing else may be printed there."""
         return json.loads(self.out(*words, **options))
+
+    def python(self, module, script, *words):
+        """stdout of a script that imports a module of Debian's (python3-MODULE); skips the test where that is missing."""
+        python = python_with(module)
+        if python is None:
+            self.skipTest(f"no python3 here can import {module} (Debian: python3-{module})")
+        result = Result(subprocess.run([python, "-c", script, *map(str, words)], cwd=self.folder, capture_output=True,
+                                       text=True, timeout=self.timeout))
+        self.assertEqual(result.code, 0, result)
+        return result.out
 
     def fails(self, *words, code, error, **options):
         """A run that must fail with this exit code, one line on stderr that holds `error`, and no result."""

@@ -194,12 +194,12 @@ runs::Evaluation TransferSystem::judge(const fs::path& predictions, const fs::pa
     auto file = labels.find(fs::weakly_canonical(image, ignored).string());
     if (file == labels.end())
       file = labels.find(fs::weakly_canonical(truth / image, ignored).string());
-    CLEW_CHECK(file != labels.end(), where, ": '", printable(image), "' is no picture of ",
+    CLEW_CHECK(file != labels.end(), where, ": '", excerpt(image), "' is no picture of ",
                truth.string());
-    CLEW_CHECK(answered.insert(file->first).second, where, ": '", printable(image),
+    CLEW_CHECK(answered.insert(file->first).second, where, ": '", excerpt(image),
                "' is answered twice");
     const auto said = std::ranges::find(classes, name);
-    CLEW_CHECK(said != classes.end(), where, ": '", printable(name), "' is no class of ",
+    CLEW_CHECK(said != classes.end(), where, ": '", excerpt(name), "' is no class of ",
                truth.string(), " (", join(classes), ")");
     data::Batch outputs, batch;
     outputs.set("logits", torch::zeros({1, std::ssize(classes)}));
@@ -209,8 +209,8 @@ runs::Evaluation TransferSystem::judge(const fs::path& predictions, const fs::pa
     evaluator.add(outputs, batch);
   }
   for (const auto& [file, label] : labels)
-    CLEW_CHECK(answered.contains(file), where, ": has no answer for '", printable(file),
-               "', one of ", labels.size() - answered.size(), " that are missing");
+    CLEW_CHECK(answered.contains(file), where, ": has no answer for '", excerpt(file), "', one of ",
+               labels.size() - answered.size(), " that are missing");
   const auto report = evaluator.report(0);
   return {
       .system = name(),

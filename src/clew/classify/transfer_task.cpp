@@ -66,8 +66,7 @@ torch::Tensor class_weights_of(const TransferConfig& config) {
     const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
     if (end.ec != std::errc() || end.ptr != text.data() + text.size() || !(value > 0) ||
         !std::isfinite(value))
-      throw UsageError(
-          concat("class_weights must be numbers above 0, got '", printable(text), "'"));
+      throw UsageError(concat("class_weights must be numbers above 0, got '", excerpt(text), "'"));
     to[i] = value;
   }
   return weights;

@@ -73,6 +73,22 @@ std::string printable(std::string_view text, std::string_view kept) {
   return result;
 }
 
+std::string excerpt(std::string_view text) {
+  constexpr std::size_t kMaxCharacters = 80;
+  const auto head = first_characters(text, kMaxCharacters);
+  return printable(head) + (head.size() < text.size() ? "..." : "");
+}
+
+std::string excerpt(std::span<const std::int64_t> shape) {
+  constexpr std::size_t kMaxShownSides = 16;
+  std::string text = "[";
+  for (std::size_t i = 0; i < std::min(shape.size(), kMaxShownSides); ++i) {
+    if (i > 0) text += ',';
+    text += std::to_string(shape[i]);
+  }
+  return text + (shape.size() > kMaxShownSides ? ",...]" : "]");
+}
+
 std::string_view without_bom(std::string_view text) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";
   if (text.starts_with(kMark)) text.remove_prefix(kMark.size());

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,11 @@ namespace clew {
 
 /// Control characters other than those of `kept`, and bytes that are no UTF-8, as "\x1b".
 [[nodiscard]] std::string printable(std::string_view text, std::string_view kept = "");
+
+/// Text of a file for a message: at most 80 characters, then "..."; printable.
+[[nodiscard]] std::string excerpt(std::string_view text);
+/// "[64,3,7,7]", at most 16 sides, then "...".
+[[nodiscard]] std::string excerpt(std::span<const std::int64_t> shape);
 
 /// The text behind a byte-order mark of UTF-8; all of it where there is none.
 [[nodiscard]] std::string_view without_bom(std::string_view text);

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 #include "clew/nn/safetensors.h"
 
 namespace clew::nn {

@@ -9,7 +9,7 @@
 #include <unordered_set>
 
 #include "clew/core/error.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 #include "clew/nn/pickle.h"
 #include "clew/nn/zip.h"
 

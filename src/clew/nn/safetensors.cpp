@@ -9,7 +9,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 
 namespace clew::nn {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 
 namespace clew::nn {
 namespace {

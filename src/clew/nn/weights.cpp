@@ -16,7 +16,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 #include "clew/nn/pth.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"

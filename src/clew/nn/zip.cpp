@@ -12,7 +12,7 @@
 #include <unordered_set>
 
 #include "clew/core/error.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 
 namespace clew::nn {
 namespace {

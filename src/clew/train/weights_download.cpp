@@ -19,7 +19,7 @@
 #include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/data/sha256.h"
-#include "clew/nn/excerpt.h"
+#include "clew/core/text.h"
 #include "clew/nn/zip.h"
 
 namespace clew::train {
@@ -114,7 +114,7 @@ std::string last_line(const fs::path& output) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   const auto begin = text.rfind('\n');
   const auto line = text.substr(begin == std::string::npos ? 0 : begin + 1);
-  return line.empty() ? "it printed nothing" : nn::excerpt(line);
+  return line.empty() ? "it printed nothing" : excerpt(line);
 }
 
 /// The one wheel in a folder.

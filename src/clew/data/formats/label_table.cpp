@@ -75,7 +75,8 @@ LabelTable parse_label_table(const std::string& text, const std::string& name) {
   const auto head = next_record(text, at, line, name);
   CLEW_CHECK(head.size() >= 2 && head[0] == "file", name,
              ":1: the first line must be 'file,CLASS,CLASS,...' or 'file,labels', got '",
-             printable(text.substr(0, text.find('\n'))), "'");
+             excerpt(std::string_view(text).substr(0, text.find('\n'))), "'");
+  CLEW_CHECK(std::ranges::all_of(head, is_utf8), name, ":1: names of classes must be UTF-8");
   const bool is_list = head.size() == 2 && head[1] == "labels";
   CLEW_CHECK(head.size() - 1 <= kMostClasses, name, ":1: a table can have ", kMostClasses,
              " classes, got ", head.size() - 1);
@@ -91,20 +92,20 @@ LabelTable parse_label_table(const std::string& text, const std::string& name) {
     CLEW_CHECK(values.size() == head.size(), name, ":", where, ": a line must have ", head.size(),
                " values, got ", values.size());
     CLEW_CHECK(is_below_folder(values[0]), name, ":", where,
-               ": a file must be a path below the table's folder, got '", printable(values[0]),
-               "'");
-    CLEW_CHECK(files.insert(values[0]).second, name, ":", where, ": '", printable(values[0]),
+               ": a file must be a path below the table's folder, got '", excerpt(values[0]), "'");
+    CLEW_CHECK(files.insert(values[0]).second, name, ":", where, ": '", excerpt(values[0]),
                "' is there twice");
     LabelTable::Row row{.file = values[0], .labels = {}};
     if (is_list) {
       lists.push_back(label_names(values[1]));
+      CLEW_CHECK(is_utf8(values[1]), name, ":", where, ": names of classes must be UTF-8");
       classes.insert(lists.back().begin(), lists.back().end());
       CLEW_CHECK(classes.size() <= kMostClasses, name, ":", where, ": a table can have ",
                  kMostClasses, " classes");
     } else {
       for (std::size_t i = 1; i < values.size(); ++i) {
         CLEW_CHECK(values[i] == "0" || values[i] == "1", name, ":", where, ": label '",
-                   printable(head[i]), "' must be 0 or 1, got '", printable(values[i]), "'");
+                   excerpt(head[i]), "' must be 0 or 1, got '", excerpt(values[i]), "'");
         row.labels.push_back(values[i] == "1");
       }
     }

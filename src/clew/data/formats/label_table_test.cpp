@@ -34,6 +34,11 @@ TEST(LabelTable, WhatIsNone) {
             "t.csv:1: the first line must be 'file,CLASS,CLASS,...' or 'file,labels', got "
             "'name,cat'");
   EXPECT_EQ(error("file,cat,cat\n"), "t.csv:1: each class must have a name of its own");
+  EXPECT_EQ(error("file,c\xff\n"), "t.csv:1: names of classes must be UTF-8");
+  EXPECT_EQ(error("file,labels\na,c\xff\n"), "t.csv:2: names of classes must be UTF-8");
+  EXPECT_EQ(error(std::string(9000, 'x')),
+            "t.csv:1: the first line must be 'file,CLASS,CLASS,...' or 'file,labels', got '" +
+                std::string(80, 'x') + "...'");
   EXPECT_EQ(error("file,cat\n"), "t.csv: must name at least one picture");
   EXPECT_EQ(error("file,labels\na,\n"), "t.csv: must name at least one label");
   EXPECT_EQ(error("file,cat\na,2\n"), "t.csv:2: label 'cat' must be 0 or 1, got '2'");

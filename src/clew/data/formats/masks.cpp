@@ -43,8 +43,7 @@ std::vector<std::string> parse_labels(std::string_view text, const std::string& 
     CLEW_CHECK(!line.empty() && is_utf8(line), name, ":", number,
                ": a line must be the name of a class");
     CLEW_CHECK(std::ranges::count(labels, line) == 0, name, ":", number,
-               ": a class must be there once, got '", printable(first_characters(line, 40)),
-               "' again");
+               ": a class must be there once, got '", excerpt(line), "' again");
     CLEW_CHECK(number <= 255, name, ": a mask has at most 255 classes");
     labels.emplace_back(line);
   }

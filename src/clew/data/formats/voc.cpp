@@ -25,10 +25,7 @@ std::string voc_number(double value) {
   return {text, end};
 }
 
-std::string quoted_voc(std::string_view text) {
-  const auto start = first_characters(text, 40);
-  return concat("'", printable(start), start.size() < text.size() ? "..." : "", "'");
-}
+std::string quoted_voc(std::string_view text) { return concat("'", excerpt(text), "'"); }
 
 /// Text of an element without the blanks around it.
 std::string_view voc_text(const pugi::xml_node& node) {
