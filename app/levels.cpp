@@ -60,8 +60,8 @@ void list_levels(bool is_json) {
 void draw_level(const maze::Level& level, const DrawSettings& settings, const std::string& png,
                 bool is_text) {
   maze::Layout layout;
-  const Key world = split(Key{static_cast<std::uint64_t>(settings.seed)}, 0);
-  maze::draw_layout(level, split(world, static_cast<std::uint64_t>(settings.episode)), layout);
+  const Key world = fold_in(Key{static_cast<std::uint64_t>(settings.seed)}, 0);
+  maze::draw_layout(level, fold_in(world, static_cast<std::uint64_t>(settings.episode)), layout);
   if (is_text || png.empty()) {
     std::cout << level.name << (level.description.empty() ? "" : ": ") << level.description << '\n'
               << maze::map_text(layout, settings.spawns);

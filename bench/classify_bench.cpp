@@ -186,7 +186,7 @@ train::SupervisedOptions training_options(int batch, int workers, int loaders) {
   options.optimizer = train::OptimizerKind::kSgd;
   options.lr = 1e-3;
   options.batch = batch;
-  options.workers = workers;
+  options.threads = workers;
   options.loaders = loaders;
   return options;
 }
@@ -245,7 +245,7 @@ void add_loading(const ClassifyOptions& options, const Peer& peer, Json& rows) {
   const classify::TransferTask task(config);
   for (const int loaders : counts_up_to(options.threads)) {
     const int batch = std::min(options.train_batch, options.pictures);
-    data::Loader loader(task.train_set(), {.batch_size = batch, .workers = loaders});
+    data::Loader loader(task.train_set(), {.batch_size = batch, .threads = loaders});
     CallTimes times([&] { (void)loader.next(); });
     const auto measure = [&] {
       for (int i = 0; i < 8; ++i) (void)loader.next();  // those that were made meanwhile

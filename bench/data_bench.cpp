@@ -16,7 +16,7 @@ namespace {
 Json row(const std::string& kind, const std::string& source, const data::Dataset& set, int workers,
          const DataOptions& options) {
   using Clock = std::chrono::steady_clock;
-  data::Loader loader(set, {.batch_size = options.batch, .workers = workers});
+  data::Loader loader(set, {.batch_size = options.batch, .threads = workers});
   const auto spent = [&](int batches) {
     const auto before = Clock::now();
     for (int i = 0; i < batches; ++i) (void)loader.next();

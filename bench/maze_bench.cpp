@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many observations a second maze::Batch gives, and what resets, snapshots and labels cost.
+// How many observations a second maze::VectorEnv gives, and what resets, snapshots and labels cost.
 // Google Benchmark repeats and times; what is measured is the same front door that training uses.
 #include <benchmark/benchmark.h>
 
@@ -16,11 +16,11 @@
 #include "clew/core/error.h"
 #include "clew/core/key.h"
 #include "clew/core/pool.h"
-#include "clew/maze/batch.h"
 #include "clew/maze/labels.h"
 #include "clew/maze/level_text.h"
 #include "clew/maze/render.h"
 #include "clew/maze/signature.h"
+#include "clew/maze/vector_env.h"
 
 namespace clew::bench {
 namespace {
@@ -55,14 +55,14 @@ class Runner {
     // Actions that are kept for some steps, forward half of the time, so that players get about.
     for (int step = 0; step < kCircle; ++step) {
       for (int world = 0; world < worlds; ++world) {
-        Stream random(
-            split(Key{1}, static_cast<std::uint64_t>(world), static_cast<std::uint64_t>(step / 4)));
+        Stream random(fold_in(Key{1}, static_cast<std::uint64_t>(world),
+                              static_cast<std::uint64_t>(step / 4)));
         const std::uint32_t action = random.below(2 * maze::kActions);
         actions_.push_back(action < maze::kActions ? static_cast<std::int32_t>(action)
                                                    : static_cast<std::int32_t>(Action::kForward));
       }
     }
-    batch_.reset(Key{1}, {});
+    env_.reset(Key{1}, {});
     for (int step = 0; step < kCircle; ++step) step_without_output();
   }
 
@@ -72,9 +72,9 @@ class Runner {
     out_.depth_class = depth_class_;
     out_.is_loop = is_loop_;
   }
-  void step() { batch_.step(next_actions(), out_); }
-  void step_without_output() { batch_.step(next_actions(), {}); }
-  maze::Batch& batch() { return batch_; }
+  void step() { env_.step(next_actions(), out_); }
+  void step_without_output() { env_.step(next_actions(), {}); }
+  maze::VectorEnv& env() { return env_; }
 
  private:
   static constexpr int kCircle = 256;
@@ -84,12 +84,12 @@ class Runner {
            static_cast<std::size_t>(worlds);
   }
   std::span<const std::int32_t> next_actions() {
-    const auto worlds = static_cast<std::size_t>(batch_.worlds());
+    const auto worlds = static_cast<std::size_t>(env_.worlds());
     step_ = (step_ + 1) % kCircle;
     return std::span(actions_).subspan(static_cast<std::size_t>(step_) * worlds, worlds);
   }
 
-  maze::Batch batch_;
+  maze::VectorEnv env_;
   std::vector<std::uint8_t> rgb_;
   std::vector<float> depth_, velocity_, reward_;
   std::vector<std::uint8_t> is_done_, is_loop_, depth_class_;
@@ -215,7 +215,7 @@ Json maze_rows(const MazeOptions& options) {
   }
   {
     const auto random = std::make_shared<const maze::Level>(maze::load_builtin("random_large"));
-    maze::Batch fresh(random, {});
+    maze::VectorEnv fresh(random, {});
     std::uint64_t key = 0;
     const Cost cost = measure(options, [&] { fresh.reset(Key{++key}, {}); });
     rows.push_back(cost_row("reset with a new 15x9 maze", cost.median * 1e6, cost.best * 1e6));
@@ -225,14 +225,14 @@ Json maze_rows(const MazeOptions& options) {
     for (int step = 0; step < 2400; ++step) runner.step_without_output();
     std::vector<std::byte> bytes;
     const Cost cost = measure(options, [&] {
-      runner.batch().snapshot(0, bytes);
-      runner.batch().restore(0, bytes);
+      runner.env().snapshot(0, bytes);
+      runner.env().restore(0, bytes);
     });
     Json row =
         cost_row("snapshot + restore, late in an episode", cost.median * 1e6, cost.best * 1e6);
     row["bytes"] = bytes.size();
     rows.push_back(row);
-    const Cost fork = measure(options, [&] { runner.batch().fork(0, 1); });
+    const Cost fork = measure(options, [&] { runner.env().fork(0, 1); });
     rows.push_back(cost_row("fork", fork.median * 1e6, fork.best * 1e6));
   }
   {

@@ -127,7 +127,7 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
 
   const warp::DigitTask task(config);
   train::check_training(task, config.train);
-  train::Supervised learner(task, config.train, split(Key{config.seed}, 0));
+  train::Supervised learner(task, config.train, fold_in(Key{config.seed}, 0));
   TrainingRate rate([&] { learner.update(); }, [&] { return config.train.batch * learner.steps(); },
                     [&] { return peak_gflops(config.train.workers, is_bf16(config)); });
   rate.warm_up(kWarmUp);

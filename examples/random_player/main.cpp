@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "clew/core/key.h"
-#include "clew/maze/batch.h"
 #include "clew/maze/level_text.h"
+#include "clew/maze/vector_env.h"
 
 int main() {
   constexpr int kWorlds = 4, kSteps = 900;
   const auto level = std::make_shared<clew::maze::Level>(clew::maze::load_builtin("static_small"));
-  clew::maze::Batch batch(level, {.worlds = kWorlds, .threads = 2});
+  clew::maze::VectorEnv env(level, {.worlds = kWorlds, .threads = 2});
 
   std::vector<std::uint8_t> rgb(kWorlds * 3 * 84 * 84);  // what the players see
   std::vector<float> reward(kWorlds);
@@ -23,11 +23,11 @@ int main() {
 
   clew::Stream random(clew::Key{7});
   double score = 0;
-  batch.reset(clew::Key{1}, out);
+  env.reset(clew::Key{1}, out);
   for (int step = 0; step < kSteps; ++step) {
     for (auto& action : actions)
       action = static_cast<std::int32_t>(random.below(clew::maze::kActions));
-    batch.step(actions, out);
+    env.step(actions, out);
     score += std::accumulate(reward.begin(), reward.end(), 0.0);
   }
   std::cout << kWorlds << " random players, " << kSteps << " steps each: mean score " << std::fixed

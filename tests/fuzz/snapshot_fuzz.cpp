@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "clew/core/error.h"
-#include "clew/maze/batch.h"
 #include "clew/maze/snapshot.h"
+#include "clew/maze/vector_env.h"
 
 namespace {
 

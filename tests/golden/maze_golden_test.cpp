@@ -11,9 +11,9 @@
 #include <sstream>
 
 #include "clew/core/error.h"
-#include "clew/maze/batch.h"
 #include "clew/maze/level_text.h"
 #include "clew/maze/signature.h"
+#include "clew/maze/vector_env.h"
 
 namespace clew::maze {
 namespace maze_golden_test {
@@ -66,7 +66,7 @@ std::string playthrough(const std::string& name) {
       "look_left", "look_right", "strafe_left",       "strafe_right",
       "forward",   "backward",   "look_left_forward", "look_right_forward"};
   const auto level = builtin(name);
-  Batch batch(level, {.render = {.width = 16, .height = 16}});
+  Batch env(level, {.render = {.width = 16, .height = 16}});
   float reward = 0, position[2] = {}, heading = 0;
   std::int32_t cell = 0, goal_distance = 0;
   std::uint8_t event = 0, is_loop = 0, is_done = 0, depth_class[64] = {};
@@ -79,13 +79,13 @@ std::string playthrough(const std::string& name) {
                         .is_loop = {&is_loop, 1},
                         .goal_distance = {&goal_distance, 1},
                         .event = {&event, 1}};
-  batch.reset(Key{2024}, out);
+  env.reset(Key{2024}, out);
   std::string text =
       "# level " + name + ": every fifth step and those in which something happened;\n";
   text +=
       "# step, action, x, y, heading in degrees, cell, walk to the goal, depth classes of the "
       "third row, events\n";
-  const Grid& grid = *batch.layout(0).grid;
+  const Grid& grid = *env.layout(0).grid;
   Stream random(Key{7});
   const auto add_line = [&](int step, const char* action) {
     if (step % 5 != 0 && event == 0) return;
@@ -112,8 +112,7 @@ std::string playthrough(const std::string& name) {
     for (int s = 0; s < 4; ++s) {
       if (grid.has_wall(here, static_cast<Side>(s))) continue;
       const Cell next = neighbour(here, static_cast<Side>(s));
-      const int distance =
-          batch.layout(0).goal_distance[static_cast<std::size_t>(grid.index(next))];
+      const int distance = env.layout(0).goal_distance[static_cast<std::size_t>(grid.index(next))];
       if (distance < nearest) {
         nearest = distance;
         side = s;
@@ -121,7 +120,7 @@ std::string playthrough(const std::string& name) {
     }
     const auto wanted =
         static_cast<std::uint16_t>((side + 3) << 14);  // north is 3 quarters, east 0
-    const auto off = static_cast<std::int16_t>(wanted - batch.state(0).camera.heading);
+    const auto off = static_cast<std::int16_t>(wanted - env.state(0).camera.heading);
     std::int32_t action = static_cast<std::int32_t>(Action::kForward);
     if (random.below(8) == 0) {
       action = static_cast<std::int32_t>(random.below(kActions));
@@ -132,7 +131,7 @@ std::string playthrough(const std::string& name) {
       action =
           static_cast<std::int32_t>(off > -6000 ? Action::kLookLeftForward : Action::kLookLeft);
     }
-    batch.step({&action, 1}, out);
+    env.step({&action, 1}, out);
     add_line(step, kNames[action]);
   }
   return text;

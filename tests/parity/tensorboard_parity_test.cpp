@@ -67,7 +67,7 @@ TEST_F(TensorBoard, ReadsEveryValueWhileTheFileIsStillOpen) {
     const double seconds = kStart + 0.5 * static_cast<double>(i);
     const std::int64_t step = i * 1000;
     const auto bits =
-        static_cast<std::uint32_t>(split(Key{7}, static_cast<std::uint64_t>(i)).value);
+        static_cast<std::uint32_t>(fold_in(Key{7}, static_cast<std::uint64_t>(i)).value);
     const double any = std::bit_cast<float>(bits);
     const double loss =
         std::exp(-0.01 * static_cast<double>(i));  // rounded to f32, then too small for it

@@ -23,7 +23,7 @@ class Quadrants : public data::Dataset {
   explicit Quadrants(std::int64_t size) : size_(size) {}
   std::int64_t size() const override { return size_; }
   data::Example get(std::int64_t index, const Key& key) const override {
-    Stream place(split(Key{7}, static_cast<std::uint64_t>(index))), noise(key);
+    Stream place(fold_in(Key{7}, static_cast<std::uint64_t>(index))), noise(key);
     const float x = place.uniform() * 2 - 1, y = place.uniform() * 2 - 1;
     return {{"image", torch::tensor({x + 0.01F * noise.uniform(), y + 0.01F * noise.uniform()})},
             {"label", torch::tensor(std::int64_t{x * y > 0})}};

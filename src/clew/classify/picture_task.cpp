@@ -54,12 +54,11 @@ Augmentation resolved_augmentation(const PictureConfig& config) {
 
 data::SceneOptions scene_options(const PictureConfig& config, data::Split split) {
   const auto& data = config.data;
-  data::SceneOptions options{
-      .size = split == data::Split::kTrain ? data.scenes : data.scenes / 4,
-      .most_objects = 1,
-      .has_objects = false,
-      .has_mask = false,
-      .key = data::scene_key(clew::split(Key{config.seed}, kKeyScenes), split)};
+  data::SceneOptions options{.size = split == data::Split::kTrain ? data.scenes : data.scenes / 4,
+                             .most_objects = 1,
+                             .has_objects = false,
+                             .has_mask = false,
+                             .key = data::scene_key(fold_in(Key{config.seed}, kKeyScenes), split)};
   const auto all = data::Scenes::all_class_names();
   for (const auto& name : data.scene_classes) {
     const auto found = std::ranges::find(all, name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counter-based random keys: a key never changes, `split` derives another one, `Stream` draws from
+// Counter-based random keys: a key never changes, `fold_in` derives another one, `Stream` draws from
 // one. Results depend on the key alone, never on the number of threads or on what was drawn
 // elsewhere.
 #pragma once
@@ -21,13 +21,13 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// The key for part `index` of what `key` stands for: split(key, world, episode).
-constexpr Key split(Key key, std::uint64_t index) {
+/// The key for part `index` of what `key` stands for: fold_in(key, world, episode).
+constexpr Key fold_in(Key key, std::uint64_t index) {
   return {mix64(mix64(key.value + 0x9e3779b97f4a7c15ULL) ^ (index * 0xd1342543de82ef95ULL + 1))};
 }
 template <class... Rest>
-constexpr Key split(Key key, std::uint64_t first, std::uint64_t second, Rest... rest) {
-  return split(split(key, first), second, static_cast<std::uint64_t>(rest)...);
+constexpr Key fold_in(Key key, std::uint64_t first, std::uint64_t second, Rest... rest) {
+  return fold_in(fold_in(key, first), second, static_cast<std::uint64_t>(rest)...);
 }
 
 /// Draws numbers from one key, in order. Plain data: copy it to fork, store it to resume.

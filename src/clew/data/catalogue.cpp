@@ -47,7 +47,7 @@ void refuse_mnist_in(const fs::path& folder) {
 
 /// A file of images takes so many bytes; better said before they are drawn.
 void check_bytes(const Dataset& set, const Key& key) {
-  const std::int64_t each = set.get(0, split(key, 0, 0))["image"].numel();
+  const std::int64_t each = set.get(0, fold_in(key, 0, 0))["image"].numel();
   const auto most = static_cast<std::int64_t>(kMaxIdxBytes) / each;
   CLEW_CHECK(set.size() <= most, "a file holds at most ", most, " such examples of ", each,
              " bytes, got ", set.size());
@@ -124,7 +124,7 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
         make_plain_digits(config, options.split, options.key),
         LocatedOptions{.digit = options.digit,
                        .patches = name == "t84" ? 0 : 16,
-                       .draw = {.key = split(options.key, 2), .is_fixed = true}});
+                       .draw = {.key = fold_in(options.key, 2), .is_fixed = true}});
   } else if (name == "scenes") {
     return std::make_unique<Scenes>(
         SceneOptions{.size = options.split == Split::kTrain ? kSceneTrain : kSceneTest,
@@ -169,11 +169,11 @@ void make_files(const std::string& name, const fs::path& folder, const MakeOptio
     const std::int64_t most = is_train ? options.train : options.test;
     if (!options.mnist.empty()) return std::make_shared<const Mnist>(options.mnist, part, most);
     return std::make_shared<const DrawnDigits>(
-        DrawnDigitsOptions{.size = most, .key = split(options.key, is_train ? 0 : 1)});
+        DrawnDigitsOptions{.size = most, .key = fold_in(options.key, is_train ? 0 : 1)});
   };
   // Both are opened before anything is written.
   std::vector<std::unique_ptr<Dataset>> sets;
-  const Key key = split(options.key, 3);
+  const Key key = fold_in(options.key, 3);
   std::int64_t total = 0, before = 0;
   for (const Split part : {Split::kTrain, Split::kTest}) {
     sets.push_back(make_kind(*kind, digits_of(part), part, options.key));

@@ -38,9 +38,9 @@ std::vector<Key> keys_of(const std::vector<std::int64_t>& indices, const Key& ke
   std::vector<Key> keys;
   keys.reserve(indices.size());
   for (const std::int64_t index : indices) {
-    const Key own = split(key, static_cast<std::uint64_t>(index));
+    const Key own = fold_in(key, static_cast<std::uint64_t>(index));
     const std::uint64_t before = times[index]++;
-    keys.push_back(before == 0 ? own : split(own, before));
+    keys.push_back(before == 0 ? own : fold_in(own, before));
   }
   return keys;
 }

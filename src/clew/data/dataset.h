@@ -48,7 +48,7 @@ constexpr auto names(Split) {
       {{Split::kTrain, "train"}, {Split::kValidation, "val"}, {Split::kTest, "test"}});
 }
 
-/// The keys of examples of a batch: split(key, i) for example i, split(key, i, k) where it comes the
+/// The keys of examples of a batch: fold_in(key, i) for example i, fold_in(key, i, k) where it comes the
 /// k-th time again.
 std::vector<Key> keys_of(const std::vector<std::int64_t>& indices, const Key& key);
 /// Examples `indices`, at least one, drawn from as many keys, as a batch. What get throws, or an

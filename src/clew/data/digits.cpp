@@ -316,7 +316,7 @@ DrawnDigits::DrawnDigits(DrawnDigitsOptions options) : options_(options) {
 void DrawnDigits::draw(std::int64_t index, const Key& key, DigitPixels pixels) const {
   check_index(*this, index);
   draw_digit(label(index),
-             options_.is_fixed ? split(options_.key, static_cast<std::uint64_t>(index)) : key,
+             options_.is_fixed ? fold_in(options_.key, static_cast<std::uint64_t>(index)) : key,
              pixels);
 }
 

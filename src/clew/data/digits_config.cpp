@@ -82,10 +82,10 @@ std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Spli
                                         is_test ? config.test_limit : 0);
   } else {
     all = std::make_shared<const DrawnDigits>(DrawnDigitsOptions{
-        .size = is_test ? 10'000 : 60'000, .key = split(key, is_test ? 1 : 0), .is_fixed = true});
+        .size = is_test ? 10'000 : 60'000, .key = fold_in(key, is_test ? 1 : 0), .is_fixed = true});
   }
   auto parts =
-      hold_out(all->size(), is_test ? 0 : config.validation_share, split(key, kKeyHeldOut));
+      hold_out(all->size(), is_test ? 0 : config.validation_share, fold_in(key, kKeyHeldOut));
   auto& chosen = part == Split::kValidation ? parts.validation : parts.train;
   const auto limit =
       static_cast<std::size_t>(part == Split::kTrain ? config.train_limit : config.test_limit);
@@ -96,7 +96,7 @@ std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Spli
 
 std::unique_ptr<Dataset> make_kind(DigitsKind kind, std::shared_ptr<const Digits> digits,
                                    Split part, Key key) {
-  const DrawOptions options = {.key = split(key, 2), .is_fixed = part != Split::kTrain};
+  const DrawOptions options = {.key = fold_in(key, 2), .is_fixed = part != Split::kTrain};
   if (kind == DigitsKind::kPlain) return std::make_unique<PlainDigits>(std::move(digits));
   if (kind == DigitsKind::kAddition)
     return std::make_unique<AddedDigits>(std::move(digits), distortion_of(kind), options);

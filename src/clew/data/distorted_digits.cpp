@@ -22,7 +22,7 @@ std::shared_ptr<const Digits> checked(std::shared_ptr<const Digits> digits) {
 }
 
 Stream stream_of(const DrawOptions& options, std::int64_t index, const Key& key) {
-  return Stream(options.is_fixed ? split(options.key, static_cast<std::uint64_t>(index)) : key);
+  return Stream(options.is_fixed ? fold_in(options.key, static_cast<std::uint64_t>(index)) : key);
 }
 
 torch::Tensor class_target(int number) {

@@ -11,7 +11,7 @@
 namespace clew::data {
 namespace {
 
-constexpr int kMaxWorkers = 256, kMaxPrefetch = 4096;
+constexpr int kMaxThreads = 256, kMaxPrefetch = 4096;
 
 std::shared_ptr<const Sampler> sampler_of(const Dataset& dataset, const LoaderOptions& options) {
   if (options.sampler) return options.sampler;
@@ -25,15 +25,15 @@ std::shared_ptr<const Sampler> sampler_of(const Dataset& dataset, const LoaderOp
 
 Loader::Loader(const Dataset& dataset, LoaderOptions options)
     : dataset_(dataset), options_(options), sampler_(sampler_of(dataset, options)) {
-  CLEW_CHECK(options.workers >= 0 && options.workers <= kMaxWorkers,
-             "a loader's workers must be in 0..", kMaxWorkers, ", got ", options.workers);
+  CLEW_CHECK(options.threads >= 0 && options.threads <= kMaxThreads,
+             "a loader's threads must be in 0..", kMaxThreads, ", got ", options.threads);
   CLEW_CHECK(options.prefetch >= 1 && options.prefetch <= kMaxPrefetch,
              "a loader's prefetch must be in 1..", kMaxPrefetch, ", got ", options.prefetch);
   CLEW_CHECK(options.parts >= 1, "a loader's parts must be at least 1, got ", options.parts);
   CLEW_CHECK(options.part >= 0 && options.part < options.parts, "a loader's part must be in 0..",
              options.parts - 1, ", got ", options.part);
   try {
-    for (int i = 0; i < options.workers; ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
   } catch (...) {
     stop();
     throw;
@@ -48,11 +48,11 @@ void Loader::stop() {
     is_stopping_ = true;
   }
   is_wanted_.notify_all();
-  for (auto& worker : workers_) worker.join();
+  for (auto& thread : threads_) thread.join();
 }
 
 Batch Loader::next() {
-  if (workers_.empty()) {
+  if (threads_.empty()) {
     Batch batch = make(position_);
     ++position_;
     return batch;
@@ -78,7 +78,7 @@ void Loader::seek(std::int64_t batch) {
     const std::lock_guard lock(mutex_);
     position_ = begin_ = claimed_ = batch;
     slots_.clear();
-    ++round_;  // what workers are making now is thrown away
+    ++round_;  // what threads are making now is thrown away
   }
   is_wanted_.notify_all();
 }
@@ -108,7 +108,7 @@ Batch Loader::make(std::int64_t number) {
   const Share part = share_of(std::ssize(indices), options_.part, options_.parts);
   if (part.begin == part.end) return {};
   const auto keys =
-      keys_of(indices, split(options_.key, static_cast<std::uint64_t>(epoch_of(number))));
+      keys_of(indices, fold_in(options_.key, static_cast<std::uint64_t>(epoch_of(number))));
   const auto cut = [&](const auto& all) {
     return std::vector(all.begin() + part.begin, all.begin() + part.end);
   };

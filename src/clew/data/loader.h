@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batches of a data set, in an order that a key decides, made ahead of time by worker threads.
-// Order and bytes are the same for any number of workers. Not a cache: each batch is made once.
+// Order and bytes are the same for any number of threads. Not a cache: each batch is made once.
 #pragma once
 
 #include <condition_variable>
@@ -23,9 +23,9 @@ struct LoaderOptions {
   bool is_shuffled = true;  // a new order every epoch; false: 0, 1, 2, ...
   bool drops_last = false;  // leave out an epoch's last batch when it is smaller
   std::shared_ptr<const Sampler> sampler = {};  // decides instead of these three
-  Key key = {};             // order and examples: get's key is split(key, epoch, index)
-  int workers = 1;          // threads beside the caller; 0: next() makes the batch itself
-  int prefetch = 4;         // batches that workers may be ahead
+  Key key = {};             // order and examples: get's key is fold_in(key, epoch, index)
+  int threads = 1;          // threads beside the caller; 0: next() makes the batch itself
+  int prefetch = 4;         // batches that threads may be ahead
   int part = 0, parts = 1;  // of every batch, only this share of its examples
 };
 
@@ -74,7 +74,7 @@ class Loader {
   std::map<std::int64_t, Slot> slots_;  // by number of the batch
   std::int64_t begin_ = 0, claimed_ = 0, round_ = 0;
   bool is_stopping_ = false;
-  std::vector<std::thread> workers_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace clew::data

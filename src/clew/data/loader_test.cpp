@@ -37,7 +37,7 @@ std::vector<std::int64_t> list(const torch::Tensor& indices) {
 
 TEST(Loader, GoesThroughTheSetInOrder) {
   const Numbers numbers(5);
-  Loader loader(numbers, {.batch_size = 2, .is_shuffled = false, .workers = 0});
+  Loader loader(numbers, {.batch_size = 2, .is_shuffled = false, .threads = 0});
   EXPECT_EQ(loader.batches_per_epoch(), 3);
   EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
   EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{2, 3}));
@@ -58,7 +58,7 @@ TEST(Loader, GoesThroughTheSetInOrder) {
 
 TEST(Loader, ShufflesEveryEpochAnotherWayWithEveryExampleOnce) {
   const Numbers numbers(100);
-  Loader loader(numbers, {.batch_size = 7, .key = {3}, .workers = 2});
+  Loader loader(numbers, {.batch_size = 7, .key = {3}, .threads = 2});
   std::vector<std::vector<std::int64_t>> epochs;
   for (int epoch = 0; epoch < 4; ++epoch) {
     std::vector<std::int64_t> seen;
@@ -76,14 +76,14 @@ TEST(Loader, ShufflesEveryEpochAnotherWayWithEveryExampleOnce) {
 
 TEST(Loader, SameBytesForAnyNumberOfWorkersAndAfterSeek) {
   const Numbers numbers(23);
-  const LoaderOptions options = {.batch_size = 4, .key = {9}, .workers = 0};
+  const LoaderOptions options = {.batch_size = 4, .key = {9}, .threads = 0};
   Loader plain(numbers, options);
   std::vector<Batch> wanted;
   for (int i = 0; i < 40; ++i) wanted.push_back(plain.next());
-  for (const int workers : {1, 3, 8}) {
+  for (const int threads : {1, 3, 8}) {
     for (const int prefetch : {1, 30}) {
       LoaderOptions threaded = options;
-      threaded.workers = workers;
+      threaded.threads = threads;
       threaded.prefetch = prefetch;
       Loader loader(numbers, threaded);
       for (const std::int64_t start : {0, 31, 8}) {
@@ -103,18 +103,18 @@ TEST(Loader, KeysOfExamplesAreSplitByEpochAndIndex) {
   const Numbers numbers(3);
   Loader loader(numbers, {.batch_size = 3, .is_shuffled = false, .key = {5}});
   loader.seek(2);
-  EXPECT_EQ(loader.next()["image"][1][1].item<float>(), Stream(split({5}, 2, 1)).uniform());
+  EXPECT_EQ(loader.next()["image"][1][1].item<float>(), Stream(fold_in({5}, 2, 1)).uniform());
 }
 
 TEST(Loader, PartsOfABatchAreTheBatch) {
   const Numbers numbers(11);
-  for (const int workers : {0, 2}) {
-    Loader whole(numbers, {.batch_size = 4, .key = {5}, .workers = workers});
+  for (const int threads : {0, 2}) {
+    Loader whole(numbers, {.batch_size = 4, .key = {5}, .threads = threads});
     std::vector<std::unique_ptr<Loader>> parts;
     for (int part = 0; part < 5; ++part) {
       parts.push_back(std::make_unique<Loader>(
           numbers, LoaderOptions{
-                       .batch_size = 4, .key = {5}, .workers = workers, .part = part, .parts = 5}));
+                       .batch_size = 4, .key = {5}, .threads = threads, .part = part, .parts = 5}));
     }
     for (int i = 0; i < 6; ++i) {
       EXPECT_EQ(parts[4]->size_of(i), i % 3 == 2 ? 3 : 4);
@@ -136,8 +136,8 @@ TEST(Loader, PartsOfABatchAreTheBatch) {
 
 TEST(Loader, AnErrorComesAtItsBatchAndStays) {
   const Numbers numbers(10, 5);
-  for (const int workers : {0, 2}) {
-    Loader loader(numbers, {.batch_size = 2, .is_shuffled = false, .workers = workers});
+  for (const int threads : {0, 2}) {
+    Loader loader(numbers, {.batch_size = 2, .is_shuffled = false, .threads = threads});
     EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{0, 1}));
     EXPECT_EQ(list(loader.next().indices), (std::vector<std::int64_t>{2, 3}));
     for (int i = 0; i < 2; ++i)
@@ -152,8 +152,8 @@ TEST(Loader, OneSentencePerError) {
   EXPECT_EQ(error_of([&] { Loader(none, {}); }), "a sampler needs 1..4294967295 examples, got 0");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 0}); }),
             "batch_size must be at least 1, got 0 (sampler)");
-  EXPECT_EQ(error_of([&] { Loader(numbers, {.workers = -1}); }),
-            "a loader's workers must be in 0..256, got -1");
+  EXPECT_EQ(error_of([&] { Loader(numbers, {.threads = -1}); }),
+            "a loader's threads must be in 0..256, got -1");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.prefetch = 0}); }),
             "a loader's prefetch must be in 1..4096, got 0");
   EXPECT_EQ(error_of([&] { Loader(numbers, {.batch_size = 11, .drops_last = true}); }),
@@ -169,9 +169,9 @@ TEST(Loader, OneSentencePerError) {
 TEST(Loader, RepeatedExamplesHaveKeysOfTheirOwnWhoeverMakesThem) {
   const Numbers numbers(5);
   const auto sampler = clip_sampler(5, {.batch_size = 6, .clips = 3, .key = {4}});
-  Loader whole(numbers, {.sampler = sampler, .key = {6}, .workers = 0});
-  Loader first(numbers, {.sampler = sampler, .key = {6}, .workers = 1, .part = 0, .parts = 2});
-  Loader second(numbers, {.sampler = sampler, .key = {6}, .workers = 2, .part = 1, .parts = 2});
+  Loader whole(numbers, {.sampler = sampler, .key = {6}, .threads = 0});
+  Loader first(numbers, {.sampler = sampler, .key = {6}, .threads = 1, .part = 0, .parts = 2});
+  Loader second(numbers, {.sampler = sampler, .key = {6}, .threads = 2, .part = 1, .parts = 2});
   std::set<float> seen;
   for (int i = 0; i < 6; ++i) {
     const Batch batch = whole.next();
@@ -195,7 +195,7 @@ class Uneven : public Numbers {
 
 TEST(Loader, NamesTheExampleThatDoesNotGoWithTheOthers) {
   const Uneven uneven;
-  Loader loader(uneven, {.batch_size = 4, .is_shuffled = false, .workers = 0});
+  Loader loader(uneven, {.batch_size = 4, .is_shuffled = false, .threads = 0});
   loader.seek(1);
   EXPECT_EQ(
       error_of([&] { (void)loader.next(); }),

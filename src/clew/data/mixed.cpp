@@ -47,11 +47,11 @@ Columns MixedSet::columns() const {
 }
 
 Example MixedSet::get(std::int64_t index, const Key& key) const {
-  Stream stream(split(key, 0));
+  Stream stream(fold_in(key, 0));
   const auto other = static_cast<std::int64_t>(stream.bits() % static_cast<std::uint64_t>(size()));
   const double share = draw_beta(stream, alpha_);
-  Example example = set_->get(index, split(key, 1));
-  const Example second = set_->get(other, split(key, 2));
+  Example example = set_->get(index, fold_in(key, 1));
+  const Example second = set_->get(other, fold_in(key, 2));
   example.set("image", example["image"] * share + second["image"] * (1 - share));
   example.set("other_label", second["label"]);
   example.set("share", torch::tensor(static_cast<float>(share)));

@@ -146,7 +146,7 @@ void write_mnist(const fs::path& folder, Split part, const Dataset& dataset, boo
   const std::int64_t count = dataset.size();
   IdxArray images, labels{.type = IdxType::kU8, .shape = {count}, .data = {}};
   for (std::int64_t i = 0; i < count; ++i) {
-    const Example example = dataset.get(i, split(key, 0, static_cast<std::uint64_t>(i)));
+    const Example example = dataset.get(i, fold_in(key, 0, static_cast<std::uint64_t>(i)));
     const auto image = example["image"].contiguous(), class_of = example["label"];
     CLEW_CHECK(image.dim() == 3 && image.scalar_type() == torch::kFloat32 && class_of.dim() == 0 &&
                    class_of.scalar_type() == torch::kInt64,

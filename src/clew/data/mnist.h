@@ -62,7 +62,7 @@ class IdxPictures : public Dataset {
 
 /// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: images [1,H,W]
 /// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, labels must be in 0..255.
-/// Example i is drawn from split(key, 0, i), as in a loader's first epoch. Digits come back the
+/// Example i is drawn from fold_in(key, 0, i), as in a loader's first epoch. Digits come back the
 /// same. `progress` is called behind each example with how many are done.
 void write_mnist(const std::filesystem::path& folder, Split split, const Dataset& dataset,
                  bool is_gzip, const Key& key = {},

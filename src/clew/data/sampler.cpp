@@ -52,7 +52,7 @@ Order numbers_to(std::int64_t count) {
 
 /// The stream of an epoch's order: an index that no example has, so that none shares its key.
 Stream order_stream(const Key& key, std::int64_t epoch) {
-  return Stream(split(key, static_cast<std::uint64_t>(epoch), UINT64_MAX));
+  return Stream(fold_in(key, static_cast<std::uint64_t>(epoch), UINT64_MAX));
 }
 
 class Uniform : public Sampler {
@@ -119,7 +119,7 @@ class Classes : public Sampler {
   }
   std::vector<std::int64_t> indices(std::int64_t batch) const override {
     check_number(batch);
-    Stream stream(split(how_.key, static_cast<std::uint64_t>(batch)));
+    Stream stream(fold_in(how_.key, static_cast<std::uint64_t>(batch)));
     std::vector<std::int64_t> indices;
     for (const auto c :
          first_of(numbers_to(static_cast<std::int64_t>(members_.size())), how_.classes, stream)) {
@@ -176,7 +176,7 @@ class Aspects : public Sampler {
       std::vector<Order> made;
       for (std::size_t g = 0; g < groups_.size(); ++g) {
         Order group = groups_[g];
-        shuffle(group, Stream(split(how_.key, static_cast<std::uint64_t>(epoch), g)));
+        shuffle(group, Stream(fold_in(how_.key, static_cast<std::uint64_t>(epoch), g)));
         for (std::int64_t at = 0; at < std::ssize(group); at += how_.batch_size) {
           const auto end = std::min(at + how_.batch_size, std::ssize(group));
           made.emplace_back(group.begin() + at, group.begin() + end);

@@ -621,7 +621,7 @@ void add_objects(Example& example, const Canvas& canvas, const Scene& scene, int
 }  // namespace
 
 Key scene_key(const Key& key, Split part) {
-  return split(key, part == Split::kTrain ? 4 : part == Split::kTest ? 5 : 6);
+  return fold_in(key, part == Split::kTrain ? 4 : part == Split::kTest ? 5 : 6);
 }
 
 Scenes::Scenes(SceneOptions options) : options_(options) {
@@ -647,7 +647,7 @@ Scenes::Scenes(SceneOptions options) : options_(options) {
 Example Scenes::get(std::int64_t index, const Key& given) const {
   check_index(*this, index);
   const Key key =
-      options_.is_fixed ? split(options_.key, static_cast<std::uint64_t>(index)) : given;
+      options_.is_fixed ? fold_in(options_.key, static_cast<std::uint64_t>(index)) : given;
   const int width = options_.width, height = options_.height, frames = options_.frames;
   const auto& chosen = options_.classes;
   const auto label =

@@ -77,10 +77,10 @@ image::Image sample_sheet(const Dataset& dataset, SheetOptions options) {
   const std::int64_t end = std::min(dataset.size(), options.first + options.count);
   std::vector<std::int64_t> order(static_cast<std::size_t>(dataset.size()));
   std::iota(order.begin(), order.end(), 0);
-  if (options.is_mixed) shuffle(order, Stream(split(options.key, 0, UINT64_MAX)));
+  if (options.is_mixed) shuffle(order, Stream(fold_in(options.key, 0, UINT64_MAX)));
   for (std::int64_t at = options.first; at < end; ++at) {
     const std::int64_t i = order[static_cast<std::size_t>(at)];
-    const Key key = split(options.key, 0, static_cast<std::uint64_t>(i));
+    const Key key = fold_in(options.key, 0, static_cast<std::uint64_t>(i));
     if (options.before != nullptr) tiles.push_back(tile_of(options.before->get(i, key), names));
     tiles.push_back(tile_of(dataset.get(i, key), names));
   }

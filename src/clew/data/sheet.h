@@ -15,7 +15,7 @@ struct SheetOptions {
   bool is_mixed = false;               // in an order from the key; false: in the set's own
   int columns = 10;
   int scale = 2;
-  Key key = {};  // example i is drawn from split(key, 0, i), as in a loader's first epoch
+  Key key = {};  // example i is drawn from fold_in(key, 0, i), as in a loader's first epoch
   const Dataset* before = nullptr;  // each example of this set, before views, left of its own
 };
 

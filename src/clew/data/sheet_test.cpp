@@ -39,7 +39,7 @@ TEST(SampleSheet, ShowsPairsAndBoxes) {
   EXPECT_EQ(sample_sheet(added, {.count = 1, .columns = 1, .scale = 1}).width, 2 * 42 + 8);
   const LocatedDigits located(digits, {.count = 2});
   const auto sheet = sample_sheet(located, {.count = 1, .columns = 1, .scale = 1});
-  const auto box = located.get(0, split(Key{}, 0, 0))["box"];
+  const auto box = located.get(0, fold_in(Key{}, 0, 0))["box"];
   const auto x = static_cast<int>(box[0].item<float>()) + 4,
              y = static_cast<int>(box[1].item<float>()) + 4;
   const auto at = [&](int px, int py, int c) {

@@ -24,7 +24,7 @@ HeldOut hold_out(std::int64_t size, double share, const Key& key) {
   // Those with the smallest draws; a draw belongs to an example, so ties cannot matter.
   std::vector<std::pair<std::uint64_t, std::int64_t>> draws;
   for (std::int64_t i = 0; i < size; ++i)
-    draws.emplace_back(split(key, static_cast<std::uint64_t>(i)).value, i);
+    draws.emplace_back(fold_in(key, static_cast<std::uint64_t>(i)).value, i);
   std::nth_element(draws.begin(), draws.begin() + count, draws.end());
   for (std::int64_t i = 0; i < size; ++i)
     (i < count ? parts.validation : parts.train)

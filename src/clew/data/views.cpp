@@ -568,7 +568,7 @@ std::uint64_t ViewedSet::content_hash() const {
 Example ViewedSet::get(std::int64_t index, const Key& key) const {
   Example example = set_->get(index, key);
   for (std::size_t i = 0; i < views_.size(); ++i)
-    example = views_[i]->apply(std::move(example), columns_[i], split(key, i));
+    example = views_[i]->apply(std::move(example), columns_[i], fold_in(key, i));
   return example;
 }
 

@@ -57,7 +57,7 @@ struct ViewKind {
 };
 [[nodiscard]] std::vector<ViewKind> view_kinds();
 
-/// A data set through views, one behind the other; view k draws from split(get's key, k).
+/// A data set through views, one behind the other; view k draws from fold_in(get's key, k).
 class ViewedSet : public Dataset {
  public:
   /// A view that changes none of the columns: clew::Error.

@@ -46,7 +46,7 @@ void expect_sound(const Grid& grid) {
 TEST(Generator, MazesAreConnectedClosedAndSymmetric) {
   Grid grid;
   for (std::uint64_t i = 0; i < 2000; ++i) {
-    Stream random(split(Key{7}, i));
+    Stream random(fold_in(Key{7}, i));
     GeneratorOptions options;
     options.width = 2 + static_cast<int>(random.below(24));
     options.height = 2 + static_cast<int>(random.below(24));
@@ -107,7 +107,7 @@ TEST(Generator, EveryWallOfATwoByTwoTreeIsEquallyLikely) {
   int east_of_first = 0;
   Grid grid;
   for (std::uint64_t i = 0; i < 4000; ++i) {
-    generate({.width = 2, .height = 2, .openings = 0}, split(Key{1}, i), grid);
+    generate({.width = 2, .height = 2, .openings = 0}, fold_in(Key{1}, i), grid);
     east_of_first += int{grid.has_wall({0, 0}, kEast)};
   }
   EXPECT_NEAR(east_of_first, 1000, 110);  // four standard deviations of a binomial count

@@ -132,7 +132,7 @@ TEST(Trail, HandComputedLoops) {
 TEST(Trail, EqualsTheDefinitionOnRandomWalks) {
   int loops = 0, steps = 0;
   for (int walk = 0; walk < 60; ++walk) {
-    Stream random(split(Key{7}, static_cast<std::uint64_t>(walk)));
+    Stream random(fold_in(Key{7}, static_cast<std::uint64_t>(walk)));
     const float near = walk % 3 == 0 ? 0.3F : 1, far = walk % 2 == 0 ? 2 : 1.2F;
     const Trail::Reach reach = Trail::reach_of(near, far);
     Trail trail;

@@ -17,8 +17,8 @@ void draw_maze(const Level& level, Key episode, Layout& layout) {
   const long own_references = layout.grid == layout.drawn ? 2 : 1;
   if (!layout.drawn || layout.drawn.use_count() > own_references)
     layout.drawn = std::make_shared<Grid>();
-  generate(level.generator, split(episode, kMazePart), *layout.drawn);
-  draw_looks(split(episode, kLooksPart, level.look_seed), *layout.drawn);
+  generate(level.generator, fold_in(episode, kMazePart), *layout.drawn);
+  draw_looks(fold_in(episode, kLooksPart, level.look_seed), *layout.drawn);
   layout.grid = layout.drawn;
 }
 
@@ -65,7 +65,7 @@ void draw_layout(const Level& level, Key episode, Layout& layout) {
   for (const Thing& thing : level.things) free.take(grid.index(thing.cell));
   for (const Cell cell : level.goals) free.take(grid.index(cell));
   if (level.spawns.size() == 1) free.take(grid.index(level.spawns[0]));
-  const Cell goal = draw_goal(level, layout, split(episode, kGoalPart), free);
+  const Cell goal = draw_goal(level, layout, fold_in(episode, kGoalPart), free);
   free.take(grid.index(goal));
 
   layout.things.clear();
@@ -73,7 +73,7 @@ void draw_layout(const Level& level, Key episode, Layout& layout) {
   for (const Thing& thing : level.things)
     if (thing.kind != ThingKind::kSolid) layout.things.push_back(thing);
   if (rules.is_fruit_random) {
-    Stream random(split(episode, kFruitPart));
+    Stream random(fold_in(episode, kFruitPart));
     free.draw_fruit(grid, rules, random, layout.things);
   }
   for (const Thing& thing : level.things)

@@ -61,7 +61,7 @@ TEST(Layout, GoalAndFruitAreUniform) {
   Layout layout;
   std::vector<int> goals(12), fruits(12);
   for (std::uint64_t i = 0; i < 12000; ++i) {
-    draw_layout(level, split(Key{1}, i), layout);
+    draw_layout(level, fold_in(Key{1}, i), layout);
     ++goals[layout.grid->index(layout.things[0].cell)];
     for (const Thing& thing : layout.things)
       if (thing.kind != ThingKind::kGoal) ++fruits[layout.grid->index(thing.cell)];
@@ -157,7 +157,7 @@ TEST(Layout, GoalsOfTheMapAreDrawnUniformly) {
   Layout layout;
   std::map<int, int> count;
   for (std::uint64_t i = 0; i < 4000; ++i) {
-    draw_layout(level, split(Key{3}, i), layout);
+    draw_layout(level, fold_in(Key{3}, i), layout);
     ++count[layout.things[0].cell.x];
   }
   EXPECT_EQ(count.size(), 2U);

@@ -204,17 +204,17 @@ Fault find_way_fault(const Level& level) {
 void draw_fixed_parts(Level& level) {
   const Rules& rules = level.rules;
   const Key key{level.generator.seed};
-  generate(level.generator, split(key, kMazeKey), level.grid);
+  generate(level.generator, fold_in(key, kMazeKey), level.grid);
   std::vector<std::uint16_t> marks;
   FreeCells free(level.grid, marks);
   for (const Thing& thing : level.things) free.take(level.grid.index(thing.cell));
   if (level.goals.empty() && !rules.is_goal_random) {
-    Stream random(split(key, kGoalKey));
+    Stream random(fold_in(key, kGoalKey));
     level.goals.push_back(free.draw_cell(level.grid, random));
   }
   for (const Cell goal : level.goals) free.take(level.grid.index(goal));
   if (level.things.empty() && !rules.is_fruit_random) {
-    Stream random(split(key, kFruitKey));
+    Stream random(fold_in(key, kFruitKey));
     free.draw_fruit(level.grid, rules, random, level.things);
   }
 }

@@ -170,7 +170,7 @@ TEST(LevelText, TheHashChangesWithEverythingButTheName) {
 
 TEST(LevelText, RoundTripsOfRandomMaps) {
   for (std::uint64_t i = 0; i < 200; ++i) {
-    Stream random(split(Key{5}, i));
+    Stream random(fold_in(Key{5}, i));
     Level level;
     level.name = "round \"trip\"\n[rules]";
     level.description = "reading = \"cells\"";

@@ -211,12 +211,12 @@ TEST(Physics, TenMillionRandomFramesNeverLeaveTouchOrTunnel) {
   Grid grid;
   std::vector<std::uint8_t> solids;
   for (int maze = 0; maze < kMazes; ++maze) {
-    Stream random(split(Key{20}, static_cast<std::uint64_t>(maze)));
+    Stream random(fold_in(Key{20}, static_cast<std::uint64_t>(maze)));
     const GeneratorOptions options{.width = 2 + static_cast<int>(random.below(14)),
                                    .height = 2 + static_cast<int>(random.below(14)),
                                    .openings = random.uniform(),
                                    .rooms = 0};
-    generate(options, split(Key{21}, static_cast<std::uint64_t>(maze)), grid);
+    generate(options, fold_in(Key{21}, static_cast<std::uint64_t>(maze)), grid);
     const int cells = grid.width * grid.height;
     solids.assign(static_cast<std::size_t>(cells), 0);
     // A third of the mazes have solids in a fifth of their cells, never where the player starts.

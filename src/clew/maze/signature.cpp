@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "clew/core/error.h"
-#include "clew/maze/batch.h"
 #include "clew/maze/labels.h"
+#include "clew/maze/vector_env.h"
 
 namespace clew::maze {
 namespace {
@@ -30,8 +30,8 @@ std::uint64_t signature(const std::shared_ptr<const Level>& level,
                 "the bytes of floats and integers are hashed as they lie");
   CLEW_CHECK(options.steps >= 1, "steps must be at least 1, got ", options.steps,
              " (maze signature)");
-  Batch batch(level,
-              {.worlds = options.worlds, .threads = options.threads, .render = options.render});
+  VectorEnv env(level,
+                {.worlds = options.worlds, .threads = options.threads, .render = options.render});
   const auto worlds = static_cast<std::size_t>(options.worlds);
   const std::size_t pixels = static_cast<std::size_t>(options.render.width) *
                              static_cast<std::size_t>(options.render.height) * worlds;
@@ -85,10 +85,10 @@ std::uint64_t signature(const std::shared_ptr<const Level>& level,
     add(state, instance);
   };
 
-  batch.reset(kSignatureKey, out);
+  env.reset(kSignatureKey, out);
   add_all();
   std::vector<Stream> random;
-  for (std::size_t i = 0; i < worlds; ++i) random.emplace_back(split(kSignatureKey, 1, i));
+  for (std::size_t i = 0; i < worlds; ++i) random.emplace_back(fold_in(kSignatureKey, 1, i));
   for (int step = 0; step < options.steps; ++step) {
     for (std::size_t i = 0; i < worlds; ++i) {
       // Kept for some steps, and forward half of the time, so that players get about.
@@ -96,7 +96,7 @@ std::uint64_t signature(const std::shared_ptr<const Level>& level,
       actions[i] = static_cast<std::int32_t>(random[i].below(2 * kActions));
       if (actions[i] >= kActions) actions[i] = static_cast<std::int32_t>(Action::kForward);
     }
-    batch.step(actions, out);
+    env.step(actions, out);
     add_all();
   }
   return XXH3_64bits_digest(&state);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One number that changes when anything a batch writes changes: what golden tests keep and `clew
+// One number that changes when anything an environment writes changes: what golden tests keep and `clew
 // bench maze --check` prints before it measures.
 #pragma once
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bytes of a snapshot: a header, the lane, its trail. For this machine's byte order; refused on
-// the other one. Not part of the library's interface; callers use Batch.
+// the other one. Not part of the library's interface; callers use VectorEnv.
 #pragma once
 
 #include <cstddef>

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "clew/core/error.h"
-#include "clew/maze/batch.h"
+#include "clew/maze/vector_env.h"
 
 namespace clew::maze {
 namespace {
@@ -69,7 +69,8 @@ void World::draw(const Level& level, Key episode) {
 }
 
 void World::spawn() {
-  Stream random(split(lane_.episode_key(), kSpawnPart, static_cast<std::uint64_t>(lane_.respawns)));
+  Stream random(
+      fold_in(lane_.episode_key(), kSpawnPart, static_cast<std::uint64_t>(lane_.respawns)));
   const Cell cell = layout_.spawns[random.below(static_cast<std::uint32_t>(layout_.spawns.size()))];
   lane_.body = {.x = static_cast<float>(cell.x) + 0.5F,
                 .y = static_cast<float>(cell.y) + 0.5F,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One world of a batch: the rules of an episode around the physics. It does not draw and knows no
-// buffers. Not part of the library's interface; callers use Batch.
+// One world of a VectorEnv: the rules of an episode around the physics. It does not draw and knows no
+// buffers. Not part of the library's interface; callers use VectorEnv.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace clew::maze {
 /// All that a world needs to go on, besides the trail and what its level and episode key give back.
 /// Plain data without padding, so that its bytes are its value.
 struct Lane {
-  Key world;  // split(batch key, world)
+  Key world;  // fold_in(key of reset, world)
   std::int64_t episode = 0;
   std::int32_t frame = 0;     // since the episode began
   std::int32_t respawns = 0;  // in this episode
@@ -35,7 +35,7 @@ struct Lane {
   std::uint16_t unused = 0;
   std::uint64_t collected[kMaxThings / 64] = {};  // one bit a thing
 
-  Key episode_key() const { return split(world, static_cast<std::uint64_t>(episode)); }
+  Key episode_key() const { return fold_in(world, static_cast<std::uint64_t>(episode)); }
   bool is_collected(std::size_t thing) const {
     return (collected[thing / 64] >> thing % 64 & 1) != 0;
   }

@@ -81,7 +81,7 @@ AgentImpl::AgentImpl(const AgentOptions& agent_options, Key key) : options(agent
   const auto weight = [&](const char* name, std::vector<std::int64_t> shape, double fan_in,
                           double scale = 1) {
     return register_parameter(
-        name, uniform_tensor(shape, scale / std::sqrt(fan_in), split(key, index++)));
+        name, uniform_tensor(shape, scale / std::sqrt(fan_in), fold_in(key, index++)));
   };
   const auto zeros = [&](const char* name, std::int64_t size) {
     ++index;

@@ -16,7 +16,7 @@
 #include "clew/core/text.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
-#include "clew/maze/batch.h"
+#include "clew/maze/vector_env.h"
 #include "clew/navigate/players.h"
 #include "clew/navigate/trainer.h"
 #include "clew/nn/flat.h"
@@ -69,7 +69,7 @@ class Table {
   Who who_;
   int first_world_, worlds_, quota_;
   Key actions_key_;
-  maze::Batch batch_;
+  maze::VectorEnv env_;
   torch::Tensor frames_, velocity_, reward_, is_done_, last_action_, depth_class_, is_loop_, event_;
   maze::StepBuffers out_;
   AgentState state_;
@@ -87,12 +87,12 @@ Table::Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> le
       first_world_(first),
       worlds_(count),
       quota_(quota),
-      actions_key_(split(Key{options.seed}, kEvaluationActions)),
-      batch_(std::move(level), {.worlds = count,
-                                .first_world = first,
-                                .threads = 1,
-                                .render = {.width = config.size, .height = config.size},
-                                .action_repeat = config.action_repeat}),
+      actions_key_(fold_in(Key{options.seed}, kEvaluationActions)),
+      env_(std::move(level), {.worlds = count,
+                              .first_world = first,
+                              .threads = 1,
+                              .render = {.width = config.size, .height = config.size},
+                              .action_repeat = config.action_repeat}),
       actions_(static_cast<std::size_t>(count)),
       finished_(static_cast<std::size_t>(count)),
       since_goal_(static_cast<std::size_t>(count)),
@@ -119,11 +119,11 @@ Table::Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> le
     state_ = agent_->initial_state(count);
     if (first == 0) traces.resize(static_cast<std::size_t>(std::min(count, options.traces)));
   }
-  batch_.reset(split(Key{options.seed}, kEvaluationWorlds), out_);
+  env_.reset(fold_in(Key{options.seed}, kEvaluationWorlds), out_);
   is_done_.fill_(1);  // so that the first step starts from zero state
   for (std::size_t i = 0; i < traces.size(); ++i) {
-    traces[i].grid = std::make_shared<maze::Grid>(*batch_.layout(static_cast<int>(i)).grid);
-    traces[i].things = batch_.layout(static_cast<int>(i)).things;
+    traces[i].grid = std::make_shared<maze::Grid>(*env_.layout(static_cast<int>(i)).grid);
+    traces[i].things = env_.layout(static_cast<int>(i)).things;
   }
 }
 
@@ -134,7 +134,7 @@ void Table::act_as_agent() {
   state_ = out.state;
   const auto logits = out.logits.to(torch::kFloat32).contiguous();
   for (int i = 0; i < worlds_; ++i) {
-    const Key key = split(actions_key_, static_cast<std::uint64_t>(first_world_ + i), steps_);
+    const Key key = fold_in(actions_key_, static_cast<std::uint64_t>(first_world_ + i), steps_);
     actions_[static_cast<std::size_t>(i)] = sample_action(
         logits.data_ptr<float>() + i * maze::kActions, maze::kActions, Stream(key).uniform());
   }
@@ -168,7 +168,7 @@ void Table::record(const AgentOutput& out, const AuxiliaryOutput& heads) {
   for (int i = 0; i < static_cast<int>(traces.size()); ++i) {
     if (!is_traced(i)) continue;
     auto& trace = traces[static_cast<std::size_t>(i)];
-    const auto state = batch_.state(i);
+    const auto state = env_.state(i);
     trace.x.push_back(state.camera.x);
     trace.y.push_back(state.camera.y);
     trace.heading.push_back(static_cast<float>(state.camera.heading) / 65536);
@@ -196,12 +196,12 @@ bool Table::step() {
   } else {
     for (int i = 0; i < worlds_; ++i) {
       actions_[static_cast<std::size_t>(i)] =
-          who_ == Who::kRandom ? random_action(split(actions_key_, kEvaluationRandomPlayer),
+          who_ == Who::kRandom ? random_action(fold_in(actions_key_, kEvaluationRandomPlayer),
                                                static_cast<std::uint64_t>(first_world_ + i), steps_)
-                               : shortest_path_action(batch_, i);
+                               : shortest_path_action(env_, i);
     }
   }
-  batch_.step(actions_, out_);
+  env_.step(actions_, out_);
   ++steps_;
   const double seconds_per_step = config_.action_repeat / 60.0;
   bool is_going = false;

@@ -8,12 +8,12 @@
 
 namespace clew::navigate {
 std::int32_t random_action(Key key, std::uint64_t world, std::uint64_t step) {
-  return static_cast<std::int32_t>(Stream(split(key, world, step)).below(maze::kActions));
+  return static_cast<std::int32_t>(Stream(fold_in(key, world, step)).below(maze::kActions));
 }
 
-std::int32_t shortest_path_action(const maze::Batch& batch, int world) {
-  const auto state = batch.state(world);
-  const auto& layout = batch.layout(world);
+std::int32_t shortest_path_action(const maze::VectorEnv& env, int world) {
+  const auto state = env.state(world);
+  const auto& layout = env.layout(world);
   const maze::Cell here{static_cast<std::int16_t>(state.camera.x),
                         static_cast<std::int16_t>(state.camera.y)};
   const auto side = maze::next_step(*layout.grid, layout.goal_distance, here);

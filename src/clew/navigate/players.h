@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "clew/core/key.h"
-#include "clew/maze/batch.h"
+#include "clew/maze/vector_env.h"
 
 namespace clew::navigate {
 
@@ -15,6 +15,6 @@ std::int32_t random_action(Key key, std::uint64_t world, std::uint64_t step);
 
 /// What a player does who has the map and need not look: runs to the next cell on a shortest walk
 /// to the goal, sideways and backwards too. Fruit is taken only where it lies on the way.
-std::int32_t shortest_path_action(const maze::Batch& batch, int world);
+std::int32_t shortest_path_action(const maze::VectorEnv& env, int world);
 
 }  // namespace clew::navigate

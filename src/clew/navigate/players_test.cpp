@@ -21,17 +21,17 @@ TEST(RandomPlayer, PlaysEveryActionEquallyOften) {
 TEST(ShortestPathPlayer, FindsTheGoalAgainAndAgainInEveryLevel) {
   for (const auto& name : maze::builtin_level_names()) {
     const auto level = std::make_shared<const maze::Level>(maze::load_builtin(name));
-    maze::Batch batch(level, {.worlds = 2, .render = {.width = 16, .height = 16}});
+    maze::VectorEnv env(level, {.worlds = 2, .render = {.width = 16, .height = 16}});
     std::array<std::uint8_t, 2> event{};
     std::array<float, 2> reward{};
     const maze::StepBuffers out{.reward = reward, .event = event};
-    batch.reset(Key{4}, out);
+    env.reset(Key{4}, out);
     std::array<int, 2> goals{};
     // Two minutes of play; the longest walk of the largest level takes about twenty seconds.
     for (int step = 0; step < 1800; ++step) {
-      const std::array<std::int32_t, 2> actions = {shortest_path_action(batch, 0),
-                                                   shortest_path_action(batch, 1)};
-      batch.step(actions, out);
+      const std::array<std::int32_t, 2> actions = {shortest_path_action(env, 0),
+                                                   shortest_path_action(env, 1)};
+      env.step(actions, out);
       for (std::size_t i = 0; i < 2; ++i) goals[i] += (event[i] & maze::kEventGoal) != 0;
     }
     for (const int count : goals) EXPECT_GE(count, 5) << name;

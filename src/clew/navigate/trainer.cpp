@@ -13,7 +13,7 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/pool.h"
-#include "clew/maze/batch.h"
+#include "clew/maze/vector_env.h"
 #include "clew/navigate/losses.h"
 #include "clew/nn/flat.h"
 #include "clew/nn/tensors.h"
@@ -74,7 +74,7 @@ struct Worker {
 
   const NavigateConfig* config;
   int first_world, worlds, unroll;
-  maze::Batch batch;
+  maze::VectorEnv env;
   Agent agent;
   torch::Tensor gradients;  // [P] f32
   torch::Tensor frames, velocity, reward, is_done, last_action, depth_class, is_loop,
@@ -99,11 +99,11 @@ Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::L
       first_world(first),
       worlds(count),
       unroll(train_config.train.unroll),
-      batch(std::move(level), {.worlds = count,
-                               .first_world = first,
-                               .threads = 1,
-                               .render = {.width = train_config.size, .height = train_config.size},
-                               .action_repeat = train_config.action_repeat}),
+      env(std::move(level), {.worlds = count,
+                             .first_world = first,
+                             .threads = 1,
+                             .render = {.width = train_config.size, .height = train_config.size},
+                             .action_repeat = train_config.action_repeat}),
       agent(std::move(network)),
       gradients(std::move(own_gradients)),
       episode_reward(static_cast<std::size_t>(count)),
@@ -188,13 +188,13 @@ void Worker::rollout(Key actions_key, std::int64_t first_step) {
     const auto scores = out.logits.detach().to(torch::kFloat32).contiguous();
     auto* row_actions = actions[t].data_ptr<std::int64_t>();
     for (int i = 0; i < worlds; ++i) {
-      const Key key = split(actions_key, static_cast<std::uint64_t>(first_world + i),
-                            static_cast<std::uint64_t>(first_step + t));
+      const Key key = fold_in(actions_key, static_cast<std::uint64_t>(first_world + i),
+                              static_cast<std::uint64_t>(first_step + t));
       chosen[static_cast<std::size_t>(i)] = sample_action(
           scores.data_ptr<float>() + i * maze::kActions, maze::kActions, Stream(key).uniform());
       row_actions[i] = chosen[static_cast<std::size_t>(i)];
     }
-    batch.step(chosen, buffers(t + 1));
+    env.step(chosen, buffers(t + 1));
     features.push_back(out.features), hidden.push_back(out.hidden);
     logits.push_back(out.logits), values.push_back(out.value);
 
@@ -336,10 +336,10 @@ Trainer::Impl::Impl(const NavigateConfig& train_config, std::shared_ptr<const ma
       replicas({.copies = config.train.workers, .threads = 1}),
       workers(make_workers(std::move(level))),
       optimizer(config.train, replicas.values()) {
-  const Key worlds_key = split(key, kKeyWorlds);
+  const Key worlds_key = fold_in(key, kKeyWorlds);
   replicas.run([&](int i) {
     auto& worker = *workers[static_cast<std::size_t>(i)];
-    worker.batch.reset(worlds_key, worker.buffers(worker.unroll));
+    worker.env.reset(worlds_key, worker.buffers(worker.unroll));
   });
 }
 
@@ -351,7 +351,7 @@ std::vector<std::unique_ptr<Worker>> Trainer::Impl::make_workers(
   std::vector<std::unique_ptr<Worker>> made;
   for (int i = 0; i < count; ++i) {
     const auto [begin, end] = share_of(worlds, i, count);
-    Agent agent(agent_options(config), split(key, kKeyWeights));
+    Agent agent(agent_options(config), fold_in(key, kKeyWeights));
     replicas.add(*agent);
     made.push_back(std::make_unique<Worker>(config, level, static_cast<int>(begin),
                                             static_cast<int>(end - begin), std::move(agent),
@@ -372,7 +372,7 @@ bool Trainer::is_finished() const { return impl_->steps >= impl_->config.train.s
 
 void Trainer::update() {
   auto& self = *impl_;
-  const Key actions_key = split(self.key, kKeyActions);
+  const Key actions_key = fold_in(self.key, kKeyActions);
   const std::int64_t first_step = self.updates * self.config.train.unroll;
   const bool measure = self.updates % kAccuracyEvery == 0;
   const double entropy_weight =
@@ -511,7 +511,7 @@ std::vector<std::byte> Trainer::checkpoint(const std::map<std::string, std::stri
   std::vector<std::int64_t> sizes;
   for (const auto& worker : self.workers) {
     for (int i = 0; i < worker->worlds; ++i) {
-      worker->batch.snapshot(i, lane);
+      worker->env.snapshot(i, lane);
       lanes.insert(lanes.end(), lane.begin(), lane.end());
       sizes.push_back(static_cast<std::int64_t>(lane.size()));
     }
@@ -558,14 +558,14 @@ void Trainer::restore(std::span<const std::byte> bytes, const std::string& name)
       const auto size = sizes[worker.first_world + i].item<std::int64_t>();
       CLEW_CHECK(size >= 0 && static_cast<std::size_t>(size) <= lanes.size() - position, name,
                  ": lane_sizes run past the lanes (world ", worker.first_world + i, ")");
-      worker.batch.restore(i, lanes.subspan(position, static_cast<std::size_t>(size)));
+      worker.env.restore(i, lanes.subspan(position, static_cast<std::size_t>(size)));
       position += static_cast<std::size_t>(size);
       worker.episode_reward[static_cast<std::size_t>(i)] =
           scores[worker.first_world + i].item<float>();
       worker.episode_goals[static_cast<std::size_t>(i)] =
           goals[worker.first_world + i].item<float>();
     }
-    worker.batch.observe(worker.buffers(worker.unroll));
+    worker.env.observe(worker.buffers(worker.unroll));
     for (const auto& field : kRowFields) {
       auto row = (worker.*field.member)[worker.unroll];
       row.copy_(rows(nn::read_tensor(file, field.name, row.scalar_type(), {worlds}, name)));

@@ -12,8 +12,8 @@
 
 #include "clew/core/error.h"
 #include "clew/core/key.h"
-#include "clew/maze/batch.h"
 #include "clew/maze/level_text.h"
+#include "clew/maze/vector_env.h"
 #include "clew/nn/safetensors.h"
 #include "clew/nn/tensors.h"
 #include "tests/support/expect_error.h"
@@ -96,10 +96,10 @@ FirstRollout first_rollout(const NavigateConfig& config,
   const auto& train = config.train;
   const int worlds = train.worlds;
   auto agent = load_agent(config, Trainer(config, level).checkpoint(), "start");
-  maze::Batch batch(level, {.worlds = worlds,
-                            .threads = 2,
-                            .render = {.width = config.size, .height = config.size},
-                            .action_repeat = config.action_repeat});
+  maze::VectorEnv batch(level, {.worlds = worlds,
+                                .threads = 2,
+                                .render = {.width = config.size, .height = config.size},
+                                .action_repeat = config.action_repeat});
   const auto frames = torch::zeros({worlds, 3, config.size, config.size}, torch::kUInt8),
              final_frames = torch::zeros_like(frames);
   const auto velocity = torch::zeros({worlds, 6}), final_velocity = torch::zeros({worlds, 6}),
@@ -115,7 +115,7 @@ FirstRollout first_rollout(const NavigateConfig& config,
                                   .last_action = nn::values_of<std::int32_t>(last_action),
                                   .final_rgb = nn::values_of<std::uint8_t>(final_frames),
                                   .final_velocity = nn::values_of<float>(final_velocity)};
-  const Key key{config.seed}, worlds_key = split(key, 1), actions_key = split(key, 2);
+  const Key key{config.seed}, worlds_key = fold_in(key, 1), actions_key = fold_in(key, 2);
   batch.reset(worlds_key, buffers);
 
   const auto ones = torch::ones({worlds});
@@ -134,7 +134,7 @@ FirstRollout first_rollout(const NavigateConfig& config,
     std::vector<std::int32_t> actions;
     for (int i = 0; i < worlds; ++i) {
       const Key draw =
-          split(actions_key, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(t));
+          fold_in(actions_key, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(t));
       actions.push_back(sample_action(out.logits.data_ptr<float>() + i * maze::kActions,
                                       maze::kActions, Stream(draw).uniform()));
     }

@@ -25,7 +25,7 @@ torch::Tensor draw_mask(std::int64_t count, double p, const Key& key) {
   const std::int64_t blocks = (count + kBlock - 1) / kBlock;
   at::parallel_for(0, blocks, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t block = begin; block < end; ++block) {
-      Stream stream(split(key, static_cast<std::uint64_t>(block)));
+      Stream stream(fold_in(key, static_cast<std::uint64_t>(block)));
       const std::int64_t last = std::min(count, (block + 1) * kBlock);
       for (std::int64_t i = block * kBlock; i < last; ++i)
         to[i] = stream.bits() >> 32 < dropped ? 0 : kept;

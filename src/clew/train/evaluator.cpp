@@ -62,12 +62,12 @@ std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> 
   for (std::size_t i = 0; i < networks.size(); ++i) evaluators.push_back(task.make_evaluator());
   pass_over(networks, set,
             {.batch = options.batch,
-             .key = split(options.key, kExamples),
+             .key = fold_in(options.key, kExamples),
              .rank = processes.rank(),
              .processes = processes.size(),
              .on_progress = options.on_progress},
             [&](std::size_t network, std::int64_t number, const data::Batch& batch) {
-              const Key key = split(options.key, kOutputs, static_cast<std::uint64_t>(number));
+              const Key key = fold_in(options.key, kOutputs, static_cast<std::uint64_t>(number));
               evaluators[network]->add(task.forward(*networks[network], batch, key).to(torch::kCPU),
                                        batch.to(torch::kCPU));
             });

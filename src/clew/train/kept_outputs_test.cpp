@@ -114,7 +114,7 @@ TEST_F(KeptOutputs, AreThoseThatEachStepWouldCompute) {
   EXPECT_EQ(seen.size(), 2U);
   const torch::NoGradGuard no_grad;
   for (std::uint64_t version = 0; version < 2; ++version) {
-    const auto image = task.train.get(7, split(Key{4}, 14 + version))["image"].unsqueeze(0);
+    const auto image = task.train.get(7, fold_in(Key{4}, 14 + version))["image"].unsqueeze(0);
     EXPECT_EQ(seen.count(hidden_of(learner.network(), image)[0].sum().item<float>()), 1U)
         << version;
   }

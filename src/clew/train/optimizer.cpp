@@ -33,9 +33,10 @@ bool is_plain(torch::TensorList tensors) {
 
 void OptimizerConfig::fields(Fields& v) {
   v("optimizer", optimizer, {.help = "how gradients become steps"});
-  v("momentum", momentum, {.min = 0, .below = 1.0, .help = "of SGD and RMSProp; Adam's beta 1"});
-  v("decay", decay,
-    {.min = 0, .below = 1.0, .help = "of the mean squared gradient; Adam's beta 2"});
+  v("momentum", momentum, {.min = 0, .below = 1.0, .help = "of SGD and RMSProp"});
+  v("decay", decay, {.min = 0, .below = 1.0, .help = "of RMSProp's mean squared gradient"});
+  v("beta1", beta1, {.min = 0, .below = 1.0, .help = "of Adam's mean gradient"});
+  v("beta2", beta2, {.min = 0, .below = 1.0, .help = "of Adam's mean squared gradient"});
   v("eps", eps,
     {.above = 0.0,
      .max = 10,
@@ -79,7 +80,7 @@ void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients
 
 void Optimizer::move(const torch::Tensor& all_values, const torch::Tensor& all_gradients, double lr,
                      std::int64_t begin, std::int64_t size) const {
-  const auto& [kind, momentum, decay, eps, weight_decay, clip] = config_;
+  const auto& [kind, momentum, decay, beta1, beta2, eps, weight_decay, clip] = config_;
   const auto part = [&](const torch::Tensor& all) {
     return all.defined() ? all.narrow(0, begin, size) : all;
   };
@@ -97,7 +98,8 @@ void Optimizer::move(const torch::Tensor& all_values, const torch::Tensor& all_g
     return;
   }
   const auto count = static_cast<double>(steps_);
-  const double square_correction = 1 - std::pow(decay, count);
+  const double square_decay = kind == OptimizerKind::kRmsprop ? decay : beta2;
+  const double square_correction = 1 - std::pow(square_decay, count);
   if (kind == OptimizerKind::kRmsprop && is_plain({values, gradients, square, mean, lr_factors})) {
     ops::rmsprop_step({.decay = static_cast<float>(decay),
                        .square_correction = static_cast<float>(square_correction),
@@ -110,15 +112,15 @@ void Optimizer::move(const torch::Tensor& all_values, const torch::Tensor& all_g
                       mean.data_ptr<float>(), values.data_ptr<float>());
     return;
   }
-  square.mul_(decay).addcmul_(gradients, gradients, 1 - decay);
+  square.mul_(square_decay).addcmul_(gradients, gradients, 1 - square_decay);
   if (kind == OptimizerKind::kRmsprop) {
     const auto root = square.div(square_correction).add_(eps).sqrt_();
     mean.mul_(momentum).addcdiv_(gradients, root);
     values.add_(scaled(mean, lr_factors), -lr);
     return;
   }
-  mean.mul_(momentum).add_(gradients, 1 - momentum);
-  const double mean_correction = 1 - std::pow(momentum, count);
+  mean.mul_(beta1).add_(gradients, 1 - beta1);
+  const double mean_correction = 1 - std::pow(beta1, count);
   const auto root = square.div(square_correction).sqrt_().add_(eps);
   values.addcdiv_(scaled(mean, lr_factors), root, -lr / mean_correction);
 }

@@ -21,7 +21,7 @@ enum class OptimizerKind : std::uint8_t {
   kRmsprop,  // s <- decay s + (1 - decay) g^2; m <- momentum m + g / sqrt(s / (1 - decay^t) + eps);
              // w <- w - lr m. Mnih et al. 2016, eq. S2-S3 (eps stands under the root), with Adam's
              // correction of s: without it the first steps are ten times too long.
-  kAdam,     // Kingma and Ba 2014, algorithm 1; beta 1 = momentum, beta 2 = decay
+  kAdam,     // Kingma and Ba 2014, algorithm 1
   kAdamW,    // the same, weights shrunk apart from the gradient: Loshchilov and Hutter 2017
 };
 constexpr auto names(OptimizerKind) {
@@ -33,7 +33,10 @@ constexpr auto names(OptimizerKind) {
 /// From gradients to steps: the keys of both trainers.
 struct OptimizerConfig {
   OptimizerKind optimizer = OptimizerKind::kAdam;
-  double momentum = 0.9, decay = 0.999, eps = 1e-8;
+  double momentum = 0.9;              // of SGD and RMSProp
+  double decay = 0.99;                // of RMSProp's mean square
+  double beta1 = 0.9, beta2 = 0.999;  // of Adam and AdamW
+  double eps = 1e-8;                  // in RMSProp's and Adam's root
   double weight_decay = 0;  // added to g as weight_decay w; AdamW: w <- w - lr weight_decay w
   double clip = 0;          // largest norm of g (clip_norm)
 

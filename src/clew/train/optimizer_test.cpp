@@ -31,8 +31,8 @@ TEST(Rmsprop, TwoStepsByHand) {
 
 TEST(Adam, EqualsLibTorchs) {
   auto ours = torch::linspace(-1, 1, 5, kDouble), theirs = ours.clone().set_requires_grad(true);
-  Optimizer optimizer(
-      {.optimizer = OptimizerKind::kAdam, .momentum = 0.8, .decay = 0.95, .eps = 1e-3}, ours);
+  Optimizer optimizer({.optimizer = OptimizerKind::kAdam, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-3},
+                      ours);
   torch::optim::Adam reference({theirs},
                                torch::optim::AdamOptions(0.05).betas({0.8, 0.95}).eps(1e-3));
   for (int step = 0; step < 5; ++step) {
@@ -63,8 +63,8 @@ TEST(Sgd, EqualsLibTorchs) {
 TEST(AdamW, EqualsLibTorchs) {
   auto ours = torch::linspace(-1, 1, 5, kDouble), theirs = ours.clone().set_requires_grad(true);
   Optimizer optimizer({.optimizer = OptimizerKind::kAdamW,
-                       .momentum = 0.8,
-                       .decay = 0.95,
+                       .beta1 = 0.8,
+                       .beta2 = 0.95,
                        .eps = 1e-3,
                        .weight_decay = 0.1},
                       ours);
@@ -83,8 +83,13 @@ TEST(Optimizer, FactorsAreForEachParameter) {
   for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kRmsprop, OptimizerKind::kAdam,
                           OptimizerKind::kAdamW}) {
     const auto plain = torch::ones({3}, kDouble), with = torch::ones({3}, kDouble);
-    const OptimizerConfig config{
-        .optimizer = kind, .momentum = 0, .decay = 0.9, .eps = 1e-3, .weight_decay = 0.5};
+    const OptimizerConfig config{.optimizer = kind,
+                                 .momentum = 0,
+                                 .decay = 0.9,
+                                 .beta1 = 0,
+                                 .beta2 = 0.9,
+                                 .eps = 1e-3,
+                                 .weight_decay = 0.5};
     Optimizer first(config, plain);
     Optimizer second(config, with,
                      {.lr = torch::tensor({1.0, 0.1, 0.0}, kDouble),
@@ -113,9 +118,14 @@ torch::Tensor three_steps(OptimizerKind kind, torch::Dtype type, std::int64_t co
     return torch::sin(torch::arange(count, kDouble) * 0.37 + start).to(type);
   };
   auto values = numbers(1);
-  Optimizer optimizer(
-      {.optimizer = kind, .momentum = 0.8, .decay = 0.9, .eps = 0.01, .weight_decay = 0.1}, values,
-      {.lr = numbers(2).abs(), .decay = numbers(3).abs()});
+  Optimizer optimizer({.optimizer = kind,
+                       .momentum = 0.8,
+                       .decay = 0.9,
+                       .beta1 = 0.8,
+                       .beta2 = 0.9,
+                       .eps = 0.01,
+                       .weight_decay = 0.1},
+                      values, {.lr = numbers(2).abs(), .decay = numbers(3).abs()});
   for (const double lr : {0.1, 0.05, 0.2}) optimizer.step(values, numbers(lr), lr, pool);
   return values;
 }

@@ -19,7 +19,7 @@ namespace clew::train {
 
 struct PassOptions {
   int batch = 128;
-  Key key = {};  // of the examples: split(key, index)
+  Key key = {};  // of the examples: fold_in(key, index)
   int rank = 0, processes = 1;
   std::function<void(double)> on_progress{};  // the share that is done
 };

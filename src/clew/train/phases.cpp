@@ -44,8 +44,8 @@ struct Phases::Impl {
     }
     current = index;
     learner.reset();  // its memory first
-    learner = std::make_unique<Supervised>(*phase.task, phase.options, split(key, index), processes,
-                                           beginning);
+    learner = std::make_unique<Supervised>(*phase.task, phase.options, fold_in(key, index),
+                                           processes, beginning);
     learner->watch_passes(watch);
   }
 

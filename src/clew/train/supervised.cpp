@@ -208,7 +208,7 @@ void Supervised::Impl::keep() {
       return keep_outputs(set, *prefix, networks,
                           {.versions = versions,
                            .batch = options.batch,
-                           .key = split(key, part),
+                           .key = fold_in(key, part),
                            .weights = nn::hash_of(frozen),
                            .folder = keep_folder,
                            .name = name,
@@ -230,9 +230,9 @@ data::Loader& Supervised::Impl::train() {
         kept_train ? *kept_train : task.train_set(),
         data::LoaderOptions{.batch_size = options.batch,
                             .drops_last = true,
-                            .sampler = task.make_sampler(options.batch, split(key, kKeySampler)),
-                            .key = split(key, kKeyTrain),
-                            .workers = options.loaders,
+                            .sampler = task.make_sampler(options.batch, fold_in(key, kKeySampler)),
+                            .key = fold_in(key, kKeyTrain),
+                            .threads = options.loaders,
                             .part = processes.rank(),
                             .parts = processes.size()});
     loader->seek(steps);
@@ -243,7 +243,7 @@ data::Loader& Supervised::Impl::train() {
 Worker Supervised::Impl::make_worker(const Beginning& beginning) {
   Worker worker;
   const bool is_first = replicas.size() == 0;
-  torch::manual_seed(split(key, kKeyWeights).value);
+  torch::manual_seed(fold_in(key, kKeyWeights).value);
   worker.network = task.make_network();
   const auto norms = nn::batch_norms(*worker.network);
   for (const auto& norm : norms) {
@@ -383,12 +383,12 @@ std::vector<Slice> Supervised::Impl::run_batch() {
       named_errors(slice, [&] {
         const ops::Autocast autocast(precision);
         worker.outputs =
-            task.forward(*worker.network, slice, split(key, kKeyForward, position, number));
+            task.forward(*worker.network, slice, fold_in(key, kKeyForward, position, number));
       });
       if (columns) return;
       const Loss loss = named_errors(slice, [&] {
         const ops::Autocast autocast(precision);
-        return task.loss(worker.outputs, slice, split(key, kKeyLoss, position, number));
+        return task.loss(worker.outputs, slice, fold_in(key, kKeyLoss, position, number));
       });
       worker.slice.weight = loss.weight.value_or(static_cast<double>(slice.size()));
       if (worker.slice.weight != 0) {
@@ -444,7 +444,7 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
     const torch::AutoGradMode grad_mode(true);
     const ops::Autocast autocast(precision);
     return task.loss(join(outputs), batch,
-                     split(key, kKeyLoss, static_cast<std::uint64_t>(position)));
+                     fold_in(key, kKeyLoss, static_cast<std::uint64_t>(position)));
   });
   Slice all{.weight = loss.weight.value_or(static_cast<double>(batch.size())), .metrics = {}};
   if (all.weight == 0) return all;
@@ -596,7 +596,7 @@ std::vector<runs::Measure> Supervised::evaluate() {
   with_evaluated_weights([&] {
     measures = train::evaluate(self.task, networks, self.validation_set(),
                                {.batch = self.options.batch,
-                                .key = split(self.key, kKeyValidation),
+                                .key = fold_in(self.key, kKeyValidation),
                                 .on_progress =
                                     [&](double share) {
                                       if (self.watch) self.watch("evaluating", share);

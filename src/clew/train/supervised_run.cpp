@@ -193,7 +193,7 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
       log(LogLevel::kInfo, text);
     };
   }
-  const Key key = split(Key{config->seed}, kKeyTraining);
+  const Key key = fold_in(Key{config->seed}, kKeyTraining);
   const auto phases = phases_of(system, *config);
   std::unique_ptr<Learner> learner;
   std::function<Supervised&()> supervised;  // of the phase that is trained

@@ -34,7 +34,7 @@ class Points : public data::Dataset {
   explicit Points(Key key) : key_(key) {}
   std::int64_t size() const override { return 64; }
   data::Example get(std::int64_t index, const Key&) const override {
-    Stream stream(split(key_, static_cast<std::uint64_t>(index)));
+    Stream stream(fold_in(key_, static_cast<std::uint64_t>(index)));
     const float x = stream.uniform() * 2 - 1, y = stream.uniform() * 2 - 1;
     return {{"image", torch::tensor({x, y})}, {"label", torch::tensor(std::int64_t{x * y > 0})}};
   }

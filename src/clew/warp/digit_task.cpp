@@ -32,11 +32,11 @@ DigitTask::DigitTask(const WarpConfig& config)
     : config_(config),
       shape_(look_of(config.data.kind).shape),
       train_(data::make_digits(config.data, data::Split::kTrain,
-                               split(Key{config.seed}, kKeyTrainDigits))),
+                               fold_in(Key{config.seed}, kKeyTrainDigits))),
       validation_(data::make_digits(config.data, data::Split::kValidation,
-                                    split(Key{config.seed}, kKeyTrainDigits))),
+                                    fold_in(Key{config.seed}, kKeyTrainDigits))),
       test_(data::make_digits(config.data, data::Split::kTest,
-                              split(Key{config.seed}, kKeyTestDigits))) {}
+                              fold_in(Key{config.seed}, kKeyTestDigits))) {}
 
 std::shared_ptr<torch::nn::Module> DigitTask::make_network() const {
   return DigitNetwork(config_.network, shape_).ptr();

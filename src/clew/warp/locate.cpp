@@ -64,7 +64,7 @@ std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
   digits.dir = config.data.dir;
   digits.validation_share = 0;
   return data::make_plain_digits(digits, data::Split::kTrain,
-                                 split(Key{config.seed}, kLocateDigits));
+                                 fold_in(Key{config.seed}, kLocateDigits));
 }
 
 /// Pictures with a digit somewhere, and two columns from get's key: piece and jitter.
@@ -75,7 +75,7 @@ class WithPieces : public data::Dataset {
                 {.digit = config.data.digit,
                  .count = config.data.count,
                  .patches = config.data.patches,
-                 .draw = {.key = split(Key{config.seed}, kLocatePictures), .is_fixed = true}}) {
+                 .draw = {.key = fold_in(Key{config.seed}, kLocatePictures), .is_fixed = true}}) {
     CLEW_CHECK(digits_.size() == config.data.count, "data.count = ", config.data.count,
                " pictures of the digit ", config.data.digit, " were wanted, the data set has ",
                digits_.size());
@@ -83,7 +83,7 @@ class WithPieces : public data::Dataset {
   std::int64_t size() const override { return digits_.size(); }
   data::Example get(std::int64_t index, const Key& key) const override {
     auto example = digits_.get(index, key);
-    Stream stream(split(key, 1));
+    Stream stream(fold_in(key, 1));
     const auto side = static_cast<float>(example["image"].size(1));
     const float room = 1 - data::kDigitSide / side;  // of the piece's centre, either way
     std::array<float, 4> drawn = {};

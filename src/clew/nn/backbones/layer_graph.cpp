@@ -249,7 +249,7 @@ torch::Tensor LayerGraph::compute(const Layer& layer, std::size_t index,
       return dynamic_cast<torch::nn::LinearImpl&>(*layer.module).forward(x);
     case Kind::kDropout:
       return is_training() && key != nullptr && layer.probability > 0
-                 ? nn::dropout(x, layer.probability, split(*key, index))
+                 ? nn::dropout(x, layer.probability, fold_in(*key, index))
                  : x;
     case Kind::kInput:
       break;

@@ -29,7 +29,7 @@ struct Halves : data::Dataset {
   Halves(Key key, double contrast) : key_(key), contrast_(contrast) {}
   std::int64_t size() const override { return 256; }
   data::Example get(std::int64_t index, const Key&) const override {
-    Stream stream(split(key_, static_cast<std::uint64_t>(index)));
+    Stream stream(fold_in(key_, static_cast<std::uint64_t>(index)));
     const std::int64_t label = stream.below(2);
     auto image = torch::empty({1, kSide, kSide});
     for (std::int64_t i = 0; i < kSide * kSide; ++i) {
@@ -54,9 +54,9 @@ torch::Tensor logits(torch::nn::Module& network, const torch::Tensor& images) {
 
 struct ToyTask : train::Task {
   explicit ToyTask(const ToyConfig& config)
-      : train_(split(Key{config.seed}, 1), config.contrast),
-        validation_(split(Key{config.seed}, 2), config.contrast),
-        test_(split(Key{config.seed}, 3), config.contrast) {}
+      : train_(fold_in(Key{config.seed}, 1), config.contrast),
+        validation_(fold_in(Key{config.seed}, 2), config.contrast),
+        test_(fold_in(Key{config.seed}, 3), config.contrast) {}
   std::shared_ptr<torch::nn::Module> make_network() const override { return make_toy(); }
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key&) const override {

@@ -59,9 +59,9 @@ enum Event : std::uint8_t {
   kEventEpisodeEnd = 8
 };
 
-struct BatchOptions {
+struct VectorEnvOptions {
   int worlds = 1;  // 1..65536
-  // World i of this batch is world first_world + i of the key: a batch may be a share of another.
+  // World i here is world first_world + i of the key: an environment may be a share of a larger one.
   int first_world = 0;
   int threads = 1;  // worker threads, counting the caller
   RenderOptions render = {};
@@ -85,20 +85,20 @@ struct WorldState {
 /// appeared (the trail of the loop label, kept whether or not the label is asked for, so that
 /// asking changes nothing). Worlds keep their own keys: the bytes of world i depend on (level, key,
 /// i, its actions) alone, never on N, on threads or on what the instance did before the last reset.
-class Batch {
+class VectorEnv {
  public:
-  Batch(std::shared_ptr<const Level> level,
-        const BatchOptions& options);  // bad options: clew::Error
-  ~Batch();
-  Batch(const Batch&) = delete;
-  Batch& operator=(const Batch&) = delete;
+  VectorEnv(std::shared_ptr<const Level> level,
+            const VectorEnvOptions& options);  // bad options: clew::Error
+  ~VectorEnv();
+  VectorEnv(const VectorEnv&) = delete;
+  VectorEnv& operator=(const VectorEnv&) = delete;
 
   int worlds() const;
   const Level& level() const;
-  const BatchOptions& options() const;
+  const VectorEnvOptions& options() const;
 
-  /// Starts episode 0 of every world: world i from split(key, first_world + i), its episode e
-  /// from split(key, first_world + i, e). Blocks.
+  /// Starts episode 0 of every world: world i from fold_in(key, first_world + i), its episode e
+  /// from fold_in(key, first_world + i, e). Blocks.
   void reset(Key key, const StepBuffers& out);
   /// Steps every world by one action each. actions [N] in 0..7, or clew::Error naming the world and
   /// nothing stepped. A world whose episode ends starts the next one at once. A fault in a worker

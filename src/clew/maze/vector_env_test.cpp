@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "clew/maze/batch.h"
+#include "clew/maze/vector_env.h"
 
 #include <gtest/gtest.h>
 
@@ -16,11 +16,11 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::maze {
-namespace batch_test {
+namespace vector_env_test {
 
 constexpr RenderOptions kTiny{.width = 24, .height = 16};
 
-// Buffers for everything a batch can write.
+// Buffers for everything an environment can write.
 struct Everything {
   Everything(int worlds_in, const RenderOptions& render)
       : worlds(static_cast<std::size_t>(worlds_in)),
@@ -134,7 +134,8 @@ std::shared_ptr<const Level> share(Level level) {
 std::vector<std::int32_t> random_actions(Key key, int step, int worlds) {
   std::vector<std::int32_t> actions;
   for (int i = 0; i < worlds; ++i) {
-    Stream random(split(key, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(step / 3)));
+    Stream random(
+        fold_in(key, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(step / 3)));
     const std::uint32_t action = random.below(kActions + 4);
     actions.push_back(action >= kActions ? static_cast<std::int32_t>(Action::kForward)
                                          : static_cast<std::int32_t>(action));
@@ -143,31 +144,31 @@ std::vector<std::int32_t> random_actions(Key key, int step, int worlds) {
 }
 
 // Turns world 0 until it looks along `heading`, then stands still.
-void face(Batch& batch, std::uint16_t heading) {
+void face(VectorEnv& env, std::uint16_t heading) {
   for (int i = 0; i < 400; ++i) {
-    const auto off = static_cast<std::int16_t>(heading - batch.state(0).camera.heading);
-    if (std::abs(off) < 256 && batch.state(0).turn_rate == 0) return;
+    const auto off = static_cast<std::int16_t>(heading - env.state(0).camera.heading);
+    if (std::abs(off) < 256 && env.state(0).turn_rate == 0) return;
     // One frame a step: the other look brakes, so that it can stop anywhere and does not move.
     const bool is_right = (off > 0) == (i % 2 == 0);
     const std::int32_t actions[] = {
         static_cast<std::int32_t>(is_right ? Action::kLookRight : Action::kLookLeft)};
-    batch.step(actions, {});
+    env.step(actions, {});
   }
   FAIL() << "cannot face " << heading;
 }
 
-TEST(Batch, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {
-  Batch batch(share(corridor()), {.render = kTiny, .action_repeat = 1});
-  batch.reset(Key{1}, {});
-  face(batch, 0);
+TEST(VectorEnv, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {
+  VectorEnv env(share(corridor()), {.render = kTiny, .action_repeat = 1});
+  env.reset(Key{1}, {});
+  face(env, 0);
   Everything all(1, kTiny);
   const std::int32_t forward[] = {static_cast<std::int32_t>(Action::kForward)};
   std::vector<float> rewards;
   int steps = 0;
   while (all.event[0] == 0 || (all.event[0] & kEventGoal) == 0) {
     ASSERT_LT(++steps, 400);
-    const float before = batch.state(0).camera.x;
-    batch.step(forward, all.buffers());
+    const float before = env.state(0).camera.x;
+    env.step(forward, all.buffers());
     if (all.event[0] == 0) {
       ASSERT_EQ(all.reward[0], 0);
       continue;
@@ -177,14 +178,14 @@ TEST(Batch, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {
     const int thing = static_cast<int>(rewards.size());
     // Touched 0.4 cells before its centre, within one frame.
     const float centre =
-        0.5F + static_cast<float>(batch.layout(0).things[static_cast<std::size_t>(thing)].cell.x);
+        0.5F + static_cast<float>(env.layout(0).things[static_cast<std::size_t>(thing)].cell.x);
     EXPECT_LT(before, centre - kTouchDistance + 0.02F);
-    EXPECT_GT(batch.state(0).camera.x, centre - kTouchDistance - 0.02F);
-    for (int i = 0; i <= 4; ++i) EXPECT_EQ(batch.is_collected(0, i), i >= 1 && i <= thing);
+    EXPECT_GT(env.state(0).camera.x, centre - kTouchDistance - 0.02F);
+    for (int i = 0; i <= 4; ++i) EXPECT_EQ(env.is_collected(0, i), i >= 1 && i <= thing);
   }
   EXPECT_EQ(rewards, (std::vector<float>{1, 2, -1, -10, 10}));
   EXPECT_EQ(all.event[0], kEventGoal | kEventRespawn);
-  const WorldState state = batch.state(0);
+  const WorldState state = env.state(0);
   EXPECT_EQ(state.camera.x, 0.5F);
   EXPECT_EQ(state.camera.y, 0.5F);
   EXPECT_EQ(state.velocity_x, 0);
@@ -192,7 +193,7 @@ TEST(Batch, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {
   EXPECT_EQ(state.episode, 0);
   EXPECT_EQ(state.episode_goals, 1);
   EXPECT_EQ(state.episode_reward, 2);
-  for (int i = 0; i <= 4; ++i) EXPECT_FALSE(batch.is_collected(0, i));
+  for (int i = 0; i <= 4; ++i) EXPECT_FALSE(env.is_collected(0, i));
   EXPECT_EQ(all.is_done[0], 0);
   EXPECT_EQ(all.last_action[0], static_cast<std::int32_t>(Action::kForward));
   EXPECT_EQ(all.goal_distance[0], 8);
@@ -201,54 +202,54 @@ TEST(Batch, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {
   for (const float flow : all.flow) ASSERT_NEAR(flow, 0, 1e-3F);
 }
 
-TEST(Batch, RespawnsDrawNewHeadingsAndPlaces) {
+TEST(VectorEnv, RespawnsDrawNewHeadingsAndPlaces) {
   Level level = corridor();
   level.things.clear();
   level.spawns = {{5, 0}, {6, 0}, {7, 0}};
   level.rules.episode_frames = 100'000;
-  Batch batch(share(level), {.render = kTiny, .action_repeat = 1});
-  batch.reset(Key{2}, {});
+  VectorEnv env(share(level), {.render = kTiny, .action_repeat = 1});
+  env.reset(Key{2}, {});
   std::vector<int> cells;
   std::vector<std::uint16_t> headings;
   for (int goal = 0; goal < 12; ++goal) {
-    face(batch, 0);
-    for (int i = 0; batch.state(0).episode_goals == goal; ++i) {
+    face(env, 0);
+    for (int i = 0; env.state(0).episode_goals == goal; ++i) {
       ASSERT_LT(i, 200);
-      batch.step(std::vector<std::int32_t>{static_cast<std::int32_t>(Action::kForward)}, {});
+      env.step(std::vector<std::int32_t>{static_cast<std::int32_t>(Action::kForward)}, {});
     }
-    cells.push_back(static_cast<int>(batch.state(0).camera.x));
-    headings.push_back(batch.state(0).camera.heading);
+    cells.push_back(static_cast<int>(env.state(0).camera.x));
+    headings.push_back(env.state(0).camera.heading);
   }
   for (const int cell : {5, 6, 7}) EXPECT_GT(std::count(cells.begin(), cells.end(), cell), 0);
   std::sort(headings.begin(), headings.end());
   EXPECT_EQ(std::unique(headings.begin(), headings.end()), headings.end());
 }
 
-TEST(Batch, AGoalMayEndTheEpisodeInTheMiddleOfAStep) {
+TEST(VectorEnv, AGoalMayEndTheEpisodeInTheMiddleOfAStep) {
   Level level = corridor();
   level.rules.does_goal_end_episode = true;
-  Batch batch(share(level), {.render = kTiny, .action_repeat = 1});
-  batch.reset(Key{1}, {});
-  face(batch, 0);
+  VectorEnv env(share(level), {.render = kTiny, .action_repeat = 1});
+  env.reset(Key{1}, {});
+  face(env, 0);
   Everything all(1, kTiny);
-  const std::vector<std::byte> start = batch.snapshot(0);
+  const std::vector<std::byte> start = env.snapshot(0);
   int frames = 0;
   const std::int32_t forward[] = {static_cast<std::int32_t>(Action::kForward)};
   while (all.is_done[0] == 0) {
     ASSERT_LT(++frames, 400);
-    batch.step(forward, all.buffers());
+    env.step(forward, all.buffers());
   }
   EXPECT_EQ(all.event[0], kEventGoal | kEventEpisodeEnd);
   EXPECT_EQ(all.reward[0], 10);
   EXPECT_EQ(all.last_action[0], -1);
-  EXPECT_EQ(batch.state(0).episode, 1);
-  EXPECT_EQ(batch.state(0).frame, 0);
+  EXPECT_EQ(env.state(0).episode, 1);
+  EXPECT_EQ(env.state(0).frame, 0);
   EXPECT_GT(all.final_velocity[0], 3);
   const std::vector<float> final_velocity = all.final_velocity;
   const std::vector<std::uint8_t> final_rgb = all.final_rgb;
 
   // With steps of 60 frames the last one ends as early, and sees the same.
-  Batch coarse(share(level), {.render = kTiny, .action_repeat = 60});
+  VectorEnv coarse(share(level), {.render = kTiny, .action_repeat = 60});
   coarse.restore(0, start);
   Everything coarse_all(1, kTiny);
   int steps = 0;
@@ -263,7 +264,7 @@ TEST(Batch, AGoalMayEndTheEpisodeInTheMiddleOfAStep) {
   EXPECT_EQ(coarse.state(0).frame, 0);
 }
 
-TEST(Batch, TellsTheClockFromTheGoal) {
+TEST(VectorEnv, TellsTheClockFromTheGoal) {
   Level level = corridor();
   level.rules.does_goal_end_episode = true;
   Everything all(1, kTiny);
@@ -271,13 +272,13 @@ TEST(Batch, TellsTheClockFromTheGoal) {
   // Plays one episode; the frames it lasted.
   const auto play = [&](int episode_frames) {
     level.rules.episode_frames = episode_frames;
-    Batch batch(share(level), {.render = kTiny, .action_repeat = 1});
-    batch.reset(Key{1}, all.buffers());
-    face(batch, 0);
-    int frames = batch.state(0).frame;
+    VectorEnv env(share(level), {.render = kTiny, .action_repeat = 1});
+    env.reset(Key{1}, all.buffers());
+    face(env, 0);
+    int frames = env.state(0).frame;
     for (; all.is_done[0] == 0; ++frames) {
       EXPECT_EQ(all.is_truncated[0], 0);
-      batch.step(forward, all.buffers());
+      env.step(forward, all.buffers());
     }
     return frames;
   };
@@ -295,58 +296,58 @@ TEST(Batch, TellsTheClockFromTheGoal) {
   EXPECT_EQ(all.is_truncated[0], 0) << "the goal in the very last frame counts";
 }
 
-TEST(Batch, AGoalThatNeitherEndsNorRespawnsIsGone) {
+TEST(VectorEnv, AGoalThatNeitherEndsNorRespawnsIsGone) {
   Level level = corridor();
   level.rules.does_goal_respawn_player = false;
-  Batch batch(share(level), {.render = kTiny, .action_repeat = 4});
-  batch.reset(Key{1}, {});
+  VectorEnv env(share(level), {.render = kTiny, .action_repeat = 4});
+  env.reset(Key{1}, {});
   Everything all(1, kTiny);
   float sum = 0;
   for (int i = 0; i < 600; ++i) {
     // Forward and back along the corridor with whatever heading: sliding does the rest.
-    batch.step(random_actions(Key{9}, i, 1), all.buffers());
+    env.step(random_actions(Key{9}, i, 1), all.buffers());
     sum += all.reward[0];
   }
-  EXPECT_EQ(batch.state(0).episode_goals, 1);
-  EXPECT_TRUE(batch.is_collected(0, 0));
+  EXPECT_EQ(env.state(0).episode_goals, 1);
+  EXPECT_TRUE(env.is_collected(0, 0));
   EXPECT_EQ(sum, 2);
 }
 
-TEST(Batch, TheLastObservationOfAnEpisodeIsKeptAndTheNextBegins) {
+TEST(VectorEnv, TheLastObservationOfAnEpisodeIsKeptAndTheNextBegins) {
   Level level = corridor();
   level.rules.episode_frames = 10;
   const auto shared = share(level);
-  Batch batch(shared, {.render = kTiny, .action_repeat = 4});
+  VectorEnv env(shared, {.render = kTiny, .action_repeat = 4});
   level.rules.episode_frames = 1000;
-  Batch longer(share(level), {.render = kTiny, .action_repeat = 2});
+  VectorEnv longer(share(level), {.render = kTiny, .action_repeat = 2});
   Everything all(1, kTiny), wanted(1, kTiny);
-  batch.reset(Key{5}, all.buffers());
+  env.reset(Key{5}, all.buffers());
   longer.reset(Key{5}, wanted.buffers());
   EXPECT_TRUE(all.rgb == wanted.rgb);
   const std::int32_t action[] = {static_cast<std::int32_t>(Action::kLookRightForward)};
   std::fill(all.final_rgb.begin(), all.final_rgb.end(), std::uint8_t{77});
   for (int step = 0; step < 2; ++step) {
-    batch.step(action, all.buffers());
+    env.step(action, all.buffers());
     EXPECT_EQ(all.is_done[0], 0);
     EXPECT_EQ(all.event[0] & kEventEpisodeEnd, 0);
     EXPECT_EQ(all.final_rgb, std::vector<std::uint8_t>(all.final_rgb.size(), 77))
         << "untouched where not done";
   }
   // Frames 9 and 10 of the third step are the last; frame 11 would belong to the next episode.
-  batch.step(action, all.buffers());
+  env.step(action, all.buffers());
   for (int step = 0; step < 5; ++step) longer.step(action, wanted.buffers());
   EXPECT_EQ(all.is_done[0], 1);
   EXPECT_EQ(all.event[0] & kEventEpisodeEnd, kEventEpisodeEnd);
   EXPECT_TRUE(all.final_rgb == wanted.rgb);
   EXPECT_TRUE(all.final_depth == wanted.depth);
   EXPECT_EQ(all.final_velocity, wanted.velocity);
-  EXPECT_EQ(batch.state(0).episode, 1);
-  EXPECT_EQ(batch.state(0).frame, 0);
-  EXPECT_EQ(batch.state(0).episode_reward, 0);
+  EXPECT_EQ(env.state(0).episode, 1);
+  EXPECT_EQ(env.state(0).frame, 0);
+  EXPECT_EQ(env.state(0).episode_reward, 0);
 
   // The first observation of episode 1 comes from the key alone, not from what happened in episode
   // 0.
-  Batch other(shared, {.render = kTiny, .action_repeat = 4});
+  VectorEnv other(shared, {.render = kTiny, .action_repeat = 4});
   Everything first(1, kTiny);
   other.reset(Key{5}, {});
   const std::int32_t look[] = {0};
@@ -357,13 +358,13 @@ TEST(Batch, TheLastObservationOfAnEpisodeIsKeptAndTheNextBegins) {
   EXPECT_EQ(first.last_action[0], -1);
 }
 
-TEST(Batch, VelocityIsInThePlayersFrame) {
-  Batch batch(share(corridor()), {.render = kTiny, .action_repeat = 4});
-  batch.reset(Key{3}, {});
+TEST(VectorEnv, VelocityIsInThePlayersFrame) {
+  VectorEnv env(share(corridor()), {.render = kTiny, .action_repeat = 4});
+  env.reset(Key{3}, {});
   Everything all(1, kTiny);
   for (int step = 0; step < 200; ++step) {
-    batch.step(random_actions(Key{4}, step, 1), all.buffers());
-    const WorldState state = batch.state(0);
+    env.step(random_actions(Key{4}, step, 1), all.buffers());
+    const WorldState state = env.state(0);
     const double a = state.camera.heading * (2 * 3.14159265358979 / 65536);
     EXPECT_NEAR(all.velocity[0], state.velocity_x * std::cos(a) + state.velocity_y * std::sin(a),
                 1e-5);
@@ -379,15 +380,15 @@ TEST(Batch, VelocityIsInThePlayersFrame) {
   }
 }
 
-TEST(Batch, DepthClassesDoNotNeedDepthToBeAskedFor) {
+TEST(VectorEnv, DepthClassesDoNotNeedDepthToBeAskedFor) {
   for (const RenderOptions& render : {kTiny, RenderOptions{.width = 84, .height = 84}}) {
-    Batch batch(share(random_level(3600)), {.worlds = 3, .render = render});
+    VectorEnv env(share(random_level(3600)), {.worlds = 3, .render = render});
     Everything all(3, render);
     std::vector<std::uint8_t> alone(all.depth_class.size());
-    batch.reset(Key{6}, all.buffers());
+    env.reset(Key{6}, all.buffers());
     for (int step = 0; step < 5; ++step) {
-      batch.step(random_actions(Key{7}, step, 3), all.buffers());
-      batch.observe({.depth_class = alone});
+      env.step(random_actions(Key{7}, step, 3), all.buffers());
+      env.observe({.depth_class = alone});
       EXPECT_EQ(alone, all.depth_class);
       for (std::size_t i = 0; i < 3; ++i) {
         std::uint8_t wanted[64];
@@ -399,14 +400,14 @@ TEST(Batch, DepthClassesDoNotNeedDepthToBeAskedFor) {
   }
 }
 
-TEST(Batch, ObserveRepeatsTheLastStepWithoutStepping) {
-  Batch batch(share(random_level(3600)), {.worlds = 2, .render = kTiny});
+TEST(VectorEnv, ObserveRepeatsTheLastStepWithoutStepping) {
+  VectorEnv env(share(random_level(3600)), {.worlds = 2, .render = kTiny});
   Everything stepped(2, kTiny), observed(2, kTiny);
-  batch.reset(Key{8}, {});
+  env.reset(Key{8}, {});
   for (int step = 0; step < 20; ++step)
-    batch.step(random_actions(Key{8}, step, 2), stepped.buffers());
+    env.step(random_actions(Key{8}, step, 2), stepped.buffers());
   for (int again = 0; again < 2; ++again) {
-    batch.observe(observed.buffers());
+    env.observe(observed.buffers());
     EXPECT_EQ(observed.reward, std::vector<float>(2, 0));
     EXPECT_EQ(observed.event, std::vector<std::uint8_t>(2, 0));
     EXPECT_EQ(observed.is_done, std::vector<std::uint8_t>(2, 0));
@@ -418,18 +419,18 @@ TEST(Batch, ObserveRepeatsTheLastStepWithoutStepping) {
 
 // The trail of a life is dropped at a respawn: walking where one has been in the life before is no
 // loop.
-TEST(Batch, LoopsAreTheDefinitionWithinALife) {
+TEST(VectorEnv, LoopsAreTheDefinitionWithinALife) {
   Level level = corridor();
   level.spawns = {{6, 0}, {7, 0}};
-  Batch batch(share(level), {.render = kTiny, .action_repeat = 4});
+  VectorEnv env(share(level), {.render = kTiny, .action_repeat = 4});
   Everything all(1, kTiny);
-  batch.reset(Key{12}, all.buffers());
+  env.reset(Key{12}, all.buffers());
   const auto round = [](float v) { return std::floor(v * 128.0 + 0.5) / 128; };
   std::vector<double> life = {round(all.position[0])};
   std::vector<double> life_y = {round(all.position[1])};
   int loops = 0, respawns = 0;
   for (int step = 0; step < 1500; ++step) {
-    batch.step(random_actions(Key{13}, step / 4, 1), all.buffers());
+    env.step(random_actions(Key{13}, step / 4, 1), all.buffers());
     if ((all.event[0] & (kEventRespawn | kEventEpisodeEnd)) != 0) {
       life.clear();
       life_y.clear();
@@ -455,85 +456,85 @@ TEST(Batch, LoopsAreTheDefinitionWithinALife) {
 }
 
 // Bytes of a world depend on level, key, world number and actions alone.
-TEST(Batch, SameBytesForAnyThreadsPositionAndHistory) {
+TEST(VectorEnv, SameBytesForAnyThreadsPositionAndHistory) {
   const auto level = share(random_level(100));
   constexpr int kWorlds = 7, kSteps = 60;
   std::vector<std::uint64_t> wanted;
-  const auto run = [&](Batch& batch, int first, int count) {
+  const auto run = [&](VectorEnv& env, int first, int count) {
     Everything all(count, kTiny);
     std::vector<std::uint64_t> digests(static_cast<std::size_t>(count));
-    batch.reset(Key{31}, all.buffers());
+    env.reset(Key{31}, all.buffers());
     for (int step = 0; step < kSteps; ++step) {
       std::vector<std::int32_t> actions = random_actions(Key{32}, step, kWorlds);
       actions.erase(actions.begin(), actions.begin() + first);
       actions.resize(static_cast<std::size_t>(count));
-      batch.step(actions, all.buffers());
+      env.step(actions, all.buffers());
       for (std::size_t i = 0; i < digests.size(); ++i)
         digests[i] = mix64(digests[i] + all.digest(i));
     }
     return digests;
   };
   for (const int threads : {1, 2, 4}) {
-    Batch batch(level, {.worlds = kWorlds, .threads = threads, .render = kTiny});
-    const auto digests = run(batch, 0, kWorlds);
+    VectorEnv env(level, {.worlds = kWorlds, .threads = threads, .render = kTiny});
+    const auto digests = run(env, 0, kWorlds);
     if (wanted.empty()) wanted = digests;
     EXPECT_EQ(digests, wanted) << threads << " threads";
-    EXPECT_EQ(run(batch, 0, kWorlds), wanted) << threads << " threads, the instance used before";
+    EXPECT_EQ(run(env, 0, kWorlds), wanted) << threads << " threads, the instance used before";
   }
   EXPECT_NE(wanted[0], wanted[1]);
   for (int first = 0; first < kWorlds; ++first) {
-    Batch batch(level, {.worlds = 1, .first_world = first, .render = kTiny});
-    EXPECT_EQ(run(batch, first, 1)[0], wanted[static_cast<std::size_t>(first)]) << first;
+    VectorEnv env(level, {.worlds = 1, .first_world = first, .render = kTiny});
+    EXPECT_EQ(run(env, first, 1)[0], wanted[static_cast<std::size_t>(first)]) << first;
   }
 }
 
-TEST(Batch, ASnapshotGoesOnAsIfNeverStopped) {
+TEST(VectorEnv, ASnapshotGoesOnAsIfNeverStopped) {
   for (const bool is_random : {true, false}) {
     Level made = is_random ? random_level(200) : corridor();
     if (!is_random) made.rules.episode_frames = 200;
     const auto level = share(made);
-    Batch batch(level, {.worlds = 3, .render = kTiny});
-    Batch other(level, {.worlds = 2, .render = kTiny});
+    VectorEnv env(level, {.worlds = 3, .render = kTiny});
+    VectorEnv other(level, {.worlds = 2, .render = kTiny});
     Everything all(3, kTiny), other_all(2, kTiny);
-    batch.reset(Key{41}, {});
+    env.reset(Key{41}, {});
     other.reset(Key{42}, {});
     std::vector<std::byte> snapshot;
     for (int step = 0; step < 130; ++step) {
-      batch.step(random_actions(Key{43}, step, 3), all.buffers());
+      env.step(random_actions(Key{43}, step, 3), all.buffers());
       other.step(random_actions(Key{44}, step, 2), other_all.buffers());
       if (step % 17 != 0) continue;
-      // World 1 of one batch becomes world 0 of another and of itself's neighbour, mid-episode.
-      batch.snapshot(1, snapshot);
-      EXPECT_TRUE(snapshot == batch.snapshot(1));
+      // World 1 of one env becomes world 0 of another and of itself's neighbour, mid-episode.
+      env.snapshot(1, snapshot);
+      EXPECT_TRUE(snapshot == env.snapshot(1));
       other.restore(0, snapshot);
-      batch.fork(1, 2);
-      EXPECT_TRUE(batch.snapshot(2) == snapshot);
+      env.fork(1, 2);
+      EXPECT_TRUE(env.snapshot(2) == snapshot);
       EXPECT_TRUE(other.snapshot(0) == snapshot);
-      batch.observe(all.buffers());
+      env.observe(all.buffers());
       other.observe(other_all.buffers());
       for (int more = 0; more < 60; ++more) {  // past the end of the episode
         const std::int32_t action = random_actions(Key{45}, more, 1)[0];
         ASSERT_EQ(all.digest(1), all.digest(2)) << step << " " << more;
         ASSERT_EQ(all.digest(1), other_all.digest(0)) << step << " " << more;
-        ASSERT_TRUE(other.snapshot(0) == batch.snapshot(1)) << step << " " << more;
-        batch.step(std::vector<std::int32_t>{3, action, action}, all.buffers());
+        ASSERT_TRUE(other.snapshot(0) == env.snapshot(1)) << step << " " << more;
+        env.step(std::vector<std::int32_t>{3, action, action}, all.buffers());
         other.step(std::vector<std::int32_t>{action, 2}, other_all.buffers());
       }
     }
   }
 }
 
-TEST(Batch, RefusesEverySnapshotThatIsNotOneOfThisLevel) {
+TEST(VectorEnv, RefusesEverySnapshotThatIsNotOneOfThisLevel) {
   const auto level = share(random_level(400));
-  Batch batch(level, {.render = kTiny});
-  batch.reset(Key{51}, {});
-  for (int step = 0; step < 40; ++step) batch.step(random_actions(Key{52}, step, 1), {});
-  const std::vector<std::byte> good = batch.snapshot(0);
-  batch.reset(Key{53}, {});
-  const std::vector<std::byte> before = batch.snapshot(0);
+  VectorEnv env(level, {.render = kTiny});
+  env.reset(Key{51}, {});
+  for (int step = 0; step < 40; ++step) env.step(random_actions(Key{52}, step, 1), {});
+  const std::vector<std::byte> good = env.snapshot(0);
+  env.reset(Key{53}, {});
+  const std::vector<std::byte> before = env.snapshot(0);
   const auto refusal = [&](std::span<const std::byte> bytes) {
-    const std::string error = error_of([&] { batch.restore(0, bytes); });
-    EXPECT_TRUE(batch.snapshot(0) == before) << error;
+    const std::string error = error_of([&] { env.restore(0, bytes); });
+    EXPECT_TRUE(env.snapshot(0) == before) << error;
     return error;
   };
   const std::size_t fixed = sizeof(SnapshotHeader) + sizeof(Lane);
@@ -564,18 +565,18 @@ TEST(Batch, RefusesEverySnapshotThatIsNotOneOfThisLevel) {
   altered[8] = std::byte{2};
   EXPECT_EQ(refusal(altered), "this maze snapshot is of version 2, wanted version 1");
 
-  Batch elsewhere(share(random_level(401)), {.render = kTiny});
+  VectorEnv elsewhere(share(random_level(401)), {.render = kTiny});
   EXPECT_EQ(refusal(elsewhere.snapshot(0)),
             "this maze snapshot is of another level than 'random' or of other contents of it");
-  batch.restore(0, good);
-  EXPECT_TRUE(batch.snapshot(0) == good);
+  env.restore(0, good);
+  EXPECT_TRUE(env.snapshot(0) == good);
 }
 
 // A whole snapshot with a right checksum that holds what no episode leads to.
-TEST(Batch, RefusesSnapshotsOfImpossibleStates) {
+TEST(VectorEnv, RefusesSnapshotsOfImpossibleStates) {
   const auto level = share(random_level(400));
-  Batch batch(level, {.render = kTiny});
-  const std::vector<std::byte> before = batch.snapshot(0);
+  VectorEnv env(level, {.render = kTiny});
+  const std::vector<std::byte> before = env.snapshot(0);
   const auto refusal = [&](const auto& change, std::size_t trail_points = 1) {
     Lane lane;
     std::memcpy(&lane, before.data() + sizeof(SnapshotHeader), sizeof lane);
@@ -585,8 +586,8 @@ TEST(Batch, RefusesSnapshotsOfImpossibleStates) {
     forged.resume(lane, std::vector<std::byte>(4 * trail_points));
     std::vector<std::byte> bytes;
     write_snapshot(forged, level_hash(*level), bytes);
-    const std::string error = error_of([&] { batch.restore(0, bytes); });
-    EXPECT_TRUE(batch.snapshot(0) == before);
+    const std::string error = error_of([&] { env.restore(0, bytes); });
+    EXPECT_TRUE(env.snapshot(0) == before);
     return error;
   };
   const std::string wanted = "this maze snapshot holds a state that level 'random' cannot be in";
@@ -618,89 +619,90 @@ TEST(Batch, RefusesSnapshotsOfImpossibleStates) {
             wanted);
 }
 
-TEST(Batch, AFaultInAWorkerReachesTheCallerOnce) {
+TEST(VectorEnv, AFaultInAWorkerReachesTheCallerOnce) {
   for (const int threads : {1, 2, 4}) {
     const auto level = std::make_shared<Level>(corridor());
     level->rules.episode_frames = 8;
-    Batch batch(level, {.worlds = 8, .threads = threads, .render = kTiny});
-    batch.reset(Key{1}, {});
+    VectorEnv env(level, {.worlds = 8, .threads = threads, .render = kTiny});
+    env.reset(Key{1}, {});
     const std::vector<std::int32_t> actions(8, 0);
-    batch.step(actions, {});
+    env.step(actions, {});
     const std::vector<Cell> spawns =
         std::exchange(level->spawns, level->goals);  // the next draw_layout throws
-    EXPECT_EQ(error_of([&] { batch.step(actions, {}); }),
+    EXPECT_EQ(error_of([&] { env.step(actions, {}); }),
               "level 'corridor' needs a spawn from which the goal can be reached, got none");
     level->spawns = spawns;
     const std::string faulty =
-        "this maze batch failed in an earlier step, reset it before going on";
-    EXPECT_EQ(error_of([&] { batch.step(actions, {}); }), faulty);
-    EXPECT_EQ(error_of([&] { batch.observe({}); }), faulty);
-    EXPECT_EQ(error_of([&] { static_cast<void>(batch.snapshot(0)); }), faulty);
-    EXPECT_EQ(error_of([&] { batch.fork(0, 1); }), faulty);
-    batch.reset(Key{1}, {});
-    batch.step(actions, {});
-    EXPECT_EQ(batch.state(7).frame, 4);
+        "this maze environment failed in an earlier step, reset it before going on";
+    EXPECT_EQ(error_of([&] { env.step(actions, {}); }), faulty);
+    EXPECT_EQ(error_of([&] { env.observe({}); }), faulty);
+    EXPECT_EQ(error_of([&] { static_cast<void>(env.snapshot(0)); }), faulty);
+    EXPECT_EQ(error_of([&] { env.fork(0, 1); }), faulty);
+    env.reset(Key{1}, {});
+    env.step(actions, {});
+    EXPECT_EQ(env.state(7).frame, 4);
   }
 }
 
-TEST(Batch, NamesWhatIsWrong) {
+TEST(VectorEnv, NamesWhatIsWrong) {
   const auto level = share(corridor());
-  const auto made = [&](const BatchOptions& options) {
-    return error_of([&] { Batch batch(level, options); });
+  const auto made = [&](const VectorEnvOptions& options) {
+    return error_of([&] { VectorEnv env(level, options); });
   };
-  EXPECT_EQ(error_of([] { Batch batch(nullptr, {}); }), "a batch of mazes needs a level, got none");
-  EXPECT_EQ(made({.worlds = 0}), "worlds must be in 1..65536, got 0 (maze batch)");
-  EXPECT_EQ(made({.worlds = 65537}), "worlds must be in 1..65536, got 65537 (maze batch)");
-  EXPECT_EQ(made({.first_world = -1}), "first_world must be at least 0, got -1 (maze batch)");
-  EXPECT_EQ(made({.threads = 0}), "threads must be in 1..1024, got 0 (maze batch)");
+  EXPECT_EQ(error_of([] { VectorEnv env(nullptr, {}); }),
+            "a maze environment needs a level, got none");
+  EXPECT_EQ(made({.worlds = 0}), "worlds must be in 1..65536, got 0 (maze environment)");
+  EXPECT_EQ(made({.worlds = 65537}), "worlds must be in 1..65536, got 65537 (maze environment)");
+  EXPECT_EQ(made({.first_world = -1}), "first_world must be at least 0, got -1 (maze environment)");
+  EXPECT_EQ(made({.threads = 0}), "threads must be in 1..1024, got 0 (maze environment)");
   EXPECT_EQ(made({.worlds = 1, .threads = 1025}),
-            "threads must be in 1..1024, got 1025 (maze batch)");
+            "threads must be in 1..1024, got 1025 (maze environment)");
   EXPECT_EQ(made({.action_repeat = 0}),
-            "action_repeat must be in 1..60 frames, got 0 (maze batch)");
+            "action_repeat must be in 1..60 frames, got 0 (maze environment)");
   EXPECT_EQ(made({.action_repeat = 61}),
-            "action_repeat must be in 1..60 frames, got 61 (maze batch)");
+            "action_repeat must be in 1..60 frames, got 61 (maze environment)");
   EXPECT_EQ(made({.loop_near = 2, .loop_far = 2}),
             "loop_near and loop_far must be cells with 0 < loop_near < loop_far, got 2 and 2 (maze "
-            "batch)");
+            "environment)");
   EXPECT_NE(made({.loop_near = std::nanf("")}), "no error");
   EXPECT_NE(made({.loop_far = std::numeric_limits<float>::infinity()}), "no error");
   EXPECT_NE(made({.render = {.width = 8}}), "no error");
 
-  Batch batch(level, {.worlds = 2, .render = kTiny});
-  batch.reset(Key{1}, {});
-  const std::vector<std::byte> before = batch.snapshot(0);
+  VectorEnv env(level, {.worlds = 2, .render = kTiny});
+  env.reset(Key{1}, {});
+  const std::vector<std::byte> before = env.snapshot(0);
   const auto step = [&](std::vector<std::int32_t> actions) {
-    return error_of([&] { batch.step(actions, {}); });
+    return error_of([&] { env.step(actions, {}); });
   };
   EXPECT_EQ(step({0}), "actions must be one a world, 2, got 1");
   EXPECT_EQ(step({0, 8}), "action must be in 0..7, got 8 for world 1");
   EXPECT_EQ(step({-1, 0}), "action must be in 0..7, got -1 for world 0");
-  EXPECT_TRUE(batch.snapshot(0) == before) << "nothing stepped";
+  EXPECT_TRUE(env.snapshot(0) == before) << "nothing stepped";
   std::vector<float> reward(3);
   EXPECT_EQ(error_of([&] {
-              batch.step(std::vector<std::int32_t>{0, 0}, {.reward = reward});
+              env.step(std::vector<std::int32_t>{0, 0}, {.reward = reward});
             }),
             "buffer reward must have 2 elements (2 worlds) or none, got 3");
-  EXPECT_EQ(error_of([&] { batch.observe({.velocity = reward}); }),
+  EXPECT_EQ(error_of([&] { env.observe({.velocity = reward}); }),
             "buffer velocity must have 12 elements (2 worlds) or none, got 3");
-  EXPECT_TRUE(batch.snapshot(0) == before) << "nothing stepped";
-  Batch fresh(level, {.worlds = 2, .render = kTiny});
+  EXPECT_TRUE(env.snapshot(0) == before) << "nothing stepped";
+  VectorEnv fresh(level, {.worlds = 2, .render = kTiny});
   EXPECT_EQ(error_of([&] {
               fresh.step(std::vector<std::int32_t>{0, 0}, {});
             }),
-            "reset this maze batch, or restore a snapshot, before it is stepped");
+            "reset this maze environment, or restore a snapshot, before it is stepped");
   fresh.restore(0, before);
   EXPECT_EQ(error_of([&] { fresh.step(std::vector<std::int32_t>{0, 0}, {}); }), "no error");
   const std::string world = "world must be in 0..1, got 2";
-  EXPECT_EQ(error_of([&] { batch.state(2); }), world);
-  EXPECT_EQ(error_of([&] { batch.layout(2); }), world);
-  EXPECT_EQ(error_of([&] { static_cast<void>(batch.snapshot(2)); }), world);
-  EXPECT_EQ(error_of([&] { batch.restore(2, before); }), world);
-  EXPECT_EQ(error_of([&] { batch.fork(0, 2); }), world);
-  EXPECT_EQ(error_of([&] { batch.fork(2, 0); }), world);
-  EXPECT_EQ(error_of([&] { batch.is_collected(-1, 0); }), "world must be in 0..1, got -1");
-  EXPECT_EQ(error_of([&] { batch.is_collected(0, 5); }), "thing must be in 0..4, got 5 (world 0)");
+  EXPECT_EQ(error_of([&] { env.state(2); }), world);
+  EXPECT_EQ(error_of([&] { env.layout(2); }), world);
+  EXPECT_EQ(error_of([&] { static_cast<void>(env.snapshot(2)); }), world);
+  EXPECT_EQ(error_of([&] { env.restore(2, before); }), world);
+  EXPECT_EQ(error_of([&] { env.fork(0, 2); }), world);
+  EXPECT_EQ(error_of([&] { env.fork(2, 0); }), world);
+  EXPECT_EQ(error_of([&] { env.is_collected(-1, 0); }), "world must be in 0..1, got -1");
+  EXPECT_EQ(error_of([&] { env.is_collected(0, 5); }), "thing must be in 0..4, got 5 (world 0)");
 }
 
-}  // namespace batch_test
+}  // namespace vector_env_test
 }  // namespace clew::maze

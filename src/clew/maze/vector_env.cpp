@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "clew/maze/batch.h"
+#include "clew/maze/vector_env.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,20 +18,22 @@
 namespace clew::maze {
 namespace {
 
-BatchOptions checked(const std::shared_ptr<const Level>& level, const BatchOptions& options) {
-  CLEW_CHECK(level != nullptr, "a batch of mazes needs a level, got none");
+VectorEnvOptions checked(const std::shared_ptr<const Level>& level,
+                         const VectorEnvOptions& options) {
+  CLEW_CHECK(level != nullptr, "a maze environment needs a level, got none");
   CLEW_CHECK(options.worlds >= 1 && options.worlds <= 65536, "worlds must be in 1..65536, got ",
-             options.worlds, " (maze batch)");
+             options.worlds, " (maze environment)");
   CLEW_CHECK(options.first_world >= 0, "first_world must be at least 0, got ", options.first_world,
-             " (maze batch)");
+             " (maze environment)");
   CLEW_CHECK(options.threads >= 1 && options.threads <= 1024, "threads must be in 1..1024, got ",
-             options.threads, " (maze batch)");
+             options.threads, " (maze environment)");
   CLEW_CHECK(options.action_repeat >= 1 && options.action_repeat <= 60,
-             "action_repeat must be in 1..60 frames, got ", options.action_repeat, " (maze batch)");
+             "action_repeat must be in 1..60 frames, got ", options.action_repeat,
+             " (maze environment)");
   CLEW_CHECK(options.loop_near > 0 && options.loop_near < options.loop_far &&
                  std::isfinite(options.loop_far),
              "loop_near and loop_far must be cells with 0 < loop_near < loop_far, got ",
-             options.loop_near, " and ", options.loop_far, " (maze batch)");
+             options.loop_near, " and ", options.loop_far, " (maze environment)");
   return options;
 }
 
@@ -73,14 +75,14 @@ void check_sizes(const StepBuffers& out, std::size_t worlds, std::size_t pixels)
 
 }  // namespace
 
-struct Batch::Impl {
+struct VectorEnv::Impl {
   /// What a worker needs for itself while it renders.
   struct Scratch {
     std::vector<Sprite> sprites;
     std::vector<float> depth;  // [H,W]; filled when depth classes are wanted and depth is not
   };
 
-  Impl(std::shared_ptr<const Level> level_in, const BatchOptions& options_in)
+  Impl(std::shared_ptr<const Level> level_in, const VectorEnvOptions& options_in)
       : options(checked(level_in, options_in)),
         level(std::move(level_in)),
         hash(level_hash(*level)),
@@ -91,7 +93,7 @@ struct Batch::Impl {
         scratch(static_cast<std::size_t>(pool.threads())) {}
 
   // What the options say, and what follows from them.
-  const BatchOptions options;
+  const VectorEnvOptions options;
   const std::shared_ptr<const Level> level;
   const std::uint64_t hash;
   const Trail::Reach reach;
@@ -134,13 +136,14 @@ struct Batch::Impl {
     is_faulty = false;
     const auto first = static_cast<std::uint64_t>(options.first_world);
     for_each_world([&](std::size_t i, Scratch& own) {
-      worlds[i].begin(*level, split(key, first + i), 0);
+      worlds[i].begin(*level, fold_in(key, first + i), 0);
       write(i, {}, own, out);
     });
   }
 
   void check_usable() const {
-    CLEW_CHECK(!is_faulty, "this maze batch failed in an earlier step, reset it before going on");
+    CLEW_CHECK(!is_faulty,
+               "this maze environment failed in an earlier step, reset it before going on");
   }
 
   void render(const World& world, Scratch& own, const FrameBuffers& frame) const {
@@ -204,27 +207,28 @@ struct Batch::Impl {
   }
 };
 
-Batch::Batch(std::shared_ptr<const Level> level, const BatchOptions& options)
+VectorEnv::VectorEnv(std::shared_ptr<const Level> level, const VectorEnvOptions& options)
     : impl_(std::make_unique<Impl>(std::move(level), options)) {
   impl_->begin(Key{}, {});
 }
 
-Batch::~Batch() = default;
+VectorEnv::~VectorEnv() = default;
 
-int Batch::worlds() const { return impl_->options.worlds; }
-const Level& Batch::level() const { return *impl_->level; }
-const BatchOptions& Batch::options() const { return impl_->options; }
+int VectorEnv::worlds() const { return impl_->options.worlds; }
+const Level& VectorEnv::level() const { return *impl_->level; }
+const VectorEnvOptions& VectorEnv::options() const { return impl_->options; }
 
-void Batch::reset(Key key, const StepBuffers& out) {
+void VectorEnv::reset(Key key, const StepBuffers& out) {
   impl_->check_buffers(out);
   impl_->begin(key, out);
   impl_->is_begun = true;
 }
 
-void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) {
+void VectorEnv::step(std::span<const std::int32_t> actions, const StepBuffers& out) {
   Impl& own = *impl_;
   own.check_usable();
-  CLEW_CHECK(own.is_begun, "reset this maze batch, or restore a snapshot, before it is stepped");
+  CLEW_CHECK(own.is_begun,
+             "reset this maze environment, or restore a snapshot, before it is stepped");
   own.check_buffers(out);
   CLEW_CHECK(actions.size() == own.worlds.size(), "actions must be one a world, ",
              own.worlds.size(), ", got ", actions.size());
@@ -244,7 +248,7 @@ void Batch::step(std::span<const std::int32_t> actions, const StepBuffers& out) 
   });
 }
 
-void Batch::observe(const StepBuffers& out) {
+void VectorEnv::observe(const StepBuffers& out) {
   Impl& own = *impl_;
   own.check_usable();
   own.check_buffers(out);
@@ -252,7 +256,7 @@ void Batch::observe(const StepBuffers& out) {
       [&](std::size_t i, Impl::Scratch& scratch) { own.write(i, {}, scratch, out); });
 }
 
-WorldState Batch::state(int world) const {
+WorldState VectorEnv::state(int world) const {
   const World& own = impl_->world_at(world);
   const Lane& lane = own.lane();
   return {.camera = own.camera(),
@@ -265,9 +269,9 @@ WorldState Batch::state(int world) const {
           .episode_goals = lane.goals};
 }
 
-const Layout& Batch::layout(int world) const { return impl_->world_at(world).layout(); }
+const Layout& VectorEnv::layout(int world) const { return impl_->world_at(world).layout(); }
 
-bool Batch::is_collected(int world, int thing) const {
+bool VectorEnv::is_collected(int world, int thing) const {
   const World& own = impl_->world_at(world);
   const auto things = static_cast<int>(own.layout().things.size());
   CLEW_CHECK(thing >= 0 && thing < things, "thing must be in 0..", things - 1, ", got ", thing,
@@ -275,18 +279,18 @@ bool Batch::is_collected(int world, int thing) const {
   return own.lane().is_collected(static_cast<std::size_t>(thing));
 }
 
-std::vector<std::byte> Batch::snapshot(int world) const {
+std::vector<std::byte> VectorEnv::snapshot(int world) const {
   std::vector<std::byte> bytes;
   snapshot(world, bytes);
   return bytes;
 }
 
-void Batch::snapshot(int world, std::vector<std::byte>& out) const {
+void VectorEnv::snapshot(int world, std::vector<std::byte>& out) const {
   impl_->check_usable();
   write_snapshot(impl_->world_at(world), impl_->hash, out);
 }
 
-void Batch::restore(int world, std::span<const std::byte> snapshot) {
+void VectorEnv::restore(int world, std::span<const std::byte> snapshot) {
   Impl& own = *impl_;
   own.check_usable();
   World& target = own.world_at(world);
@@ -303,7 +307,7 @@ void Batch::restore(int world, std::span<const std::byte> snapshot) {
   own.is_begun = true;
 }
 
-void Batch::fork(int from, int to) {
+void VectorEnv::fork(int from, int to) {
   Impl& own = *impl_;
   own.check_usable();
   const World& source = own.world_at(from);
