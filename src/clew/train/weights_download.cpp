@@ -18,8 +18,8 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
-#include "clew/data/sha256.h"
 #include "clew/core/text.h"
+#include "clew/data/sha256.h"
 #include "clew/nn/zip.h"
 
 namespace clew::train {
