@@ -33,13 +33,13 @@ struct View {
   bool has_depth = true;
 };
 
-/// A batch with its buffers and actions, stepped in circles.
+/// An environment with its buffers and actions, stepped in circles.
 class Runner {
  public:
   Runner(const std::shared_ptr<const maze::Level>& level, const View& view, int worlds, int threads)
-      : batch_(level, {.worlds = worlds,
-                       .threads = threads,
-                       .render = {.width = view.width, .height = view.height}}),
+      : env_(level, {.worlds = worlds,
+                     .threads = threads,
+                     .render = {.width = view.width, .height = view.height}}),
         rgb_(3 * pixels(view, worlds)),
         depth_(view.has_depth ? pixels(view, worlds) : 0),
         velocity_(static_cast<std::size_t>(worlds) * 6),
