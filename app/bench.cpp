@@ -98,7 +98,8 @@ template <typename Options>
 void define_with_peer(CLI::App& command,
                       const std::function<bench::Json(const Options&, bool has_peer)>& rows) {
   auto has_peer = std::make_shared<bool>(false);
-  command.add_flag("--peer", *has_peer, "also run the same job in plain PyTorch");
+  command.add_flag("--peer", *has_peer,
+                   "also run the same job in the Python library that people use");
   const auto settings = add_settings<Options>(command);
   print_rows_of(command, [rows, has_peer, settings] { return rows(settings(), *has_peer); });
 }
