@@ -2,13 +2,12 @@
 // One object a picture: its class, and its box by regression of four numbers.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "clew/classify/picture_task.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::classify {

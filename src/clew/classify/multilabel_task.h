@@ -2,14 +2,13 @@
 // Several labels a picture: a probability of its own for each class.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "clew/classify/picture_task.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::classify {

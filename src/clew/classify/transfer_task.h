@@ -2,14 +2,13 @@
 // Pictures by class as a task for train/supervised.h.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "clew/classify/picture_task.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::classify {
 

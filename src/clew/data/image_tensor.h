@@ -2,10 +2,9 @@
 // Pictures as tensors and back, normalised or not, in one call.
 #pragma once
 
-#include <torch/types.h>
-
 #include "clew/image/image.h"
 #include "clew/ops/normalise.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::data {
 

@@ -2,9 +2,9 @@
 // Arrays as NumPy's files.
 #pragma once
 
-#include <torch/types.h>
-
 #include <filesystem>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::data {
 

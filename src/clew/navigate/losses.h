@@ -3,11 +3,10 @@
 // Pure functions of tensors; nothing here knows a network or an environment.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 
 #include "clew/navigate/agent.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::navigate {
 

@@ -3,9 +3,8 @@
 // resume.
 #pragma once
 
-#include <torch/types.h>
-
 #include "clew/core/key.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -4,9 +4,6 @@
 // more than weights.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,6 +11,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -3,7 +3,7 @@
 // operators where there are few classes.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

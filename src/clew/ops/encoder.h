@@ -4,11 +4,10 @@
 // everything else.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 #include "clew/ops/workspace.h"
 
 namespace clew::ops {

@@ -3,11 +3,10 @@
 // Fast for f32 on an x86 CPU, plain LibTorch for everything else.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 #include "clew/ops/workspace.h"
 
 namespace clew::ops {

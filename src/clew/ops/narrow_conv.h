@@ -4,7 +4,7 @@
 // behind a spatial transformer must give.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

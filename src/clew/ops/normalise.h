@@ -2,9 +2,9 @@
 // Channels of images brought to the mean and spread that a network was trained with, and back.
 #pragma once
 
-#include <torch/types.h>
-
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

@@ -3,7 +3,7 @@
 // operators spend most of their time on numbers that are thrown away.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

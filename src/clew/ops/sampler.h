@@ -11,9 +11,9 @@
 // m = x-1, as the paper's "0 if |m-x| >= 1" does, would give a constant image a slope.)
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 
@@ -45,7 +45,7 @@ torch::Tensor identity_grid(ImageSize size, bool align_corners,
                             const torch::TensorOptions& tensor_options = {});
 
 /// The type of the places of an image: its own where that is f32 or f64, f32 where it is bf16 or f16.
-torch::Dtype place_type(const torch::Tensor& input);
+torch::ScalarType place_type(const torch::Tensor& input);
 
 /// input [B,C,H,W] f32, f64, bf16 or f16, grid [B,h,w,2] of its place_type, (x,y) normalised ->
 /// [B,C,h,w] of the input's type; short types are read and added up in f32. Dense copies are made of

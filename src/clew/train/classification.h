@@ -3,8 +3,6 @@
 // matrix and worst mistakes.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +13,7 @@
 #include "clew/data/dataset.h"
 #include "clew/data/sheet.h"
 #include "clew/image/draw.h"
+#include "clew/ops/tensor.h"
 #include "clew/runs/evaluation.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/task.h"

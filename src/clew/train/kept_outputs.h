@@ -2,8 +2,6 @@
 // Outputs of the frozen part of a network, computed once for each example and read by every step.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,6 +12,7 @@
 
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

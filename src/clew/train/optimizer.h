@@ -3,8 +3,6 @@
 // checkpoint holds all of it. How the learning rate moves is in schedule.h.
 #pragma once
 
-#include <torch/types.h>
-
 #include <array>
 #include <cstdint>
 #include <string>
@@ -13,6 +11,7 @@
 
 #include "clew/core/config.h"
 #include "clew/core/pool.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

@@ -3,9 +3,6 @@
 // clipped and checked. What a copy learns from, and the step that follows, is the trainer's.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -13,6 +10,7 @@
 
 #include "clew/core/pool.h"
 #include "clew/nn/flat.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

@@ -3,11 +3,10 @@
 // transport_none.cpp). Private to the module; processes.h is what others use.
 #pragma once
 
-#include <torch/types.h>
-
 #include <functional>
 #include <memory>
 
+#include "clew/ops/tensor.h"
 #include "clew/train/processes.h"
 
 namespace clew::train {

@@ -2,10 +2,10 @@
 // The type of a network's inference, as the exporters take it.
 #pragma once
 
-#include <torch/types.h>
-
 #include <functional>
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

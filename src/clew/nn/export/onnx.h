@@ -8,9 +8,6 @@
 // one place, outside the file.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
@@ -19,6 +16,7 @@
 
 #include "clew/nn/export/forward.h"
 #include "clew/nn/export/onnx_graph.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 
@@ -48,8 +46,8 @@ struct OnnxEdge {
   std::string name;
   /// Inputs only; -1: the batch, -2 among the last two sides: any height or width.
   std::vector<std::int64_t> shape = {};
-  std::string note = {};                      // "[B,3,84,84] f32 in [0,1], RGB"
-  torch::ScalarType dtype = torch::kFloat32;  // inputs only
+  std::string note = {};                    // "[B,3,84,84] f32 in [0,1], RGB"
+  torch::ScalarType dtype = torch::kFloat;  // inputs only
   /// Height and width for which file and forward are compared where they are free; the second time,
   /// the height is twice this.
   std::vector<std::int64_t> example_size = {64, 64};

@@ -4,8 +4,6 @@
 // asked for. The same graph computes in LibTorch what its file would give; no runtime, no protobuf library.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "clew/nn/export/protobuf.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 
@@ -24,7 +23,7 @@ inline constexpr std::int64_t kOnnxBatch = -1, kOnnxFree = -2;
 /// A value of a graph. A side may be kOnnxBatch, and where an input has free sides kOnnxFree.
 struct OnnxValue {
   std::string name;
-  torch::ScalarType dtype = torch::kFloat32;
+  torch::ScalarType dtype = torch::kFloat;
   std::vector<std::int64_t> shape;
 };
 

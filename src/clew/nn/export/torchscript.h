@@ -4,14 +4,12 @@
 // forward makes by looking at values are recorded as they fell for the examples.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "clew/nn/export/forward.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -4,14 +4,13 @@
 // are a plan's.
 #pragma once
 
-#include <torch/types.h>
-
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "clew/nn/backbones/layer_graph.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 
