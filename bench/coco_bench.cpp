@@ -82,7 +82,6 @@ std::string text_of(const CocoBoxes& boxes) {
 }  // namespace
 
 Json coco_rows(const CocoBenchOptions& options, bool has_peer) {
-  using Clock = std::chrono::steady_clock;
   const std::string python = has_peer ? find_python(options.python, "pycocotools") : "";
   const auto boxes = drawn_boxes(options);
   Json peer;
@@ -96,11 +95,12 @@ Json coco_rows(const CocoBenchOptions& options, bool has_peer) {
     std::vector<double> times;
     double precision = 0;
     for (double spent = 0; times.size() < 3 || spent < options.seconds; spent += times.back()) {
-      const auto before = Clock::now();
+      const auto before = std::chrono::steady_clock::now();
       precision = detect::evaluate_coco(boxes.truths, boxes.detections,
                                         {.categories = options.categories, .threads = threads})
                       .average_precision();
-      times.push_back(std::chrono::duration<double>(Clock::now() - before).count());
+      times.push_back(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count());
     }
     std::ranges::sort(times);
     const double seconds = times[times.size() / 2];

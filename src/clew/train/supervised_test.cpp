@@ -47,10 +47,11 @@ TEST(Supervised, TellsHowFarAnEvaluationIs) {
   for (int i = 0; i < 19; ++i) learner.update();
   EXPECT_EQ(shares, std::vector<double>());
   learner.update();
-  ASSERT_EQ(shares.size(), 3U);  // 75 in batches of 16, every second by the worker that tells
+  // 75 examples in batches of 16, of which the first worker reports its own, and the end.
+  ASSERT_GE(shares.size(), 3U);
   EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
   EXPECT_GT(shares.front(), 0);
-  EXPECT_LE(shares.back(), 1);
+  EXPECT_EQ(shares.back(), 1);
 }
 
 TEST(Supervised, TheWeightsThatAreEvaluatedCanBeLookedAt) {
