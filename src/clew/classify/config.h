@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recipe keys of this module: transfer learning, multi-label classification, localisation of one object.
+// Recipe keys of this module: transfer learning, multi-label classification, localisation of one
+// object.
 #pragma once
 
 #include <array>

@@ -11,9 +11,9 @@
 
 namespace clew::classify {
 
-/// image [3,H,W] f32 in [0,1] -> heat [H,W] f32 in [0,1]: Grad-CAM of logit `output` at the last feature
-/// map, upsampled bilinearly, scaled to a maximum of 1; all 0 without positive evidence. The network must
-/// be in evaluation mode.
+/// image [3,H,W] f32 in [0,1] -> heat [H,W] f32 in [0,1]: Grad-CAM of logit `output` at the last
+/// feature map, upsampled bilinearly, scaled to a maximum of 1; all 0 without positive evidence.
+/// The network must be in evaluation mode.
 torch::Tensor grad_cam(const nn::BackboneImpl& network, const torch::Tensor& image,
                        std::int64_t output);
 

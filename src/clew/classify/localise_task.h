@@ -13,12 +13,13 @@
 
 namespace clew::classify {
 
-/// outputs [B,C+4] f, the last four being cxcywh in relative coordinates -> boxes [B,4] f xyxy, relative.
+/// outputs [B,C+4] f, the last four being cxcywh in relative coordinates -> boxes [B,4] f xyxy,
+/// relative.
 torch::Tensor boxes_of(const torch::Tensor& outputs);
 
-/// Outputs "logits" [B,C+4] f and columns label [B] i64 and place [B,4] f32 (xyxy, relative) -> "error",
-/// top-1 error rate; "overlap", mean IoU; "localised", share with the right class and an IoU of at least
-/// 0.5.
+/// Outputs "logits" [B,C+4] f and columns label [B] i64 and place [B,4] f32 (xyxy, relative) ->
+/// "error", top-1 error rate; "overlap", mean IoU; "localised", share with the right class and an
+/// IoU of at least 0.5.
 class LocaliseEvaluator : public train::Evaluator {
  public:
   explicit LocaliseEvaluator(std::vector<std::string> classes) : classes_(std::move(classes)) {}

@@ -14,12 +14,14 @@
 
 namespace clew::classify {
 
-/// Average precision, sum of (R_n - R_(n-1)) P_n over distinct scores as thresholds, as in scikit-learn's
-/// average_precision_score. NaN without a positive example. `scores` and `is_positive` have equal length.
+/// Average precision, sum of (R_n - R_(n-1)) P_n over distinct scores as thresholds, as in
+/// scikit-learn's average_precision_score. NaN without a positive example. `scores` and
+/// `is_positive` have equal length.
 double average_precision(std::span<const double> scores, const std::vector<bool>& is_positive);
 
-/// Outputs "logits" [B,C] f (raw) and column "labels" [B,C] of 0 and 1 -> "loss" (nats per class), "mAP",
-/// mean average_precision over classes, and "error", share of wrong labels at a threshold of 0.5.
+/// Outputs "logits" [B,C] f (raw) and column "labels" [B,C] of 0 and 1 -> "loss" (nats per class),
+/// "mAP", mean average_precision over classes, and "error", share of wrong labels at a threshold of
+/// 0.5.
 class MultilabelEvaluator : public train::Evaluator {
  public:
   explicit MultilabelEvaluator(std::vector<std::string> classes)

@@ -47,8 +47,8 @@ class PictureSystem : public train::LearningSystem {
   virtual std::int64_t outputs(std::int64_t classes) const { return classes; }
   /// Monitored metric, shown beside the loss during training.
   virtual std::string shown_measure() const = 0;
-  /// Fills text, JSON and, with `wants_picture`, the picture of a prediction from logits [N] f32 of image
-  /// [3,H,W] f32 in [0,1], after views.
+  /// Fills text, JSON and, with `wants_picture`, the picture of a prediction from logits [N] f32 of
+  /// image [3,H,W] f32 in [0,1], after views.
   virtual void answer(train::Prediction& prediction, const torch::Tensor& logits,
                       const std::vector<std::string>& classes, const torch::Tensor& image,
                       bool wants_picture) const = 0;

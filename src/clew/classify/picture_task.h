@@ -31,7 +31,8 @@ class PictureTask : public train::Task {
   const data::Dataset& test_set() const override { return *sets_.test; }
   /// Frozen and slow parameters of the mode.
   std::vector<train::ParameterRule> rules(const torch::nn::Module& network) const override;
-  /// All but the last layer, where only that is trained. For AlexNet and VGG without the earlier dropout.
+  /// All but the last layer, where only that is trained. For AlexNet and VGG without the earlier
+  /// dropout.
   std::optional<train::FrozenPrefix> frozen_prefix(
       const torch::nn::Module& network,
       const std::function<bool(const std::string& name)>& is_frozen) const override;

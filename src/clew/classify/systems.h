@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The systems of this module: transfer learning, multi-label classification, localisation of one object.
+// The systems of this module: transfer learning, multi-label classification, localisation of one
+// object.
 #pragma once
 
 #include <memory>
@@ -16,9 +17,9 @@ class TransferSystem : public PictureSystem {
   std::unique_ptr<train::LearningConfig> make_config() const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   bool can_judge() const override { return true; }
-  /// predictions: JSON list of `clew predict --json`, of objects with `image`, a path, and `class`. truth: a
-  /// picture folder by class. A picture without a prediction, a prediction without a picture, an unknown
-  /// class: clew::Error.
+  /// predictions: JSON list of `clew predict --json`, of objects with `image`, a path, and `class`.
+  /// truth: a picture folder by class. A picture without a prediction, a prediction without a
+  /// picture, an unknown class: clew::Error.
   runs::Evaluation judge(const std::filesystem::path& predictions,
                          const std::filesystem::path& truth) const override;
   /// Worst mistakes, with Grad-CAM heat maps.

@@ -32,12 +32,12 @@ class TransferTask : public PictureTask {
   torch::Tensor class_weights_;  // [C] f32; undefined: all 1
 };
 
-/// A split of the recipe's pictures with its views: image [3,H,W] f32 in [0,1], label i64. A class with
-/// too few pictures for the splits: clew::Error.
+/// A split of the recipe's pictures with its views: image [3,H,W] f32 in [0,1], label i64. A class
+/// with too few pictures for the splits: clew::Error.
 std::shared_ptr<const data::Dataset> open_pictures(const TransferConfig& config, data::Split split);
 
-/// logits [B,C] f (raw), targets [B] i64 -> cross-entropy [B] f32 with label smoothing (`smoothing` spread
-/// evenly over all classes), times the target's weight in `weights` [C] where defined.
+/// logits [B,C] f (raw), targets [B] i64 -> cross-entropy [B] f32 with label smoothing (`smoothing`
+/// spread evenly over all classes), times the target's weight in `weights` [C] where defined.
 torch::Tensor smoothed_cross_entropy(const torch::Tensor& logits, const torch::Tensor& targets,
                                      double smoothing, const torch::Tensor& weights);
 

@@ -6,8 +6,8 @@
 
 namespace clew {
 
-/// Folder of files that can be made again: $XDG_CACHE_HOME/clew, else $HOME/.cache/clew. Empty if neither is
-/// an absolute path. May not exist.
+/// Folder of files that can be made again: $XDG_CACHE_HOME/clew, else $HOME/.cache/clew. Empty if
+/// neither is an absolute path. May not exist.
 std::filesystem::path cache_folder();
 
 }  // namespace clew

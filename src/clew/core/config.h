@@ -46,8 +46,8 @@ struct Bound {
   double real = 0;
 };
 
-/// Strings that are paths. Empty on the command line, or with a leading '~': refused. A relative path in a
-/// file is relative to that file's folder if it exists there.
+/// Strings that are paths. Empty on the command line, or with a leading '~': refused. A relative
+/// path in a file is relative to that file's folder if it exists there.
 enum class PathKind : std::uint8_t {
   kNone,
   kPath,
@@ -62,8 +62,8 @@ enum class Resume : std::uint8_t {
   kAny,
 };
 
-/// Constraints and help of a field. Ranges and choices of a vector apply to each item. Real numbers must be
-/// finite.
+/// Constraints and help of a field. Ranges and choices of a vector apply to each item. Real numbers
+/// must be finite.
 struct FieldOptions {
   Bound min = {}, above = {};             // lower bound, inclusive or exclusive
   Bound max = {}, below = {};             // upper bound, inclusive or exclusive
@@ -171,11 +171,11 @@ struct ConfigTree {
   const Entry* find(std::string_view key) const;
 };
 
-/// Parses TOML. Syntax errors, duplicate keys, dates, nested arrays, tables in arrays: UsageError with line
-/// and column.
+/// Parses TOML. Syntax errors, duplicate keys, dates, nested arrays, tables in arrays: UsageError
+/// with line and column.
 ConfigTree parse_toml(std::string_view text, const std::string& source);
-/// Override "train.lr=0.1" of a file's value. The value is TOML, else a string, so that agent=nav+d1 and
-/// levels=[a,b] need no quotes. A key set twice on the command line: UsageError.
+/// Override "train.lr=0.1" of a file's value. The value is TOML, else a string, so that
+/// agent=nav+d1 and levels=[a,b] need no quotes. A key set twice on the command line: UsageError.
 void apply_override(ConfigTree& tree, std::string_view key_equals_value);
 
 struct ConfigDifference {
@@ -203,8 +203,8 @@ Fields fields_of(C& config) {
   return fields;
 }
 
-/// Sets the fields in `tree`. Unknown key, wrong type, out of range: UsageError with file, line, expected and
-/// actual value; `config` is then unchanged.
+/// Sets the fields in `tree`. Unknown key, wrong type, out of range: UsageError with file, line,
+/// expected and actual value; `config` is then unchanged.
 template <class C>
 void load(C& config, const ConfigTree& tree) {
   C loaded = config;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counter-based random keys: keys are immutable, `fold_in` derives another one, `Stream` draws from one.
-// Results depend on the key alone, not on threads or on other draws.
+// Counter-based random keys: keys are immutable, `fold_in` derives another one, `Stream` draws from
+// one. Results depend on the key alone, not on threads or on other draws.
 #pragma once
 
 #include <cstdint>

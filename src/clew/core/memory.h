@@ -4,9 +4,9 @@
 
 namespace clew {
 
-/// Keeps freed memory in the process instead of returning it to the kernel. Training reallocates the same
-/// large blocks; if glibc unmaps them each time, a quarter of the time goes into page faults. No effect with
-/// other C libraries.
+/// Keeps freed memory in the process instead of returning it to the kernel. Training reallocates
+/// the same large blocks; if glibc unmaps them each time, a quarter of the time goes into page
+/// faults. No effect with other C libraries.
 void keep_freed_memory();
 
 }  // namespace clew

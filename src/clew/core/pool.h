@@ -21,8 +21,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls job(int worker) once for every worker in [0, threads()); the caller is worker 0. Blocks; allocates
-  /// nothing. Rethrows the first exception of any worker after all have ended. Not reentrant.
+  /// Calls job(int worker) once for every worker in [0, threads()); the caller is worker 0. Blocks;
+  /// allocates nothing. Rethrows the first exception of any worker after all have ended. Not
+  /// reentrant.
   template <class Job>
   void run(const Job& job) {
     run_on_all(
@@ -49,7 +50,8 @@ class ThreadPool {
   std::vector<std::thread> workers_;
 };
 
-/// Range [begin, end) of `count` items for `worker` of `workers`: contiguous, sizes differ by at most one.
+/// Range [begin, end) of `count` items for `worker` of `workers`: contiguous, sizes differ by at
+/// most one.
 struct Share {
   std::int64_t begin = 0, end = 0;
 };

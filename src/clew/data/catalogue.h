@@ -53,9 +53,9 @@ struct MakeOptions {
   std::function<bool()> should_stop;  // after every example; true: clew::Error
 };
 
-/// Writes digits, or a distorted set of them, as four files in MNIST's format, all or none; staged in
-/// FOLDER/.making. Existing files of those names, too much for a file, a missing MNIST: clew::Error; an
-/// unknown set: UsageError.
+/// Writes digits, or a distorted set of them, as four files in MNIST's format, all or none; staged
+/// in FOLDER/.making. Existing files of those names, too much for a file, a missing MNIST:
+/// clew::Error; an unknown set: UsageError.
 void make_files(const std::string& name, const std::filesystem::path& folder,
                 const MakeOptions& options = {});
 

@@ -138,8 +138,8 @@ std::int64_t known_classes(const IdxSplit& split) {
   return 0;
 }
 
-/// Number of classes: the known one, or more if training labels exceed it. Rare labels above the known number,
-/// or above a gap, count as errors.
+/// Number of classes: the known one, or more if training labels exceed it. Rare labels above the
+/// known number, or above a gap, count as errors.
 std::int64_t classes_of(const IdxSplit& train) {
   const std::int64_t known = known_classes(train);
   if (!train.labels || train.labels->data.empty()) return known > 0 ? known : 10;

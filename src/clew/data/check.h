@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Validation of a data folder: unreadable files, differing shapes, missing labels, duplicates across
-// splits.
+// Validation of a data folder: unreadable files, differing shapes, missing labels, duplicates
+// across splits.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 
 namespace clew::data {
 
-/// One problem. Kinds: "unreadable", "shape", "label", "gap" (a class without examples), "duplicate".
+/// One problem. Kinds: "unreadable", "shape", "label", "gap" (a class without examples),
+/// "duplicate".
 struct Finding {
   std::string kind;
   std::string where;  // relative file path, or example: "train 17"
@@ -48,8 +49,8 @@ struct CheckOptions {
   std::filesystem::path validation = {}, test = {};
 };
 
-/// Reads everything in `folder`: MNIST's files where it has any, else pictures in class folders, below
-/// train, val and test where these exist. Neither: clew::Error. Blocks.
+/// Reads everything in `folder`: MNIST's files where it has any, else pictures in class folders,
+/// below train, val and test where these exist. Neither: clew::Error. Blocks.
 [[nodiscard]] CheckReport check_data(const std::filesystem::path& folder,
                                      const CheckOptions& options = {});
 

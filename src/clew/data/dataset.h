@@ -23,7 +23,8 @@ class Dataset {
 
   /// Number of examples.
   virtual std::int64_t size() const = 0;
-  /// Example `index` in [0, size()). `key` is the only source of randomness: equal keys, equal bytes.
+  /// Example `index` in [0, size()). `key` is the only source of randomness: equal keys, equal
+  /// bytes.
   virtual Example get(std::int64_t index, const Key& key) const = 0;
   /// Columns of every example.
   virtual Columns columns() const = 0;
@@ -34,8 +35,8 @@ class Dataset {
     (void)index;
     return {};
   }
-  /// Hash of everything that `get` depends on beside its arguments. Default: hash of all examples for one
-  /// key. Blocks.
+  /// Hash of everything that `get` depends on beside its arguments. Default: hash of all examples
+  /// for one key. Blocks.
   virtual std::uint64_t content_hash() const;
 };
 
@@ -49,8 +50,8 @@ constexpr auto names(Split) {
 /// Keys of a batch's examples: fold_in(key, i) for example i, fold_in(key, i, k) for its k-th
 /// repetition.
 std::vector<Key> keys_of(const std::vector<std::int64_t>& indices, const Key& key);
-/// Batch of examples `indices`, at least one, with one key each. Errors of get, or an example that does
-/// not match the columns: clew::Error with its index and file.
+/// Batch of examples `indices`, at least one, with one key each. Errors of get, or an example that
+/// does not match the columns: clew::Error with its index and file.
 Batch batch_of(const Dataset& dataset, const std::vector<std::int64_t>& indices,
                const std::vector<Key>& keys);
 

@@ -21,8 +21,8 @@ struct Point {
 /// A Catmull-Rom spline through points; a repeated point is a corner.
 using Stroke = std::vector<Point>;
 
-/// A style of a digit: digit, frequency, strokes. Points x,y in hundredths of the digit's height from its left
-/// and top; a slash separates strokes.
+/// A style of a digit: digit, frequency, strokes. Points x,y in hundredths of the digit's height
+/// from its left and top; a slash separates strokes.
 struct StyleText {
   int digit;
   int weight;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Digits 0 to 9 in MNIST's size, and a procedural set drawn from strokes. MNIST itself: mnist.h; warped
-// digits: distorted_digits.h.
+// Digits 0 to 9 in MNIST's size, and a procedural set drawn from strokes. MNIST itself: mnist.h;
+// warped digits: distorted_digits.h.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,9 @@ struct DrawnDigitsOptions {
   bool is_fixed = true;  // digit i is always the same; false: drawn from get's key
 };
 
-/// Procedural digits: strokes in one of several styles, randomly bent, slanted, stretched and of random
-/// width, normalised as MNIST (longer side 20 pixels, centre of mass in the middle). The class of digit i
-/// is i % 10.
+/// Procedural digits: strokes in one of several styles, randomly bent, slanted, stretched and of
+/// random width, normalised as MNIST (longer side 20 pixels, centre of mass in the middle). The
+/// class of digit i is i % 10.
 class DrawnDigits : public Digits {
  public:
   explicit DrawnDigits(DrawnDigitsOptions options);

@@ -64,12 +64,12 @@ struct DigitsConfig {
   }
 };
 
-/// Resolved source, never kAuto. A folder without all of MNIST's files: clew::Error, unless the source is
-/// kProcedural.
+/// Resolved source, never kAuto. A folder without all of MNIST's files: clew::Error, unless the
+/// source is kProcedural.
 DigitsSource digits_source(const DigitsConfig& config);
 
-/// Resolves source, and dir to an absolute path. Returns a note where kAuto falls back to procedural
-/// digits.
+/// Resolves source, and dir to an absolute path. Returns a note where kAuto falls back to
+/// procedural digits.
 std::vector<std::string> resolve_digits(DigitsConfig& config);
 
 /// Undistorted digits of a split, up to the limits: MNIST's, or 60,000 (train) and 10,000 (test)
@@ -81,8 +81,8 @@ std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Spli
 std::unique_ptr<Dataset> make_kind(DigitsKind kind, std::shared_ptr<const Digits> digits,
                                    Split split, Key key);
 
-/// Data set of `config`. Randomness of training examples comes from get's key, of the other splits' from
-/// `key`, so that these are the same in every epoch.
+/// Data set of `config`. Randomness of training examples comes from get's key, of the other splits'
+/// from `key`, so that these are the same in every epoch.
 std::unique_ptr<Dataset> make_digits(const DigitsConfig& config, Split split, Key key);
 
 }  // namespace clew::data

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Distorted digits of the spatial transformer paper (Jaderberg et al. 2015, appendix A): rotated, scaled,
-// translated, projected, elastic, in clutter; pairs for addition; digits to be located. Over any set of
-// digits, drawn from each key.
+// Distorted digits of the spatial transformer paper (Jaderberg et al. 2015, appendix A): rotated,
+// scaled, translated, projected, elastic, in clutter; pairs for addition; digits to be located.
+// Over any set of digits, drawn from each key.
 #pragma once
 
 #include <array>
@@ -104,8 +104,8 @@ struct LocatedOptions {
   DrawOptions draw = {.key = {}, .is_fixed = true};
 };
 
-/// Digits to be located: image [1,side,side] f32 in [0,1], a digit translated by whole pixels; box [4]
-/// f32 xyxy, its 28x28 square in pixels (pixel i covers [i, i+1]).
+/// Digits to be located: image [1,side,side] f32 in [0,1], a digit translated by whole pixels; box
+/// [4] f32 xyxy, its 28x28 square in pixels (pixel i covers [i, i+1]).
 class LocatedDigits : public Dataset {
  public:
   explicit LocatedDigits(std::shared_ptr<const Digits> digits, LocatedOptions options = {});

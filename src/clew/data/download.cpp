@@ -126,7 +126,8 @@ class PartFile {
 
 enum class Got { kWhole, kRefused };
 
-/// Fills `part` up to the file's size from one mirror. Throws errors that another mirror cannot solve.
+/// Fills `part` up to the file's size from one mirror. Throws errors that another mirror cannot
+/// solve.
 Got fill(PartFile& part, const RemoteFile& file, const std::string& url,
          const DownloadProgress& progress, std::string& complaint) {
   int attempts = 0, restarts = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Downloads of public files, such as a data set's: resumable, renamed into place after SHA-256 is verified.
+// Downloads of public files, such as a data set's: resumable, renamed into place after SHA-256 is
+// verified.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,9 @@ struct RemoteSet {
 
 /// Known downloadable sets.
 [[nodiscard]] const std::vector<RemoteSet>& remote_sets();
-/// Set by name, or of a description file NAME.toml with the keys name, what, licence, origin, mirrors,
-/// files, sha256, bytes (the last three of equal length). Unknown name, invalid description: UsageError.
+/// Set by name, or of a description file NAME.toml with the keys name, what, licence, origin,
+/// mirrors, files, sha256, bytes (the last three of equal length). Unknown name, invalid
+/// description: UsageError.
 [[nodiscard]] RemoteSet find_remote_set(const std::string& name_or_file);
 
 /// Bytes of a file, done and in total (0: not known). Returns false to stop.
@@ -41,8 +43,8 @@ using DownloadProgress =
 [[nodiscard]] bool has_file(const RemoteFile& file, const std::filesystem::path& folder);
 /// True when this build can download.
 [[nodiscard]] bool can_download();
-/// Downloads the files of `set` that `folder` lacks, through FILE.part. An existing file with another
-/// checksum is an error and is kept; a download with another checksum is deleted. Blocks.
+/// Downloads the files of `set` that `folder` lacks, through FILE.part. An existing file with
+/// another checksum is an error and is kept; a download with another checksum is deleted. Blocks.
 void download(const RemoteSet& set, const std::filesystem::path& folder,
               const DownloadProgress& progress);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers and directions without libm, so that they are the same on every machine. Private to the
-// module.
+// Random numbers and directions without libm, so that they are the same on every machine. Private
+// to the module.
 #pragma once
 
 #include <cstdint>

@@ -16,8 +16,8 @@
 
 namespace clew::data {
 
-/// A column of a data set. Stacked: a batch holds one tensor [B,...]. Listed: a batch holds one tensor
-/// per example, of varying shapes, such as boxes [N,4].
+/// A column of a data set. Stacked: a batch holds one tensor [B,...]. Listed: a batch holds one
+/// tensor per example, of varying shapes, such as boxes [N,4].
 struct Column {
   std::string name;
   std::vector<std::int64_t> shape;  // of one example; -1: varying
@@ -100,9 +100,10 @@ class ExampleError : public Error {
   std::size_t place_;
 };
 
-/// examples, at least one -> batch. A column that is missing, unknown, of another dtype or shape than in
-/// `columns`, or, where stacked, of another shape than the first example's: ExampleError. Copies in the
-/// calling thread: torch::stack would start a team of OpenMP threads for every loader thread.
+/// examples, at least one -> batch. A column that is missing, unknown, of another dtype or shape
+/// than in `columns`, or, where stacked, of another shape than the first example's: ExampleError.
+/// Copies in the calling thread: torch::stack would start a team of OpenMP threads for every loader
+/// thread.
 Batch collate(const std::vector<Example>& examples, const Columns& columns);
 
 /// Concatenation of batches, at least one. Differing columns: clew::Error.

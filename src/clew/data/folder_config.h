@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recipe keys of picture folders by class: data.dir, and data.validation and data.test for splits in other
-// folders.
+// Recipe keys of picture folders by class: data.dir, and data.validation and data.test for splits
+// in other folders.
 #pragma once
 
 #include <memory>

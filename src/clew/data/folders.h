@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Picture folders by class: FOLDER/CLASS/picture.png, or FOLDER/train/CLASS/..., FOLDER/val/CLASS/... and
-// optionally FOLDER/test/CLASS/.... Also accepted, in any case: training; valid, validation; testing.
+// Picture folders by class: FOLDER/CLASS/picture.png, or FOLDER/train/CLASS/...,
+// FOLDER/val/CLASS/... and optionally FOLDER/test/CLASS/.... Also accepted, in any case: training;
+// valid, validation; testing.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +22,16 @@ struct ClassFolder {
   std::vector<std::filesystem::path> files;  // sorted; may be empty
 };
 
-/// Classes under `root`, sorted by name, without hidden and system files (@eaDir, __MACOSX). A folder with
-/// neither pictures nor folders is a class without pictures. Links are followed; a dangling one counts as
-/// a file. Files without a picture's extension are added to `passed_over`. Pictures directly in `root`, a
-/// missing folder: clew::Error. Reads no picture.
+/// Classes under `root`, sorted by name, without hidden and system files (@eaDir, __MACOSX). A
+/// folder with neither pictures nor folders is a class without pictures. Links are followed; a
+/// dangling one counts as a file. Files without a picture's extension are added to `passed_over`.
+/// Pictures directly in `root`, a missing folder: clew::Error. Reads no picture.
 [[nodiscard]] std::vector<ClassFolder> list_classes(
     const std::filesystem::path& root, std::vector<std::filesystem::path>* passed_over = nullptr);
 
-/// Existing folders of the splits train, val and test, in this order; empty without train (then folders
-/// are classes). Other folders are added to `passed_over`. Two folders for a split: clew::Error.
+/// Existing folders of the splits train, val and test, in this order; empty without train (then
+/// folders are classes). Other folders are added to `passed_over`. Two folders for a split:
+/// clew::Error.
 [[nodiscard]] std::vector<std::filesystem::path> split_folders(
     const std::filesystem::path& folder, std::vector<std::filesystem::path>* passed_over = nullptr);
 struct FolderOptions {
@@ -51,13 +53,13 @@ struct SplitFolder {
   bool is_shared = false;  // with other splits (splits_of)
   double test_share = 0, validation_share = 0;
 };
-/// Folder of a split: `options`' first, then train, val and test below `folder`. A val without a test set
-/// is the test set, and validation is a share of train. Without split folders, the splits that `options`
-/// does not name share `folder`. Train without a test set: clew::Error.
+/// Folder of a split: `options`' first, then train, val and test below `folder`. A val without a
+/// test set is the test set, and validation is a share of train. Without split folders, the splits
+/// that `options` does not name share `folder`. Train without a test set: clew::Error.
 [[nodiscard]] SplitFolder split_folder(const std::filesystem::path& folder, Split split,
                                        const FolderOptions& options = {});
-/// Split of each file of a class, by a hash of its path below `where`, so that adding pictures moves none
-/// from one split to another. If none would be for training, the first one is.
+/// Split of each file of a class, by a hash of its path below `where`, so that adding pictures
+/// moves none from one split to another. If none would be for training, the first one is.
 [[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where);
 
 /// Hash of a relative path, in [0,1); the same on every machine.
@@ -70,8 +72,8 @@ void check_splits_apart(const std::filesystem::path& folder, const FolderOptions
 /// `get`. Keys are not used.
 class ImageFolder : public Dataset {
  public:
-  /// For the train split, logs a warning of ignored folders. A class without pictures, a test class that
-  /// is not in train, no pictures, overlapping splits: clew::Error.
+  /// For the train split, logs a warning of ignored folders. A class without pictures, a test class
+  /// that is not in train, no pictures, overlapping splits: clew::Error.
   ImageFolder(const std::filesystem::path& folder, Split split, FolderOptions options = {});
 
   std::int64_t size() const override { return static_cast<std::int64_t>(files_.size()); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP requests by libcurl where the build has it (http_curl.cpp, http_none.cpp). Private to the module;
-// the public interface is download.h.
+// HTTP requests by libcurl where the build has it (http_curl.cpp, http_none.cpp). Private to the
+// module; the public interface is download.h.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct FetchResult {
   std::string message;  // libcurl's, for kBroken and kRefused
 };
 
-/// Received bytes (empty about once a second while idle), and the total size, 0 if not known. Returns
-/// false to stop.
+/// Received bytes (empty about once a second while idle), and the total size, 0 if not known.
+/// Returns false to stop.
 using TakeBytes = std::function<bool(std::span<const std::uint8_t> bytes, std::int64_t total)>;
 
 /// True when this build can fetch at all.

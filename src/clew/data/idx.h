@@ -37,9 +37,9 @@ inline constexpr std::uint64_t kMaxIdxBytes = std::uint64_t{1} << 31;
 /// Called with type and shape before the data are unpacked; throws to refuse them.
 using IdxHeadCheck = std::function<void(const IdxArray& head)>;
 
-/// Parses an IDX file, plain or gzip. A wrong header, fewer or more bytes than the header claims, damaged
-/// gzip: clew::Error that begins with `name`. Allocates for the actual data, not for the header's claim,
-/// and at most `max_bytes`.
+/// Parses an IDX file, plain or gzip. A wrong header, fewer or more bytes than the header claims,
+/// damaged gzip: clew::Error that begins with `name`. Allocates for the actual data, not for the
+/// header's claim, and at most `max_bytes`.
 [[nodiscard]] IdxArray parse_idx(std::span<const std::uint8_t> file, const std::string& name,
                                  std::uint64_t max_bytes = kMaxIdxBytes,
                                  const IdxHeadCheck& check_head = {});

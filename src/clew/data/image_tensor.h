@@ -15,7 +15,8 @@ namespace clew::data {
 /// picture [H,W,C] f32, the same.
 [[nodiscard]] torch::Tensor to_tensor(const image::FloatImage& picture,
                                       const ops::ChannelStatistics& statistics = {});
-/// Inverse: tensor [1|3,H,W] f32 -> [H,W,C] u8, rounded and clamped. Another shape or dtype: clew::Error.
+/// Inverse: tensor [1|3,H,W] f32 -> [H,W,C] u8, rounded and clamped. Another shape or dtype:
+/// clew::Error.
 [[nodiscard]] image::Image to_image(const torch::Tensor& tensor,
                                     const ops::ChannelStatistics& statistics = {});
 

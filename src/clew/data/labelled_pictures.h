@@ -13,12 +13,13 @@
 
 namespace clew::data {
 
-/// image [3,H,W] f32 in [0,1], labels [C] f32, multi-hot. Pictures are read by `get`. Keys are not used.
+/// image [3,H,W] f32 in [0,1], labels [C] f32, multi-hot. Pictures are read by `get`. Keys are not
+/// used.
 class LabelledPictures : public Dataset {
  public:
-  /// FOLDER/labels.csv, split by the files' paths as in ImageFolder; or FOLDER/train.csv, FOLDER/val.csv
-  /// and FOLDER/test.csv, where validation is a share of train without val.csv. No table, no picture in a
-  /// split, other classes than train.csv's: clew::Error.
+  /// FOLDER/labels.csv, split by the files' paths as in ImageFolder; or FOLDER/train.csv,
+  /// FOLDER/val.csv and FOLDER/test.csv, where validation is a share of train without val.csv. No
+  /// table, no picture in a split, other classes than train.csv's: clew::Error.
   LabelledPictures(const FolderConfig& config, Split split);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches of a data set, prefetched by worker threads in an order drawn from a key. Order and bytes are
-// the same for any number of threads. No cache.
+// Batches of a data set, prefetched by worker threads in an order drawn from a key. Order and bytes
+// are the same for any number of threads. No cache.
 #pragma once
 
 #include <condition_variable>
@@ -29,8 +29,8 @@ struct LoaderOptions {
   int part = 0, parts = 1;  // only this part of every batch, of `parts`
 };
 
-/// Batches are numbered from 0 over all epochs without end (sampler.h), so that one number is the whole
-/// state: after seek() a loader continues as one that never stopped. Not thread-safe.
+/// Batches are numbered from 0 over all epochs without end (sampler.h), so that one number is the
+/// whole state: after seek() a loader continues as one that never stopped. Not thread-safe.
 class Loader {
  public:
   /// `dataset` must outlive the loader. Options out of range, an empty set: clew::Error.
@@ -39,9 +39,9 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Batch number position(), or LoaderOptions::part of it (maybe of size 0); advances position(). Blocks
-  /// until it is made. Rethrows this batch's error of batch_of, in the order of batches, and again until
-  /// seek().
+  /// Batch number position(), or LoaderOptions::part of it (maybe of size 0); advances position().
+  /// Blocks until it is made. Rethrows this batch's error of batch_of, in the order of batches, and
+  /// again until seek().
   Batch next();
   /// Sets position() to `batch`, at least 0.
   void seek(std::int64_t batch);

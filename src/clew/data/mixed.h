@@ -10,8 +10,9 @@
 
 namespace clew::data {
 
-/// Example i mixed with another one that get's key draws: image = share * own + (1 - share) * other, share
-/// from Beta(alpha, alpha). Columns: image, label (of i), other_label i64, share f32 in [0,1].
+/// Example i mixed with another one that get's key draws: image = share * own + (1 - share) *
+/// other, share from Beta(alpha, alpha). Columns: image, label (of i), other_label i64, share f32
+/// in [0,1].
 class MixedSet : public Dataset {
  public:
   /// alpha in (0,1]; `set` has columns image, of one shape, and label: else clew::Error.

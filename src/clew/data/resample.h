@@ -8,7 +8,8 @@
 
 namespace clew::data {
 
-/// Source rectangle in pixels (pixel i covers [i, i+1]; may extend beyond the source) and output size.
+/// Source rectangle in pixels (pixel i covers [i, i+1]; may extend beyond the source) and output
+/// size.
 struct Placement {
   double left = 0, top = 0, width = 0, height = 0;
   std::int64_t out_width = 0, out_height = 0;

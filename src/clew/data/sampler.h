@@ -10,8 +10,8 @@
 
 namespace clew::data {
 
-/// Batches are numbered from 0 over all epochs without end. A batch is a pure function of its number.
-/// Thread-safe.
+/// Batches are numbered from 0 over all epochs without end. A batch is a pure function of its
+/// number. Thread-safe.
 class Sampler {
  public:
   virtual ~Sampler() = default;
@@ -40,9 +40,9 @@ struct ClassSampling {
   std::int64_t examples = 4;  // K: examples of each class; repeated where it has fewer
   Key key = {};
 };
-/// PK sampling for metric learning (Hermans et al. 2017, section 2): P classes with K consecutive examples
-/// each. labels [N]: class of each example. An epoch has as many batches as the examples fill. Fewer
-/// classes than P: clew::Error.
+/// PK sampling for metric learning (Hermans et al. 2017, section 2): P classes with K consecutive
+/// examples each. labels [N]: class of each example. An epoch has as many batches as the examples
+/// fill. Fewer classes than P: clew::Error.
 std::shared_ptr<const Sampler> class_sampler(const std::vector<std::int64_t>& labels,
                                              const ClassSampling& how);
 
@@ -51,8 +51,8 @@ struct AspectSampling {
   std::vector<double> edges = {1};  // aspect ratios between groups, ascending
   Key key = {};
 };
-/// Aspect ratio grouping: every example once an epoch, in batches of one group, to save padding. ratios
-/// [N]: width over height. A group's last batch may be smaller.
+/// Aspect ratio grouping: every example once an epoch, in batches of one group, to save padding.
+/// ratios [N]: width over height. A group's last batch may be smaller.
 std::shared_ptr<const Sampler> aspect_sampler(const std::vector<double>& ratios,
                                               const AspectSampling& how);
 

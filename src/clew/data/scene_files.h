@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scenes as files in common data set formats, for trying the readers (folders.h, formats/) without a
-// download.
+// Scenes as files in common data set formats, for trying the readers (folders.h, formats/) without
+// a download.
 #pragma once
 
 #include <array>
@@ -45,8 +45,8 @@ struct SceneFilesOptions {
   std::function<bool()> should_stop = {};  // true: clew::Error
 };
 
-/// Writes train, val and test into `folder`, all or none. Existing files of those names, invalid scene
-/// options: clew::Error.
+/// Writes train, val and test into `folder`, all or none. Existing files of those names, invalid
+/// scene options: clew::Error.
 void make_scene_files(const std::filesystem::path& folder, const SceneFilesOptions& options = {});
 
 }  // namespace clew::data

@@ -336,8 +336,8 @@ class Canvas {
         colour(3 * area(), 0.0F),
         distances_(area()) {}
 
-  /// Draws behind existing objects, as object `number`; with `number` < 0 only tests whether enough of it would
-  /// be visible.
+  /// Draws behind existing objects; false if too little of it would be visible. `number` < 0: only
+  /// that test, else the object's index.
   bool put(const Object& object, const Pose& pose, const float* light, int number, bool must) {
     const float reach = pose.radius * 1.3F + 3;
     const Box box = bounds(pose.centre, reach, reach);
@@ -474,8 +474,8 @@ class Canvas {
     colour[3 * pixel + 2] += lit * own.b;
     open_[pixel] -= share;
   }
-  /// (u,v): object coordinates; depth: signed distance to its edge, -1 and below: on its flat top; (gx,gy):
-  /// outward gradient.
+  /// (u,v): object coordinates; depth: signed distance to its edge, -1 and below: on its flat top;
+  /// (gx,gy): outward gradient.
   static Rgb shaded(const Object& object, float u, float v, float depth, float gx, float gy,
                     const float* light) {
     const float f = object.frequency;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scenes: synthetic pictures and clips of textured, shaded objects that occlude one another in front of
-// cluttered backgrounds, with full ground truth. The default set of classification, detection,
-// segmentation and video.
+// Scenes: synthetic pictures and clips of textured, shaded objects that occlude one another in
+// front of cluttered backgrounds, with full ground truth. The default set of classification,
+// detection, segmentation and video.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ struct SceneOptions {
   bool is_fixed = true;                     // example i is always the same; false: from get's key
 };
 
-/// The foremost object of example i has class i % 12; of n chosen `classes`, classes[i % n] with label
-/// i % n. Columns, objects from front to back:
+/// The foremost object of example i has class i % 12; of n chosen `classes`, classes[i % n] with
+/// label i % n. Columns, objects from front to back:
 ///   image [3,H,W] f32 in [0,1], or clip [T,3,H,W]
 ///   label i64: class of the foremost object
 ///   motion i64: its motion (clips)

@@ -19,8 +19,8 @@ struct SheetOptions {
   const Dataset* before = nullptr;  // the set before views, drawn left of each example
 };
 
-/// image [1|2|3,H,W] f32 in [0,1] (two channels side by side) with the label's name or number below; box
-/// [4] and boxes [N,4] f32 xyxy, pixels, and outlines of masks [N,H,W] drawn -> RGB.
+/// image [1|2|3,H,W] f32 in [0,1] (two channels side by side) with the label's name or number
+/// below; box [4] and boxes [N,4] f32 xyxy, pixels, and outlines of masks [N,H,W] drawn -> RGB.
 [[nodiscard]] image::Image sample_sheet(const Dataset& dataset, SheetOptions options = {});
 
 /// An example's image [1|2|3,H,W] f32 as a picture: grey, two channels side by side, or RGB.

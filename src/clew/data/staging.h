@@ -14,12 +14,12 @@
 
 namespace clew::data {
 
-/// Staging folder FOLDER/.making. Leftovers of a killed process are removed at the start; at the end,
-/// undelivered files are, with FOLDER where it was created for them.
+/// Staging folder FOLDER/.making. Leftovers of a killed process are removed at the start; at the
+/// end, undelivered files are, with FOLDER where it was created for them.
 class StagingFolder {
  public:
-  /// `refuse` throws where FOLDER already has the files; called again before delivery. Another process at
-  /// work: clew::Error.
+  /// `refuse` throws where FOLDER already has the files; called again before delivery. Another
+  /// process at work: clew::Error.
   StagingFolder(const std::filesystem::path& folder, std::function<void()> refuse);
   ~StagingFolder();
   StagingFolder(const StagingFolder&) = delete;

@@ -372,8 +372,8 @@ class JitterColour : public View {
   }
 
  private:
-  /// pixels [..,C,H,W]; frames of a clip are stacked vertically in one picture, so that they share all
-  /// parameters, also the mean of contrast.
+  /// pixels [..,C,H,W]; frames of a clip are stacked vertically in one picture, so that they share
+  /// all parameters, also the mean of contrast.
   Tensor jittered(const Tensor& pixels, const Key& key) const {
     const auto last = pixels.movedim(-3, -1).contiguous();  // [..,H,W,C]
     image::FloatImage picture{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Views: random and fixed transforms of examples, applied jointly to images, boxes, masks, flow and all
-// frames of a clip.
+// Views: random and fixed transforms of examples, applied jointly to images, boxes, masks, flow and
+// all frames of a clip.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ namespace clew::data {
 ///   mask [H,W] of classes     nearest pixel; kVoid outside
 ///   masks [N,H,W]     nearest pixel; 0 outside
 ///   flow [2,H,W] or [T,2,H,W] f32, (x,y) in pixels     resampled, vectors transformed
-/// Objects with less than kLeastArea of their box's area left in the picture, or with an empty box, are
-/// dropped from every listed column, whose rows are objects. Other columns are unchanged.
+/// Objects with less than kLeastArea of their box's area left in the picture, or with an empty box,
+/// are dropped from every listed column, whose rows are objects. Other columns are unchanged.
 class View {
  public:
   virtual ~View() = default;
@@ -29,9 +29,9 @@ class View {
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
-  /// All randomness comes from `key`. `columns`: the example's. Columns of different sizes, listed columns
-  /// with different numbers of rows, boxes that are not finite, a single box that leaves the picture:
-  /// clew::Error.
+  /// All randomness comes from `key`. `columns`: the example's. Columns of different sizes, listed
+  /// columns with different numbers of rows, boxes that are not finite, a single box that leaves
+  /// the picture: clew::Error.
   virtual Example apply(Example example, const Columns& columns, const Key& key) const = 0;
   /// Columns after the view. None that the view changes: clew::Error.
   virtual Columns columns(Columns before) const = 0;

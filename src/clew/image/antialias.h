@@ -13,12 +13,14 @@ enum class Kernel : std::uint8_t {
   kBicubic,   // Keys 1981 with a = -1/2
 };
 
-/// picture [H,W,C] u8 -> [height,width,C] u8; within 1 of Pillow's Image.resize. Sides below 1: clew::Error.
+/// picture [H,W,C] u8 -> [height,width,C] u8; within 1 of Pillow's Image.resize. Sides below 1:
+/// clew::Error.
 [[nodiscard]] Image resize_antialiased(const Image& picture, int width, int height,
                                        Kernel kernel = Kernel::kBilinear);
 
-/// Resizes the short side to `side` (the long one in proportion, rounded down), then takes a centre crop of
-/// `crop` x `crop`: the preprocessing of most published weights. A crop larger than `side`: clew::Error.
+/// Resizes the short side to `side` (the long one in proportion, rounded down), then takes a centre
+/// crop of `crop` x `crop`: the preprocessing of most published weights. A crop larger than `side`:
+/// clew::Error.
 [[nodiscard]] Image resize_and_crop(const Image& picture, int side, int crop,
                                     Kernel kernel = Kernel::kBilinear);
 

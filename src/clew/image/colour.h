@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colour adjustment: brightness, contrast, saturation, hue, and random jitter from a key. u8 -> u8, f32 in
-// [0,1] -> f32 in [0,1]; grey pictures keep one channel and have neither saturation nor hue.
+// Colour adjustment: brightness, contrast, saturation, hue, and random jitter from a key. u8 -> u8,
+// f32 in [0,1] -> f32 in [0,1]; grey pictures keep one channel and have neither saturation nor hue.
 #pragma once
 
 #include "clew/core/key.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drawing, text and picture grids. Not a plotting library: curves and maps are drawn by the report page.
+// Drawing, text and picture grids. Not a plotting library: curves and maps are drawn by the report
+// page.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ struct Pen {
   int width = 1;  // pixels, 1..255
 };
 
-// Coordinates are pixels from the top left, fractional, and may lie outside the picture, up to 1e6. Lines are
-// antialiased. On float pictures colours are divided by 255.
+// Coordinates are pixels from the top left, fractional, and may lie outside the picture, up to 1e6.
+// Lines are antialiased. On float pictures colours are divided by 255.
 
 /// A straight line.
 void draw_line(Image& picture, float x0, float y0, float x1, float y1, Pen pen = {});
@@ -70,8 +71,8 @@ struct SheetLayout {
   bool planar = false;          // frames are [N,3,H,W] instead of [N,H,W,3]
 };
 
-/// frames [N,H,W,3] or [N,3,H,W] u8 RGB -> one picture, `columns` tiles wide, row-major; unused tiles are
-/// black.
+/// frames [N,H,W,3] or [N,3,H,W] u8 RGB -> one picture, `columns` tiles wide, row-major; unused
+/// tiles are black.
 [[nodiscard]] Image contact_sheet(std::span<const std::uint8_t> frames, SheetLayout layout = {});
 
 }  // namespace clew::image

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Picture files, in memory and on disk. Video: video.h. Truncated files and damaged PNGs are refused; other
-// formats have no checksums, so that damage that can still be decoded is not detected.
+// Picture files, in memory and on disk. Video: video.h. Truncated files and damaged PNGs are
+// refused; other formats have no checksums, so that damage that can still be decoded is not
+// detected.
 #pragma once
 
 #include <array>
@@ -24,16 +25,16 @@ struct EncodeOptions {
 
 /// Encoded file. PNG and PGM are lossless; PGM is grey only.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options = {});
-/// Background of transparent pixels. kAuto: white behind a picture whose opacity-weighted mean is dark, black
-/// behind a light one.
+/// Background of transparent pixels. kAuto: white behind a picture whose opacity-weighted mean is
+/// dark, black behind a light one.
 enum class Background { kAuto, kWhite, kBlack };
 constexpr auto names(Background) {
   return std::to_array<Named<Background>>(
       {{Background::kAuto, "auto"}, {Background::kWhite, "white"}, {Background::kBlack, "black"}});
 }
 
-/// PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated; the first of
-/// several pictures). `name` is for errors.
+/// PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated; the
+/// first of several pictures). `name` is for errors.
 [[nodiscard]] Image decode(std::span<const std::uint8_t> file, const std::string& name,
                            Background background = Background::kAuto);
 
@@ -47,12 +48,12 @@ struct Values {
   int width = 0, height = 0;
   std::vector<std::uint16_t> values;
 };
-/// Mask from a PNG, BMP or TIFF file in memory: palette indices (not of BMP), or grey of 1 to 16 bits,
-/// unscaled. Several channels: clew::Error.
+/// Mask from a PNG, BMP or TIFF file in memory: palette indices (not of BMP), or grey of 1 to 16
+/// bits, unscaled. Several channels: clew::Error.
 [[nodiscard]] Values decode_values(std::span<const std::uint8_t> file, const std::string& name);
 [[nodiscard]] Values read_values(const std::filesystem::path& path);
-/// 8-bit PNG of palette indices, with a palette of 1 to 256 colours. An index outside of the palette, a
-/// number of values other than width x height: clew::Error.
+/// 8-bit PNG of palette indices, with a palette of 1 to 256 colours. An index outside of the
+/// palette, a number of values other than width x height: clew::Error.
 [[nodiscard]] std::vector<std::uint8_t> encode_values(const Values& values,
                                                       std::span<const Colour> palette);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Format detection of picture files, and checks of truncation, checksums and declared size. Without OpenCV,
-// whose libraries print about damaged files, so they are refused before it sees them. Only PNG has checksums:
-// damage in others that can still be decoded passes.
+// Format detection of picture files, and checks of truncation, checksums and declared size. Without
+// OpenCV, whose libraries print about damaged files, so they are refused before it sees them. Only
+// PNG has checksums: damage in others that can still be decoded passes.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,11 @@ struct PlainPng {
   bool has_alpha = false;  // or a transparent colour
   int orientation = 1;     // EXIF, 1 to 8
 };
-/// A truncated PNG, a wrong checksum, too large sides, too many pixels: clew::Error beginning with `name`.
+/// A truncated PNG, a wrong checksum, too large sides, too many pixels: clew::Error beginning with
+/// `name`.
 [[nodiscard]] PlainPng check_png(std::span<const std::uint8_t> file, const std::string& name);
-/// The same for a JPEG that ends before a scan's data (not counting a thumbnail). False: it ends in or after
-/// that data, without an end marker.
+/// The same for a JPEG that ends before a scan's data (not counting a thumbnail). False: it ends in
+/// or after that data, without an end marker.
 [[nodiscard]] bool check_jpeg(std::span<const std::uint8_t> file, const std::string& name);
 /// The same for BMP, TIFF (first picture) and WebP files that end before their data.
 void check_bmp(std::span<const std::uint8_t> file, const std::string& name);

@@ -28,8 +28,8 @@ struct Colour {
   std::uint8_t r = 0, g = 0, b = 0;
 };
 
-/// Throws unless the sides are in 1..65535, channels 1 or 3, and the number of pixels matches. `where` is for
-/// errors.
+/// Throws unless the sides are in 1..65535, channels 1 or 3, and the number of pixels matches.
+/// `where` is for errors.
 void check(const Image& picture, const char* where);
 void check(const FloatImage& picture, const char* where);
 

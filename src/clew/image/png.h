@@ -22,8 +22,8 @@ struct PngSamples {
   std::vector<std::uint16_t> values;
 };
 
-/// A file that passed check_png -> RGBA, 0..255, with palette and grey expanded and 16 bits rounded to 8.
-/// Damage: clew::Error beginning with `name`.
+/// A file that passed check_png -> RGBA, 0..255, with palette and grey expanded and 16 bits rounded
+/// to 8. Damage: clew::Error beginning with `name`.
 [[nodiscard]] PngColours decode_png_rgba(std::span<const std::uint8_t> file,
                                          const std::string& name);
 /// The same file as stored: palette indices, grey of 1 to 16 bits, or all channels.

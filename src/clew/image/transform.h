@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Geometry of pictures: resize, crop, flip, affine; u8 or f32 [H,W,C] -> a new picture of the same type. The
-// differentiable sampler is in ops.
+// Geometry of pictures: resize, crop, flip, affine; u8 or f32 [H,W,C] -> a new picture of the same
+// type. The differentiable sampler is in ops.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ enum class Fit {
   kCrop,       // smallest size that covers, then a centre crop
   kLetterbox,  // as kInside, padded with bars on both sides
 };
-/// Resizes to width x height (kInside: within it), antialiased (kArea). `bars`: of kLetterbox, 0..255 also
-/// for floats.
+/// Resizes to width x height (kInside: within it), antialiased (kArea). `bars`: of kLetterbox,
+/// 0..255 also for floats.
 [[nodiscard]] Image resize(const Image& picture, int width, int height, Fit fit, Colour bars = {});
 [[nodiscard]] FloatImage resize(const FloatImage& picture, int width, int height, Fit fit,
                                 Colour bars = {});
@@ -55,8 +55,8 @@ struct AffineOptions {
   Colour fill = {};                              // outside the picture, 0..255 also for floats
 };
 
-/// Output pixel (x, y) samples the picture at (m0 x + m1 y + m2, m3 x + m4 y + m5); pixel centres are whole
-/// numbers. OpenCV interpolates in steps of 1/32 pixel.
+/// Output pixel (x, y) samples the picture at (m0 x + m1 y + m2, m3 x + m4 y + m5); pixel centres
+/// are whole numbers. OpenCV interpolates in steps of 1/32 pixel.
 [[nodiscard]] Image affine(const Image& picture, const std::array<double, 6>& map,
                            AffineOptions options = {});
 [[nodiscard]] FloatImage affine(const FloatImage& picture, const std::array<double, 6>& map,

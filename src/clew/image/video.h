@@ -17,8 +17,8 @@ struct VideoInfo {
   std::int64_t frames = 0;    // as declared by the file; 0: not declared
 };
 
-/// Sequential reader of AVI, MP4 or WebM files with the system OpenCV's codecs; AVI with Motion JPEG always
-/// works.
+/// Sequential reader of AVI, MP4 or WebM files with the system OpenCV's codecs; AVI with Motion
+/// JPEG always works.
 class VideoReader {
  public:
   /// A missing file, or not a video: clew::Error naming it.
@@ -38,11 +38,12 @@ class VideoReader {
   VideoInfo info_;
 };
 
-/// Writer of frames of one size. .avi is Motion JPEG, which any OpenCV can write; .mp4 is H.264, for browsers,
-/// or MPEG-4 part 2 without x264, and needs an OpenCV with FFmpeg.
+/// Writer of frames of one size. .avi is Motion JPEG, which any OpenCV can write; .mp4 is H.264,
+/// for browsers, or MPEG-4 part 2 without x264, and needs an OpenCV with FFmpeg.
 class VideoWriter {
  public:
-  /// Another extension, a side that is odd or not in 2..8192, a rate not in 1..240, no encoder: clew::Error.
+  /// Another extension, a side that is odd or not in 2..8192, a rate not in 1..240, no encoder:
+  /// clew::Error.
   VideoWriter(const std::filesystem::path& path, int width, int height, double fps);
   /// Without close(), removes the file.
   ~VideoWriter();
@@ -51,8 +52,8 @@ class VideoWriter {
 
   /// Adds a frame [H,W,3] or [H,W,1] u8.
   void write(const Image& frame);
-  /// Finishes the file and renames it from PATH.part.EXTENSION. An incomplete file, as on a full disk, or a
-  /// failed rename: clew::Error, and the file is removed.
+  /// Finishes the file and renames it from PATH.part.EXTENSION. An incomplete file, as on a full
+  /// disk, or a failed rename: clew::Error, and the file is removed.
   void close();
 
  private:

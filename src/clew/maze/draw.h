@@ -20,13 +20,13 @@ struct MapImage {
   std::vector<std::uint8_t> rgb = {};  // [height,width,3] u8
 };
 
-/// Maze point (x, y), in cells, is pixel (x * scale, y * scale), for drawing paths on top. Walls, floors and
-/// things have the mean colours of their textures and objects. Out of range, or more than 64 megapixels:
-/// clew::Error.
+/// Maze point (x, y), in cells, is pixel (x * scale, y * scale), for drawing paths on top. Walls,
+/// floors and things have the mean colours of their textures and objects. Out of range, or more
+/// than 64 megapixels: clew::Error.
 MapImage draw_map(const Layout& layout, const MapOptions& options = {});
 
-/// UTF-8 box-drawing characters, four columns and two lines per cell, each line with a newline: ★ goal,
-/// ● apple, ♥ strawberry, ◆ lemon, ♣ fungus, ■ solid, · spawn, █ no cell.
+/// UTF-8 box-drawing characters, four columns and two lines per cell, each line with a newline: ★
+/// goal, ● apple, ♥ strawberry, ◆ lemon, ♣ fungus, ■ solid, · spawn, █ no cell.
 std::string map_text(const Layout& layout, bool shows_spawns = false);
 
 }  // namespace clew::maze

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Geometry of a maze: square cells, thin walls on their sides, textures of wall faces and floors. Both readings
-// of a level text give this, the only representation for physics, renderer and path search.
+// Geometry of a maze: square cells, thin walls on their sides, textures of wall faces and floors.
+// Both readings of a level text give this, the only representation for physics, renderer and path
+// search.
 //
 // Frame: x grows to the east (right in the text), y to the south (down); cell (x, y) covers [x,
 // x+1) x [y, y+1). One unit of length is one cell. Headings are turns of 2^16: 0 looks east, 2^14
@@ -22,8 +23,8 @@ struct Cell {
   friend bool operator==(const Cell&, const Cell&) = default;
 };
 
-/// Walls and textures. Invariant (checked by builders): the border is closed, and a wall between two cells is
-/// set in both.
+/// Walls and textures. Invariant (checked by builders): the border is closed, and a wall between
+/// two cells is set in both.
 struct Grid {
   int width = 0, height = 0;  // cells, 1..255 each
   // [height*width] bit (1 << Side) set: a wall on that side

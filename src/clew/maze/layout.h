@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layout of one episode, drawn from a level and a key: maze, goal, fruit, spawn cells. The same (level, key)
-// gives the same layout everywhere, so a snapshot stores the key and not the layout.
+// Layout of one episode, drawn from a level and a key: maze, goal, fruit, spawn cells. The same
+// (level, key) gives the same layout everywhere, so a snapshot stores the key and not the layout.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,12 @@ struct Layout {
   std::shared_ptr<Grid> drawn;  // buffer of a random maze, reused by the next draw
 };
 
-/// Draws an episode from a finished level (finish_level) into `layout`, without allocation in a lane that
-/// resets often; earlier copies of the layout are not affected. Goal: one of level.goals, or any open cell if
-/// random and there are none. Fruit: floor(density * open cells) of the free cells, uniformly, of which
-/// round(strawberry_share * number) are strawberries. Spawns: level.spawns, or all open cells, more than
-/// spawn_distance_min steps from the goal; if there are none, the farthest cells.
+/// Draws an episode from a finished level (finish_level) into `layout`, without allocation in a
+/// lane that resets often; earlier copies of the layout are not affected. Goal: one of level.goals,
+/// or any open cell if random and there are none. Fruit: floor(density * open cells) of the free
+/// cells, uniformly, of which round(strawberry_share * number) are strawberries. Spawns:
+/// level.spawns, or all open cells, more than spawn_distance_min steps from the goal; if there are
+/// none, the farthest cells.
 void draw_layout(const Level& level, Key episode, Layout& layout);
 
 }  // namespace clew::maze

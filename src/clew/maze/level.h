@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Levels: specification of mazes and rules, shared by all worlds, immutable once finished. Each struct lists
-// its fields once, as in core/config.h. Files: level_text.h. Drawing an episode's layout: layout.h.
+// Levels: specification of mazes and rules, shared by all worlds, immutable once finished. Each
+// struct lists its fields once, as in core/config.h. Files: level_text.h. Drawing an episode's
+// layout: layout.h.
 #pragma once
 
 #include <array>
@@ -14,8 +15,8 @@
 
 namespace clew::maze {
 
-/// Format of `map` text. kCells: every character is a cell, '*' a solid one. kThinWalls: odd rows and columns
-/// (from 0) are cells, even ones the walls between them.
+/// Format of `map` text. kCells: every character is a cell, '*' a solid one. kThinWalls: odd rows
+/// and columns (from 0) are cells, even ones the walls between them.
 enum class Reading : std::uint8_t { kCells, kThinWalls };
 constexpr auto names(Reading) {
   return std::to_array<Named<Reading>>(
@@ -103,9 +104,9 @@ struct Level {
 
 constexpr int kMaxThings = 1024;  // per layout, including the goal: a lane has one bit for each
 
-/// Generates the fixed parts of a level (maze, goal, fruit, unless random every episode, and textures) and
-/// checks it: invalid: clew::Error. Readers of level files call it; call it on a level built in code.
-/// Idempotent.
+/// Generates the fixed parts of a level (maze, goal, fruit, unless random every episode, and
+/// textures) and checks it: invalid: clew::Error. Readers of level files call it; call it on a
+/// level built in code. Idempotent.
 void finish_level(Level& level);
 
 /// Hash of a finished level, without name and description, for snapshots.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by level.cpp, layout.cpp and level_text.cpp: random placement of goal and fruit, and validation. Not
-// part of the interface.
+// Shared by level.cpp, layout.cpp and level_text.cpp: random placement of goal and fruit, and
+// validation. Not part of the interface.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ class FreeCells {
   int free() const { return free_; }
   /// Uniform over the free cells; none: clew::Error. Does not take it.
   Cell draw_cell(const Grid& grid, Stream& random) const;
-  /// Appends fruit by density and share of `rules` in free cells, in row-major order, up to kMaxThings things;
-  /// does not take the cells.
+  /// Appends fruit by density and share of `rules` in free cells, in row-major order, up to
+  /// kMaxThings things; does not take the cells.
   void draw_fruit(const Grid& grid, const Rules& rules, Stream& random,
                   std::vector<Thing>& things) const;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Range checks on the field lists of level.h, without allocation; files and overrides use core/config.h on the
-// same lists. Not part of the interface.
+// Range checks on the field lists of level.h, without allocation; files and overrides use
+// core/config.h on the same lists. Not part of the interface.
 #pragma once
 
 #include <limits>

@@ -23,18 +23,19 @@ namespace clew::maze {
 
 constexpr std::size_t kMaxLevelBytes = std::size_t{1} << 20;
 
-/// Parses a level file, or a bare grid if the first line that is not blank has none of '=', '[' and '#'.
-/// `file`: for errors; its stem is the default name. Invalid: UsageError with file, line and column.
+/// Parses a level file, or a bare grid if the first line that is not blank has none of '=', '[' and
+/// '#'. `file`: for errors; its stem is the default name. Invalid: UsageError with file, line and
+/// column.
 Level parse_level(std::string_view text, const std::string& file);
 
-/// Parses a bare grid in DeepMind Lab's text level format (their docs: text_level.md): empty lines are
-/// skipped, short rows are filled with walls, unknown letters are floor; all letters above apply. One goal is
-/// fixed; several or none make it random. Cells unreachable from a spawn become solid; a reachable opening
-/// in the border is an error.
+/// Parses a bare grid in DeepMind Lab's text level format (their docs: text_level.md): empty lines
+/// are skipped, short rows are filled with walls, unknown letters are floor; all letters above
+/// apply. One goal is fixed; several or none make it random. Cells unreachable from a spawn become
+/// solid; a reachable opening in the border is an error.
 Level parse_grid(std::string_view text, const std::string& file, Reading reading = Reading::kCells);
 
-/// Text of a finished level, with a thin-wall map; parsing it gives an equal level. A level without a text
-/// form (custom textures, two things in a cell): clew::Error.
+/// Text of a finished level, with a thin-wall map; parsing it gives an equal level. A level without
+/// a text form (custom textures, two things in a cell): clew::Error.
 std::string write_level(const Level& level);
 
 /// Map of write_level, rows separated by newlines.

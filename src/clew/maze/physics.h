@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Player physics in frames of 1/60 s, with thin walls and round solids. Only float additions, multiplications,
-// divisions and square roots, so bit-identical on every machine.
+// Player physics in frames of 1/60 s, with thin walls and round solids. Only float additions,
+// multiplications, divisions and square roots, so bit-identical on every machine.
 #pragma once
 
 #include <cstdint>
@@ -46,12 +46,12 @@ struct Body {
   friend bool operator==(const Body&, const Body&) = default;
 };
 
-/// One frame. solids [height*width] u8, 1 for cells with a solid; empty: none. The body must not overlap walls
-/// or solids, and does not afterwards.
+/// One frame. solids [height*width] u8, 1 for cells with a solid; empty: none. The body must not
+/// overlap walls or solids, and does not afterwards.
 void move(const Grid& grid, std::span<const std::uint8_t> solids, Action action, Body& body);
 
-/// True if a player at (x, y) is inside the maze and overlaps no wall or solid, with a tolerance of 1e-4
-/// cells.
+/// True if a player at (x, y) is inside the maze and overlaps no wall or solid, with a tolerance of
+/// 1e-4 cells.
 bool is_clear(const Grid& grid, std::span<const std::uint8_t> solids, float x, float y);
 
 }  // namespace clew::maze

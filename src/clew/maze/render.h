@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// First-person renderer: ray casting per column, textured walls, floor and ceiling, shaded objects. No GL, no
-// GPU, no LibTorch. Reference implementation: render_reference.h.
+// First-person renderer: ray casting per column, textured walls, floor and ceiling, shaded objects.
+// No GL, no GPU, no LibTorch. Reference implementation: render_reference.h.
 #pragma once
 
 #include <cstdint>

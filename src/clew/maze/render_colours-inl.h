@@ -10,7 +10,8 @@ class Shader {
 
 #if HWY_TARGET == HWY_AVX3_DL
   HWY_INLINE void shade(V8 colour, V8 light, V8& red, V8& green, V8& blue) const {
-    // Bytes are processed as the upper halves of 16-bit lanes; the look-up can zero the lower halves.
+    // Bytes are processed as the upper halves of 16-bit lanes; the look-up can zero the lower
+    // halves.
     const V16 light_odd = hn::And(hn::BitCast(kU16, light), hn::Set(kU16, 0xff00));
     const V16 light_even = hn::ShiftLeft<8>(hn::BitCast(kU16, light));
     const V8 colour_even = shift_left<8>(colour);

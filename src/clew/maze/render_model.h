@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constants and tables of view, light and object shapes, shared by the fast and the reference renderer.
+// Constants and tables of view, light and object shapes, shared by the fast and the reference
+// renderer.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +22,13 @@ constexpr float kLeastSlope = 1e-6F;
 /// Floor coordinates are integers of 1/8192 cell, restarted every kSegment columns.
 constexpr float kFloorUnit = 8192;
 constexpr int kSegment = 64;
-/// Wall texture coordinates count from the middle in 1/2048 texel, 32 texels up and 32 down; a little below
-/// 65536, so that rounding never exceeds the edge.
+/// Wall texture coordinates count from the middle in 1/2048 texel, 32 texels up and 32 down; a
+/// little below 65536, so that rounding never exceeds the edge.
 constexpr float kTexelScale = 65500;
 constexpr int kMaxHalfRows = 240;
 
-/// Rows are processed in mirrored pairs; pair 0 is nearest the horizon. With an odd height both rows of pair 0
-/// are the middle row, which shows walls only.
+/// Rows are processed in mirrored pairs; pair 0 is nearest the horizon. With an odd height both
+/// rows of pair 0 are the middle row, which shows walls only.
 struct View {
   explicit View(const RenderOptions& options);
 
@@ -64,8 +65,8 @@ constexpr float kThingRadius = 0.32F, kThingHeight = 0.9F;
 constexpr float kLampRight = -0.48F, kLampDown = -0.64F, kLampForward = -0.60F;
 constexpr float kAmbient = 0.42F, kDiffuse = 0.58F;
 
-/// A solid in the camera's frame, with values shared by all its pixels. Ellipsoids are scaled vertically into
-/// spheres: down * squeeze for every vertical coordinate.
+/// A solid in the camera's frame, with values shared by all its pixels. Ellipsoids are scaled
+/// vertically into spheres: down * squeeze for every vertical coordinate.
 struct PlacedSolid {
   /// `forward`, `right`: of its axis, from the eye along the view and across it.
   PlacedSolid(const Solid& solid, float forward, float right);

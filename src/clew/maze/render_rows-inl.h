@@ -29,8 +29,8 @@ void floor_coordinates(const FrameJob& job, Direction forward, const Planes& out
   }
 }
 
-// Floors of the 8x8 cells around the player, by cell coordinates modulo 8: bit (1 << floor), and base colour
-// of the floor. For rows of the view that stay inside these cells.
+// Floors of the 8x8 cells around the player, by cell coordinates modulo 8: bit (1 << floor), and
+// base colour of the floor. For rows of the view that stay inside these cells.
 struct Window {
   alignas(64) std::uint8_t bit[64];
   alignas(64) std::uint8_t base[64];
@@ -110,8 +110,8 @@ HWY_INLINE V8 far_floors(const Grid& grid, int x, int y, int step_x, int step_y,
   return hn::Load(kU8, id);
 }
 
-// Merges floor, ceiling and walls of kLanes8 columns into the planes, from the horizon outward. With
-// `kIsWhole` it may write past the end of its row, which is drawn later.
+// Merges floor, ceiling and walls of kLanes8 columns into the planes, from the horizon outward.
+// With `kIsWhole` it may write past the end of its row, which is drawn later.
 template <bool kIsWhole>
 void merge_columns(const FrameJob& job, const Columns& columns, int column, const Window& window,
                    const Planes& planes) {
@@ -228,8 +228,8 @@ void draw_depth(const View& view, const Columns& columns, float* HWY_RESTRICT de
   }
 }
 
-// Writes exactly `width` lanes to `to`, since another thread may write the next world's image behind it.
-// `draw(column)` gives a vector of lanes.
+// Writes exactly `width` lanes to `to`, since another thread may write the next world's image
+// behind it. `draw(column)` gives a vector of lanes.
 template <class D, class Draw>
 HWY_INLINE void draw_row(D d, int width, hn::TFromD<D>* HWY_RESTRICT to, const Draw& draw) {
   const int lanes = static_cast<int>(hn::Lanes(d));

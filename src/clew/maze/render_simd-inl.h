@@ -53,8 +53,8 @@ HWY_INLINE V8 shift_left(V8 v) {
   return hn::BitCast(kU8, hn::ShiftLeft<kBits>(hn::BitCast(kU16, v)));
 }
 
-// Gathers bytes from a table of `size` >= 4 bytes without reading past its end: words start at size - 4 at
-// most, and the byte is shifted down. The upper bits of the result are other bytes.
+// Gathers bytes from a table of `size` >= 4 bytes without reading past its end: words start at size
+// - 4 at most, and the byte is shifted down. The upper bits of the result are other bytes.
 HWY_INLINE VI gather_bytes(const std::uint8_t* HWY_RESTRICT table, int size, VI index) {
   const VI start = hn::Min(index, hn::Set(kI32, size - 4));
   const VI word = hn::GatherOffset(kI32, reinterpret_cast<const std::int32_t*>(table), start);

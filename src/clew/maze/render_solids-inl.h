@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pass 4: solids drawn over planes, depth and id images, by ray-ellipsoid and ray-cylinder intersection.
-// Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
-// instruction set: it has no guard and includes nothing.
+// Pass 4: solids drawn over planes, depth and id images, by ray-ellipsoid and ray-cylinder
+// intersection. Included inside the namespace and under the target attributes of render_kernel.cpp,
+// once for each instruction set: it has no guard and includes nothing.
 
 struct Rectangle {
   int left, right, top, bottom;  // pixels, inclusive
@@ -35,8 +35,8 @@ struct Target {
   std::uint16_t* instance;  // or null
 };
 
-// Draws one solid with a depth test, in columns of vectors from top to bottom: values that depend on the
-// column alone, for a cylinder nearly all, are computed once.
+// Draws one solid with a depth test, in columns of vectors from top to bottom: values that depend
+// on the column alone, for a cylinder nearly all, are computed once.
 template <Solid::Form kForm, Solid::Pattern kPattern>
 void draw_solid(const View& view, const Solid& solid, const Sprite& sprite,
                 const PlacedSolid& placed, const Rectangle& box, const Target& target) {
@@ -154,15 +154,15 @@ constexpr DrawSolid kDrawSolid[2][3] = {
     {draw_solid<Solid::kCylinder, Solid::kPlain>, draw_solid<Solid::kCylinder, Solid::kBands>,
      draw_solid<Solid::kCylinder, Solid::kDots>}};
 
-// Narrows [left, right] to the columns between the first and the last with a wall beyond `nearest`; empty if
-// there is none.
+// Narrows [left, right] to the columns between the first and the last with a wall beyond `nearest`;
+// empty if there is none.
 void drop_hidden_columns(const Columns& columns, float nearest, Rectangle& box) {
   while (box.left <= box.right && columns.depth[box.left] < nearest) ++box.left;
   while (box.left <= box.right && columns.depth[box.right] < nearest) --box.right;
 }
 
-// Draws sprites, culled by frustum and by wall depths. Without a requested depth image, `spare_depth` is used,
-// filled only if a sprite is visible.
+// Draws sprites, culled by frustum and by wall depths. Without a requested depth image,
+// `spare_depth` is used, filled only if a sprite is visible.
 void draw_sprites(const FrameJob& job, Direction ahead, const Columns& columns, Target target,
                   float* spare_depth) {
   const View& view = job.view;

@@ -18,8 +18,9 @@ struct SignatureOptions {
   RenderOptions render = {};
 };
 
-/// XXH3 of frames, depth, velocity, rewards, ends and labels over `steps` steps of fixed random actions from a
-/// fixed key. Equal on every machine, compiler, instruction set and number of threads. Blocks.
+/// XXH3 of frames, depth, velocity, rewards, ends and labels over `steps` steps of fixed random
+/// actions from a fixed key. Equal on every machine, compiler, instruction set and number of
+/// threads. Blocks.
 std::uint64_t signature(const std::shared_ptr<const Level>& level,
                         const SignatureOptions& options = {});
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Serialised snapshots: header, lane, trail. In this machine's byte order, which is checked. Not part of the
-// interface; callers use VectorEnv.
+// Serialised snapshots: header, lane, trail. In this machine's byte order, which is checked. Not
+// part of the interface; callers use VectorEnv.
 #pragma once
 
 #include <cstddef>

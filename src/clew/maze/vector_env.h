@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectorised environment: N worlds stepped together into the caller's buffers, for training, evaluation, play
-// and benchmarks.
+// Vectorised environment: N worlds stepped together into the caller's buffers, for training,
+// evaluation, play and benchmarks.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,9 @@
 
 namespace clew::maze {
 
-/// Outputs of one step, in the caller's memory, all optional: an empty span costs nothing. Images are those of
-/// FrameBuffers with N in front. A span of another size than its shape: clew::Error naming it.
+/// Outputs of one step, in the caller's memory, all optional: an empty span costs nothing. Images
+/// are those of FrameBuffers with N in front. A span of another size than its shape: clew::Error
+/// naming it.
 struct StepBuffers {
   // Observation.
   std::span<std::uint8_t> rgb = {};  // [N,3,H,W] (or [N,H,W,3]) u8
@@ -80,9 +81,10 @@ struct WorldState {
   int episode_goals = 0;
 };
 
-/// The outputs of world i depend only on (level, key, i, its actions), not on N, threads, requested outputs or
-/// the time before the last reset. A world takes a few hundred bytes, its layout, and 4 bytes per step since
-/// the last spawn (the trail of the loop label, kept even if that is not requested).
+/// The outputs of world i depend only on (level, key, i, its actions), not on N, threads, requested
+/// outputs or the time before the last reset. A world takes a few hundred bytes, its layout, and 4
+/// bytes per step since the last spawn (the trail of the loop label, kept even if that is not
+/// requested).
 class VectorEnv {
  public:
   VectorEnv(std::shared_ptr<const Level> level,
@@ -98,9 +100,9 @@ class VectorEnv {
   /// Starts episode 0 of every world: world i from fold_in(key, first_world + i), its episode e
   /// from fold_in(key, first_world + i, e). Blocks.
   void reset(Key key, const StepBuffers& out);
-  /// Steps every world by one action, actions [N] in 0..7, with automatic reset at an episode's end. Errors of
-  /// workers are rethrown. An invalid action: clew::Error naming the world, nothing stepped. Before a reset or
-  /// restore: clew::Error. Blocks.
+  /// Steps every world by one action, actions [N] in 0..7, with automatic reset at an episode's
+  /// end. Errors of workers are rethrown. An invalid action: clew::Error naming the world, nothing
+  /// stepped. Before a reset or restore: clew::Error. Blocks.
   void step(std::span<const std::int32_t> actions, const StepBuffers& out);
   /// Writes the current observation and labels without stepping (reward, is_done and event are 0).
   void observe(const StepBuffers& out);
@@ -114,7 +116,8 @@ class VectorEnv {
   std::vector<std::byte> snapshot(int world) const;
   /// The same into the caller's buffer; does not allocate once it is large enough.
   void snapshot(int world, std::vector<std::byte>& out) const;
-  /// Restores `world` from a snapshot of this level. Invalid: clew::Error, and the world is unchanged.
+  /// Restores `world` from a snapshot of this level. Invalid: clew::Error, and the world is
+  /// unchanged.
   void restore(int world, std::span<const std::byte> snapshot);
   /// Copies the state of world `from` to world `to`.
   void fork(int from, int to);

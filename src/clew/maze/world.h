@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One world of a VectorEnv: episode rules and physics, without rendering. Not part of the interface; callers use
-// VectorEnv.
+// One world of a VectorEnv: episode rules and physics, without rendering. Not part of the
+// interface; callers use VectorEnv.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@
 
 namespace clew::maze {
 
-/// State of a world, apart from the trail and from what level and episode key determine. Plain data without
-/// padding, compared and stored as bytes.
+/// State of a world, apart from the trail and from what level and episode key determine. Plain data
+/// without padding, compared and stored as bytes.
 struct Lane {
   Key world;  // fold_in(key of reset, world)
   std::int64_t episode = 0;
@@ -60,7 +60,8 @@ class World {
   Outcome step(const Level& level, Action action, int frames);
   /// Draws the layout of `lane`'s episode, unless current. Does not change the world's lane.
   void prepare(const Level& level, const Lane& lane);
-  /// True if the state, with a trail of this many points, is valid for the level and the current layout.
+  /// True if the state, with a trail of this many points, is valid for the level and the current
+  /// layout.
   bool accepts(const Level& level, const Lane& lane, std::size_t trail_points) const;
   /// Restores `lane`, whose layout is the current one, and its trail's bytes.
   void resume(const Lane& lane, std::span<const std::byte> trail);

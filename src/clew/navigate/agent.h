@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Agents of Mirowski et al. 2016 (arXiv 1611.03673): ff, lstm and nav, with auxiliary heads +d1 +d2 (depth
-// classes from the encoder and from the policy LSTM) and +l (loop closure). Network only; losses: losses.h,
-// acting and training: trainer.h.
+// Agents of Mirowski et al. 2016 (arXiv 1611.03673): ff, lstm and nav, with auxiliary heads +d1 +d2
+// (depth classes from the encoder and from the policy LSTM) and +l (loop closure). Network only;
+// losses: losses.h, acting and training: trainer.h.
 //
 // Letters: N worlds, T steps of a rollout, H and W the frame's height and width.
 #pragma once
@@ -78,12 +78,13 @@ struct AuxiliaryOutput {
 };
 
 struct AgentImpl : torch::nn::Module {
-  /// Weights are drawn from `key`: uniform(+-1/sqrt(fan in)), policy layer scaled by 0.01 (a nearly uniform
-  /// initial policy).
+  /// Weights are drawn from `key`: uniform(+-1/sqrt(fan in)), policy layer scaled by 0.01 (a nearly
+  /// uniform initial policy).
   AgentImpl(const AgentOptions& options, Key key);
 
-  /// One step. `keep` [N] f32: factor of the state, 0 where a new episode begins; undefined: 1. With gradients
-  /// enabled the graph is kept, so that training on a rollout needs no second forward pass.
+  /// One step. `keep` [N] f32: factor of the state, 0 where a new episode begins; undefined: 1.
+  /// With gradients enabled the graph is kept, so that training on a rollout needs no second
+  /// forward pass.
   AgentOutput forward(const Observation& observation, const AgentState& state,
                       const torch::Tensor& keep);
 
@@ -93,8 +94,8 @@ struct AgentImpl : torch::nn::Module {
   /// Zero state for N worlds, in the dtype and on the device of the weights.
   AgentState initial_state(std::int64_t worlds) const;
 
-  /// Packs the weights for the following steps, which are one graph until backward. Call before the first step
-  /// and after every change of the weights. Not thread-safe.
+  /// Packs the weights for the following steps, which are one graph until backward. Call before the
+  /// first step and after every change of the weights. Not thread-safe.
   void begin_rollout();
 
   AgentOptions options;

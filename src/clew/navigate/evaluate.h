@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluation over whole episodes: the paper's metrics for the agent and for random and shortest-path baselines,
-// and traces of a few episodes for the report.
+// Evaluation over whole episodes: the paper's metrics for the agent and for random and
+// shortest-path baselines, and traces of a few episodes for the report.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +69,8 @@ using EvalProgress = std::function<void(double share, const std::string& player)
 Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const maze::Level>& level,
                     Agent agent, const EvalOptions& options, const EvalProgress& on_progress = {});
 
-/// eval.json: the agent's measures, a table of the players, and in `details` level, episodes, seed and
-/// players; absent numbers are null.
+/// eval.json: the agent's measures, a table of the players, and in `details` level, episodes, seed
+/// and players; absent numbers are null.
 runs::Evaluation run_evaluation(const Evaluation& evaluation);
 /// Writes RUN/eval.json, RUN/trace.json and its frame sheets.
 void write_evaluation(const std::filesystem::path& run, const NavigateConfig& config,

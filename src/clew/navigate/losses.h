@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The navigator's losses: actor-critic with V-trace targets, entropy, depth classes, loop closure. Pure functions
-// of tensors.
+// The navigator's losses: actor-critic with V-trace targets, entropy, depth classes, loop closure.
+// Pure functions of tensors.
 #pragma once
 
 #include <torch/types.h>
@@ -11,7 +11,8 @@
 
 namespace clew::navigate {
 
-/// V-trace targets of Espeholt et al. 2018 (IMPALA, arXiv 1802.01561), equation 1 and section 4.2. No gradient.
+/// V-trace targets of Espeholt et al. 2018 (IMPALA, arXiv 1802.01561), equation 1 and section 4.2.
+/// No gradient.
 struct VtraceInput {
   torch::Tensor log_rhos;   // [T,N] log importance ratio, target over behaviour policy;
                             // zeros when on-policy

@@ -13,12 +13,13 @@
 
 namespace clew::navigate {
 
-/// Checks before a run folder is made: an invalid level, an unknown agent, fewer worlds than workers:
-/// UsageError or clew::Error.
+/// Checks before a run folder is made: an invalid level, an unknown agent, fewer worlds than
+/// workers: UsageError or clew::Error.
 void check_config(const NavigateConfig& config);
 
-/// Creates root/recipe/<UTC time>/ with config.toml, below the comment lines `about` (version, revision,
-/// machine), and returns its path. A level file is copied into the folder, so that the run is self-contained.
+/// Creates root/recipe/<UTC time>/ with config.toml, below the comment lines `about` (version,
+/// revision, machine), and returns its path. A level file is copied into the folder, so that the
+/// run is self-contained.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const NavigateConfig& config, const std::string& about);
 /// Config of a run folder, with the path of a copied level. Not a run folder: clew::Error.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Synchronous (batched) actor-critic trainer: K workers, each with its lanes and one intra-op thread, collect
-// rollouts of T steps with the graph kept and backpropagate; gradients are summed in a fixed order for one
-// optimiser step. No files; run folders, progress and signals: run.h.
+// Synchronous (batched) actor-critic trainer: K workers, each with its lanes and one intra-op
+// thread, collect rollouts of T steps with the graph kept and backpropagate; gradients are summed
+// in a fixed order for one optimiser step. No files; run folders, progress and signals: run.h.
 #pragma once
 
 #include <cstddef>
@@ -27,13 +27,14 @@ class Trainer : public train::Learner {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// One rollout of T steps in every world and one optimiser step. Blocks. A loss that is not finite: clew::Error
-  /// naming the step and the loss, with the weights unchanged.
+  /// One rollout of T steps in every world and one optimiser step. Blocks. A loss that is not
+  /// finite: clew::Error naming the step and the loss, with the weights unchanged.
   void update() override;
 
   std::int64_t steps() const override;  // agent steps over all worlds
   bool is_finished() const override;    // steps() >= train.steps
-  /// frames, episodes, score and goals of finished episodes, losses, accuracies, grad_norm, lr; NaN without data.
+  /// frames, episodes, score and goals of finished episodes, losses, accuracies, grad_norm, lr; NaN
+  /// without data.
   std::vector<runs::Metric> take_metrics() override;
 
   /// Weights by name, optimiser state, recurrent state, every lane, counters.

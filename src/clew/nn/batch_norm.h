@@ -25,8 +25,8 @@ class SliceGroup {
   /// `sum_elsewhere` adds the other processes' slices to a tensor; called by one thread at a time.
   explicit SliceGroup(int slices, std::function<void(const torch::Tensor&)> sum_elsewhere = {});
 
-  /// Sum of `values`, f32 or f64, over all slices, in their order. Collective over the slices' threads;
-  /// blocks until all have called. After fail() in any thread: clew::Error.
+  /// Sum of `values`, f32 or f64, over all slices, in their order. Collective over the slices'
+  /// threads; blocks until all have called. After fail() in any thread: clew::Error.
   torch::Tensor sum(int slice, const torch::Tensor& values);
   /// Releases the other threads after an error in this one.
   void fail();
@@ -51,9 +51,9 @@ class SliceGroup {
   bool has_failed_ = false;
 };
 
-/// torch::nn::BatchNorm2d, x [B,C,H,W] -> the same shape (Ioffe and Szegedy 2015, algorithm 1), with the same
-/// names of parameters and buffers. In training, statistics are those of all slices within a
-/// SliceGroup::Scope, else those of x.
+/// torch::nn::BatchNorm2d, x [B,C,H,W] -> the same shape (Ioffe and Szegedy 2015, algorithm 1),
+/// with the same names of parameters and buffers. In training, statistics are those of all slices
+/// within a SliceGroup::Scope, else those of x.
 class BatchNorm2dImpl : public torch::nn::Module, public OnnxConvertible {
  public:
   /// Without a momentum in `options` the running statistics are cumulative averages.

@@ -8,8 +8,8 @@
 
 namespace clew::nn {
 
-/// Inverted dropout (Srivastava et al. 2014): x of any shape, f -> the same shape, p in [0,1). For training
-/// only. Another p: clew::Error.
+/// Inverted dropout (Srivastava et al. 2014): x of any shape, f -> the same shape, p in [0,1). For
+/// training only. Another p: clew::Error.
 torch::Tensor dropout(const torch::Tensor& x, double p, const Key& key);
 
 /// Dropout of whole channels of x [B,C,...] (Tompson et al. 2015).

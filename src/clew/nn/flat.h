@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A module's parameters as one flat tensor, so that gradient sums, clipping, optimiser steps and checkpoints
-// work on one array. Parameters and gradients become views into it.
+// A module's parameters as one flat tensor, so that gradient sums, clipping, optimiser steps and
+// checkpoints work on one array. Parameters and gradients become views into it.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -28,11 +28,12 @@ struct FlatParameters {
       frozen;  // parameters outside of `values`, shared by all replicas
 };
 
-/// Moves the parameters of `module` into a new flat tensor, except frozen ones, which no longer require a
-/// gradient.
+/// Moves the parameters of `module` into a new flat tensor, except frozen ones, which no longer
+/// require a gradient.
 FlatParameters flatten(torch::nn::Module& module,
                        const std::function<bool(const std::string& name)>& is_frozen = {});
-/// Makes `replica`, a module with the same parameters, share `values` and `frozen`; gradients are separate.
+/// Makes `replica`, a module with the same parameters, share `values` and `frozen`; gradients are
+/// separate.
 FlatParameters share(torch::nn::Module& replica, const FlatParameters& original);
 
 }  // namespace clew::nn

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Safe reader of the pickle subset of torch.save. Not an interpreter: opcodes and callables are closed lists,
-// and a callable only selects one of a few constructors here. Any other is opaque: neither it nor its
-// arguments are used, and its value is refused with name and byte offset.
+// Safe reader of the pickle subset of torch.save. Not an interpreter: opcodes and callables are
+// closed lists, and a callable only selects one of a few constructors here. Any other is opaque:
+// neither it nor its arguments are used, and its value is refused with name and byte offset.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Python's .pth files (torch.save of a possibly nested state dict) as bytes: the zip format of torch >= 1.6,
-// and reading of the legacy format. No LibTorch here; weights.h gives tensors. Nothing in a file is executed
-// (pickle.h), every size is checked against the file, and metadata have limits.
+// Python's .pth files (torch.save of a possibly nested state dict) as bytes: the zip format of
+// torch >= 1.6, and reading of the legacy format. No LibTorch here; weights.h gives tensors.
+// Nothing in a file is executed (pickle.h), every size is checked against the file, and metadata
+// have limits.
 #pragma once
 
 #include <cstddef>
@@ -39,9 +40,9 @@ struct PthFile {
 /// True for the magic bytes of either format.
 bool is_pth(std::span<const std::byte> bytes);
 
-/// Tensors and values of a file, or of the dict `part` in it: "state_dict", "model.encoder"; objects outside
-/// are ignored. `name` is for errors. A part with anything but tensors and plain values, a truncated file,
-/// an inconsistent size: clew::Error with the byte offset.
+/// Tensors and values of a file, or of the dict `part` in it: "state_dict", "model.encoder";
+/// objects outside are ignored. `name` is for errors. A part with anything but tensors and plain
+/// values, a truncated file, an inconsistent size: clew::Error with the byte offset.
 PthFile parse_pth(std::span<const std::byte> bytes, const std::string& name,
                   const std::string& part = "");
 

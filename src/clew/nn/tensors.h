@@ -38,8 +38,8 @@ class TensorFileBuilder {
   std::deque<torch::Tensor> kept_;
 };
 
-/// Copy of an entry as a CPU tensor. Missing, another dtype or shape: clew::Error naming `where` and
-/// `name`. An empty `shape` accepts any.
+/// Copy of an entry as a CPU tensor. Missing, another dtype or shape: clew::Error naming `where`
+/// and `name`. An empty `shape` accepts any.
 torch::Tensor read_tensor(const TensorFile& file, const std::string& name, torch::ScalarType dtype,
                           torch::IntArrayRef shape, const std::string& where);
 /// The entry's bytes (dtype U8).

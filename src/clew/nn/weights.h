@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loading and saving of module weights: safetensors and Python's .pth, detected by content when read, by
-// extension when written. Not checkpoints of a training run, which hold more than weights.
+// Loading and saving of module weights: safetensors and Python's .pth, detected by content when
+// read, by extension when written. Not checkpoints of a training run, which hold more than weights.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -19,9 +19,9 @@ namespace clew::nn {
 /// Tensors by name, in the order of the file or of the module.
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// Tensors of a safetensors or .pth file, on the CPU. Names of nested dicts in a .pth are joined with dots;
-/// `part` selects one: "state_dict", "model.encoder". Shared memory is preserved. Malformed: clew::Error.
-/// Blocks.
+/// Tensors of a safetensors or .pth file, on the CPU. Names of nested dicts in a .pth are joined
+/// with dots; `part` selects one: "state_dict", "model.encoder". Shared memory is preserved.
+/// Malformed: clew::Error. Blocks.
 NamedTensors read_tensors(const std::filesystem::path& path, const std::string& part = "");
 
 /// Name, type and shape of a tensor in a file.
@@ -40,18 +40,19 @@ struct WeightsInfo {
   std::map<std::string, std::string> metadata;  // of a safetensors file
 };
 
-/// Contents of a file, or of a part of it as in read_tensors, without tensor data. Malformed: clew::Error.
-/// Blocks.
+/// Contents of a file, or of a part of it as in read_tensors, without tensor data. Malformed:
+/// clew::Error. Blocks.
 WeightsInfo weights_info(const std::filesystem::path& path, const std::string& part = "");
 /// The same for tensors in memory, without a format.
 WeightsInfo weights_info(const NamedTensors& tensors);
 
-/// Writes tensors in their order, atomically, as ".safetensors" or ".pth" (for torch.load, also with
-/// weights_only). Another extension, a duplicate or non-UTF-8 name: clew::Error, nothing written. Blocks.
+/// Writes tensors in their order, atomically, as ".safetensors" or ".pth" (for torch.load, also
+/// with weights_only). Another extension, a duplicate or non-UTF-8 name: clew::Error, nothing
+/// written. Blocks.
 void write_tensors(const std::filesystem::path& path, const NamedTensors& tensors);
 
-/// State dict of a module: parameters and buffers ("layer1.0.conv1.weight") in the order of Python's
-/// state_dict; shares memory with the module.
+/// State dict of a module: parameters and buffers ("layer1.0.conv1.weight") in the order of
+/// Python's state_dict; shares memory with the module.
 NamedTensors state_of(const torch::nn::Module& module);
 /// Hash of names, types, shapes and values, 16 hexadecimal digits.
 std::string hash_of(const NamedTensors& tensors);
@@ -82,11 +83,11 @@ struct LoadReport {
   std::string text() const;
 };
 
-/// Copies values into the module's parameters and buffers, converting between floating types and between
-/// integer types; overflow is an error. Unless allowed by the options, missing, unexpected or misshapen
-/// entries are a clew::Error that names the first few and, if all would fit with some prefix, the options
-/// for that; the module is then unchanged. A missing "num_batches_tracked" (files from before torch 0.4.1)
-/// is only reported. Blocks.
+/// Copies values into the module's parameters and buffers, converting between floating types and
+/// between integer types; overflow is an error. Unless allowed by the options, missing, unexpected
+/// or misshapen entries are a clew::Error that names the first few and, if all would fit with some
+/// prefix, the options for that; the module is then unchanged. A missing "num_batches_tracked"
+/// (files from before torch 0.4.1) is only reported. Blocks.
 LoadReport load_weights(torch::nn::Module& module, const std::filesystem::path& path,
                         const LoadOptions& options = {});
 /// The same from tensors in memory; `where` is for errors.

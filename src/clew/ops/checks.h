@@ -20,8 +20,8 @@ struct NamedWeight {
   std::vector<std::int64_t> shape;
 };
 
-/// Throws unless all weights are defined, dense, of the required shapes, of one floating type and on one
-/// device.
+/// Throws unless all weights are defined, dense, of the required shapes, of one floating type and
+/// on one device.
 inline void check_weights(const char* where, const std::vector<NamedWeight>& weights) {
   for (const NamedWeight& w : weights) {
     CLEW_CHECK(w.tensor->defined(), w.name, " must be a tensor, got an undefined one (", where,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Image encoder: conv + ReLU, conv + ReLU, linear + ReLU as one operator with its own gradient. Fast for the
-// navigator's network on x86 CPUs (Encoder::fast), else LibTorch's operators.
+// Image encoder: conv + ReLU, conv + ReLU, linear + ReLU as one operator with its own gradient.
+// Fast for the navigator's network on x86 CPUs (Encoder::fast), else LibTorch's operators.
 #pragma once
 
 #include <torch/types.h>
@@ -30,20 +30,20 @@ struct EncoderOptions {
   Workspace workspace = {};  // share one per worker to keep buffers between rollouts
 };
 
-/// Packed weights, and a tape of all calls until backward: make one per rollout. Weight gradients of all
-/// calls are computed together at the end of backward. Not thread-safe; two threads may use two encoders of
-/// the same weights.
+/// Packed weights, and a tape of all calls until backward: make one per rollout. Weight gradients
+/// of all calls are computed together at the end of backward. Not thread-safe; two threads may use
+/// two encoders of the same weights.
 class Encoder {
  public:
   Encoder(EncoderWeights weights, EncoderOptions options);
 
-  /// frames [N,C,H,W] u8, scaled by 1/255, N > 0 -> features [N,F] of the weights' type, >= 0. Keeps `frames`,
-  /// which must not change before backward. No gradient to frames, no second derivative. The weights must not
-  /// have changed since construction.
+  /// frames [N,C,H,W] u8, scaled by 1/255, N > 0 -> features [N,F] of the weights' type, >= 0.
+  /// Keeps `frames`, which must not change before backward. No gradient to frames, no second
+  /// derivative. The weights must not have changed since construction.
   torch::Tensor operator()(const torch::Tensor& frames);
 
-  /// True if this module's kernels are used: f32 weights on an x86 CPU, [C,84,84] frames, 16@8x8 stride 4,
-  /// 32@4x4 stride 2.
+  /// True if this module's kernels are used: f32 weights on an x86 CPU, [C,84,84] frames, 16@8x8
+  /// stride 4, 32@4x4 stride 2.
   bool fast() const;
 
  private:

@@ -27,8 +27,8 @@ class FastEncoder {
 
  private:
   std::shared_ptr<Tape> tape_;
-  // Input of every recorded call in the graph. Its node computes the weight gradients from the tape; autograd
-  // runs it once, after all calls that reach the loss.
+  // Input of every recorded call in the graph. Its node computes the weight gradients from the
+  // tape; autograd runs it once, after all calls that reach the loss.
   torch::Tensor token_;
 };
 

@@ -27,8 +27,9 @@ struct Loops {
   static constexpr std::size_t kBlock = 16;
   static constexpr std::size_t blocked(std::size_t k) { return (k + kBlock - 1) / kBlock * kBlock; }
 
-  // c [M, NV vectors] (+)= sum over pieces; row0 and col0 select tile and panel. `half`: half of the next
-  // panel's cache lines to prefetch (0, 1; else none), since a new panel comes from memory.
+  // c [M, NV vectors] (+)= sum over pieces; row0 and col0 select tile and panel. `half`: half of
+  // the next panel's cache lines to prefetch (0, 1; else none), since a new panel comes from
+  // memory.
   template <int M, int NV, bool kBlocked>
   static void tile(const GemmPiece* pieces, std::size_t count, std::size_t row0, std::size_t col0,
                    float* c, std::size_t ldc, bool add, std::size_t half) {
@@ -254,9 +255,9 @@ struct Loops {
   static constexpr int kBandRows = 4 * kBand + 4;
   static int pixel_scratch(int channels) { return channels * kBandRows * kFrameSide; }
 
-  // -> act [400,16] k-words. With `units`, also [400,16] unit-words of act and `partner` (k-words of the
-  // unit's other image). pixels [C,2,4,84] k-words: four rows shared with the output row above, and four new
-  // ones.
+  // -> act [400,16] k-words. With `units`, also [400,16] unit-words of act and `partner` (k-words
+  // of the unit's other image). pixels [C,2,4,84] k-words: four rows shared with the output row
+  // above, and four new ones.
   static void conv1(const ConvWeights& w, const std::uint8_t* frame, Word* pixels, Word* act,
                     const Word* partner, Word* units) {
     constexpr int kAcross = T::kWide && kV16 == 1 ? 20 : 5;
@@ -280,7 +281,8 @@ struct Loops {
           for (int ky = 0; ky < 8; ++ky, weights += kTaps * 16) {
             const Word* from =
                 pixels + (8 * c + (ky < 4 ? upper : lower) + ky % 4) * kRow + x * kStep;
-            // Neighbouring outputs share half their pixels: each word is loaded once, for a left and a right tap.
+            // Neighbouring outputs share half their pixels: each word is loaded once, for a left
+            // and a right tap.
             for (int tap = 0; tap < kStep; ++tap) {
               W first[kV16], second[kV16];
               CLEW_UNROLL
@@ -409,9 +411,9 @@ struct Loops {
   static constexpr int kWideRow =
       kSide2 + 2;  // a row of gradients with a zero column on both sides
 
-  // dy [9,11,32] k-words, masked -> dx [400,16] f32. Four neighbouring inputs (a block) contribute to the same
-  // four outputs with different weights: a product of [blocks, 4 * 32] by [4 * 32, 4 * 16], with zeros at the
-  // border only.
+  // dy [9,11,32] k-words, masked -> dx [400,16] f32. Four neighbouring inputs (a block) contribute
+  // to the same four outputs with different weights: a product of [blocks, 4 * 32] by [4 * 32, 4 *
+  // 16], with zeros at the border only.
   static void conv2_input(const ConvWeights& w, const Word* dy, float* dx) {
     constexpr int kGroup = T::kWide ? 4 : 2;  // vectors of the 64 outputs at a time
     constexpr int kBlocks = 5, kPixel = 32 / kPack;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LSTM cell as one operator with its own gradient; the loop over time is the caller's. Fast for f32 on x86
-// CPUs, else LibTorch's operators.
+// LSTM cell as one operator with its own gradient; the loop over time is the caller's. Fast for f32
+// on x86 CPUs, else LibTorch's operators.
 #pragma once
 
 #include <torch/types.h>
@@ -31,16 +31,16 @@ struct LstmOut {
   torch::Tensor c;  // [N,H]
 };
 
-/// Packed weights, and a tape of all steps until backward: make one per rollout. Weight gradients of all steps
-/// are computed together, after the first step's backward. Not thread-safe; two threads may use two Lstms of
-/// the same weights.
+/// Packed weights, and a tape of all steps until backward: make one per rollout. Weight gradients
+/// of all steps are computed together, after the first step's backward. Not thread-safe; two
+/// threads may use two Lstms of the same weights.
 class Lstm {
  public:
   Lstm(LstmWeights weights, LstmOptions options);
 
-  /// inputs [N,I_k] with sum of I_k = I (concatenated without a copy), h [N,H], c [N,H] -> h, c [N,H].
-  /// Gradients to inputs, h, c and the weights; no second derivative. The weights must not have changed since
-  /// construction.
+  /// inputs [N,I_k] with sum of I_k = I (concatenated without a copy), h [N,H], c [N,H] -> h, c
+  /// [N,H]. Gradients to inputs, h, c and the weights; no second derivative. The weights must not
+  /// have changed since construction.
   LstmOut operator()(torch::TensorList inputs, const torch::Tensor& h, const torch::Tensor& c);
 
   bool fast() const;

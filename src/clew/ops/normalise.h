@@ -16,8 +16,8 @@ struct ChannelStatistics {
 /// ImageNet's RGB statistics, as in torchvision.
 [[nodiscard]] ChannelStatistics imagenet_statistics();
 
-/// images [...,C,H,W] f in [0,1] -> (images - mean) / deviation, the same type, with gradient. Another number
-/// of channels, deviations not above 0: clew::Error.
+/// images [...,C,H,W] f in [0,1] -> (images - mean) / deviation, the same type, with gradient.
+/// Another number of channels, deviations not above 0: clew::Error.
 [[nodiscard]] torch::Tensor normalise(const torch::Tensor& images,
                                       const ChannelStatistics& statistics);
 /// Inverse: images * deviation + mean.

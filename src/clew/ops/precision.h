@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Precision of matrix products and convolutions. Weights, gradients and sums are f32 in either case.
+// Precision of matrix products and convolutions. Weights, gradients and sums are f32 in either
+// case.
 #pragma once
 
 #include <array>
@@ -38,12 +39,12 @@ enum class Products : std::uint8_t {
 /// Precision of `choice` on this machine.
 Precision chosen_precision(PrecisionChoice choice, Products products);
 
-/// `choice` resolved for this CPU to kFp32 or kBf16, for a run's config, so that it is the same on another
-/// machine.
+/// `choice` resolved for this CPU to kFp32 or kBf16, for a run's config, so that it is the same on
+/// another machine.
 PrecisionChoice resolve_precision(PrecisionChoice choice, Products products);
 
-/// True if this CPU has bf16 dot products (AVX-512 BF16) and, for LibTorch's products, its oneDNN uses them
-/// (ONEDNN_MAX_CPU_ISA may forbid it). Tested once.
+/// True if this CPU has bf16 dot products (AVX-512 BF16) and, for LibTorch's products, its oneDNN
+/// uses them (ONEDNN_MAX_CPU_ISA may forbid it). Tested once.
 bool has_bf16(Products products);
 
 /// GFLOP/s of one thread; bf16 is 0 if not supported.
@@ -57,8 +58,9 @@ Precision faster(const PrecisionRates& rates);
 /// Measures typical products in both precisions, for at most 25 ms in all. Blocks.
 PrecisionRates measure_precisions(Products products);
 
-/// Cached measurement, per machine and version in the cache folder, so that noise does not change the choice
-/// from run to run, and in the process. Without a cache folder, measured once per process.
+/// Cached measurement, per machine and version in the cache folder, so that noise does not change
+/// the choice from run to run, and in the process. Without a cache folder, measured once per
+/// process.
 PrecisionRates precision_rates(Products products);
 
 }  // namespace clew::ops

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectorised bilinear sampler for f32. The same results as sampler_rows.h up to rounding. Private to the
-// module.
+// Vectorised bilinear sampler for f32. The same results as sampler_rows.h up to rounding. Private
+// to the module.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@ namespace clew::ops {
 
 /// Kernels of one instruction set.
 struct SampleKernels {
-  // As SampleRows' methods, but backward adds to d_input; with scratch [sample_quads] it overwrites, and the
-  // rows must be all.
+  // As SampleRows' methods, but backward adds to d_input; with scratch [sample_quads] it
+  // overwrites, and the rows must be all.
   void (*forward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                   std::int64_t end);
   void (*backward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                    std::int64_t end, const SampleParts& parts, float* scratch);
-  // Group g of channels of image b; scratch [sample_scratch]. The gradient w.r.t. the image overwrites the
-  // group's d_input; that w.r.t. coordinates is added to `sums` or, if null, to d_grid, which g = 0 overwrites:
-  // the groups must come in order.
+  // Group g of channels of image b; scratch [sample_scratch]. The gradient w.r.t. the image
+  // overwrites the group's d_input; that w.r.t. coordinates is added to `sums` or, if null, to
+  // d_grid, which g = 0 overwrites: the groups must come in order.
   void (*forward_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
                         float* scratch);
   void (*image_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch);
@@ -30,8 +30,8 @@ struct SampleKernels {
 
 /// Kernels for this CPU and call; null: use SampleRows.
 const SampleKernels* sample_kernels(const SampleJob<float>& job);
-/// Number of channel groups, first those of 16, then those of 4; 0 where single channels are faster or save
-/// memory.
+/// Number of channel groups, first those of 16, then those of 4; 0 where single channels are faster
+/// or save memory.
 std::int64_t sample_groups(const SampleJob<float>& job);
 std::int64_t wide_sample_groups(const SampleJob<float>& job);
 /// Scratch size for any group, in floats: an image and a row of the output.

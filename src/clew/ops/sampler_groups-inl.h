@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sampler for more than two channels: kGroup (4 or 16) at a time, interleaved in scratch memory, so that one
-// access serves them all. Included by sampler_fast.cpp after sampler_places-inl.h, in the same way.
+// Sampler for more than two channels: kGroup (4 or 16) at a time, interleaved in scratch memory, so
+// that one access serves them all. Included by sampler_fast.cpp after sampler_places-inl.h, in the
+// same way.
 
 // Prefetch distance of streamed reads, in floats.
 constexpr std::int64_t kAhead = 128;
@@ -210,8 +211,8 @@ struct Groups {
     const std::int64_t below = job.in_w * kGroup;
     const Planes<const float, kGroup> upstream(job.upstream, job.out_h * job.out_w, job, b, first);
     gather_image(job, b, first, scratch);
-    // Double-buffered: a block is summed after the next one's products, since narrow stores cannot be forwarded
-    // to a wider load.
+    // Double-buffered: a block is summed after the next one's products, since narrow stores cannot
+    // be forwarded to a wider load.
     HWY_ALIGN float up[kGroup * kLanes], products[2][4][4 * kLanes];
     HWY_ALIGN std::int32_t at[kLanes];
     Places from_places(job, b);

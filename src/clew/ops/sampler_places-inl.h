@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sampling coordinates of a vector of output pixels, and the gradient w.r.t. them. Included inside the
-// namespace and under the target attributes of sampler_fast.cpp; it includes nothing and has no guard.
+// Sampling coordinates of a vector of output pixels, and the gradient w.r.t. them. Included inside
+// the namespace and under the target attributes of sampler_fast.cpp; it includes nothing and has no
+// guard.
 
 /// One axis of a vector of pixels: taps base and base + 1.
 struct Axis {
@@ -13,8 +14,8 @@ HWY_INLINE Axis plan_inside(V low, V part) {
   return {{hn::Sub(one, part), part}, {set(-1), one}, hn::ConvertTo(I(), low)};
 }
 
-/// Zero padding: a pair with one tap inside is shifted into the image, with that tap's weight. `is_nothing`:
-/// both taps are outside.
+/// Zero padding: a pair with one tap inside is shifted into the image, with that tap's weight.
+/// `is_nothing`: both taps are outside.
 HWY_INLINE Axis plan_zeros(V p, std::int64_t n, hn::Mask<D>& is_nothing) {
   const D d;
   const I di;
@@ -37,8 +38,8 @@ HWY_INLINE Axis plan_zeros(V p, std::int64_t n, hn::Mask<D>& is_nothing) {
   return axis;
 }
 
-/// Border or reflection padding: the pair is shifted into the image, and each weight goes to its tap's
-/// pixel.
+/// Border or reflection padding: the pair is shifted into the image, and each weight goes to its
+/// tap's pixel.
 HWY_INLINE Axis plan_continued(V p, std::int64_t n, const SampleOptions& options) {
   const D d;
   const V zero = hn::Zero(d), one = set(1), last = set(static_cast<double>(n - 1));
@@ -95,8 +96,9 @@ struct Pixels {
   hn::Mask<D> is_nothing;    // only where has_nothing is true
 };
 
-/// Sampling coordinates of an image, as coordinates() of sampler_rows.h: row by row (start_row and get), or
-/// several rows as one line (start_rows and next), so that only the last vector is partial.
+/// Sampling coordinates of an image, as coordinates() of sampler_rows.h: row by row (start_row and
+/// get), or several rows as one line (start_rows and next), so that only the last vector is
+/// partial.
 class Places {
  public:
   Places(const SampleJob<float>& job, std::int64_t b)
@@ -134,8 +136,8 @@ class Places {
     v_ = hn::Add(first_v_, hn::Set(D(), centred<float>(i, job_.out_h)));
   }
 
-  /// Output pixels from j on; lanes past the row read valid memory. kExact: first and last are exact; else
-  /// last is 0 if no lane has taps inside.
+  /// Output pixels from j on; lanes past the row read valid memory. kExact: first and last are
+  /// exact; else last is 0 if no lane has taps inside.
   template <bool kExact>
   HWY_INLINE Pixels get(std::int64_t j) const {
     const D d;

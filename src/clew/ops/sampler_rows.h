@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reference sampler, one output row at a time, for any kernel, padding and type; the oracle of the fast one.
-// Plain memory, no tensors. Private to the module.
+// Reference sampler, one output row at a time, for any kernel, padding and type; the oracle of the
+// fast one. Plain memory, no tensors. Private to the module.
 #pragma once
 
 #include <algorithm>
@@ -46,16 +46,16 @@ T place_scale(std::int64_t n, bool align_corners) {
 inline float rounded(float p) { return (p + 12582912.0F) - 12582912.0F; }
 inline double rounded(double p) { return (p + 6755399441055744.0) - 6755399441055744.0; }
 
-/// Rounds a pixel coordinate within the grid's rounding error of a whole number, so that a stored identity
-/// grid is exact.
+/// Rounds a pixel coordinate within the grid's rounding error of a whole number, so that a stored
+/// identity grid is exact.
 template <class T>
 T snapped(T p, std::int64_t n) {
   const T whole = rounded(p);
   return std::abs(p - whole) <= static_cast<T>(n) * std::numeric_limits<T>::epsilon() ? whole : p;
 }
 
-/// px = sum of a[k] * (u, v, 1), in pixels; u and v are centred output pixels. The order of operations makes
-/// an identity exact.
+/// px = sum of a[k] * (u, v, 1), in pixels; u and v are centred output pixels. The order of
+/// operations makes an identity exact.
 template <class T>
 struct AffineAxis {
   T a[3];  // theta times `factor`, plus the image's centre in the last
@@ -110,8 +110,9 @@ struct PlaceSums {
   }
 };
 
-/// Requested gradients of some strips: w.r.t. channels [first, last) of the image, with all strips, and
-/// w.r.t. coordinates, with all channels: added to `sums`, one per strip, or, if null, written to d_grid.
+/// Requested gradients of some strips: w.r.t. channels [first, last) of the image, with all strips,
+/// and w.r.t. coordinates, with all channels: added to `sums`, one per strip, or, if null, written
+/// to d_grid.
 struct SampleParts {
   std::int64_t first = 0, last = 0;
   bool has_input = false, has_places = false;
@@ -309,8 +310,8 @@ class SampleRows {
   }
 
   void plan_axis(T p, std::int64_t n, Tap* taps) const {
-    // Clamped far outside, where only padding is: in f32 taps would no longer be whole numbers apart. Handles
-    // infinities, too.
+    // Clamped far outside, where only padding is: in f32 taps would no longer be whole numbers
+    // apart. Handles infinities, too.
     const T far = std::max(sizeof(T) == 4 ? T{1 << 22} : T{1 << 30}, static_cast<T>(2 * n));
     if (p > far) p = far;
     if (p < -far) p = -far;

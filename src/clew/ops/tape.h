@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Helpers of operators that record calls on a tape: graph nodes and typed buffers. Private to the module.
+// Helpers of operators that record calls on a tape: graph nodes and typed buffers. Private to the
+// module.
 //
 // The nodes derive from torch::autograd::Node and not from torch::autograd::Function, because they
 // keep C++ objects and must know which gradients are asked for.

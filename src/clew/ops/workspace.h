@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pool of large buffers, reused from rollout to rollout, to avoid malloc and page faults in the loop. Only for
-// operators of this module, not an allocator for tensors.
+// Pool of large buffers, reused from rollout to rollout, to avoid malloc and page faults in the
+// loop. Only for operators of this module, not an allocator for tensors.
 #pragma once
 
 #include <cstddef>

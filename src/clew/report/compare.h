@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparison of runs of one system: differing settings, and measures of their evaluations. Reads config.toml,
-// eval.json and metrics.jsonl.
+// Comparison of runs of one system: differing settings, and measures of their evaluations. Reads
+// config.toml, eval.json and metrics.jsonl.
 #pragma once
 
 #include <filesystem>
@@ -44,7 +44,8 @@ struct Comparison {
 /// True for keys that are settings of an experiment; others, such as the seed, are not compared.
 using IsSetting = std::function<bool(const std::string& system, const std::string& key)>;
 
-/// Runs of different systems, a folder that is not a run, fewer than two runs: clew::Error or UsageError.
+/// Runs of different systems, a folder that is not a run, fewer than two runs: clew::Error or
+/// UsageError.
 Comparison compare(std::span<const std::filesystem::path> runs, const IsSetting& is_setting);
 
 /// Human-readable table, with an asterisk before the best of each measure.

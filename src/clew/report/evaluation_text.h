@@ -9,8 +9,8 @@
 
 namespace clew::report {
 
-/// Measures of all runs, tables of each run, the step of its weights, and the command to evaluate a run
-/// without an evaluation.
+/// Measures of all runs, tables of each run, the step of its weights, and the command to evaluate a
+/// run without an evaluation.
 [[nodiscard]] std::string evaluation_section(std::span<const RunData> runs);
 /// Picture section; empty without pictures.
 [[nodiscard]] std::string gallery_section(std::span<const RunData> runs);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A synthetic run folder for the report's tests: plausible curves, a small maze, a trajectory with frames. The
-// trainer's real output is covered by the command-line tests.
+// A synthetic run folder for the report's tests: plausible curves, a small maze, a trajectory with
+// frames. The trainer's real output is covered by the command-line tests.
 #pragma once
 
 #include <cstdint>

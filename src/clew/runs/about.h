@@ -51,8 +51,9 @@ void write_about(const std::filesystem::path& run, const RunAbout& about);
 /// Reads RUN/run.json; default without one. Malformed: clew::Error with the JSON path.
 RunAbout read_about(const std::filesystem::path& run);
 
-/// Default plots of a supervised training: `monitor` first, then the other `measures`, each on the validation
-/// set (val_<name> in metrics.jsonl) and on training batches, then learning rate, gradient norm and speed.
+/// Default plots of a supervised training: `monitor` first, then the other `measures`, each on the
+/// validation set (val_<name> in metrics.jsonl) and on training batches, then learning rate,
+/// gradient norm and speed.
 std::vector<Plot> learning_plots(const std::vector<Measure>& measures, const std::string& monitor);
 
 }  // namespace clew::runs

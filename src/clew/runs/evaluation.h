@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN/eval.json: results of an evaluation, in one schema for all systems: summary, measures, tables, curves,
-// pictures. Drawn by the report; `clew compare` reads its measures.
+// RUN/eval.json: results of an evaluation, in one schema for all systems: summary, measures,
+// tables, curves, pictures. Drawn by the report; `clew compare` reads its measures.
 #pragma once
 
 #include <array>
@@ -91,7 +91,8 @@ struct Evaluation {
 std::string evaluation_json(const Evaluation& evaluation);
 /// Writes RUN/eval.json atomically.
 void write_evaluation(const std::filesystem::path& run, const Evaluation& evaluation);
-/// Reads RUN/eval.json; absent without one. Malformed, or of an older version: clew::Error with the JSON path.
+/// Reads RUN/eval.json; absent without one. Malformed, or of an older version: clew::Error with the
+/// JSON path.
 std::optional<Evaluation> read_evaluation(const std::filesystem::path& run);
 
 }  // namespace clew::runs

@@ -40,8 +40,8 @@ void remove_parts(const std::filesystem::path& run);
 /// Appends a line with a timestamp to RUN/log.txt.
 void write_log(const std::filesystem::path& run, const std::string& line);
 
-/// Lock of a run in training; taken already: clew::Error. It locks the folder, so that files in it may be
-/// replaced.
+/// Lock of a run in training; taken already: clew::Error. It locks the folder, so that files in it
+/// may be replaced.
 class RunLock {
  public:
   explicit RunLock(const std::filesystem::path& run);

@@ -25,8 +25,8 @@ std::vector<std::filesystem::path> step_pictures(const std::filesystem::path& ru
 Pictures pictures_of_steps(const std::filesystem::path& run, std::string_view name,
                            std::string title, std::string caption);
 
-/// True for steps that get a picture: a geometric sequence from 1 with ratio 1.25, in increments of at least
-/// 1.
+/// True for steps that get a picture: a geometric sequence from 1 with ratio 1.25, in increments of
+/// at least 1.
 bool is_pictured(std::int64_t steps);
 
 /// Writes RUN/gallery.json atomically.

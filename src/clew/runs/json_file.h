@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checked access to JSON files: a wrong type or size is a clew::Error with file and JSON path. Not installed.
+// Checked access to JSON files: a wrong type or size is a clew::Error with file and JSON path. Not
+// installed.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN/metrics.jsonl: training metrics, one JSON object per line, by ascending step. A killed run loses at most
-// its last, partial line; a resumed run first truncates the file to its checkpoint, so that it equals that of
-// a run never stopped. TensorBoard's events: train/tensorboard.h.
+// RUN/metrics.jsonl: training metrics, one JSON object per line, by ascending step. A killed run
+// loses at most its last, partial line; a resumed run first truncates the file to its checkpoint,
+// so that it equals that of a run never stopped. TensorBoard's events: train/tensorboard.h.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ struct MetricsLine {
 /// Appends lines, each in one unbuffered write.
 class MetricsWriter {
  public:
-  /// Opens or creates `path`; truncates lines after `last_step` (the checkpoint's) and a partial last line.
+  /// Opens or creates `path`; truncates lines after `last_step` (the checkpoint's) and a partial
+  /// last line.
   explicit MetricsWriter(std::filesystem::path path, std::int64_t last_step = INT64_MAX);
   ~MetricsWriter();
   MetricsWriter(const MetricsWriter&) = delete;
@@ -50,8 +51,8 @@ class MetricsWriter {
   std::int64_t last_step_ = 0;
 };
 
-/// All complete lines of `path`; a partial last line is skipped, any other malformed line is a clew::Error
-/// with its number.
+/// All complete lines of `path`; a partial last line is skipped, any other malformed line is a
+/// clew::Error with its number.
 [[nodiscard]] std::vector<MetricsLine> read_metrics(const std::filesystem::path& path);
 
 /// One line of JSON, with its newline. Numbers round-trip exactly.

@@ -20,8 +20,9 @@
 
 namespace clew::train {
 
-/// Mean cross-entropy: logits [B,C] f (raw), targets [B] i64 in [0,C) -> loss, and the metrics "loss"
-/// (nats) and "error" (top-1 error rate in [0,1]). A target out of range: data::ExampleError.
+/// Mean cross-entropy: logits [B,C] f (raw), targets [B] i64 in [0,C) -> loss, and the metrics
+/// "loss" (nats) and "error" (top-1 error rate in [0,1]). A target out of range:
+/// data::ExampleError.
 Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targets);
 
 struct Mistake {

@@ -25,8 +25,8 @@ namespace clew::train {
 class Processes;  // processes.h
 class Task;       // task.h
 
-/// Accumulator of evaluation metrics. The result depends neither on the order of the examples nor on
-/// how they were split over evaluators that are merged.
+/// Accumulator of evaluation metrics. The result depends neither on the order of the examples nor
+/// on how they were split over evaluators that are merged.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
@@ -75,9 +75,9 @@ struct EvaluationOptions {
   Processes* processes = nullptr;             // that share the work; null: this process alone
 };
 
-/// Evaluates `set` with networks of equal weights, one thread each, in evaluation mode. The result is
-/// the same for any number of networks and processes. Collective: every process calls it and gets the
-/// result. Blocks.
+/// Evaluates `set` with networks of equal weights, one thread each, in evaluation mode. The result
+/// is the same for any number of networks and processes. Collective: every process calls it and
+/// gets the result. Blocks.
 std::unique_ptr<Evaluator> evaluate(const Task& task, std::span<torch::nn::Module* const> networks,
                                     const data::Dataset& set, const EvaluationOptions& options);
 

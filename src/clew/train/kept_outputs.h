@@ -19,8 +19,8 @@ namespace clew::train {
 
 class Processes;  // processes.h
 
-/// Part of a network before the first trainable weight. The task's `forward` gives the same result from
-/// `outputs` as from `inputs`.
+/// Part of a network before the first trainable weight. The task's `forward` gives the same result
+/// from `outputs` as from `inputs`.
 struct FrozenPrefix {
   /// batch -> `outputs`, [B,...] each. Called in evaluation mode, without autograd.
   std::function<data::Batch(torch::nn::Module& network, const data::Batch& batch)> run{};
@@ -40,11 +40,11 @@ struct KeepOptions {
 };
 
 /// `set` with the outputs of `prefix` in place of its inputs; the key of `get` chooses the version.
-/// Computed by `networks` of equal weights, one thread each, or read from the folder, where the cache key
-/// is a hash of examples, weights, key and number of versions. The bytes do not depend on the number of
-/// networks and processes. Collective: every process calls it, only rank 0 touches the folder. `set` must
-/// outlive the result. A file that cannot be read, or has outputs of other weights or examples:
-/// clew::Error. Blocks.
+/// Computed by `networks` of equal weights, one thread each, or read from the folder, where the
+/// cache key is a hash of examples, weights, key and number of versions. The bytes do not depend on
+/// the number of networks and processes. Collective: every process calls it, only rank 0 touches
+/// the folder. `set` must outlive the result. A file that cannot be read, or has outputs of other
+/// weights or examples: clew::Error. Blocks.
 std::unique_ptr<data::Dataset> keep_outputs(const data::Dataset& set, const FrozenPrefix& prefix,
                                             std::span<torch::nn::Module* const> networks,
                                             const KeepOptions& options);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interface of a supervised system: config, network, task, evaluation, prediction, export. Run folders,
-// training and resuming are the same for all of them: supervised_run.h.
+// Interface of a supervised system: config, network, task, evaluation, prediction, export. Run
+// folders, training and resuming are the same for all of them: supervised_run.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -74,22 +74,22 @@ class LearningSystem {
 
   virtual std::string name() const = 0;
   virtual std::unique_ptr<LearningConfig> make_config() const = 0;
-  /// Resolves machine-dependent keys, such as data folders, to absolute paths before the config is written
-  /// into a run folder. Returns notes for the log and RUN/log.txt, one a line. Invalid: clew::Error or
-  /// UsageError.
+  /// Resolves machine-dependent keys, such as data folders, to absolute paths before the config is
+  /// written into a run folder. Returns notes for the log and RUN/log.txt, one a line. Invalid:
+  /// clew::Error or UsageError.
   virtual std::vector<std::string> resolve(LearningConfig& /*config*/) const { return {}; }
   /// Network with initial random weights; needs no data.
   virtual std::shared_ptr<torch::nn::Module> make_network(const LearningConfig& config) const = 0;
   virtual std::unique_ptr<Task> make_task(const LearningConfig& config) const = 0;
-  /// Loads initial weights of a new run, such as another run's, before those of `start`. Depends on the
-  /// config alone.
+  /// Loads initial weights of a new run, such as another run's, before those of `start`. Depends on
+  /// the config alone.
   virtual void begin(torch::nn::Module& /*network*/, const LearningConfig& /*config*/) const {}
 
   /// Progress text of a line of metrics.
   virtual std::string progress_text(const runs::MetricsLine& line) const;
-  /// Callback after each step that may draw pictures into the run folder; `is_last` after the last step.
-  /// Made before training, in the process that writes the run. `learner` gives the current phase's. Empty:
-  /// no pictures.
+  /// Callback after each step that may draw pictures into the run folder; `is_last` after the last
+  /// step. Made before training, in the process that writes the run. `learner` gives the current
+  /// phase's. Empty: no pictures.
   virtual std::function<void(std::int64_t steps, bool is_last)> make_drawer(
       const std::filesystem::path& /*run*/, const Task& /*task*/,
       const std::function<Supervised&()>& /*learner*/) const {
@@ -112,8 +112,8 @@ class LearningSystem {
   }
   /// Support of `judge`.
   virtual bool can_judge() const { return false; }
-  /// Evaluation of predictions from a file, of another program or of `clew predict --json`, against a file
-  /// of ground truth; formats are the system's. Malformed: clew::Error.
+  /// Evaluation of predictions from a file, of another program or of `clew predict --json`, against
+  /// a file of ground truth; formats are the system's. Malformed: clew::Error.
   virtual runs::Evaluation judge(const std::filesystem::path& predictions,
                                  const std::filesystem::path& truth) const;
   /// Support of `predict`.
@@ -121,7 +121,8 @@ class LearningSystem {
   /// Support of Prediction::picture, and of Prediction::features.
   virtual bool can_draw() const { return false; }
   virtual bool has_features() const { return false; }
-  /// Predictions for picture files, in their order. An unreadable file gives a prediction with `error`.
+  /// Predictions for picture files, in their order. An unreadable file gives a prediction with
+  /// `error`.
   virtual std::vector<Prediction> predict(torch::nn::Module& network, const LearningConfig& config,
                                           const std::vector<std::filesystem::path>& images,
                                           const PredictOptions& options) const;

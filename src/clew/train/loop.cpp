@@ -164,7 +164,8 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
     learner.update();
     is_saved = false;
     if (is_first && learner.is_best()) save_best(run, checkpoint_now());
-    // A line whenever the step count passes a multiple of log_steps, so that a resumed run writes the same ones.
+    // A line whenever the step count passes a multiple of log_steps, so that a resumed run writes
+    // the same ones.
     if (learner.steps() / options.log_steps != before / options.log_steps || learner.is_finished())
       log_now();
     if (is_first && callbacks.on_update) {

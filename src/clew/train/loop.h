@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training loop of a run folder: updates, metrics, checkpoints, stopping and resuming. The update itself
-// is a Learner's.
+// Training loop of a run folder: updates, metrics, checkpoints, stopping and resuming. The update
+// itself is a Learner's.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ namespace clew::train {
 
 class Processes;  // processes.h
 
-/// Progress of a pass over a data set: its display name, such as "evaluating", and the fraction done.
+/// Progress of a pass over a data set: its display name, such as "evaluating", and the fraction
+/// done.
 using PassWatch = std::function<void(std::string_view name, double share)>;
 
 /// A training whose state can be saved and restored between any two updates.
@@ -28,8 +29,8 @@ class Learner {
  public:
   virtual ~Learner() = default;
 
-  /// One optimiser step. Blocks. A loss or weights that are not finite: clew::Error, after which it must
-  /// not be used further.
+  /// One optimiser step. Blocks. A loss or weights that are not finite: clew::Error, after which it
+  /// must not be used further.
   virtual void update() = 0;
   /// Progress in agent steps or optimiser steps; grows with every update.
   virtual std::int64_t steps() const = 0;
@@ -45,12 +46,12 @@ class Learner {
   /// Null: this process alone.
   virtual Processes* processes() const { return nullptr; }
 
-  /// Complete training state as a safetensors container with `about` in its metadata. Equal learners give
-  /// equal bytes.
+  /// Complete training state as a safetensors container with `about` in its metadata. Equal
+  /// learners give equal bytes.
   virtual std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about) const = 0;
-  /// Frozen weights, which a run stores once and not in `checkpoint`, as a safetensors container; empty
-  /// without any.
+  /// Frozen weights, which a run stores once and not in `checkpoint`, as a safetensors container;
+  /// empty without any.
   virtual std::vector<std::byte> frozen() const { return {}; }
   virtual void restore_frozen(std::span<const std::byte> /*bytes*/, const std::string& /*name*/) {}
   /// Restores a checkpoint; `name` is for errors. After an error it must not be used further.
@@ -90,12 +91,13 @@ struct RunCallbacks {
 };
 enum class RunEnd : std::uint8_t { kFinished, kStopped };
 
-/// Trains until the learner is finished or should_stop is true, then writes a checkpoint. `is_resumed`
-/// continues from the newest checkpoint, or from the start where the run was killed before its first
-/// one, and gives the same bytes as a run that was never stopped. A folder that another training is
-/// writing to, settings other than the checkpoint's, a trained run without checkpoints: clew::Error,
-/// with the folder unchanged. Later errors are also in log.txt. Collective: every process calls it;
-/// only rank 0 touches `run` and uses the callbacks other than should_stop.
+/// Trains until the learner is finished or should_stop is true, then writes a checkpoint.
+/// `is_resumed` continues from the newest checkpoint, or from the start where the run was killed
+/// before its first one, and gives the same bytes as a run that was never stopped. A folder that
+/// another training is writing to, settings other than the checkpoint's, a trained run without
+/// checkpoints: clew::Error, with the folder unchanged. Later errors are also in log.txt.
+/// Collective: every process calls it; only rank 0 touches `run` and uses the callbacks other than
+/// should_stop.
 RunEnd train_run(const std::filesystem::path& run, Learner& learner, const RunOptions& options,
                  const RunCallbacks& callbacks);
 

@@ -55,9 +55,9 @@ class Optimizer {
   Optimizer(const OptimizerConfig& config, const torch::Tensor& like,
             ParameterFactors factors = {});
 
-  /// Updates values [P] in place; gradients [P] may change, too (weight decay). Values that are not finite
-  /// afterwards: clew::Error. Runs on the threads of `pool`, or LibTorch's without one; the result is the
-  /// same for any number of threads.
+  /// Updates values [P] in place; gradients [P] may change, too (weight decay). Values that are not
+  /// finite afterwards: clew::Error. Runs on the threads of `pool`, or LibTorch's without one; the
+  /// result is the same for any number of threads.
   void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
             ThreadPool* pool = nullptr);
 

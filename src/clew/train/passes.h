@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pass over a data set, shared by several networks (one thread each) and processes. Private to the
-// module.
+// One pass over a data set, shared by several networks (one thread each) and processes. Private to
+// the module.
 #pragma once
 
 #include <cstddef>

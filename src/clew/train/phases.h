@@ -26,13 +26,13 @@ struct Phase {
   std::vector<ParameterRule> rules{};  // applied after the task's
 };
 
-/// Each phase starts with a new optimiser, moving average and counters, and with the weights (averaged,
-/// where the last phase averaged them) and buffers of the last one.
+/// Each phase starts with a new optimiser, moving average and counters, and with the weights
+/// (averaged, where the last phase averaged them) and buffers of the last one.
 class Phases : public Learner {
  public:
-  /// At least one phase; the tasks make networks with the same parameters and buffers. Invalid options of
-  /// any phase: UsageError, here and not when the phase starts. `beginning`: weights of the first phase,
-  /// rules and keep_folder of all.
+  /// At least one phase; the tasks make networks with the same parameters and buffers. Invalid
+  /// options of any phase: UsageError, here and not when the phase starts. `beginning`: weights of
+  /// the first phase, rules and keep_folder of all.
   Phases(std::vector<Phase> phases, Key key, Processes* processes = nullptr,
          const Beginning& beginning = {});
   ~Phases() override;

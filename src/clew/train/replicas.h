@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data parallelism in one process: K copies of a network in K threads on one device, with shared weights
-// and gradients summed in a fixed order, clipped and checked. Data and optimiser step are the trainer's.
+// Data parallelism in one process: K copies of a network in K threads on one device, with shared
+// weights and gradients summed in a fixed order, clipped and checked. Data and optimiser step are
+// the trainer's.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -32,8 +33,8 @@ class Replicas {
   /// Starts the threads; sets the number of LibTorch's intra-op threads.
   explicit Replicas(const ReplicasOptions& options);
 
-  /// Adds a copy, which must outlive this. All share the first one's weights; frozen ones stay out of
-  /// `flat` (nn::flatten).
+  /// Adds a copy, which must outlive this. All share the first one's weights; frozen ones stay out
+  /// of `flat` (nn::flatten).
   void add(torch::nn::Module& network,
            const std::function<bool(const std::string& name)>& is_frozen = {});
   /// Copies so far.

@@ -14,8 +14,9 @@ struct ParameterRule {
   std::function<bool(const std::string& name)> matches;
   double lr_factor = 1;     // times the learning rate
   double decay_factor = 1;  // times the weight decay
-  // No gradient, optimiser state or moving average; not sent between processes; stored once in a run
-  // instead of in each checkpoint. A batch norm with frozen weight and bias keeps its statistics, too.
+  // No gradient, optimiser state or moving average; not sent between processes; stored once in a
+  // run instead of in each checkpoint. A batch norm with frozen weight and bias keeps its
+  // statistics, too.
   bool is_frozen = false;
 };
 

@@ -29,8 +29,9 @@ struct Checkpoint {
   std::optional<std::int64_t> steps{};  // at which it was made; absent in old checkpoints
   std::string frozen{};                 // container of frozen weights; empty without any
 };
-/// Writes checkpoints/frozen.safetensors atomically: frozen weights, stored once in a run. Checkpoints
-/// with frozen_mark(bytes) as "clew.frozen" in their metadata are read together with it.
+/// Writes checkpoints/frozen.safetensors atomically: frozen weights, stored once in a run.
+/// Checkpoints with frozen_mark(bytes) as "clew.frozen" in their metadata are read together with
+/// it.
 void save_frozen(const std::filesystem::path& run, std::span<const std::byte> bytes);
 std::string frozen_mark(std::span<const std::byte> bytes);
 /// Writes step_<steps>.safetensors atomically and removes all but the last two.
@@ -39,11 +40,11 @@ void save_checkpoint(const std::filesystem::path& run, std::int64_t steps,
 /// Writes best.safetensors atomically.
 void save_best(const std::filesystem::path& run, std::span<const std::byte> bytes);
 bool has_checkpoints(const std::filesystem::path& run);
-/// A trained run without step_*.safetensors (checkpoints lost, and starting over would overwrite the
-/// rest): clew::Error.
+/// A trained run without step_*.safetensors (checkpoints lost, and starting over would overwrite
+/// the rest): clew::Error.
 void check_untrained(const std::filesystem::path& run);
-/// Newest readable checkpoint; damaged ones are skipped with a warning to the log. None: clew::Error
-/// naming the folder.
+/// Newest readable checkpoint; damaged ones are skipped with a warning to the log. None:
+/// clew::Error naming the folder.
 Checkpoint newest_checkpoint(const std::filesystem::path& run);
 /// best.safetensors, or the newest checkpoint without it.
 Checkpoint best_checkpoint(const std::filesystem::path& run);
@@ -53,8 +54,8 @@ struct WeightsAge {
   std::optional<std::int64_t> run_step;  // of the run's newest checkpoint
 };
 WeightsAge weights_age(const std::filesystem::path& run, const Checkpoint& checkpoint);
-/// Tensors of a checkpoint, as views into `bytes`. Another "clew.format" in its metadata than `format`:
-/// clew::Error beginning with `name`.
+/// Tensors of a checkpoint, as views into `bytes`. Another "clew.format" in its metadata than
+/// `format`: clew::Error beginning with `name`.
 nn::TensorFile parse_checkpoint(std::span<const std::byte> bytes, const std::string& name,
                                 const std::string& format);
 /// Everything that determines a run's bytes.
@@ -62,8 +63,8 @@ struct RunSettings {
   std::string config;  // text
   int processes = 1;
 };
-/// Settings other than those of the checkpoint: clew::Error naming `file`, the keys and both values.
-/// `rules`: keys that may differ (resume_rules).
+/// Settings other than those of the checkpoint: clew::Error naming `file`, the keys and both
+/// values. `rules`: keys that may differ (resume_rules).
 void check_settings(const std::filesystem::path& file, const RunSettings& then,
                     const RunSettings& now, const std::map<std::string, Resume>& rules);
 

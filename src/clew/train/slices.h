@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices of a batch: metrics and outputs, and their serialisation for other processes. Private to the
-// module.
+// Slices of a batch: metrics and outputs, and their serialisation for other processes. Private to
+// the module.
 #pragma once
 
 #include <torch/types.h>
@@ -92,7 +92,8 @@ std::vector<torch::Tensor> tensors_of(const data::Batch& batch);
 /// skipped.
 void backward(const data::Batch& outputs, const std::vector<torch::Tensor>& gradients);
 
-/// A loss that is not a finite scalar with a graph, or a weight not finite or negative: clew::Error.
+/// A loss that is not a finite scalar with a graph, or a weight not finite or negative:
+/// clew::Error.
 void check_loss(const Loss& loss);
 
 /// Comma-separated names.

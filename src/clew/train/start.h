@@ -36,9 +36,9 @@ struct StartConfig {
   }
 };
 
-/// Replaces a backbone's name in start.weights by the path of its published weights; a file or run folder
-/// of that name takes precedence. Weights that were not downloaded: clew::Error with the command for it.
-/// Neither name, file nor folder: UsageError naming the nearest.
+/// Replaces a backbone's name in start.weights by the path of its published weights; a file or run
+/// folder of that name takes precedence. Weights that were not downloaded: clew::Error with the
+/// command for it. Neither name, file nor folder: UsageError naming the nearest.
 void resolve_start(StartConfig& start);
 
 /// Tensors of start.weights under the network's names, and their hash. Of a run folder: its best
@@ -50,8 +50,8 @@ struct StartWeights {
 };
 StartWeights read_start(const StartConfig& start);
 
-/// Copies matching tensors into `network`; reports loaded, missing, unexpected and misshapen ones. No
-/// match, weights of another backbone, loaded values that are not finite: clew::Error.
+/// Copies matching tensors into `network`; reports loaded, missing, unexpected and misshapen ones.
+/// No match, weights of another backbone, loaded values that are not finite: clew::Error.
 nn::LoadReport load_start(torch::nn::Module& network, const StartConfig& start,
                           const StartWeights& weights);
 

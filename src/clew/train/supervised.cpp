@@ -57,8 +57,8 @@ class OnFailure {
   int exceptions_;
 };
 
-/// In-place sum of values [N] f32 over all processes, pairwise by rank. May be called within another gather;
-/// fails with the error of the failed process.
+/// In-place sum of values [N] f32 over all processes, pairwise by rank. May be called within
+/// another gather; fails with the error of the failed process.
 void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
   if (processes.size() == 1) return;
   const auto plain = values.cpu().contiguous();
@@ -110,8 +110,8 @@ struct Supervised::Impl {
   /// Averages running statistics of batch norms over all slices of a batch of `count` examples.
   void merge_statistics(std::int64_t count);
   ParameterFactors parameter_factors() const;
-  /// Forward and backward of this process's part of the next batch. Returns the slices of all processes in batch
-  /// order, or one for the whole batch.
+  /// Forward and backward of this process's part of the next batch. Returns the slices of all
+  /// processes in batch order, or one for the whole batch.
   std::vector<Slice> run_batch();
   /// Forward and backward of a loss over the outputs of all slices, also of other processes.
   Slice run_whole_batch(const data::Batch& columns, std::int64_t position);

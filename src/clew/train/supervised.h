@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Supervised training: the Learner of every Task (task.h). Data-parallel over K workers per process, each
-// with a copy of the network and a slice of each batch, and over processes (processes.h); gradients are
-// summed in a fixed order. Validation, best weights, early stopping. Run folders and resuming: loop.h.
+// Supervised training: the Learner of every Task (task.h). Data-parallel over K workers per
+// process, each with a copy of the network and a slice of each batch, and over processes
+// (processes.h); gradients are summed in a fixed order. Validation, best weights, early stopping.
+// Run folders and resuming: loop.h.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -67,9 +68,9 @@ struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   SupervisedOptions resolved() const;
 };
 
-/// Checks before a run folder is made: device available, batch size between the number of all processes'
-/// workers and the size of the set, a validation set, a monitored metric that the evaluator has. Else
-/// UsageError.
+/// Checks before a run folder is made: device available, batch size between the number of all
+/// processes' workers and the size of the set, a validation set, a monitored metric that the
+/// evaluator has. Else UsageError.
 void check_training(const Task& task, const SupervisedOptions& options, int processes = 1);
 
 /// Initial weights, and settings of a training beside task and options.
@@ -83,9 +84,10 @@ struct Beginning {
 
 class Supervised : public Learner {
  public:
-  /// `task` and `processes` must outlive this. With N processes a batch has N times train.workers slices,
-  /// and the weights equal those of one process with that many workers: to the byte where train.workers
-  /// is a power of two. update, evaluate and restore are collective. Invalid options: UsageError.
+  /// `task` and `processes` must outlive this. With N processes a batch has N times train.workers
+  /// slices, and the weights equal those of one process with that many workers: to the byte where
+  /// train.workers is a power of two. update, evaluate and restore are collective. Invalid options:
+  /// UsageError.
   Supervised(const Task& task, const SupervisedOptions& options, Key key,
              Processes* processes = nullptr, const Beginning& beginning = {});
   ~Supervised() override;
@@ -98,15 +100,15 @@ class Supervised : public Learner {
   double waited_seconds() const;
   bool is_finished() const override;  // all steps made, or train.patience exhausted
   std::string early_end() const override;
-  /// epoch, the loss's metrics, the evaluator's measures as val_<name> (absent without an evaluation since
-  /// the last call), grad_norm, lr.
+  /// epoch, the loss's metrics, the evaluator's measures as val_<name> (absent without an
+  /// evaluation since the last call), grad_norm, lr.
   std::vector<runs::Metric> take_metrics() override;
   bool is_best() const override;
   void watch_passes(PassWatch watch) override;
   Processes* processes() const override;
 
-  /// Trainable weights and buffers under "network.", their moving average under "ema." where there is one,
-  /// optimiser state, counters.
+  /// Trainable weights and buffers under "network.", their moving average under "ema." where there
+  /// is one, optimiser state, counters.
   std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about = {}) const override;
   void restore(std::span<const std::byte> bytes, const std::string& name) override;
@@ -114,9 +116,11 @@ class Supervised : public Learner {
   std::vector<std::byte> frozen() const override;
   void restore_frozen(std::span<const std::byte> bytes, const std::string& name) override;
 
-  /// Current network, without averaging, in the mode that the last call left it in. Must not be changed.
+  /// Current network, without averaging, in the mode that the last call left it in. Must not be
+  /// changed.
   torch::nn::Module& network();
-  /// Calls `look` while the network has the evaluated weights: the moving average where there is one.
+  /// Calls `look` while the network has the evaluated weights: the moving average where there is
+  /// one.
   void with_evaluated_weights(const std::function<void()>& look);
 
   /// Measures of the evaluated weights on the whole validation set. Blocks.
@@ -127,8 +131,9 @@ class Supervised : public Learner {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Copies weights (the moving average where there is one) and buffers of a checkpoint into `network` and
-/// sets evaluation mode; `frozen`: container of frozen weights. Missing or misshapen: clew::Error.
+/// Copies weights (the moving average where there is one) and buffers of a checkpoint into
+/// `network` and sets evaluation mode; `frozen`: container of frozen weights. Missing or misshapen:
+/// clew::Error.
 void load_network(torch::nn::Module& network, std::span<const std::byte> checkpoint,
                   const std::string& name, std::span<const std::byte> frozen = {});
 void load_network(torch::nn::Module& network, const Checkpoint& checkpoint);

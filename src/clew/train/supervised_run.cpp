@@ -44,8 +44,8 @@ struct RunPhase {
   std::unique_ptr<Task> task;
 };
 
-/// Phases of train.phases; `config` is resolved. A phase with another seed or other initial weights, without
-/// steps, or with invalid settings: UsageError beginning with the phase.
+/// Phases of train.phases; `config` is resolved. A phase with another seed or other initial
+/// weights, without steps, or with invalid settings: UsageError beginning with the phase.
 std::vector<RunPhase> phases_of(const LearningSystem& system, LearningConfig& config) {
   std::vector<RunPhase> phases;
   for (const auto& text : config.train.phases) {

@@ -16,8 +16,8 @@
 namespace clew::train {
 
 /// Creates root/recipe/<UTC time>/ with the resolved config, below the comment `about`
-/// (write_run_config), and returns its path. A recipe that is invalid, for this number of processes:
-/// clew::Error or UsageError, before the folder is created.
+/// (write_run_config), and returns its path. A recipe that is invalid, for this number of
+/// processes: clew::Error or UsageError, before the folder is created.
 std::filesystem::path create_run(const LearningSystem& system, const std::filesystem::path& root,
                                  const std::string& recipe, const ConfigTree& tree,
                                  const std::string& about, int processes = 1);
@@ -25,8 +25,8 @@ std::filesystem::path create_run(const LearningSystem& system, const std::filesy
 std::unique_ptr<LearningConfig> read_run(const LearningSystem& system,
                                          const std::filesystem::path& run,
                                          Processes* processes = nullptr);
-/// Trains the run's network (loop.h). A new run begins with the weights of `start`; the load report goes
-/// to the log and RUN/log.txt. Collective.
+/// Trains the run's network (loop.h). A new run begins with the weights of `start`; the load report
+/// goes to the log and RUN/log.txt. Collective.
 RunEnd train_run(const LearningSystem& system, const std::filesystem::path& run, bool is_resumed,
                  const RunCallbacks& callbacks, Processes* processes = nullptr);
 /// Network of a run with the weights of LearningSystem::choose_checkpoint, in evaluation mode.
@@ -37,8 +37,8 @@ RunEvaluation evaluate_run(const LearningSystem& system, const std::filesystem::
                            const std::function<void(double)>& on_progress = {});
 /// Writes the pictures of an evaluation, and RUN/eval.json.
 void write_evaluation(const std::filesystem::path& run, const RunEvaluation& result);
-/// Predictions of load_run's network for picture files (LearningSystem::predict). Options that the system
-/// does not support: UsageError.
+/// Predictions of load_run's network for picture files (LearningSystem::predict). Options that the
+/// system does not support: UsageError.
 std::vector<Prediction> predict_run(const LearningSystem& system, const std::filesystem::path& run,
                                     const std::vector<std::filesystem::path>& images,
                                     const PredictOptions& options = {});

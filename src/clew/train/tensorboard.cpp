@@ -94,7 +94,8 @@ std::string tfrecord(const std::string& bytes) {
 
 EventWriter::EventWriter(const std::filesystem::path& folder, double wall_seconds,
                          std::optional<std::int64_t> resumed_after_step) {
-  // TensorBoard reads files by name: ten digits of seconds sort by time, also after the clock was set back.
+  // TensorBoard reads files by name: ten digits of seconds sort by time, also after the clock was
+  // set back.
   constexpr int kMostFilesASecond = 10000;
   const std::string last = last_event_file(folder);
   const double now = std::clamp(wall_seconds, 0.0, static_cast<double>(kLastSecond));
@@ -114,8 +115,8 @@ EventWriter::EventWriter(const std::filesystem::path& folder, double wall_second
   }
   write_record(
       nn::ProtoMessage().real(kWallTime, wall_seconds).text(kFileVersion, "brain.Event:2").bytes());
-  // Each START event discards all events from its step on, except the first in a folder: so a run that was never
-  // resumed has one, too.
+  // Each START event discards all events from its step on, except the first in a folder: so a run
+  // that was never resumed has one, too.
   auto event = event_head(wall_seconds, resumed_after_step ? *resumed_after_step + 1 : 0);
   event.message(kSessionLog, nn::ProtoMessage().integer(kSessionStatus, kStatusStart));
   write_record(event.bytes());

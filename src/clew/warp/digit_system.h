@@ -25,13 +25,13 @@ class DigitSystem : public train::LearningSystem {
       const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   std::string progress_text(const runs::MetricsLine& line) const override;
-  /// Draws the transforms of the first validation digits with the evaluated weights, at the start, at
-  /// runs::is_pictured steps and at the end, and rewrites RUN/gallery.json.
+  /// Draws the transforms of the first validation digits with the evaluated weights, at the start,
+  /// at runs::is_pictured steps and at the end, and rewrites RUN/gallery.json.
   std::function<void(std::int64_t steps, bool is_last)> make_drawer(
       const std::filesystem::path& run, const train::Task& task,
       const std::function<train::Supervised&()>& learner) const override;
-  /// Errors, confusion matrix and worst mistakes; pictures of these and of the transforms over the training
-  /// (also as a video, warps.avi).
+  /// Errors, confusion matrix and worst mistakes; pictures of these and of the transforms over the
+  /// training (also as a video, warps.avi).
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,
@@ -39,7 +39,8 @@ class DigitSystem : public train::LearningSystem {
   /// With a note for procedural digits.
   runs::RunAbout about(const train::LearningConfig& config, const train::Task& task) const override;
   bool can_predict() const override { return true; }
-  /// Class and probabilities for one picture (for addition two) of light digits on a dark background.
+  /// Class and probabilities for one picture (for addition two) of light digits on a dark
+  /// background.
   std::vector<train::Prediction> predict(torch::nn::Module& network,
                                          const train::LearningConfig& config,
                                          const std::vector<std::filesystem::path>& images,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Co-localisation (arXiv 1506.02025, appendix A.2): a transformer learns to locate the object of one class that
-// all pictures contain, without labels or boxes. Triplet loss on features of a digit classifier: crops of two
-// pictures are to be more similar than a crop and a random patch of the same picture.
+// Co-localisation (arXiv 1506.02025, appendix A.2): a transformer learns to locate the object of
+// one class that all pictures contain, without labels or boxes. Triplet loss on features of a digit
+// classifier: crops of two pictures are to be more similar than a crop and a random patch of the
+// same picture.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -84,20 +85,20 @@ struct LocateConfig : train::LearningConfig {
   }
 };
 
-/// images [B,1,S,S] f32 in [0,1] -> boxes [B,4] f32 xyxy, pixels, of attention transformers, each with random
-/// initial weights of its own, and features of their crops. The frozen encoder is part of the network, so
-/// that a checkpoint is self-contained.
+/// images [B,1,S,S] f32 in [0,1] -> boxes [B,4] f32 xyxy, pixels, of attention transformers, each
+/// with random initial weights of its own, and features of their crops. The frozen encoder is part
+/// of the network, so that a checkpoint is self-contained.
 struct LocatorImpl : torch::nn::Module {
   LocatorImpl(const LocateConfig& config, std::int64_t side);
 
   std::size_t starts() const { return transformers.size(); }
-  /// images [B,1,S,S] -> crops [B,1,28,28] of one transformer, with boxes shifted by steps [B,2] (x,y), pixels,
-  /// if defined.
+  /// images [B,1,S,S] -> crops [B,1,28,28] of one transformer, with boxes shifted by steps [B,2]
+  /// (x,y), pixels, if defined.
   torch::Tensor cut(std::size_t start, const torch::Tensor& images,
                     const torch::Tensor& steps = {});
-  /// crops [B,1,28,28] -> [B,F]: differences of the encoder's three layers of activations to those of an empty
-  /// crop, each layer normalised to about its weight. So extra ink does not increase the distance to random
-  /// patches, and nearly empty crops are near 0.
+  /// crops [B,1,28,28] -> [B,F]: differences of the encoder's three layers of activations to those
+  /// of an empty crop, each layer normalised to about its weight. So extra ink does not increase
+  /// the distance to random patches, and nearly empty crops are near 0.
   torch::Tensor features(const torch::Tensor& cuts);
   /// Sets `lengths` from digits [B,1,28,28].
   void measure(const torch::Tensor& digits);
@@ -117,13 +118,13 @@ struct LocatorImpl : torch::nn::Module {
 };
 TORCH_MODULE(Locator);
 
-/// Features of crops a [B,F] and of random patches r [B,F] of the same pictures -> mean over all pairs n != m
-/// of max(0, |a_n - a_m|^2 - apart |a_n - r_n|^2 + margin), 0-d.
+/// Features of crops a [B,F] and of random patches r [B,F] of the same pictures -> mean over all
+/// pairs n != m of max(0, |a_n - a_m|^2 - apart |a_n - r_n|^2 + margin), 0-d.
 torch::Tensor pair_hinge(const torch::Tensor& cuts, const torch::Tensor& pieces, double margin,
                          double apart = 1);
 
-/// Measures "loss" (over pairs in each batch), "error" (share of boxes with an IoU of at most 0.5) and
-/// "overlap" (mean IoU) of the start with the lowest loss.
+/// Measures "loss" (over pairs in each batch), "error" (share of boxes with an IoU of at most 0.5)
+/// and "overlap" (mean IoU) of the start with the lowest loss.
 class LocateEvaluator : public train::Evaluator {
  public:
   LocateEvaluator(const LocateConfig& config)
@@ -156,8 +157,8 @@ class LocateTask : public train::Task {
   /// pieces [B,F], and for each start i cuts<i> [B,F] and boxes<i> [B,4] (xyxy, pixels).
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
-  /// Sum over all starts. Metrics loss, error, overlap, as LocateEvaluator's, of the start with the lowest loss
-  /// on this batch.
+  /// Sum over all starts. Metrics loss, error, overlap, as LocateEvaluator's, of the start with the
+  /// lowest loss on this batch.
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
   std::optional<std::vector<std::string>> whole_batch_columns() const override {

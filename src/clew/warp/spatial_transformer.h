@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spatial transformer module (arXiv 1506.02025): a localisation network predicts a transform of the images, which
-// is applied to them. May be used several times, anywhere in a network.
+// Spatial transformer module (arXiv 1506.02025): a localisation network predicts a transform of the
+// images, which is applied to them. May be used several times, anywhere in a network.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -30,9 +30,9 @@ struct SpatialTransformerOptions {
 };
 
 struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
-  /// `localiser`: module holder whose forward maps images [B,C,H,W] to `features` numbers each, [B,...]. A
-  /// linear layer follows, with zero weights and bias `initial`: initially all images have the same transform;
-  /// the identity is exact, bit for bit.
+  /// `localiser`: module holder whose forward maps images [B,C,H,W] to `features` numbers each,
+  /// [B,...]. A linear layer follows, with zero weights and bias `initial`: initially all images
+  /// have the same transform; the identity is exact, bit for bit.
   template <class Localiser>
   SpatialTransformerImpl(Localiser localiser, SpatialTransformerOptions options)
       : SpatialTransformerImpl(
@@ -43,13 +43,13 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
                          std::function<torch::Tensor(const torch::Tensor&)> forward_localiser,
                          SpatialTransformerOptions options);
 
-  /// images [B,C,H,W] f -> [B,C,h,w] of their type: warp(images, locate(images)). For bf16 and f16 images,
-  /// sampling coordinates are f32.
+  /// images [B,C,H,W] f -> [B,C,h,w] of their type: warp(images, locate(images)). For bf16 and f16
+  /// images, sampling coordinates are f32.
   torch::Tensor forward(const torch::Tensor& images);
   /// images [B,C,H,W] f -> transform parameters [B,P] of their ops::place_type.
   torch::Tensor locate(const torch::Tensor& images);
-  /// images [B,C,H,W], parameters [B,P] of their ops::place_type -> [B,C,h,w] of the images' type; the images may
-  /// differ from those of locate.
+  /// images [B,C,H,W], parameters [B,P] of their ops::place_type -> [B,C,h,w] of the images' type;
+  /// the images may differ from those of locate.
   torch::Tensor warp(const torch::Tensor& images, const torch::Tensor& parameters);
 
   /// Parameters of the last locate, detached; undefined before the first.
@@ -81,7 +81,8 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
 };
 TORCH_MODULE(SpatialTransformer);
 
-/// Name prefixes of all localisation networks in `network`, one per transformer, for learning rate factors.
+/// Name prefixes of all localisation networks in `network`, one per transformer, for learning rate
+/// factors.
 std::vector<std::string> localiser_prefixes(const torch::nn::Module& network);
 
 }  // namespace clew::warp

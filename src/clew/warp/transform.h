@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parametrised transforms of a spatial transformer (arXiv 1506.02025, section 3.2), from output to input
-// coordinates. Sampling: ops/sampler.h.
+// Parametrised transforms of a spatial transformer (arXiv 1506.02025, section 3.2), from output to
+// input coordinates. Sampling: ops/sampler.h.
 //
-// Coordinates are normalised (x,y); whether -1 and +1 are edges or centres of the border pixels is the sampler's
-// convention (half-pixel by default). Parameters are [B,P] f, P and meaning by kind. Differentiable, on any
-// device.
+// Coordinates are normalised (x,y); whether -1 and +1 are edges or centres of the border pixels is
+// the sampler's convention (half-pixel by default). Parameters are [B,P] f, P and meaning by kind.
+// Differentiable, on any device.
 #pragma once
 
 #include <torch/types.h>
@@ -47,8 +47,8 @@ torch::Tensor affine_matrix(TransformKind kind, const torch::Tensor& parameters)
 /// Minimal denominator of a projective point.
 constexpr double kHorizon = 1e-3;
 
-/// Parameters [B,P], output points [N,2] -> input points [B,N,2]. Projective points on or behind the horizon
-/// (denominator below kHorizon) are mapped far away, not to the opposite side.
+/// Parameters [B,P], output points [N,2] -> input points [B,N,2]. Projective points on or behind
+/// the horizon (denominator below kHorizon) are mapped far away, not to the opposite side.
 torch::Tensor transform_points(TransformKind kind, const torch::Tensor& parameters,
                                const torch::Tensor& points);
 
@@ -58,7 +58,8 @@ class GridGenerator {
   /// `tensor_options`: dtype and device of the grids.
   GridGenerator(TransformKind kind, ops::ImageSize size, bool align_corners,
                 const torch::TensorOptions& tensor_options = {});
-  /// Parameters [B,P] -> grid [B,height,width,2]. The identity gives ops::identity_grid bit for bit.
+  /// Parameters [B,P] -> grid [B,height,width,2]. The identity gives ops::identity_grid bit for
+  /// bit.
   torch::Tensor operator()(const torch::Tensor& parameters) const;
 
  private:
@@ -68,12 +69,12 @@ class GridGenerator {
   torch::Tensor basis_;   // [h*w,16] of thin plates
 };
 
-/// Parameters of the inverse. None for thin plates, a singular matrix, or a projective inverse that maps (0,0)
-/// on or behind the horizon, so that its last entry cannot be 1: clew::Error.
+/// Parameters of the inverse. None for thin plates, a singular matrix, or a projective inverse that
+/// maps (0,0) on or behind the horizon, so that its last entry cannot be 1: clew::Error.
 torch::Tensor invert(TransformKind kind, const torch::Tensor& parameters);
-/// Parameters of `outer` after `inner`; not for thin plates. Warping by A, then by B, is one warp by
-/// compose(A, B), since the last warp's coordinates are transformed first. A projective result that maps (0,0)
-/// on or behind the horizon: clew::Error.
+/// Parameters of `outer` after `inner`; not for thin plates. Warping by A, then by B, is one warp
+/// by compose(A, B), since the last warp's coordinates are transformed first. A projective result
+/// that maps (0,0) on or behind the horizon: clew::Error.
 torch::Tensor compose(TransformKind kind, const torch::Tensor& outer, const torch::Tensor& inner);
 
 }  // namespace clew::warp

@@ -23,11 +23,12 @@ struct ClipFolder {
   std::vector<Clip> clips;  // sorted by path; may be empty
 };
 
-/// Classes below `root`, sorted by name, without hidden and system files. A clip directly in `root`, a
-/// missing folder: clew::Error. Reads no picture.
+/// Classes below `root`, sorted by name, without hidden and system files. A clip directly in
+/// `root`, a missing folder: clew::Error. Reads no picture.
 [[nodiscard]] std::vector<ClipFolder> list_clips(const std::filesystem::path& root);
 
-/// Frames of a clip, at most `most`, each [H,W,3] u8 RGB. No frames, or different sizes: clew::Error.
+/// Frames of a clip, at most `most`, each [H,W,3] u8 RGB. No frames, or different sizes:
+/// clew::Error.
 [[nodiscard]] std::vector<image::Image> read_clip(const Clip& clip, std::size_t most = 100'000);
 
 /// Natural order of file names: "f2" before "f10".

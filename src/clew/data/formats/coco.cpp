@@ -30,8 +30,8 @@ std::string quoted_coco(const CocoJson& value) {
   return concat(start, start.size() < text.size() ? "..." : "");
 }
 
-/// A value of the file with its JSON path, "annotations[17].bbox", which is built lazily for errors. References
-/// its parent.
+/// A value of the file with its JSON path, "annotations[17].bbox", which is built lazily for
+/// errors. References its parent.
 class CocoValue {
  public:
   CocoValue(const CocoJson& root, const std::string& name) : value_(root), name_(name) {}
@@ -166,8 +166,8 @@ CocoAnnotation read_annotation(const CocoValue& value) {
   return one;
 }
 
-/// Transitions between outside and inside along the columns of a polygon, as in COCO's API: edges upsampled five
-/// times, and the nearest pixel of each column's crossings.
+/// Transitions between outside and inside along the columns of a polygon, as in COCO's API: edges
+/// upsampled five times, and the nearest pixel of each column's crossings.
 std::vector<std::uint32_t> crossings_of(const std::vector<double>& polygon, int width, int height) {
   constexpr double kScale = 5;
   std::vector<std::pair<int, int>> points;

@@ -15,7 +15,8 @@
 
 namespace clew::data {
 
-/// Run-length encoding of a mask: column-major, zeros and ones alternating; the sum is width * height.
+/// Run-length encoding of a mask: column-major, zeros and ones alternating; the sum is width *
+/// height.
 struct CocoRuns {
   int width = 0, height = 0;
   std::vector<std::uint32_t> counts;
@@ -50,9 +51,9 @@ struct CocoSet {
 };
 
 [[nodiscard]] std::string format_coco(const CocoSet& set);
-/// Parses a JSON file, in memory about ten times its size. Other JSON, duplicate or dangling identifiers,
-/// invalid sizes, boxes or masks: clew::Error with name and JSON path. "annotations" may be missing, as in
-/// a test set. Runs may be compressed RLE; unknown fields are ignored.
+/// Parses a JSON file, in memory about ten times its size. Other JSON, duplicate or dangling
+/// identifiers, invalid sizes, boxes or masks: clew::Error with name and JSON path. "annotations"
+/// may be missing, as in a test set. Runs may be compressed RLE; unknown fields are ignored.
 [[nodiscard]] CocoSet parse_coco(std::string_view json, const std::string& name);
 [[nodiscard]] CocoSet read_coco(const std::filesystem::path& path);
 
@@ -60,8 +61,8 @@ struct CocoSet {
 [[nodiscard]] CocoRuns runs_of(std::span<const std::uint8_t> mask, int width, int height);
 /// RLE -> [height,width] u8, 0 or 1. Counts of another sum: clew::Error.
 [[nodiscard]] std::vector<std::uint8_t> mask_of(const CocoRuns& runs);
-/// Mask of an object -> [height,width] u8, 0 or 1; empty without one. Polygons are filled exactly as by
-/// COCO's API.
+/// Mask of an object -> [height,width] u8, 0 or 1; empty without one. Polygons are filled exactly
+/// as by COCO's API.
 [[nodiscard]] std::vector<std::uint8_t> mask_of(const CocoAnnotation& annotation, int width,
                                                 int height);
 

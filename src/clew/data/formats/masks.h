@@ -20,8 +20,8 @@
 
 namespace clew::data {
 
-/// VOC's colour map: the bits of an index, three at a time, from the highest bits of red, green and blue
-/// down. 0 is black, 1 dark red, 255 nearly white.
+/// VOC's colour map: the bits of an index, three at a time, from the highest bits of red, green and
+/// blue down. 0 is black, 1 dark red, 255 nearly white.
 [[nodiscard]] std::array<image::Colour, 256> voc_palette();
 
 /// Semantic mask, every pixel below `classes` or 255: else clew::Error with the pixel.

@@ -34,9 +34,9 @@ struct VocAnnotation {
 };
 
 [[nodiscard]] std::string format_voc(const VocAnnotation& annotation);
-/// Parses an XML file. Malformed XML, no file or class name, boxes that are not numbers, empty, or more
-/// than a pixel outside the picture: clew::Error with name and line. Boxes are clipped to the picture;
-/// parts of persons and unknown elements are ignored.
+/// Parses an XML file. Malformed XML, no file or class name, boxes that are not numbers, empty, or
+/// more than a pixel outside the picture: clew::Error with name and line. Boxes are clipped to the
+/// picture; parts of persons and unknown elements are ignored.
 [[nodiscard]] VocAnnotation parse_voc(std::string_view xml, const std::string& name);
 [[nodiscard]] VocAnnotation read_voc(const std::filesystem::path& path);
 

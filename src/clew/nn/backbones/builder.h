@@ -24,7 +24,8 @@ struct BackboneBuilder {
 
 void build_alexnet(BackboneBuilder& build);
 void build_vgg16(BackboneBuilder& build, bool has_batch_norm);
-/// `blocks`: number in each of the four stages. Bottleneck blocks (1x1, 3x3, 1x1) or basic ones (3x3, 3x3).
+/// `blocks`: number in each of the four stages. Bottleneck blocks (1x1, 3x3, 1x1) or basic ones
+/// (3x3, 3x3).
 void build_resnet(BackboneBuilder& build, const std::vector<int>& blocks, bool has_bottlenecks);
 void build_mobilenet_v2(BackboneBuilder& build);
 void build_mobilenet_v3(BackboneBuilder& build, bool is_large);

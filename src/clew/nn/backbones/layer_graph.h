@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutional networks as a graph of layers with parameter names of other libraries: run from and to any
-// layer, exported, with the position of each feature map in the image.
+// Convolutional networks as a graph of layers with parameter names of other libraries: run from and
+// to any layer, exported, with the position of each feature map in the image.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -19,9 +19,9 @@ namespace clew::nn {
 
 enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
 
-/// Position of a feature map in the image: element i is centred at pixel coordinate offset + stride i, where
-/// pixel centres are whole numbers (He et al. 2015, section 3, for same padding; Araujo et al. 2019,
-/// equation 4).
+/// Position of a feature map in the image: element i is centred at pixel coordinate offset + stride
+/// i, where pixel centres are whole numbers (He et al. 2015, section 3, for same padding; Araujo et
+/// al. 2019, equation 4).
 struct MapGeometry {
   double stride = 1, offset = 0;
 };
@@ -42,8 +42,8 @@ struct ConvolutionOptions {
 
 /// x [B,3,H,W] f -> outputs of any of its layers.
 ///
-/// Strides beyond `output_stride` become dilation of the following layers (Chen et al. 2017), as with
-/// torchvision's replace_stride_with_dilation.
+/// Strides beyond `output_stride` become dilation of the following layers (Chen et al. 2017), as
+/// with torchvision's replace_stride_with_dilation.
 class LayerGraph : public torch::nn::Module {
  public:
   explicit LayerGraph(std::int64_t output_stride = 1 << 20);
@@ -67,8 +67,8 @@ class LayerGraph : public torch::nn::Module {
   std::int64_t channels(LayerId x) const { return at(x).channels; }
   MapGeometry geometry(LayerId x) const { return at(x).geometry; }
 
-  /// Outputs of layers `wanted`. In training mode dropout draws from `key`; no dropout without a key.
-  /// Starts at layer `known` with value `x`.
+  /// Outputs of layers `wanted`. In training mode dropout draws from `key`; no dropout without a
+  /// key. Starts at layer `known` with value `x`.
   std::vector<torch::Tensor> run(const torch::Tensor& x, const std::vector<LayerId>& wanted,
                                  const Key* key = nullptr, LayerId known = {0}) const;
   /// The same in an ONNX graph.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Published ImageNet weights of the backbones: files, URLs, checksums, and their local folder. Download:
-// train/weights_download.h.
+// Published ImageNet weights of the backbones: files, URLs, checksums, and their local folder.
+// Download: train/weights_download.h.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,8 @@ struct PublishedWeights {
 
 /// Default folder: `weights` in cache_folder(); empty where that is.
 [[nodiscard]] std::filesystem::path weights_folder();
-/// Path of the file in `folder`, if there with the right size. The checksum was verified by the download.
+/// Path of the file in `folder`, if there with the right size. The checksum was verified by the
+/// download.
 [[nodiscard]] std::optional<std::filesystem::path> at_hand(
     const PublishedWeights& weights, const std::filesystem::path& folder = weights_folder());
 

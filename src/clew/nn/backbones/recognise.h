@@ -23,8 +23,8 @@ struct BackboneFit {
 [[nodiscard]] std::uint64_t layout_hash(std::span<const TensorInfo> tensors,
                                         const std::string& last_layer);
 
-/// Backbone with the same tensors, for any number of classes. Additional tensors are allowed where the
-/// backbone's have a prefix. Builds no network.
+/// Backbone with the same tensors, for any number of classes. Additional tensors are allowed where
+/// the backbone's have a prefix. Builds no network.
 [[nodiscard]] std::optional<BackboneFit> fitting_backbone(std::span<const TensorInfo> tensors);
 
 }  // namespace clew::nn

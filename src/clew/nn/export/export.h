@@ -31,9 +31,9 @@ constexpr auto names(ExportFormat) {
 /// File extension: ".safetensors".
 std::string ending_of(ExportFormat format);
 
-/// Writes `module`, whose inference is `forward`, to `path`, atomically. Inputs and outputs: `options`, for
-/// any batch size. TorchScript is traced, and ONNX compared with `forward`, on synthetic inputs in [0,1]. On
-/// error nothing is written. Blocks.
+/// Writes `module`, whose inference is `forward`, to `path`, atomically. Inputs and outputs:
+/// `options`, for any batch size. TorchScript is traced, and ONNX compared with `forward`, on
+/// synthetic inputs in [0,1]. On error nothing is written. Blocks.
 void export_network(torch::nn::Module& module, const ForwardFunction& forward,
                     const std::filesystem::path& path, const OnnxOptions& options);
 

@@ -33,8 +33,8 @@ std::string reason_of(const std::exception& error);
 
 bool has_free_sides(const std::vector<OnnxEdge>& inputs);
 
-/// Deterministic example inputs with batch size 2: real numbers in [0,1], all different; integers 0 and 1;
-/// neither symmetric under flips. Free dimensions are example_size, or twice its height.
+/// Deterministic example inputs with batch size 2: real numbers in [0,1], all different; integers 0
+/// and 1; neither symmetric under flips. Free dimensions are example_size, or twice its height.
 std::vector<torch::Tensor> example_inputs(const std::vector<OnnxEdge>& inputs,
                                           bool is_tall = false);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Export of modules to ONNX: LibTorch's layers and Sequential, and networks that implement OnnxConvertible
-// (also subclasses of a layer, whose forward may differ). Always inference, whatever the module's mode: no
-// dropout, running statistics in batch norms.
+// Export of modules to ONNX: LibTorch's layers and Sequential, and networks that implement
+// OnnxConvertible (also subclasses of a layer, whose forward may differ). Always inference,
+// whatever the module's mode: no dropout, running statistics in batch norms.
 //
-// Outputs are forward's (raw scores unless the network says otherwise); decoding is outside the file.
+// Outputs are forward's (raw scores unless the network says otherwise); decoding is outside the
+// file.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -30,8 +31,8 @@ class OnnxConvertible {
                                          const std::vector<OnnxValue>& inputs) const = 0;
 };
 
-/// Adds a module: OnnxConvertible, Sequential or a layer of LibTorch. Other modules, and options without
-/// an ONNX equivalent: clew::Error naming it.
+/// Adds a module: OnnxConvertible, Sequential or a layer of LibTorch. Other modules, and options
+/// without an ONNX equivalent: clew::Error naming it.
 std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& module,
                                    const std::vector<OnnxValue>& inputs);
 /// For to_onnx of a module that derives from LibTorch's `layer` and computes the same:
@@ -48,8 +49,8 @@ struct OnnxEdge {
   std::vector<std::int64_t> shape = {};
   std::string note = {};                      // "[B,3,84,84] f32 in [0,1], RGB"
   torch::ScalarType dtype = torch::kFloat32;  // inputs only
-  /// Height and width of the comparison with forward where they are free; the second time, the height is
-  /// doubled.
+  /// Height and width of the comparison with forward where they are free; the second time, the
+  /// height is doubled.
   std::vector<std::int64_t> example_size = {64, 64};
 };
 
@@ -63,11 +64,11 @@ struct OnnxOptions {
 /// Serialised model; the same module and options give the same bytes. Not compared with forward.
 std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options);
 
-/// Writes `module`, whose inference is `forward`, atomically to a path that ends in ".onnx". First runs the
-/// graph (OnnxGraph::run) and compares it with `forward` in evaluation mode on synthetic inputs: numbers in
-/// [0,1], batch size 2, and two sizes where height or width are free. Tolerance: 1e-4 of the output's largest
-/// absolute value, because of other orders of summation; 2e-2 for 16-bit types. A larger difference, other
-/// shapes or types: clew::Error, nothing written. Blocks.
+/// Writes `module`, whose inference is `forward`, atomically to a path that ends in ".onnx". First
+/// runs the graph (OnnxGraph::run) and compares it with `forward` in evaluation mode on synthetic
+/// inputs: numbers in [0,1], batch size 2, and two sizes where height or width are free. Tolerance:
+/// 1e-4 of the output's largest absolute value, because of other orders of summation; 2e-2 for
+/// 16-bit types. A larger difference, other shapes or types: clew::Error, nothing written. Blocks.
 void export_onnx(torch::nn::Module& module, const ForwardFunction& forward,
                  const std::filesystem::path& path, const OnnxOptions& options);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builder of ONNX models (opset 17): one method per operator, with immediate shape inference and argument
-// checks. The graph can also be run in LibTorch. No ONNX runtime, no protobuf library.
+// Builder of ONNX models (opset 17): one method per operator, with immediate shape inference and
+// argument checks. The graph can also be run in LibTorch. No ONNX runtime, no protobuf library.
 #pragma once
 
 #include <torch/types.h>
@@ -45,8 +45,8 @@ class OnnxGraph {
   /// `description` is the file's doc string.
   explicit OnnxGraph(std::string name, std::string description = "");
 
-  // Inputs and outputs. Notes (shape, range, meaning) are stored in the file. Free dimensions, among an
-  // input's last two, are named "height" and "width" in the file.
+  // Inputs and outputs. Notes (shape, range, meaning) are stored in the file. Free dimensions,
+  // among an input's last two, are named "height" and "width" in the file.
   OnnxValue input(const std::string& name, torch::ScalarType dtype,
                   const std::vector<std::int64_t>& shape, const std::string& note = "");
   void output(const std::string& name, const OnnxValue& value, const std::string& note = "");
@@ -128,16 +128,16 @@ class OnnxGraph {
   // Spatial transformers.
   /// x [B,C,H,W], grid [B,h,w,2] (x,y) in [-1,1] -> [B,C,h,w].
   OnnxValue grid_sample(const OnnxValue& x, const OnnxValue& grid, const OnnxSampling& sampling);
-  /// theta [B,2,3] -> [B,height,width,2]. A constant grid and a product: AffineGrid came with opset 20,
-  /// which few runtimes have.
+  /// theta [B,2,3] -> [B,height,width,2]. A constant grid and a product: AffineGrid came with opset
+  /// 20, which few runtimes have.
   OnnxValue affine_grid(const OnnxValue& theta, std::int64_t height, std::int64_t width,
                         bool align_corners);
 
-  /// Outputs of the graph, computed by LibTorch on the CPU without gradients. Inputs of other types or
-  /// shapes, or values of other shapes than inferred: clew::Error.
+  /// Outputs of the graph, computed by LibTorch on the CPU without gradients. Inputs of other types
+  /// or shapes, or values of other shapes than inferred: clew::Error.
   std::vector<torch::Tensor> run(const std::vector<torch::Tensor>& inputs) const;
-  /// Serialised model: the same calls give the same bytes. A graph without input or output, an unused
-  /// input, more than 2 GiB (protobuf's limit): clew::Error.
+  /// Serialised model: the same calls give the same bytes. A graph without input or output, an
+  /// unused input, more than 2 GiB (protobuf's limit): clew::Error.
   std::string finish() const;
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Export to TorchScript (.pt) by tracing: one run of forward on example inputs is recorded, with the control
-// flow of these inputs. Opened by Python's torch.jit.load and LibTorch's torch::jit::load.
+// Export to TorchScript (.pt) by tracing: one run of forward on example inputs is recorded, with
+// the control flow of these inputs. Opened by Python's torch.jit.load and LibTorch's
+// torch::jit::load.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -25,10 +26,11 @@ struct TorchScriptOptions {
   bool is_batch_free = true;
 };
 
-/// Traces `forward` in evaluation mode, with parameters and buffers of `module` as attributes under their
-/// names, loads the result, compares it with the network on other inputs, and then writes it atomically to a
-/// path that ends in ".pt". Where tracing fails (a kernel that is not a LibTorch operator, a batch size baked
-/// in as a constant): clew::Error, nothing written. Several outputs become a tuple. Blocks.
+/// Traces `forward` in evaluation mode, with parameters and buffers of `module` as attributes under
+/// their names, loads the result, compares it with the network on other inputs, and then writes it
+/// atomically to a path that ends in ".pt". Where tracing fails (a kernel that is not a LibTorch
+/// operator, a batch size baked in as a constant): clew::Error, nothing written. Several outputs
+/// become a tuple. Blocks.
 void export_torchscript(torch::nn::Module& module, const ForwardFunction& forward,
                         const std::filesystem::path& path, const TorchScriptOptions& options);
 

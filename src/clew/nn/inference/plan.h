@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program compiled for one image shape: oneDNN primitives in order, memory formats, packed weights, one
-// arena for activations.
+// A program compiled for one image shape: oneDNN primitives in order, memory formats, packed
+// weights, one arena for activations.
 #pragma once
 
 #include <torch/types.h>
@@ -45,8 +45,8 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  /// images [images,3,height,width] f32, any strides, in [0,1]; outputs[i]: the caller's memory for the i-th
-  /// output, f32, contiguous. Thread-safe, with an arena per call. Blocks.
+  /// images [images,3,height,width] f32, any strides, in [0,1]; outputs[i]: the caller's memory for
+  /// the i-th output, f32, contiguous. Thread-safe, with an arena per call. Blocks.
   void run(const torch::Tensor& images, const std::vector<float*>& outputs) const;
 
  private:

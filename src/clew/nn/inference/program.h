@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lowered LayerGraph in evaluation mode: batch norms folded into the preceding products, additions and
-// activations fused. Independent of shapes, formats and kernel library: those are plan.h's.
+// Lowered LayerGraph in evaluation mode: batch norms folded into the preceding products, additions
+// and activations fused. Independent of shapes, formats and kernel library: those are plan.h's.
 #pragma once
 
 #include <torch/types.h>
