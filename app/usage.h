@@ -13,8 +13,8 @@ class ParseError;
 
 namespace clew::app {
 
-/// Command of `words`, as far as they name one; skips options. An unknown command: UsageError naming
-/// the nearest.
+/// Command of `words`, as far as they name one; skips options. An unknown command: UsageError
+/// naming the nearest.
 const CLI::App& find_command(const CLI::App& root, const std::vector<std::string>& words);
 
 /// Help, with its full name: "Usage: clew bench peak ...".
