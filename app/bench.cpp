@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bench/classify_bench.h"
+#include "bench/coco_bench.h"
 #include "bench/navigate_bench.h"
 #include "bench/readers_bench.h"
 #include "bench/settings_bench.h"
@@ -96,7 +97,8 @@ template <typename Options>
 void define_with_peer(CLI::App& command,
                       const std::function<bench::Json(const Options&, bool has_peer)>& rows) {
   auto has_peer = std::make_shared<bool>(false);
-  command.add_flag("--peer", *has_peer, "also run the same job in plain PyTorch");
+  command.add_flag("--peer", *has_peer,
+                   "also run the same job in the Python library that people use");
   const auto settings = add_settings<Options>(command);
   print_rows_of(command, [rows, has_peer, settings] { return rows(settings(), *has_peer); });
 }
@@ -126,6 +128,10 @@ void define_classify(CLI::App& command) {
   define_with_peer<bench::ClassifyOptions>(command, bench::classify_rows);
 }
 
+void define_coco(CLI::App& command) {
+  define_with_peer<bench::CocoBenchOptions>(command, bench::coco_rows);
+}
+
 void define_ops(CLI::App& command) {
   const auto settings = add_settings<bench::OpsOptions>(command);
   print_rows_of(command, [settings] { return bench::ops_rows(settings()); });
@@ -140,6 +146,8 @@ constexpr Command kBenches[] = {
     {"classify",
      "inference and training of backbones, loading pictures, and torchvision's beside them",
      define_classify},
+    {"coco", "average precision of detections by COCO's rules, and pycocotools beside it",
+     define_coco},
     {"data", "images a second out of the loader, plain and distorted digits", define_data_bench},
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},

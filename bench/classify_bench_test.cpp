@@ -58,8 +58,8 @@ TEST(ClassifyBench, WithoutTorchvisionThereIsNoPeer) {
   auto options = quick(ClassifyJob::kInference);
   options.python = "/bin/false";
   EXPECT_EQ(error_of([&] { (void)classify_rows(options, true); }),
-            "--peer needs PyTorch (Debian: apt install python3-torchvision), but /bin/false cannot "
-            "import torchvision");
+            "--peer needs a Python with torchvision (Debian: apt install python3-torchvision), but "
+            "/bin/false cannot import it");
 }
 
 }  // namespace classify_bench_test

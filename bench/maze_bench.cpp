@@ -37,9 +37,9 @@ struct View {
 class Runner {
  public:
   Runner(const std::shared_ptr<const maze::Level>& level, const View& view, int worlds, int threads)
-      : batch_(level, {.worlds = worlds,
-                       .threads = threads,
-                       .render = {.width = view.width, .height = view.height}}),
+      : env_(level, {.worlds = worlds,
+                     .threads = threads,
+                     .render = {.width = view.width, .height = view.height}}),
         rgb_(3 * pixels(view, worlds)),
         depth_(view.has_depth ? pixels(view, worlds) : 0),
         velocity_(static_cast<std::size_t>(worlds) * 6),

@@ -53,8 +53,8 @@ std::string find_python(const std::string& wanted, const std::string& module) {
     output_of(concat(quoted(python), " -c 'import ", module, "' 2>/dev/null"), is_good);
     if (is_good) return python;
   }
-  throw Error(concat("--peer needs PyTorch (Debian: apt install python3-", module, "), but ",
-                     candidates[0], " cannot import ", module));
+  throw Error(concat("--peer needs a Python with ", module, " (Debian: apt install python3-",
+                     module, "), but ", candidates[0], " cannot import it"));
 }
 
 Json run_json(const std::vector<std::string>& environment,

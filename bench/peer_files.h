@@ -7,6 +7,7 @@
 namespace clew::bench {
 
 extern const std::string_view kClassifyTorchvision;
+extern const std::string_view kCocoPycocotools;
 extern const std::string_view kNavPyTorch;
 extern const std::string_view kReadersPyTorch;
 

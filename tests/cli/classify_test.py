@@ -75,6 +75,31 @@ with torch.no_grad():
         for one in answer["classes"]:
             self.assertAlmostEqual(theirs[names.index(one["class"])], one["probability"], delta=1e-4)
 
+    def test_cmyk_16_bits_and_palettes(self):
+        """As the network saw them, beside the same picture in plain RGB, as Pillow writes and reads them."""
+        run = self.train("classify/transfer", *SMALL)
+        self.python("PIL", """
+from PIL import Image
+ramp = Image.linear_gradient("L").resize((32, 32))
+rgb = Image.merge("RGB", (ramp, ramp.rotate(90), ramp.rotate(180)))
+rgb.save("rgb.png")
+rgb.convert("CMYK").save("cmyk.jpg", quality=100, subsampling=0)
+rgb.convert("P", palette=Image.Palette.ADAPTIVE).save("palette.png")
+ramp.save("grey.png")
+ramp.convert("I").point(lambda value: value * 257).convert("I;16").save("grey16.png")
+""")
+        self.out("predict", run, "rgb.png", "cmyk.jpg", "palette.png", "grey.png", "grey16.png", "--pictures", "seen",
+                 timeout=TIMEOUT)
+        self.assertEqual(self.python("PIL", """
+from PIL import Image, ImageChops, ImageStat
+def seen(name):
+    return Image.open(f"seen/{name}.png").convert("RGB").crop((0, 0, 32, 32))
+for one, other, most in (("rgb", "cmyk", 4), ("rgb", "palette", 8), ("grey", "grey16", 0)):
+    mean = max(ImageStat.Stat(ImageChops.difference(seen(one), seen(other))).mean)
+    if mean > most:
+        print(one, other, mean)
+"""), "")
+
     def weights_that_do_not_fit(self):
         """n.pth holds mobilenet_v3_small of 12 classes."""
         def refused(weights, error, settings=SMALL):

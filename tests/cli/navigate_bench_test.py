@@ -44,7 +44,7 @@ class BenchNavigate(CliTest):
 
     def test_the_peer_needs_pytorch(self):
         self.fails("bench", "navigate", *SMALL, "python=/bin/false", "--peer", code=1,
-                   error="--peer needs PyTorch (Debian: apt install python3-torch), but /bin/false cannot import torch")
+                   error="--peer needs a Python with torch (Debian: apt install python3-torch), but /bin/false cannot import it")
 
     def test_wrong_settings(self):
         self.fails("bench", "navigate", "agent=nva", code=2, error="agent")

@@ -61,7 +61,7 @@ std::vector<std::byte> forge(const Level& level, std::span<const std::byte> real
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::shared_ptr<const Level> level = make_level();
-  static Batch batch(level, {.render = {.width = 16, .height = 16}});
+  static VectorEnv batch(level, {.render = {.width = 16, .height = 16}});
   if (size == 0) return 0;
   batch.reset(clew::Key{3}, {});
   const std::int32_t look = 0;

@@ -66,7 +66,7 @@ std::string playthrough(const std::string& name) {
       "look_left", "look_right", "strafe_left",       "strafe_right",
       "forward",   "backward",   "look_left_forward", "look_right_forward"};
   const auto level = builtin(name);
-  Batch env(level, {.render = {.width = 16, .height = 16}});
+  VectorEnv env(level, {.render = {.width = 16, .height = 16}});
   float reward = 0, position[2] = {}, heading = 0;
   std::int32_t cell = 0, goal_distance = 0;
   std::uint8_t event = 0, is_loop = 0, is_done = 0, depth_class[64] = {};

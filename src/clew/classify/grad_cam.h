@@ -2,12 +2,11 @@
 // Class activation maps: Grad-CAM (Selvaraju et al. 2017).
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 
 #include "clew/image/image.h"
 #include "clew/nn/backbones/backbone.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::classify {
 

@@ -2,13 +2,12 @@
 // Localisation of one object per picture: class, and box regression.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "clew/classify/picture_task.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::classify {

@@ -2,14 +2,13 @@
 // Multi-label classification: an independent probability per class.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "clew/classify/picture_task.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::classify {

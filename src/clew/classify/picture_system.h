@@ -2,8 +2,6 @@
 // Base of this module's systems: resolved keys, export and prediction.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "clew/classify/config.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/learning_system.h"
 
 namespace clew::classify {

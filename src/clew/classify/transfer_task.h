@@ -2,14 +2,13 @@
 // Single-label classification task.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "clew/classify/picture_task.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::classify {
 

@@ -2,8 +2,6 @@
 // Examples and batches of named columns, such as image, label, boxes.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::data {
 
@@ -21,7 +20,7 @@ namespace clew::data {
 struct Column {
   std::string name;
   std::vector<std::int64_t> shape;  // of one example; -1: varying
-  torch::Dtype type;
+  torch::ScalarType type;
   std::string meaning;  // units, range, conventions
   bool is_listed = false;
 };

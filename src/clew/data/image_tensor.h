@@ -2,10 +2,9 @@
 // Conversion between pictures and tensors, with optional normalisation.
 #pragma once
 
-#include <torch/types.h>
-
 #include "clew/image/image.h"
 #include "clew/ops/normalise.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::data {
 

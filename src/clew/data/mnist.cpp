@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/data/mnist.h"
 
+#include <torch/types.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>

@@ -2,9 +2,9 @@
 // NumPy's .npy files.
 #pragma once
 
-#include <torch/types.h>
-
 #include <filesystem>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::data {
 

@@ -2,9 +2,9 @@
 // Resampling of a source rectangle to a grid of pixels. Private to the module.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::data {
 

@@ -3,11 +3,10 @@
 // Pure functions of tensors.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 
 #include "clew/navigate/agent.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::navigate {
 

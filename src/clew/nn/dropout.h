@@ -2,9 +2,8 @@
 // Dropout from a key: the same for any number of threads and processes, and after a resume.
 #pragma once
 
-#include <torch/types.h>
-
 #include "clew/core/key.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -3,13 +3,12 @@
 // checkpoints work on one array. Parameters and gradients become views into it.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

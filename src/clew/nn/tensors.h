@@ -2,8 +2,6 @@
 // Conversion between LibTorch tensors and safetensors entries.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstddef>
 #include <deque>
 #include <span>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "clew/nn/safetensors.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

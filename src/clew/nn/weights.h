@@ -3,9 +3,6 @@
 // read, by extension when written. Not checkpoints of a training run, which hold more than weights.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -13,6 +10,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

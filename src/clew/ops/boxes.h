@@ -2,7 +2,7 @@
 // Boxes with edges along the axes: [.,4], xyxy.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

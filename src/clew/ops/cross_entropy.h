@@ -3,7 +3,7 @@
 // operators for few classes.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

@@ -3,11 +3,10 @@
 // Fast for the navigator's network on x86 CPUs (Encoder::fast), else LibTorch's operators.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 #include "clew/ops/workspace.h"
 
 namespace clew::ops {

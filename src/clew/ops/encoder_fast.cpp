@@ -5,6 +5,8 @@
 // is one product for all calls.
 #include "clew/ops/encoder_fast.h"
 
+#include <torch/types.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>

@@ -4,9 +4,8 @@
 // traces.
 #pragma once
 
-#include <torch/types.h>
-
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 #include "clew/ops/workspace.h"
 
 namespace clew::ops {

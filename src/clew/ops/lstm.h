@@ -3,11 +3,10 @@
 // on x86 CPUs, else LibTorch's operators.
 #pragma once
 
-#include <torch/types.h>
-
 #include <memory>
 
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 #include "clew/ops/workspace.h"
 
 namespace clew::ops {

@@ -4,6 +4,8 @@
 // one product for all steps.
 #include "clew/ops/lstm_fast.h"
 
+#include <torch/types.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>

@@ -4,7 +4,7 @@
 // transformer needs.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

@@ -2,9 +2,9 @@
 // Normalisation of image channels by mean and standard deviation, and its inverse.
 #pragma once
 
-#include <torch/types.h>
-
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

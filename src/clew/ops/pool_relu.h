@@ -3,7 +3,7 @@
 // their time on discarded values.
 #pragma once
 
-#include <torch/types.h>
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 

@@ -12,9 +12,9 @@
 // m = x-1, as the paper's "0 if |m-x| >= 1" does, would give a constant image a slope.)
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 
@@ -46,7 +46,7 @@ torch::Tensor identity_grid(ImageSize size, bool align_corners,
                             const torch::TensorOptions& tensor_options = {});
 
 /// Dtype of the sampling coordinates of an image: f32 for bf16 and f16, else its own.
-torch::Dtype place_type(const torch::Tensor& input);
+torch::ScalarType place_type(const torch::Tensor& input);
 
 /// input [B,C,H,W] f32, f64, bf16 or f16, grid [B,h,w,2] of its place_type, (x,y) normalised ->
 /// [B,C,h,w] of the input's type; bf16 and f16 are accumulated in f32. Copies tensors that are not

@@ -10,7 +10,6 @@
 #include <c10/util/intrusive_ptr.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
-#include <torch/types.h>
 
 #include <memory>
 #include <type_traits>
@@ -19,6 +18,7 @@
 
 #include "clew/core/error.h"
 #include "clew/ops/kernels.h"
+#include "clew/ops/tensor.h"
 #include "clew/ops/workspace.h"
 
 namespace clew::ops {

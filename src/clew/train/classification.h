@@ -2,8 +2,6 @@
 // Classification: the loss, and the evaluator with confusion matrix and worst mistakes.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "clew/data/dataset.h"
 #include "clew/data/sheet.h"
 #include "clew/image/draw.h"
+#include "clew/ops/tensor.h"
 #include "clew/runs/evaluation.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/task.h"

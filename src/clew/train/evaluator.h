@@ -16,10 +16,6 @@
 #include "clew/data/example.h"
 #include "clew/runs/evaluation.h"
 
-namespace torch::nn {
-class Module;
-}
-
 namespace clew::train {
 
 class Processes;  // processes.h

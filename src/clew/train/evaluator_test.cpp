@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -79,10 +80,16 @@ double mean_in(const RootTask& task, int networks, Processes* processes = nullpt
     owners.push_back(task.make_network());
     pointers.push_back(owners.back().get());
   }
-  const auto result =
-      evaluate(task, pointers, task.set, {.batch = 4, .key = Key{3}, .processes = processes})
-          ->result();
+  std::vector<double> shares;
+  const auto result = evaluate(task, pointers, task.set,
+                               {.batch = 4,
+                                .key = Key{3},
+                                .on_progress = [&](double share) { shares.push_back(share); },
+                                .processes = processes})
+                          ->result();
   EXPECT_EQ(result[1].value, 23);
+  EXPECT_EQ(shares.back(), 1);
+  EXPECT_EQ(std::ranges::count(shares, 1), 1);
   return result[0].value;
 }
 

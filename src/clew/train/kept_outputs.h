@@ -2,8 +2,6 @@
 // Cache of a frozen prefix's outputs: computed once per example, read by every step.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,6 +12,7 @@
 
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

@@ -3,9 +3,6 @@
 // folders, training and resuming are the same for all of them: supervised_run.h.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -17,6 +14,7 @@
 #include "clew/core/config.h"
 #include "clew/image/image.h"
 #include "clew/nn/export/export.h"
+#include "clew/ops/tensor.h"
 #include "clew/runs/about.h"
 #include "clew/runs/evaluation.h"
 #include "clew/runs/metrics.h"

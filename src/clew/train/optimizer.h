@@ -3,8 +3,6 @@
 // Learning rate schedules: schedule.h.
 #pragma once
 
-#include <torch/types.h>
-
 #include <array>
 #include <cstdint>
 #include <string>
@@ -13,6 +11,7 @@
 
 #include "clew/core/config.h"
 #include "clew/core/pool.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

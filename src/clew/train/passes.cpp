@@ -45,11 +45,11 @@ void pass_over(std::span<torch::nn::Module* const> networks, const data::Dataset
         throw data::named_example(set, batch, error);
       }
       const auto made = ++done * options.processes;
-      if (worker == 0 && options.on_progress)
-        options.on_progress(
-            std::min(1.0, static_cast<double>(made) / static_cast<double>(batches)));
+      if (worker == 0 && options.on_progress && made < batches)
+        options.on_progress(static_cast<double>(made) / static_cast<double>(batches));
     }
   });
+  if (options.on_progress) options.on_progress(1);
 }
 
 }  // namespace clew::train

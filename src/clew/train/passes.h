@@ -11,10 +11,6 @@
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
 
-namespace torch::nn {
-class Module;
-}
-
 namespace clew::train {
 
 struct PassOptions {

@@ -4,8 +4,6 @@
 // transport is c10d (transport.h), the training supervised.h.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -13,6 +11,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

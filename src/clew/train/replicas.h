@@ -4,9 +4,6 @@
 // the trainer's.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -14,6 +11,7 @@
 
 #include "clew/core/pool.h"
 #include "clew/nn/flat.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::train {
 

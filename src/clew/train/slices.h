@@ -3,8 +3,6 @@
 // the module.
 #pragma once
 
-#include <torch/types.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "clew/data/example.h"
+#include "clew/ops/tensor.h"
 #include "clew/runs/metrics.h"
 #include "clew/train/task.h"
 

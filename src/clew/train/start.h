@@ -2,13 +2,12 @@
 // Initial weights, frozen and slow modules: the keys `start` of a recipe.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <string>
 #include <vector>
 
 #include "clew/core/config.h"
 #include "clew/nn/weights.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/rules.h"
 
 namespace clew::train {

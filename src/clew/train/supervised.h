@@ -5,9 +5,6 @@
 // Run folders and resuming: loop.h.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -21,6 +18,7 @@
 #include "clew/core/config.h"
 #include "clew/core/key.h"
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 #include "clew/train/loop.h"
 #include "clew/train/optimizer.h"
 #include "clew/train/rules.h"

@@ -2,9 +2,6 @@
 // A supervised task: network, loss, data and evaluator. Training: supervised.h.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +11,7 @@
 #include "clew/core/key.h"
 #include "clew/data/dataset.h"
 #include "clew/data/sampler.h"
+#include "clew/ops/tensor.h"
 #include "clew/runs/metrics.h"
 #include "clew/train/evaluator.h"
 #include "clew/train/kept_outputs.h"

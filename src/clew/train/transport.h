@@ -3,11 +3,10 @@
 // Private to the module; the public interface is processes.h.
 #pragma once
 
-#include <torch/types.h>
-
 #include <functional>
 #include <memory>
 
+#include "clew/ops/tensor.h"
 #include "clew/train/processes.h"
 
 namespace clew::train {

@@ -7,13 +7,12 @@
 // Differentiable, on any device.
 #pragma once
 
-#include <torch/types.h>
-
 #include <array>
 #include <cstdint>
 
 #include "clew/core/names.h"
 #include "clew/ops/sampler.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::warp {
 

@@ -2,8 +2,6 @@
 // Export of networks, in the format of the file's extension.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +10,7 @@
 #include "clew/core/names.h"
 #include "clew/nn/export/onnx.h"
 #include "clew/nn/export/torchscript.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

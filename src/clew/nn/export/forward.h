@@ -2,10 +2,10 @@
 // Inference functions for the exporters.
 #pragma once
 
-#include <torch/types.h>
-
 #include <functional>
 #include <vector>
+
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -2,15 +2,13 @@
 // Evaluation mode, example inputs and messages for the exporters. Not installed.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "clew/nn/export/onnx.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -7,9 +7,6 @@
 // file.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
@@ -18,6 +15,7 @@
 
 #include "clew/nn/export/forward.h"
 #include "clew/nn/export/onnx_graph.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 
@@ -47,8 +45,8 @@ struct OnnxEdge {
   std::string name;
   /// Inputs only; -1: the batch; -2, in the last two dimensions: any height or width.
   std::vector<std::int64_t> shape = {};
-  std::string note = {};                      // "[B,3,84,84] f32 in [0,1], RGB"
-  torch::ScalarType dtype = torch::kFloat32;  // inputs only
+  std::string note = {};                    // "[B,3,84,84] f32 in [0,1], RGB"
+  torch::ScalarType dtype = torch::kFloat;  // inputs only
   /// Height and width of the comparison with forward where they are free; the second time, the
   /// height is doubled.
   std::vector<std::int64_t> example_size = {64, 64};

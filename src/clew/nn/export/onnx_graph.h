@@ -3,8 +3,6 @@
 // argument checks. The graph can also be run in LibTorch. No ONNX runtime, no protobuf library.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "clew/nn/export/protobuf.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 
@@ -23,7 +22,7 @@ inline constexpr std::int64_t kOnnxBatch = -1, kOnnxFree = -2;
 /// A value of a graph. Dimensions may be kOnnxBatch or kOnnxFree.
 struct OnnxValue {
   std::string name;
-  torch::ScalarType dtype = torch::kFloat32;
+  torch::ScalarType dtype = torch::kFloat;
   std::vector<std::int64_t> shape;
 };
 

@@ -2,14 +2,13 @@
 // Shapes and types for onnx_graph.cpp and onnx_operators.cpp. Not installed.
 #pragma once
 
-#include <torch/types.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "clew/nn/export/onnx_graph.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

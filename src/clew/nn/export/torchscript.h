@@ -4,14 +4,12 @@
 // torch::jit::load.
 #pragma once
 
-#include <torch/nn/module.h>
-#include <torch/types.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "clew/nn/export/forward.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

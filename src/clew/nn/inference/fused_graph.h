@@ -3,8 +3,6 @@
 // and activation, blocked channels, reused memory.
 #pragma once
 
-#include <torch/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +12,7 @@
 #include "clew/nn/backbones/layer_graph.h"
 #include "clew/ops/normalise.h"
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -3,8 +3,6 @@
 // weights, one arena for activations.
 #pragma once
 
-#include <torch/types.h>
-
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -13,6 +11,7 @@
 #include "clew/nn/inference/program.h"
 #include "clew/ops/normalise.h"
 #include "clew/ops/precision.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 

@@ -3,14 +3,13 @@
 // and activations fused. Independent of shapes, formats and kernel library: those are plan.h's.
 #pragma once
 
-#include <torch/types.h>
-
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "clew/nn/backbones/layer_graph.h"
+#include "clew/ops/tensor.h"
 
 namespace clew::nn {
 
