@@ -38,7 +38,7 @@ struct SceneOptions {
 ///   label i64: class of the foremost object
 ///   motion i64: its motion (clips)
 ///   flow [T-1,2,H,W] f32: forward optical flow (x,y), pixels (clips)
-///   boxes [N,4] f32 xyxy, pixels, of the visible parts; labels [N] i64; masks [N,H,W] u8 (first frame)
+///   boxes [N,4] f32 xyxy, pixels, visible parts; labels [N] i64; masks [N,H,W] u8 (first frame)
 ///   mask [H,W] i64: 0 background, else class + 1 (first frame)
 /// The same bytes on every machine: of libm, only the square root.
 class Scenes : public Dataset {

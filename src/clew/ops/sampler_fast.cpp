@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bilinear sampler for f32, by Highway, in two layouts. At the border a pair of taps is shifted
 // into the image with its weights rearranged, so that no special case follows.
-//   Up to two channels: a vector of output pixels at a time. The pairs (x, x+1) of two rows are read with one 64-bit
-//   load each. The image's gradient is accumulated with scalars, since neighbours write to the same pixels.
+//   Up to two channels: a vector of output pixels at a time. The pairs (x, x+1) of two rows are
+//   read with one 64-bit load each. The image's gradient is accumulated with scalars, since
+//   neighbours write to the same pixels.
 //   More channels: 4 or 16 at a time, in sampler_groups-inl.h.
 #include "clew/ops/sampler_fast.h"
 

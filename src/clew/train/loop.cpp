@@ -125,7 +125,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
 
   struct Watch {
     Watch(Learner& whose, const PassWatch& watch) : learner(whose) { learner.watch_passes(watch); }
-    ~Watch() { learner.watch_passes(nullptr); }  // the callback's lifetime ends
+    ~Watch() { learner.watch_passes(nullptr); }  // the callback must not outlive this
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     Learner& learner;
