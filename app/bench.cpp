@@ -25,8 +25,7 @@
 namespace clew::app {
 namespace {
 
-/// The command line of this process, as a command that can be run again, without some words and
-/// with one more.
+/// Command line of this process, without some words and with one more.
 std::vector<std::string> own_command(const std::vector<std::string>& without, const char* more) {
   std::istringstream text(read_file("/proc/self/cmdline", 1 << 20));
   std::vector<std::string> words;
@@ -37,7 +36,7 @@ std::vector<std::string> own_command(const std::vector<std::string>& without, co
   return words;
 }
 
-/// Adds --json to a benchmark and prints what `rows` gives.
+/// Adds --json to a benchmark and prints its rows.
 void print_rows_of(CLI::App& command, const std::function<bench::Json()>& rows) {
   auto is_json = std::make_shared<bool>(false);
   command.add_flag("--json", *is_json, "print {\"machine\": {...}, \"rows\": [...]}");
@@ -93,7 +92,7 @@ void define_render(CLI::App& command) {
   print_rows_of(command, [settings] { return bench::render_rows(settings()); });
 }
 
-/// Adds --peer to it.
+/// Adds --peer.
 template <typename Options>
 void define_with_peer(CLI::App& command,
                       const std::function<bench::Json(const Options&, bool has_peer)>& rows) {
@@ -104,7 +103,7 @@ void define_with_peer(CLI::App& command,
   print_rows_of(command, [rows, has_peer, settings] { return rows(settings(), *has_peer); });
 }
 
-/// Adds --settings to it: the command itself in a grid of settings, compared by the rate `key`.
+/// Adds --settings: runs the command in a grid of settings and compares the rate `key`.
 template <typename Options>
 void define_with_settings(CLI::App& command, bench::Json (*rows)(const Options&, bool has_peer),
                           const char* key) {

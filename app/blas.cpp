@@ -10,7 +10,7 @@
 namespace clew::app {
 namespace {
 
-/// A function of the loaded libraries, by name; null when none has it.
+/// Function of the loaded libraries by name; null for none.
 template <class F>
 F* loaded(const char* name) {
   return reinterpret_cast<F*>(::dlsym(RTLD_DEFAULT, name));
@@ -35,7 +35,7 @@ Blas find_blas() {
     blas.name = "MKL";
   if (file.starts_with("libblas.so")) blas.name = "reference BLAS";
   if (file.find("blis") != std::string::npos) blas.name = "BLIS";
-  // Debian's libblas.so.3 of OpenBLAS hands sgemm_ on to libopenblas; both know these.
+  // Debian's libblas.so.3 of OpenBLAS forwards sgemm_ to libopenblas; both have these.
   if (auto* parallel = loaded<int()>("openblas_get_parallel")) {
     blas.name = "OpenBLAS";
     const int kind = parallel();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which BLAS the program really uses: found out from the loaded libraries, because Debian's
-// alternatives and environment variables decide it after linking.
+// BLAS in use, detected from the loaded libraries, because Debian's alternatives and environment
+// variables select it after linking.
 #pragma once
 
 #include <string>
@@ -8,19 +8,18 @@
 namespace clew::app {
 
 struct Blas {
-  std::string
-      library;  // file that provides sgemm_, links resolved; empty when LibTorch carries its own
-  std::string name;       // "OpenBLAS", "MKL", "reference BLAS", "unknown"
+  std::string library;  // file that provides sgemm_, links resolved; empty if LibTorch has its own
+  std::string name;     // "OpenBLAS", "MKL", "reference BLAS", "unknown"
   std::string threading;  // of OpenBLAS: "none", "pthread", "openmp"
-  std::string core;       // that OpenBLAS takes this processor for: "Haswell", "SkylakeX"
-  std::string config;     // OpenBLAS' own words
-  int threads = 0;        // of OpenBLAS; 0 unknown
+  std::string core;       // OpenBLAS's core type: "Haswell", "SkylakeX"
+  std::string config;     // OpenBLAS's description
+  int threads = 0;        // of OpenBLAS; 0: unknown
 };
 
 Blas find_blas();
 
-/// One thread for the BLAS: the workers of a training are threads already, and threads of OpenBLAS
-/// spin while they wait. What the user has set (OPENBLAS_NUM_THREADS) stays.
+/// Limits the BLAS to one thread, since trainings have worker threads, and OpenBLAS's idle threads
+/// spin. The user's OPENBLAS_NUM_THREADS takes precedence.
 void limit_blas_threads();
 
 }  // namespace clew::app

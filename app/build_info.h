@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was built, filled in by cmake/revision.cmake when the program is linked.
+// Version and build, filled in by cmake/revision.cmake at link time.
 #pragma once
 
 namespace clew::app {

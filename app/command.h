@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of a table of commands (main.cpp holds the program's). Help, dispatch, completion and
-// tests read the tables.
+// Table of commands (the program's is in main.cpp), for help, dispatch, completion and tests.
 #pragma once
 
 #include <span>
@@ -14,12 +13,12 @@ namespace clew::app {
 struct Command {
   const char* name;
   const char* help;  // one line, lower case, no full stop
-  /// Adds arguments and the callback that runs the command. The callback throws what program.h maps
-  /// to exit codes.
+  /// Adds arguments and the callback that runs the command; its exceptions become exit codes
+  /// (program.h).
   void (*define)(CLI::App& command);
 };
 
-/// Defines every row as a command below `parent`, which then needs one of them.
+/// Defines every row as a subcommand of `parent`, which then requires one.
 void add_commands(CLI::App& parent, std::span<const Command> commands);
 
 void define_bench(CLI::App& command);

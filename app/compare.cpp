@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew compare: runs of one system side by side, as a table and as a page with their curves.
+// clew compare: comparison of runs of one system, as a table and as a page with curves.
 #include "clew/report/compare.h"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew completion bash|zsh|fish: scripts made from the commands and options as they are defined, so
-// that no second list exists.
+// clew completion bash|zsh|fish: scripts generated from the defined commands and options.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -27,7 +26,7 @@ struct Word {
   std::string text, help;
 };
 
-/// What may follow on the command line: subcommands, then options, each with its help.
+/// Possible next words: subcommands, then options, with their help.
 std::vector<Word> words_after(const CLI::App& command) {
   std::vector<Word> words;
   for (const auto* sub : command.get_subcommands([](const CLI::App*) { return true; })) {
@@ -41,7 +40,7 @@ std::vector<Word> words_after(const CLI::App& command) {
   return words;
 }
 
-/// Single quotes for sh and fish alike: what stands in them must hold no quote or backslash.
+/// Single-quoted for sh and fish; quotes and backslashes are replaced.
 std::string quoted(std::string text) {
   std::erase_if(text, [](char c) { return c == '\'' || c == '\\'; });
   return '\'' + text + '\'';
@@ -53,7 +52,7 @@ std::string joined(const std::vector<Word>& words) {
   return out;
 }
 
-/// Calls visit("bench peak", app) for the program ("") and every command below it.
+/// Calls visit("bench peak", app) for the program ("") and every subcommand.
 template <class F>
 void walk(const CLI::App& command, const std::string& path, F&& visit) {
   visit(path, command);

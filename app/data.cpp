@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew data: which data sets there are; brings, makes, checks and shows them.
+// clew data: lists, downloads, makes, checks and shows data sets.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -90,7 +90,7 @@ bench::Json json_of(const data::CheckReport& report) {
           {"sizes", sizes},          {"passed_over", report.passed_over}, {"findings", findings}};
 }
 
-/// Entries of a folder of pictures that are no pictures: "2 files .txt, 1 file without ending, extra/".
+/// Ignored entries of a picture folder: "2 files .txt, 1 file without ending, extra/".
 std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_over) {
   std::string text;
   for (const auto& [what, count] : passed_over) {
@@ -102,8 +102,7 @@ std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_o
   return text;
 }
 
-/// Sizes of pictures: "300 of 500x375, 13 others; sides from 40x30 to 640x480"; empty where all have
-/// one.
+/// Picture sizes: "300 of 500x375, 13 others; sides from 40x30 to 640x480"; empty if all are equal.
 std::string sizes_text(const std::map<std::pair<int, int>, std::int64_t>& sizes) {
   if (sizes.size() < 2) return {};
   const auto most = std::ranges::max_element(
@@ -128,7 +127,7 @@ FieldOptions background_options() {
   return {.help = "behind transparent pictures; auto: white behind dark, black behind light"};
 }
 
-/// Splits of a folder of pictures that lie elsewhere.
+/// Folders of splits outside of the data folder.
 struct OtherFolders {
   std::string validation, test;
   void fields(Fields& v) {
@@ -222,7 +221,7 @@ struct ShowSettings {
   }
 };
 
-/// The table of views, for the end of a help text.
+/// Table of views, for help.
 std::string views_text() {
   std::size_t width = 0;
   for (const auto& kind : data::view_kinds())

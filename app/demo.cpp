@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew demo: trains in a small maze for a few minutes, evaluates, writes the report, says what
-// happened.
+// clew demo: trains in a small maze for a few minutes, evaluates, writes the report and prints a
+// summary.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew eval: how good the trained network of a run is, by the measures of its system.
+// clew eval: evaluation of a run's trained network, by its system's measures.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -20,7 +20,7 @@
 namespace clew::app {
 namespace {
 
-/// Evaluation of other programs' answers: `clew eval SYSTEM predictions=FILE truth=FILE`.
+/// Evaluation of other programs' predictions: `clew eval SYSTEM predictions=FILE truth=FILE`.
 void judge(const System& system, const std::vector<std::string>& settings, bool is_json) {
   if (system.judge == nullptr)
     throw UsageError(concat(system.name, " judges no files of answers; name a run folder"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew export: the trained network of a run as a file that other programs open.
+// clew export: a run's trained network as a file for other programs.
 #include "clew/nn/export/export.h"
 
 #include <CLI/CLI.hpp>
@@ -17,7 +17,7 @@
 namespace clew::app {
 namespace {
 
-/// The format of a file's ending, one of the system's; safetensors without a file.
+/// Format by file extension, one of the system's; safetensors without a file.
 nn::ExportFormat format_of(const std::filesystem::path& out, const System& system) {
   if (out.empty()) return nn::ExportFormat::kSafetensors;
   std::vector<std::string> endings;
@@ -29,7 +29,7 @@ nn::ExportFormat format_of(const std::filesystem::path& out, const System& syste
                           "' for a run of ", system.name));
 }
 
-/// The format of that name, one of the system's.
+/// Format by name, one of the system's.
 nn::ExportFormat format_named(const std::string& name, const System& system) {
   std::vector<std::string> choices;
   for (const auto format : system.formats) {

@@ -15,7 +15,7 @@
 namespace clew::app {
 namespace {
 
-/// Every key that a recipe can have, with its values as defaults.
+/// All keys of a recipe, with its values as defaults.
 std::string help_of_recipe(const std::string& name) {
   const auto recipe = find_recipe(name);
   const auto& system = system_of(recipe.tree);

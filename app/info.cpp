@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew info: what this program is and runs on, and advice where the machine is set up to be slow.
+// clew info: version, build and machine, and advice on slow configurations.
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/version.h>
@@ -31,7 +31,7 @@ std::string variable(const char* name) {
 
 Json libtorch_json() {
   auto& context = at::globalContext();
-  std::string parallel;  // LibTorch tells in a text of many lines; one names the back end
+  std::string parallel;  // back end, from one line of LibTorch's description
   const std::string text = at::get_parallel_info(), mark = "ATen parallel backend: ";
   if (const auto at = text.find(mark); at != std::string::npos) {
     parallel = text.substr(at + mark.size(), text.find('\n', at) - at - mark.size());
@@ -41,7 +41,7 @@ Json libtorch_json() {
           {"has_mkl", context.hasMKL()},  {"has_cuda", context.hasCUDA()}};
 }
 
-/// One line each: what is wrong, and what to do.
+/// Problems and remedies, one line each.
 std::vector<std::string> advice(const Json& machine, const Json& torch) {
   std::vector<std::string> lines;
   if (!torch["has_onednn"].get<bool>()) {

@@ -24,7 +24,7 @@ namespace clew::app {
 
 namespace {
 
-/// FOLDER/a.png for each answer to a picture a.jpg; of two with one name the second is a_2.png.
+/// Writes FOLDER/a.png for each prediction of a.jpg; a second one of that name is a_2.png.
 void write_pictures(const std::vector<train::Prediction>& answers,
                     const std::filesystem::path& folder) {
   make_folders(folder);
@@ -37,7 +37,7 @@ void write_pictures(const std::vector<train::Prediction>& answers,
   }
 }
 
-/// A row for each picture that was read, in the order of the answers.
+/// Writes one row per readable picture, in the order of the predictions.
 void write_features(const std::vector<train::Prediction>& answers,
                     const std::filesystem::path& file) {
   std::vector<torch::Tensor> rows;
@@ -47,7 +47,7 @@ void write_features(const std::vector<train::Prediction>& answers,
   data::write_npy(file, torch::stack(rows));
 }
 
-/// The answers of a run's network, one a line or as JSON; warnings and errors to the log.
+/// Predictions of a run's network, one per line or as JSON; warnings and errors to the log.
 Prediction predict(const train::LearningSystem& system, const PredictRequest& request) {
   CountLine progress("images");
   const auto total = static_cast<std::int64_t>(request.images.size());

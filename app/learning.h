@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Systems that learn from examples in the program: trained, evaluated and exported in one way.
+// Adapter of supervised systems to the program's table of systems.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace clew::app {
 
-/// The row of such a system.
+/// Row of a supervised system.
 System row_of(std::shared_ptr<const train::LearningSystem> system);
 
 }  // namespace clew::app

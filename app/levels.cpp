@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew levels: the built-in mazes as a list; one maze, built in or from a file, drawn from above.
+// clew levels: lists built-in levels; draws a map of a level.
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>

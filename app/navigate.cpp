@@ -30,7 +30,7 @@ std::string number(const std::optional<double>& value, const char* format, doubl
   return value ? number(*value * factor, format) : "-";
 }
 
-/// What is known of the losses, as the progress line shows it.
+/// Losses for the progress line.
 std::string navigate_text(const runs::MetricsLine& line) {
   const auto get = [&](const char* name) { return line.get(name).value_or(std::nan("")); };
   std::string text;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What train, eval and demo share: training with a progress line, evaluation with one, and tables
-// of results.
+// Navigator training and evaluation with progress lines, and tables of results, for train, eval and
+// demo.
 #pragma once
 
 #include <filesystem>
@@ -12,12 +12,12 @@
 
 namespace clew::app {
 
-/// Trains with the live line.
+/// Trains with a progress line.
 train::RunEnd train_navigate(const std::filesystem::path& run, bool is_resumed);
 /// Evaluates the newest checkpoint of `run` and writes RUN/eval.json, RUN/trace.json.
 navigate::Evaluation evaluate_run(const std::filesystem::path& run,
                                   const navigate::EvalOptions& options);
-/// The players as a table for people.
+/// Human-readable table of the players.
 std::string evaluation_table(const navigate::Evaluation& evaluation);
 
 System navigate_system();

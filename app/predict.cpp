@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew predict: what the trained network of a run says of image files.
+// clew predict: predictions of a run's trained network for image files.
 #include <glob.h>
 
 #include <CLI/CLI.hpp>
@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Files that match a pattern, sorted; none where none does.
+/// Files that match a glob pattern, sorted.
 std::vector<fs::path> matches(const std::string& pattern) {
   glob_t found{};
   std::vector<fs::path> files;
@@ -30,8 +30,7 @@ std::vector<fs::path> matches(const std::string& pattern) {
   return files;
 }
 
-/// Folders become the picture files in and below them, sorted, and patterns that are no file's name what
-/// they match.
+/// Expands folders (recursively, sorted) and glob patterns to picture files.
 std::vector<fs::path> expanded(const std::vector<fs::path>& names) {
   std::vector<fs::path> files;
   for (const auto& name : names) {

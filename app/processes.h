@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other processes of `clew train --processes N`: this program again, with torchrun's variables set.
+// Child processes of `clew train --processes N`: this program with torchrun's variables.
 #pragma once
 
 #include <string>
@@ -12,13 +12,14 @@ namespace clew::app {
 class OtherProcesses {
  public:
   OtherProcesses() = default;
-  ~OtherProcesses();  // ends those that still run
+  ~OtherProcesses();  // terminates running ones
   OtherProcesses(const OtherProcesses&) = delete;
   OtherProcesses& operator=(const OtherProcesses&) = delete;
 
-  /// Starts all of `place` but this one with the command `words`; they meet at `port`. What they print goes to stderr.
+  /// Starts all of `place` but this one with the command `words`, for rendezvous at `port`. Their
+  /// output goes to stderr.
   void start(const train::ProcessPlace& place, int port, const std::vector<std::string>& words);
-  /// While they come: clew::Error if one of them has ended. Does not wait.
+  /// During rendezvous: clew::Error if one of them has ended. Does not block.
   void check();
   /// Waits until all have ended; clew::Error if one of them failed.
   void wait();

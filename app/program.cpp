@@ -37,7 +37,7 @@ int parse(CLI::App& root, int argc, char** argv) {
   } catch (const CLI::CallForVersion& version) {
     std::cout << version.what() << '\n';
   } catch (const CLI::RuntimeError& error) {
-    return error.get_exit_code();  // has been said elsewhere
+    return error.get_exit_code();  // already reported
   } catch (const CLI::ParseError& error) {
     return complain(kUsage, usage_text(error, command));
   }

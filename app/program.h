@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command line in, exit code out: dispatch, help, and what every error becomes.
+// Command line to exit code: dispatch, help, error reporting.
 #pragma once
 
 #include <span>
@@ -8,8 +8,8 @@
 
 namespace clew::app {
 
-/// 0 done, 1 clew::Error, LibTorch or the output failed, 2 a wrong command line or configuration, 3
-/// a bug of ours. Results go to stdout, all else to stderr.
+/// Exit codes: 0 success, 1 clew::Error, LibTorch or output failed, 2 invalid command line or
+/// configuration, 3 internal error. Results go to stdout, all else to stderr.
 int run_program(std::span<const Command> commands, int argc, char** argv);
 
 }  // namespace clew::app

@@ -19,10 +19,11 @@ std::atomic<int> last_interrupt{0};
 std::atomic<bool> is_second_the_end{true};
 
 constexpr auto& kSignals = InterruptWatch::kSignals;
-std::array<bool, kSignals.size()> was_ignored{};  // when the program was started
+std::array<bool, kSignals.size()> was_ignored{};  // at the program's start
 
 #ifndef CLEW_SANITIZED
-// Before any library is initialised: UCX, which LibTorch's MPI brings in on Debian 13, then takes SIGHUP.
+// Before any library's initialisation, since UCX, loaded by LibTorch's MPI on Debian 13, handles
+// SIGHUP.
 void see_ignored_signals() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     struct sigaction now {};
@@ -103,12 +104,13 @@ std::string count_text(double count) {
 
 InterruptWatch::InterruptWatch() {
   last_interrupt = 0;
-  // torchrun repeats a Ctrl-C that has come from the terminal already, and kills what then lingers.
+  // torchrun forwards a Ctrl-C that the terminal has already sent, and kills remaining processes
+  // itself.
   is_second_the_end = std::getenv("TORCHELASTIC_RUN_ID") == nullptr;
   struct sigaction action {};
   action.sa_flags = SA_RESTART;
   const auto stop = [](int number) {
-    // A terminal that goes hangs up more than once: by the kernel and by its shell.
+    // A closed terminal sends SIGHUP more than once: by the kernel and by its shell.
     const bool is_second = last_interrupt.exchange(number) == number && number != SIGHUP;
     if (is_second && is_second_the_end) _exit(128 + number);
   };
@@ -122,7 +124,7 @@ InterruptWatch::InterruptWatch() {
 
 InterruptWatch::~InterruptWatch() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
-    // The second hang-up of a terminal may come while the program ends.
+    // The second SIGHUP of a terminal may arrive while the program ends.
     if (kSignals[i] == SIGHUP && last_interrupt == SIGHUP) before_[i].sa_handler = SIG_IGN;
     ::sigaction(kSignals[i], &before_[i], nullptr);
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line about work that takes long: it rewrites itself on a terminal and prints plainly, now and
-// then, in a pipe.
+// Progress lines: rewritten in place on a terminal, occasional plain lines in a pipe.
 #pragma once
 
 #include <array>
@@ -19,10 +18,10 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
-  /// Shows `text` on stderr: on a terminal that can rewrite a line at once and in place (at most ten times a second); in a
-  /// pipe only when `is_milestone`, as a line of its own.
+  /// Shows `text` on stderr: in place on a terminal (at most ten times a second); in a pipe only if
+  /// `is_milestone`, as a separate line.
   void show(const std::string& text, bool is_milestone);
-  /// Ends the present line, so that other output starts on a new one.
+  /// Ends the current line, so that other output starts on a new one.
   void end();
 
  private:
@@ -30,16 +29,17 @@ class ProgressLine {
   std::chrono::steady_clock::time_point shown_;
 };
 
-/// A line about counted work: "a.zip: 120 of 292 KiB, 40 KiB/s, 4 s left", or, without a unit, "evaluating: 41 %, 4 s
-/// left". A pipe sees every tenth of what takes longer than two seconds, and the end of what has a name.
+/// Progress of counted work: "a.zip: 120 of 292 KiB, 40 KiB/s, 4 s left", or, without a unit,
+/// "evaluating: 41 %, 4 s left". In a pipe: every tenth of work longer than two seconds, and the
+/// end of named work.
 class CountLine {
  public:
   explicit CountLine(std::string unit = "") : unit_(std::move(unit)) {}
 
-  /// Another name than before begins anew. What was done before the first call is no part of the
-  /// rate: a download may go on.
+  /// A new name restarts the progress. Work done before the first call, as of a resumed download,
+  /// does not count for the rate.
   void show(std::int64_t done, std::int64_t total, const std::string& name = "");
-  /// The same of a share of the work, 0 to 1.
+  /// The same for a fraction in [0,1].
   void show_share(double share, const std::string& name) {
     show(static_cast<std::int64_t>(share * 1000), 1000, name);
   }
@@ -58,9 +58,9 @@ std::string duration_text(double seconds);
 /// "950", "12.3 k", "4.56 M".
 std::string count_text(double count);
 
-/// While it lives, Ctrl-C, SIGTERM and a terminal that hangs up only ask for a clean stop; the second
-/// Ctrl-C, or SIGTERM, ends the program at once, unless torchrun has started it. A signal that was
-/// ignored (nohup, a background job of a script) stays so.
+/// Scope guard that turns Ctrl-C, SIGTERM and SIGHUP into a request to stop; the second Ctrl-C or
+/// SIGTERM ends the program at once, unless torchrun has started it. Signals ignored at the start
+/// (nohup, a background job of a script) stay ignored.
 class InterruptWatch {
  public:
   InterruptWatch();

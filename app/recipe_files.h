@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of recipes/, compiled in by CMake (clew_embed).
+// The files of recipes/, embedded by CMake (clew_embed).
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@ struct RecipeFile {
   std::string_view text;
 };
 
-/// In the order of their names.
+/// By name.
 std::span<const RecipeFile> recipe_files();
 
 }  // namespace clew::app

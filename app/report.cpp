@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew report: one or more run folders become one HTML page that opens offline.
+// clew report: self-contained HTML page of one or more run folders.
 #include "clew/report/report.h"
 
 #include <CLI/CLI.hpp>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by commands: key=value arguments from the fields of a struct, the only way in for numbers
-// and names; JSON out.
+// Shared by commands: key=value arguments from the fields of a struct; JSON output.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -12,7 +11,7 @@
 
 namespace clew::app {
 
-/// JSON as it is printed: ASCII, whatever bytes the names of files have.
+/// JSON text in ASCII, for any bytes in file names.
 template <class Json>
 std::string json_text(const Json& json) {
   return json.dump(2, ' ', true, Json::error_handler_t::replace) + '\n';
@@ -20,14 +19,14 @@ std::string json_text(const Json& json) {
 
 using SettingWords = std::vector<std::string>;
 
-/// Adds "SETTINGS", KEY=VALUE words, to a command; the result is filled before its callback.
+/// Adds "SETTINGS", KEY=VALUE arguments, to a command; the result is filled before its callback.
 inline std::shared_ptr<const SettingWords> add_words(CLI::App& command) {
   auto words = std::make_shared<SettingWords>();
   command.add_option("SETTINGS", *words, "settings, see below")->type_name("KEY=VALUE");
   return words;
 }
 
-/// The struct's defaults, then what the words say. A wrong key or value: UsageError.
+/// The struct's defaults with overrides. Invalid key or value: UsageError.
 template <class C>
 C settings_of(const SettingWords& words) {
   C settings;
@@ -37,8 +36,8 @@ C settings_of(const SettingWords& words) {
   return settings;
 }
 
-/// Adds "SETTINGS", KEY=VALUE words, to a command and the table of keys to its help. The result, called inside
-/// the command's callback, gives the struct: its defaults, then what was said. A wrong key or
+/// Adds "SETTINGS", KEY=VALUE arguments, to a command, and the table of keys to its help. The
+/// result, to be called in the command's callback, gives the struct with overrides. Invalid key or
 /// value: UsageError.
 template <class C>
 std::function<C()> add_settings(CLI::App& command) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of systems: what train and eval ask of each. A recipe or a run says which one it is by its key `system`.
+// Table of systems, selected by the key `system` of a recipe or run.
 #pragma once
 
 #include <cstdint>
@@ -18,63 +18,64 @@
 
 namespace clew::app {
 
-/// What `clew eval` was told.
+/// Arguments of `clew eval`.
 struct EvalRequest {
   std::filesystem::path run;
   ConfigTree settings;  // of the evaluation
   bool is_json = false;
 };
 
-/// What `clew predict` was told.
+/// Arguments of `clew predict`.
 struct PredictRequest {
   std::filesystem::path run;
   std::vector<std::filesystem::path> images;
   bool is_json = false;
-  std::filesystem::path pictures;  // folder for pictures with the answers on them; empty: none
+  std::filesystem::path pictures;  // folder for pictures with predictions; empty: none
   std::filesystem::path features;  // .npy file for features; empty: none
 };
 
-/// What `clew eval` prints, and what writes RUN/eval.json and all else that the report shows of it.
+/// Output of `clew eval`, and a callback that writes RUN/eval.json and pictures.
 struct EvalAnswer {
   std::string text;
   std::function<void()> keep;
 };
 
-/// What `clew predict` prints, and what could not be read of the rest, in one sentence.
+/// Output of `clew predict`, and unreadable files in one sentence.
 struct Prediction {
   std::string text, failure;
 };
 
 struct System {
   std::string name;
-  /// The keys of a recipe with its values, and of an evaluation: tables for help.
+  /// Help tables: keys of a recipe with its values, and keys of an evaluation.
   std::function<std::string(const ConfigTree& recipe)> settings;
-  std::string eval_settings;          // empty: there are none
-  std::set<std::string> no_settings;  // keys that make no difference to an experiment
-  /// Checks the recipe, for training in so many processes, and makes its run folder under `root`.
+  std::string eval_settings;          // empty: none
+  std::set<std::string> no_settings;  // keys that are not settings of an experiment
+  /// Checks the recipe, for this number of processes, and creates its run folder below `root`.
   std::function<std::filesystem::path(const std::filesystem::path& root, const Recipe& recipe,
                                       int processes)>
       create_run;
-  /// With the live line.
+  /// With a progress line.
   std::function<train::RunEnd(const std::filesystem::path& run, bool is_resumed,
                               train::Processes& processes)>
       train;
-  bool is_parallel = true;  // whether several processes can train it
+  bool is_parallel = true;  // supports several processes
   std::function<EvalAnswer(const EvalRequest& request)> eval;
-  /// Judges files of answers against the truth; null: this system judges none.
+  /// Evaluates a file of predictions against ground truth; null: not supported.
   std::function<runs::Evaluation(const std::filesystem::path& predictions,
                                  const std::filesystem::path& truth)>
       judge;
-  /// Writes the network with its best weights in the format that `out` ends in, one of `formats`.
+  /// Exports the network with its best weights in the format of `out`'s extension, one of
+  /// `formats`.
   std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>
       export_run;
-  std::vector<nn::ExportFormat> formats;  // none: it exports nothing
-  /// Reads image files through the network; null: this system reads none.
+  std::vector<nn::ExportFormat> formats;  // empty: not supported
+  /// Predicts on image files; null: not supported.
   std::function<Prediction(const PredictRequest& request)> predict;
 };
 
 const std::vector<System>& systems();
-/// The system that a recipe or a run's config names; the navigator where it names none. Another name: UsageError.
+/// System of a recipe or a run's config; default: the navigator. Unknown: UsageError.
 const System& system_of(const ConfigTree& tree);
 const System& system_of_run(const std::filesystem::path& run);
 

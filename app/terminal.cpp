@@ -33,7 +33,7 @@ namespace {
 std::mutex line_mutex;
 bool is_line_open = false;
 
-/// Without a word when stderr is closed or full.
+/// Ignores errors of stderr.
 void write_error(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stderr);
   std::fflush(stderr);
@@ -63,7 +63,7 @@ std::string readable(std::string_view text) { return printable(text, "\n\t"); }
 
 }  // namespace
 
-/// Hands whole lines on, readable.
+/// Line-buffered, escapes control characters.
 class Streams::Readable : public std::streambuf {
  public:
   explicit Readable(std::streambuf* below) : below_(below) {}
@@ -95,12 +95,12 @@ class Streams::Readable : public std::streambuf {
 };
 
 Streams::Streams() {
-  // Files opened later would otherwise take their descriptors, and get the messages.
+  // Files opened later would otherwise get their descriptors, and the messages.
   for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(file, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", O_RDWR);
   }
   std::signal(SIGPIPE, SIG_IGN);
-  // A file that grows past the limit the user set (ulimit -f) is an error, not a sudden end.
+  // A file beyond the user's limit (ulimit -f) is an error, not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
   out_ = std::make_unique<Readable>(std::cout.rdbuf());
   std::cout.rdbuf(out_.get());

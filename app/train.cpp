@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew train: a recipe becomes a run folder and is trained; a run folder is resumed.
+// clew train: trains a recipe in a new run folder, or resumes a run.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
@@ -43,7 +43,7 @@ const System& check_parallel(const System& system, int processes) {
   return system;
 }
 
-/// Whether `name` is a folder and no recipe, or a recipe's name under which a run lies here.
+/// True if `name` is a folder and not a recipe, or a run folder with a recipe's name.
 bool is_run_or_folder(const std::string& name) {
   std::error_code error;
   if (!path_exists(name) || !std::filesystem::is_directory(name, error)) return false;
@@ -52,7 +52,7 @@ bool is_run_or_folder(const std::string& name) {
          path_exists(std::filesystem::path(name) / "config.toml");
 }
 
-/// The run folder to train in: the one to go on with, or a new one of a recipe.
+/// Run folder to resume, or a new one of a recipe.
 std::filesystem::path open_run(const Arguments& arguments, int processes) {
   if (arguments.is_resumed) {
     (void)check_parallel(system_of_run(arguments.what), processes);
@@ -64,7 +64,7 @@ std::filesystem::path open_run(const Arguments& arguments, int processes) {
       .create_run(arguments.runs, recipe, processes);
 }
 
-/// The same command for another process.
+/// Command line for another process.
 std::vector<std::string> words_of(const Arguments& arguments) {
   std::vector<std::string> words{"train"};
   if (!arguments.what.empty()) words.push_back(arguments.what);
@@ -126,7 +126,7 @@ void train(const Arguments& arguments) {
       train_in(processes, arguments);
     } catch (const std::exception& error) {
       processes.tell_failure(error);
-      // Who started this process says it, on the same screen.
+      // Reported by the parent process, on the same screen.
       if (arguments.is_started && processes.is_known()) throw CLI::RuntimeError(1);
       throw;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every kind of training shows while it runs: the live line with rate and time left, and the clean stop.
+// Progress line of a training with rate and time left, and clean stop.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,13 @@
 
 namespace clew::app {
 
-/// Lives as long as a training: shows its line, turns Ctrl-C into a clean stop.
+/// Scope of a training: shows its progress line, turns Ctrl-C into a clean stop.
 class TrainingLine {
  public:
-  /// `details` turns what was last measured into the end of the line.
+  /// `details`: end of the line, from the last metrics.
   TrainingLine(std::int64_t steps, std::function<std::string(const runs::MetricsLine&)> details);
 
-  /// Point into this object.
+  /// References this object.
   train::RunCallbacks callbacks();
 
  private:
@@ -28,14 +28,14 @@ class TrainingLine {
   std::function<std::string(const runs::MetricsLine&)> details_;
   ProgressLine line_;
   train::Progress last_;
-  std::string pass_;  // how far it is, or nothing
+  std::string pass_;  // progress of a pass over a data set, or empty
   InterruptWatch watch_;
 };
 
-/// After a training that was told to stop.
+/// Message after a requested stop.
 void say_how_to_go_on(const std::filesystem::path& run);
 
-/// What is written above a run's config: version, revision, machine.
+/// Head of a run's config: version, revision, machine.
 std::string about_this_program();
 
 }  // namespace clew::app

@@ -48,8 +48,8 @@ std::vector<std::string> options_of(const CLI::App* command) {
   return names;
 }
 
-/// Words of the option as the fields of a config take them: 1e3 is 1000. A shell's unset variable, which gives an empty
-/// word, is refused.
+/// Parses option values as config fields: 1e3 is 1000. Empty values, from unset shell variables,
+/// are refused.
 void check_words(CLI::Option& option) {
   const std::string type = option.get_type_name();
   const std::string name = option.get_name();
@@ -91,7 +91,7 @@ void add_commands(CLI::App& parent, std::span<const Command> commands) {
   parent.require_subcommand(1);
   for (const auto& command : commands) {
     auto* sub = parent.add_subcommand(command.name, command.help);
-    sub->fallthrough();  // so that --verbose may stand anywhere
+    sub->fallthrough();  // --verbose may be anywhere
     sub->footer("");
     command.define(*sub);
     for (auto* option : sub->get_options()) check_words(*option);
@@ -120,7 +120,7 @@ const CLI::App& find_command(const CLI::App& root, const std::vector<std::string
 }
 
 std::string help_of(const CLI::App& command) {
-  // App::help would explain the command that was parsed instead.
+  // App::help would explain the parsed command instead.
   std::string text =
       command.get_formatter()->make_help(&command, full_name(command), CLI::AppFormatMode::Normal);
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew weights: which published weights there are; brings them, shows files of weights and converts them.
+// clew weights: lists and downloads published weights, shows and converts weights files.
 #include "clew/nn/weights.h"
 
 #include <CLI/CLI.hpp>
@@ -28,7 +28,7 @@
 namespace clew::app {
 namespace {
 
-/// The folder that --dir names, else the cache's.
+/// Folder of --dir, else the cache's.
 std::filesystem::path weights_folder_of(const std::string& dir) {
   auto folder = dir.empty() ? nn::weights_folder() : std::filesystem::path(dir);
   if (folder.empty())
@@ -40,7 +40,7 @@ std::string mib_text(std::int64_t bytes) {
   return fixed(static_cast<double>(bytes) / (1 << 20), 1) + " MiB";
 }
 
-/// Sources of a file, in words.
+/// Sources of a file, as text.
 std::string sources_text(const nn::PublishedWeights& one) {
   auto host = one.address.substr(std::min(one.address.size(), one.address.find("//") + 2));
   host = host.substr(0, host.find('/'));
@@ -125,7 +125,7 @@ struct PartSettings {
   }
 };
 
-/// Contents of a file of weights, or of the best weights of a run folder.
+/// Contents of a weights file, or of a run folder's best weights.
 nn::WeightsInfo contents(const std::filesystem::path& file, const std::string& part) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(file, ignored)) return nn::weights_info(file, part);
@@ -134,7 +134,7 @@ nn::WeightsInfo contents(const std::filesystem::path& file, const std::string& p
   return info;
 }
 
-/// "float32 62, int64 20": how many tensors have which type.
+/// Number of tensors by type: "float32 62, int64 20".
 std::string types_text(const nn::WeightsInfo& info) {
   std::map<std::string, int> counts;
   for (const auto& one : info.tensors) ++counts[one.dtype];

@@ -44,7 +44,7 @@ std::string table_text(const Json& rows) {
   std::vector<std::string> keys;
   for (const auto& row : rows) {
     for (const auto& [key, value] : row.items()) {
-      // What a number was measured with (an object) is for --json.
+      // Objects (measurement conditions) are for --json only.
       if (!value.is_structured() && std::ranges::count(keys, key) == 0) keys.push_back(key);
     }
   }

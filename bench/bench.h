@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `clew bench` measures. Each function runs one family of measurements and gives rows of plain
-// numbers; the program prints them as a table or as {"machine": {...}, "rows": [...]}. Progress
-// goes to the library's log.
+// Benchmarks of `clew bench`. Each function runs one family and returns rows of plain numbers,
+// printed as a table or as {"machine": {...}, "rows": [...]}. Progress goes to the library's log.
 #pragma once
 
 #include <array>
@@ -15,11 +14,11 @@ namespace clew::bench {
 
 using Json = nlohmann::ordered_json;
 
-/// The "machine" of every --json answer.
+/// "machine" of every --json output.
 Json machine_json();
 
-/// Rows (objects, mostly with the same keys) as an aligned table: a head line of keys, then one
-/// line a row.
+/// Rows (objects, mostly with the same keys) as an aligned table: a header of keys, then one line
+/// per row.
 std::string table_text(const Json& rows);
 
 struct PeakOptions {
@@ -33,16 +32,16 @@ struct PeakOptions {
   }
 };
 /// Rows {"what": "fp32" | "bf16" | "copy", "threads", "gflops" | "gbytes_per_second": median,
-/// "best"}. fp32: fused multiply-adds on registers; bf16: dot products with float sums, where the
-/// CPU has them; copy: memory read plus memory written.
+/// "best"}. fp32: fused multiply-adds on registers; bf16: dot products with float sums, if the CPU
+/// has them; copy: memory read plus written.
 Json peak_rows(const PeakOptions& options);
 
 struct LevelOptions {
   double seconds = 0.2;
   void fields(Fields& v) { v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"}); }
 };
-/// Rows {"what", "cells": "15x9", "microseconds": median, "best_microseconds"}: what drawing a
-/// maze, its looks, distances and a whole episode cost, and reading a level file. One thread.
+/// Rows {"what", "cells": "15x9", "microseconds": median, "best_microseconds"}: generating a maze,
+/// textures, distances and a whole episode, and parsing a level file. One thread.
 Json level_rows(const LevelOptions& options);
 
 struct MazeOptions {
@@ -66,10 +65,10 @@ struct MazeOptions {
 };
 /// Rows of steps: {"what", "threads", "width", "height", "depth", "batch", "obs_per_second":
 /// median, "best_obs_per_second"}, a step being one action of four frames with RGB, velocity and
-/// reward, and depth where "depth" says so. Then rows of costs: {"what", "microseconds": median,
+/// reward, and with depth if "depth". Then rows of costs: {"what", "microseconds": median,
 /// "best_microseconds"}.
 Json maze_rows(const MazeOptions& options);
-/// Rows {"level", "signature"}: what tests/golden/signatures.txt holds, computed here and now.
+/// Rows {"level", "signature"}, as in tests/golden/signatures.txt, computed on this machine.
 Json maze_signature_rows();
 
 struct RenderBenchOptions {
@@ -77,7 +76,7 @@ struct RenderBenchOptions {
   void fields(Fields& v) { v("seconds", seconds, {.above = 0, .max = 60, .help = "for each row"}); }
 };
 /// Rows {"what", "width", "height", "instruction_set", "microseconds": median, "best_microseconds",
-/// "frames_per_second"}: frames of static_large alone, one thread; each image at 84x84, then sizes, then
+/// "frames_per_second"}: frames of static_large, one thread; each image at 84x84, then sizes, then
 /// instruction sets.
 Json render_rows(const RenderBenchOptions& options);
 
@@ -91,9 +90,8 @@ struct OpsOptions {
   }
 };
 /// Rows {"what", "precision", "microseconds_per_image", "gflops", "libtorch_microseconds",
-/// "ratio"}: the fast tensor functions of the navigator and the same by LibTorch's operators (its
-/// own bf16 ones beside bf16, but for the rollout, where it computes in fp32), medians, one thread,
-/// in its CPU time.
+/// "ratio"}: the navigator's fast operators and LibTorch's (its bf16 ones beside bf16, except for
+/// the rollout, in fp32), median CPU times of one thread.
 Json ops_rows(const OpsOptions& options);
 
 enum class Places : std::uint8_t { kAffine, kGrid };
@@ -113,9 +111,9 @@ struct WarpOptions {
     v("large", has_large, {.help = "also 256 images of 224x224: about 1 GiB"});
   }
 };
-/// Rows {"shape", "threads", "ms": median, "torch_ms", "speedup", "best_ms", "copy_ms": what copying at
-/// this machine's rate would take for the bytes that must be moved, "share_of_copy"}: sampling
-/// forward and backward, gradients to images and places.
+/// Rows {"shape", "threads", "ms": median, "torch_ms", "speedup", "best_ms", "copy_ms": time of the
+/// necessary memory traffic at this machine's copy rate, "share_of_copy"}: sampling forward and
+/// backward, gradients to images and coordinates.
 Json warp_rows(const WarpOptions& options);
 
 struct DataOptions {
@@ -130,7 +128,7 @@ struct DataOptions {
   }
 };
 /// Rows {"set": a kind of digits, "digits": "mnist" | "procedural", "workers", "batch",
-/// "images_per_second": median, "best_images_per_second"}: batches out of the loader.
+/// "images_per_second": median, "best_images_per_second"}: batches from the loader.
 Json data_rows(const DataOptions& options);
 
 }  // namespace clew::bench

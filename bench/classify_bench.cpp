@@ -43,7 +43,7 @@ double seconds_since(WallClock::time_point start) {
 class CallTimes {
  public:
   explicit CallTimes(std::function<void()> work) : work_(std::move(work)) { work_(); }
-  /// Adds as many calls as fit into `seconds`, at least two.
+  /// Adds calls for `seconds`, at least two.
   void measure(double seconds) {
     const auto start = WallClock::now();
     for (int calls = 0; calls < 2 || seconds_since(start) < seconds; ++calls) {
@@ -151,7 +151,7 @@ class ImagesInMemory : public data::Dataset {
   std::int64_t side_;
 };
 
-/// All weights of a backbone.
+/// Training of all weights of a backbone.
 class StepTask : public train::Task {
  public:
   StepTask(std::string network, int side) : network_(std::move(network)), images_(side) {}
@@ -182,7 +182,7 @@ class StepTask : public train::Task {
 
 train::SupervisedOptions training_options(int batch, int workers, int loaders) {
   train::SupervisedOptions options;
-  options.steps = options.eval_steps = 1'000'000'000'000;  // it only learns
+  options.steps = options.eval_steps = 1'000'000'000'000;  // no evaluation
   options.optimizer = train::OptimizerKind::kSgd;
   options.lr = 1e-3;
   options.batch = batch;
@@ -191,9 +191,9 @@ train::SupervisedOptions training_options(int batch, int workers, int loaders) {
   return options;
 }
 
-/// Share of the time of updates in which they waited for their loaders.
+/// Share of the updates' time spent waiting for data.
 double share_of_waiting(train::Supervised& learner, double seconds) {
-  learner.update();  // the first batch is waited for in any case
+  learner.update();  // always waits for the first batch
   const auto start = WallClock::now();
   const double waited = learner.waited_seconds();
   for (int steps = 0; steps < 2 || seconds_since(start) < seconds; ++steps) learner.update();
@@ -248,7 +248,7 @@ void add_loading(const ClassifyOptions& options, const Peer& peer, Json& rows) {
     data::Loader loader(task.train_set(), {.batch_size = batch, .threads = loaders});
     CallTimes times([&] { (void)loader.next(); });
     const auto measure = [&] {
-      for (int i = 0; i < 8; ++i) (void)loader.next();  // those that were made meanwhile
+      for (int i = 0; i < 8; ++i) (void)loader.next();  // already prefetched
       times.measure(options.seconds / 2);
     };
     measure();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `clew bench classify`: inference and training of backbones, reading and preparing pictures, and the same in
-// torchvision.
+// `clew bench classify`: inference and training of backbones, loading and preprocessing of
+// pictures, beside torchvision.
 #pragma once
 
 #include <array>
@@ -44,14 +44,15 @@ struct ClassifyOptions {
 };
 
 /// Inference: {"what": "inference", "network", "precision", "threads", "batch", "ms": median of a
-/// call, "best_ms", "images_per_second", "gflops", "share_of_peak"}, in fp32 and, where the CPU has it, bf16.
-/// Training: the same with "what": "training", a step of all weights being the call, by as many workers as threads,
-/// and "waiting", the share of the time in which they waited for their loader, which has the images in memory.
-/// Loading: {"what": "loading", "loaders", "images_per_second"}: JPEG files of 320 x 240 from a folder, the short side
-/// brought to 8/7 of `side`, cut in the middle; and "waiting" of a training of the last network that reads them.
-/// First prediction: {"what": "first prediction", "network", "ms"}: network made, planned, JPEG file read, run once.
-/// With `has_peer` also "peer_ms" (fp32) or "peer_images_per_second", and "times_peer". The peer runs between two halves of
-/// ours. No python with torchvision: clew::Error.
+/// call, "best_ms", "images_per_second", "gflops", "share_of_peak"}, in fp32 and, if the CPU has
+/// it, bf16. Training: the same with "what": "training", a call being a step of all weights, by as
+/// many workers as threads, and "waiting", the share of time spent waiting for the loader, with
+/// images in memory. Loading: {"what": "loading", "loaders", "images_per_second"}: JPEG files of
+/// 320 x 240 from a folder, short side resized to 8/7 of `side`, centre crop; and "waiting" of a
+/// training of the last network on them. First prediction: {"what": "first prediction", "network",
+/// "ms"}: making and planning the network, reading a JPEG file, one run. With `has_peer` also
+/// "peer_ms" (fp32) or "peer_images_per_second", and "times_peer". The peer runs between two halves
+/// of ours. No python with torchvision: clew::Error.
 Json classify_rows(const ClassifyOptions& options, bool has_peer);
 
 }  // namespace clew::bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches a loader makes of digits, plain and distorted, and of scenes: what a training can be fed.
+// Loader throughput on plain and distorted digits and scenes.
 #include <algorithm>
 #include <chrono>
 #include <vector>
@@ -12,7 +12,7 @@
 namespace clew::bench {
 namespace {
 
-/// Median and best images a second over repeats of some batches.
+/// Median and best images/s over repeats of some batches.
 Json row(const std::string& kind, const std::string& source, const data::Dataset& set, int workers,
          const DataOptions& options) {
   using Clock = std::chrono::steady_clock;
@@ -22,7 +22,7 @@ Json row(const std::string& kind, const std::string& source, const data::Dataset
     for (int i = 0; i < batches; ++i) (void)loader.next();
     return std::chrono::duration<double>(Clock::now() - before).count() / batches;
   };
-  constexpr int kBatches = 10;  // more than are made ahead
+  constexpr int kBatches = 10;  // more than prefetched
   spent(kBatches);              // warm-up
   std::vector<double> times;
   const auto start = Clock::now();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long mazes, episodes and level files take to draw and read: what a reset costs before a frame
-// is rendered.
+// Times of generating mazes and episodes and of parsing level files: the cost of a reset without
+// rendering.
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -20,7 +20,7 @@ using maze::Grid;
 using maze::Layout;
 using maze::Level;
 
-/// Median and best microseconds of one call of work(i), i counting on; short calls are timed by the
+/// Median and best microseconds of a call of work(i), i = 0, 1, ...; short calls are timed by the
 /// hundred.
 Json row(const char* what, const Grid& grid, double seconds,
          const std::function<void(std::uint64_t)>& work) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many observations a second maze::VectorEnv gives, and what resets, snapshots and labels cost.
-// Google Benchmark repeats and times; what is measured is the same front door that training uses.
+// Observations/s of maze::VectorEnv, and costs of resets, snapshots and labels, by Google
+// Benchmark.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -27,13 +27,13 @@ namespace {
 
 using maze::Action;
 
-/// What is drawn: sizes of the frame, and with it a depth image or not.
+/// Frame size, and depth image or not.
 struct View {
   int width = 84, height = 84;
   bool has_depth = true;
 };
 
-/// An environment with its buffers and actions, stepped in circles.
+/// An environment with buffers and a cyclic sequence of actions.
 class Runner {
  public:
   Runner(const std::shared_ptr<const maze::Level>& level, const View& view, int worlds, int threads)
@@ -52,7 +52,7 @@ class Runner {
     out_.velocity = velocity_;
     out_.reward = reward_;
     out_.is_done = is_done_;
-    // Actions that are kept for some steps, forward half of the time, so that players get about.
+    // Actions repeated for some steps, forward half of the time, so that players move around.
     for (int step = 0; step < kCircle; ++step) {
       for (int world = 0; world < worlds; ++world) {
         Stream random(fold_in(Key{1}, static_cast<std::uint64_t>(world),
@@ -66,7 +66,7 @@ class Runner {
     for (int step = 0; step < kCircle; ++step) step_without_output();
   }
 
-  /// What the navigator trains on: no depth image, but depth classes and the loop label.
+  /// The navigator's outputs: no depth image, but depth classes and the loop label.
   void want_labels() {
     out_.depth = {};
     out_.depth_class = depth_class_;
@@ -98,8 +98,7 @@ class Runner {
   int step_ = 0;
 };
 
-/// Keeps what Google Benchmark measured instead of printing it: seconds a call, by the clock on the
-/// wall.
+/// Collects Google Benchmark's results: wall-clock seconds per call.
 class Collector : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override { return true; }
@@ -116,7 +115,7 @@ class Collector : public benchmark::BenchmarkReporter {
   std::vector<double> seconds_;
 };
 
-/// Seconds a call of `work`: the median and the best of several repeats.
+/// Seconds per call of `work`: median and best of several repeats.
 struct Cost {
   double median = 0, best = 0;
 };
@@ -194,7 +193,7 @@ Json maze_rows(const MazeOptions& options) {
     }
   }
 
-  // Single worlds from here on, one thread. First the parts of a step that draw nothing.
+  // Single worlds from here on, one thread. First the parts of a step without rendering.
   {
     Runner runner(level, {.has_depth = false}, batch, 1);
     const Cost cost = measure(options, [&] { runner.step_without_output(); });
@@ -202,8 +201,8 @@ Json maze_rows(const MazeOptions& options) {
         cost_row("step without a frame", cost.median / batch * 1e6, cost.best / batch * 1e6));
   }
   {
-    // The longest trail of a static level, whose end is far from all of it: nothing lets the scan
-    // stop early.
+    // The longest trail of a static level, with its end far from all of it: no early exit of the
+    // scan.
     maze::Trail trail;
     for (int i = 0; i < 2700; ++i) trail.append(1 + 0.01F * static_cast<float>(i % 100), 1);
     trail.append(9, 9);

@@ -24,7 +24,7 @@ double operations_of_step(const navigate::AgentOptions& options) {
     const auto& weight = parameter.value();
     if (weight.dim() == 2) forward += 2.0 * static_cast<double>(weight.numel());
     if (weight.dim() != 4) continue;
-    // A convolution, in the order of the network, without padding, its stride half its kernel.
+    // Convolutions in forward order, without padding, stride half the kernel.
     const std::int64_t kernel = weight.size(2), stride = kernel / 2;
     height = (height - kernel) / stride + 1;
     width = (width - kernel) / stride + 1;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `clew bench navigate`: how fast the navigator acts and learns, rendering included, and the same
-// job in plain PyTorch.
+// `clew bench navigate`: training rate of the navigator, rendering included, beside plain PyTorch.
 #pragma once
 
 #include <string>
@@ -24,7 +23,7 @@ struct NavigateOptions {
   }
 };
 
-/// One row: what was trained, "agent_steps_per_second" (median of ten chunks, with "slowest" and
+/// One row: settings, "agent_steps_per_second" (median of ten chunks, with "slowest" and
 /// "fastest"), "frames_per_second", "gflops", "peak_gflops" of all workers in the precision used
 /// (median of measurements between the chunks), "share_of_peak" (median over the chunks); with
 /// `has_peer` also "peer_agent_steps_per_second" and "times_peer". The peer, whose BLAS is told the
@@ -32,8 +31,8 @@ struct NavigateOptions {
 /// a machine that changes its speed changes both. No python with PyTorch: clew::Error.
 Json navigate_rows(const NavigateOptions& options, bool has_peer);
 
-/// Floating point operations of one step: forward once and backward once, without the gradient of
-/// the image. Products alone; a multiply-add counts as two.
+/// FLOPs of products in one step, forward and backward, without the gradient w.r.t. the image; a
+/// multiply-add counts as two.
 double operations_of_step(const navigate::AgentOptions& options);
 
 }  // namespace clew::bench

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the encoder and the LSTM step cost for one image (one agent step), by kernel and as a whole
-// rollout, with the same work by LibTorch's operators beside it in the same run. One thread,
-// measured in its CPU time.
+// Cost of encoder and LSTM per image (agent step), by kernel and as a whole rollout, beside
+// LibTorch's operators in the same run. CPU time of one thread.
 #include <time.h>
 #include <torch/autograd.h>
 #include <torch/types.h>
@@ -41,7 +40,7 @@ double thread_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-/// The median time of one call, after a warm-up.
+/// Median seconds per call, after a warm-up.
 double seconds_of(double budget, const std::function<void()>& work) {
   work();
   work();
@@ -61,7 +60,7 @@ struct Setting {
   double seconds = 0;
   std::int64_t lanes = 0, steps = 0;
   ops::Precision precision{};
-  torch::Dtype peer_type{};  // LibTorch's own bf16 operators beside ours, f32 beside f32
+  torch::Dtype peer_type{};  // of LibTorch's operators, as ours
 };
 
 Json row(const std::string& what, const Setting& s, double images, double operations, double ours,
@@ -74,7 +73,7 @@ Json row(const std::string& what, const Setting& s, double images, double operat
           {"ratio", peer / ours}};
 }
 
-/// Words the kernels may read and write; their values do not change the time.
+/// Buffer for the kernels; its values do not affect the time.
 std::vector<Word> room(std::size_t words) { return std::vector<Word>(words + 16, 0x3c003c00U); }
 
 void add_convolutions(Json& rows, const Setting& s, const Kernels& k) {
@@ -144,7 +143,7 @@ void add_convolutions(Json& rows, const Setting& s, const Kernels& k) {
       row("convolutions backward", s, images, kConv1 + 2 * kConv2, backward, peer_backward));
 }
 
-/// [m,k] x [k,n] in `pieces` along k: several for gradients of weights, which sum over the calls.
+/// [m,k] x [k,n] in `pieces` along k: several for weight gradients, which are summed over calls.
 void add_product(Json& rows, const Setting& s, const Kernels& kernels, const std::string& what,
                  std::array<std::int64_t, 3> mnk, std::int64_t pieces, double images) {
   const auto m = static_cast<std::size_t>(mnk[0]),
@@ -171,8 +170,8 @@ void add_product(Json& rows, const Setting& s, const Kernels& kernels, const std
                      peer));
 }
 
-/// The first layer of a digit reader behind a spatial transformer: 60@9x9 on 64 images, forward and
-/// all gradients. In f32.
+/// First layer of a digit classifier after a spatial transformer: 60@9x9 on 64 images, forward and
+/// all gradients, f32.
 void add_first_layer(Json& rows, const Setting& s) {
   constexpr std::int64_t kImages = 64, kSide = 28, kKernel = 9, kOutputs = 60,
                          kResult = kSide - kKernel + 1;
@@ -192,8 +191,8 @@ void add_first_layer(Json& rows, const Setting& s) {
                      3 * 2.0 * kResult * kResult * kKernel * kKernel * kOutputs, ours, peer));
 }
 
-/// What stands behind the first layer of a digit reader without a transformer, on 64 images, forward
-/// and backward.
+/// Pooling and ReLU after the first layer of a digit classifier without a transformer, on 64
+/// images, forward and backward.
 void add_pooling(Json& rows, const Setting& s) {
   constexpr std::int64_t kImages = 64;
   const Tensor images = torch::randn({kImages, 60, 34, 34})
@@ -209,7 +208,7 @@ void add_pooling(Json& rows, const Setting& s) {
   rows.push_back(row("pooling and ReLU 60x34x34, forward + backward", s, kImages, 0, ours, peer));
 }
 
-/// A depth head's loss over a rollout, forward and backward. In f32.
+/// A depth head's loss over a rollout, forward and backward, f32.
 void add_cross_entropy(Json& rows, const Setting& s) {
   const std::int64_t images = s.lanes * s.steps;
   const Tensor logits = torch::randn({images, 64, 8}).requires_grad_();
@@ -224,7 +223,7 @@ void add_cross_entropy(Json& rows, const Setting& s) {
                      ours, peer));
 }
 
-/// A step of RMSProp over as many numbers as the navigator has; an image is one step. In f32.
+/// A step of RMSProp on the navigator's number of parameters, f32; counted as one image.
 void add_rmsprop(Json& rows, const Setting& s) {
   constexpr std::int64_t kCount = 2'000'000;
   const Tensor gradients = torch::randn({kCount}), square = torch::ones({kCount}),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this machine can do at most: float multiply-adds and bytes copied, on one core and on all.
-// The ceiling that the other benchmarks are compared with. Not a benchmark of clew itself.
+// Peak rates of this machine: float multiply-adds and bytes copied, on one core and on all.
+// Reference for the other benchmarks, not a benchmark of clew.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "peak_bench.cpp"
 #include <hwy/foreach_target.h>
@@ -12,12 +12,12 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Runs `rounds` times 12 independent fused multiply-adds (enough to hide a latency of 4 to 6
-/// cycles at two a cycle, few enough for 16 registers) and gives the number of operations. `sink`
-/// keeps the work alive.
+/// cycles at two per cycle, few enough for 16 registers); returns the number of operations. `sink`
+/// prevents optimisation.
 double multiply_add(long rounds, float* sink) {
   const hn::ScalableTag<float> d;
   const auto scale = hn::Set(d, 0.999F), shift = hn::Set(d, 0.001F);
-  // Unlike starts, so that the compiler cannot compute one sum for all.
+  // Different initial values, so that the compiler cannot merge the sums.
   auto s0 = hn::Iota(d, 0), s1 = hn::Iota(d, 1), s2 = hn::Iota(d, 2), s3 = hn::Iota(d, 3);
   auto s4 = hn::Iota(d, 4), s5 = hn::Iota(d, 5), s6 = hn::Iota(d, 6), s7 = hn::Iota(d, 7);
   auto s8 = hn::Iota(d, 8), s9 = hn::Iota(d, 9), s10 = hn::Iota(d, 10), s11 = hn::Iota(d, 11);
@@ -104,8 +104,8 @@ struct Rate {
   double median = 0, best = 0;
 };
 
-/// Runs `work` (worker -> amount done) on all threads, again and again for `seconds`, and gives
-/// amounts a second.
+/// Runs `work` (worker -> amount done) on all threads repeatedly for `seconds`; returns amounts per
+/// second.
 Rate measure(int threads, double seconds, const std::function<double(int)>& work) {
   using Clock = std::chrono::steady_clock;
   ThreadPool pool(threads);
@@ -160,15 +160,15 @@ Json peak_rows(const PeakOptions& options) {
 #endif
     const auto bytes = static_cast<std::size_t>(options.copy_mib) << 20;
     std::vector<std::vector<char>> from(threads), to(threads);
-    rows.push_back(row(
-        "copy", threads, "gbytes_per_second", measure(threads, options.seconds, [&](int worker) {
-          if (from[worker].empty()) {  // the warm-up: each thread touches its own pages first
-            from[worker].assign(bytes, 1);
-            to[worker].assign(bytes, 2);
-          }
-          std::memcpy(to[worker].data(), from[worker].data(), bytes);
-          return 2.0 * static_cast<double>(bytes);
-        })));
+    rows.push_back(row("copy", threads, "gbytes_per_second",
+                       measure(threads, options.seconds, [&](int worker) {
+                         if (from[worker].empty()) {  // warm-up: first touch of each thread's pages
+                           from[worker].assign(bytes, 1);
+                           to[worker].assign(bytes, 2);
+                         }
+                         std::memcpy(to[worker].data(), from[worker].data(), bytes);
+                         return 2.0 * static_cast<double>(bytes);
+                       })));
   }
   return rows;
 }

@@ -20,7 +20,7 @@ std::string quoted(const std::string& word) {
   return out + '\'';
 }
 
-/// stdout of a command of the shell.
+/// stdout of a shell command.
 std::string output_of(const std::string& command, bool& is_good) {
   std::string out;
   FILE* pipe = ::popen(command.c_str(), "r");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same job in plain PyTorch, run beside ours: a script of bench/peers in a process of its own.
+// Runs the PyTorch peers: scripts of bench/peers in separate processes.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 namespace clew::bench {
 
-/// A folder that goes away.
+/// A temporary folder, removed at the end.
 struct TemporaryFolder {
   TemporaryFolder();
   ~TemporaryFolder();
@@ -20,24 +20,24 @@ struct TemporaryFolder {
   std::filesystem::path path;
 };
 
-/// A python that can import `module`: the one asked for, else the first of the path and the system's.
-/// None: clew::Error.
+/// A python that can import `module`: `wanted`, else the first of the path and the system's. None:
+/// clew::Error.
 std::string find_python(const std::string& wanted, const std::string& module = "torch");
 
-/// Runs a program with its arguments, with VARIABLE=VALUE words in its environment, and gives the
-/// JSON that it prints; null when it failed or printed none. Blocks.
+/// Runs a program with arguments and VARIABLE=VALUE additions to its environment; returns its JSON
+/// output, or null on failure. Blocks.
 Json run_json(const std::vector<std::string>& environment, const std::vector<std::string>& command);
 
-/// OPENBLAS_CORETYPE=NAME of the kernels that fit this CPU best; empty where the user has set it.
+/// OPENBLAS_CORETYPE=NAME of the best kernels for this CPU; empty if the user has set it.
 std::vector<std::string> best_core_type();
 
-/// Runs the text of a script with `arguments` and returns the object it prints, which has `key`.
-/// Blocks. Another answer or exit: clew::Error.
+/// Runs a script with `arguments`; returns its output, an object with `key`. Blocks. Failure:
+/// clew::Error.
 Json run_peer(const std::string& python, std::string_view script,
               const std::vector<std::string>& arguments, const std::string& key,
               const std::vector<std::string>& environment = {});
 
-/// What `clew bench peak` measures for products in that precision, GFLOP/s.
+/// Peak rate of products in a precision, as `clew bench peak`, GFLOP/s.
 double peak_gflops(int threads, bool is_bf16);
 
 }  // namespace clew::bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scripts of bench/peers/, compiled in by CMake (clew_embed).
+// The scripts of bench/peers/, embedded by CMake (clew_embed).
 #pragma once
 
 #include <string_view>

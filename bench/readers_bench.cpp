@@ -28,7 +28,7 @@ bool is_bf16(const warp::WarpConfig& config) {
          ops::PrecisionChoice::kBf16;
 }
 
-/// Multiply-adds of one forward pass through a stack of layers, and of its first product alone.
+/// Multiply-adds of a forward pass through a stack of layers, and of its first product.
 struct Products {
   double all = 0, first = 0;
   void add(double count) {
@@ -53,7 +53,7 @@ Products products_of(const torch::nn::Module& stack, std::int64_t side) {
   return sum;
 }
 
-/// The better of two runs, with as many processes as we have workers, or as many threads.
+/// The faster of two runs, with as many processes, or threads, as workers.
 Json best_peer(const std::string& python, const warp::WarpConfig& config, std::int64_t width,
                const warp::DigitShape& shape, double seconds) {
   const auto& net = config.network;
@@ -117,7 +117,7 @@ Json readers_rows(const ReadersOptions& options, bool has_peer) {
   keep_freed_memory();  // as clew train does
   constexpr int kChunks = 10, kWarmUp = 5;
   warp::WarpConfig config = options.config;
-  config.train.steps = config.train.eval_steps = 1'000'000'000'000;  // it only learns
+  config.train.steps = config.train.eval_steps = 1'000'000'000'000;  // no evaluation
   const auto& net = config.network;
   const bool is_plain = !net.transform;
   const std::string python = has_peer ? find_python(options.python) : "";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `clew bench readers`: how fast digit readers with spatial transformers learn, distorted digits
-// included, and the same networks in plain PyTorch.
+// `clew bench readers`: training rate of digit classifiers with spatial transformers, distortion
+// included, beside plain PyTorch.
 #pragma once
 
 #include <cstdint>
@@ -25,11 +25,11 @@ struct ReadersOptions {
   }
 
  private:
-  /// The network and the digits of recipes/warp/rts.
+  /// Network and digits of recipes/warp/rts.
   static warp::WarpConfig rts_config();
 };
 
-/// One row: what was trained, "examples_per_second" (median of ten chunks, with "slowest" and
+/// One row: settings, "examples_per_second" (median of ten chunks, with "slowest" and
 /// "fastest"), "steps_per_second", "gflops", "peak_gflops" of all workers in the precision used
 /// (median of measurements between the chunks), "share_of_peak" (median over the chunks); with
 /// `has_peer` also "peer_examples_per_second" and "times_peer". The peer, in our precision and the
@@ -37,8 +37,8 @@ struct ReadersOptions {
 /// PyTorch, or a transform that the peer does not know: clew::Error.
 Json readers_rows(const ReadersOptions& options, bool has_peer);
 
-/// Floating point operations to learn from one example: products of convolutions and linear layers,
-/// forward and backward, without the gradient of the image. A multiply-add counts as two.
+/// FLOPs of convolutions and linear layers per training example, forward and backward, without the
+/// gradient w.r.t. the image; a multiply-add counts as two.
 double operations_of_example(const warp::NetworkConfig& config, const warp::DigitShape& shape);
 
 }  // namespace clew::bench

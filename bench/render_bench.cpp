@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one frame of the renderer costs: each image it can give, sizes, instruction sets. Without physics,
-// rules and worker threads: those are in maze_bench.cpp.
+// Time per rendered frame, by image, size and instruction set. Physics, rules and worker threads:
+// maze_bench.cpp.
 #include <algorithm>
 #include <chrono>
 #include <ctime>
@@ -24,7 +24,7 @@ struct Wanted {
        has_flow = false;
 };
 
-/// Many views of one episode, where a player may stand, and room for the frames of 64 worlds.
+/// Random valid poses in one episode, and buffers for the frames of 64 worlds.
 class Views {
  public:
   explicit Views(maze::Level level) : level_(std::move(level)) {
@@ -49,7 +49,7 @@ class Views {
     }
   }
 
-  /// Median and best seconds a frame.
+  /// Median and best seconds per frame.
   std::pair<double, double> measure(const maze::RenderOptions& options, const Wanted& wanted,
                                     double seconds) {
     using Clock = std::chrono::steady_clock;
@@ -83,7 +83,7 @@ class Views {
     const auto start = Clock::now();
     while (times.size() < 3 ||
            std::chrono::duration<double>(Clock::now() - start).count() < seconds) {
-      // Time of this process, not of the clock on the wall: other programs' shares do not count.
+      // CPU time, not wall-clock time, against other programs' load.
       const std::clock_t before = std::clock();
       draw(kWorlds);
       times.push_back(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC / kWorlds);
@@ -93,7 +93,7 @@ class Views {
   }
 
  private:
-  const maze::Level level_;  // the layout's grid is its own
+  const maze::Level level_;  // owns the layout's grid
   maze::Layout layout_;
   std::vector<maze::Sprite> sprites_;
   std::vector<maze::Camera> cameras_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `clew bench NAME --settings`: the default beside a grid of what a user could set by hand.
+// `clew bench NAME --settings`: the default beside a grid of manual settings.
 #pragma once
 
 #include <string>
@@ -9,15 +9,14 @@
 
 namespace clew::bench {
 
-/// Names of OPENBLAS_CORETYPE whose instructions this CPU has, the best first. Empty where it is no
-/// x86.
+/// Supported names for OPENBLAS_CORETYPE, best first. Empty on other CPUs than x86.
 std::vector<std::string> core_types();
 
-/// Runs `command` (a program and its arguments, which prints {"rows": [{...}]}) in processes of its
-/// own: as it is, then for each precision of this CPU, each of core_types(), and one BLAS thread or
-/// as many as the BLAS takes, then as it is again. Rows: "precision", "core_type", "blas_threads",
-/// the rate under `key`, and "of_default", the rate in shares of the median of the two defaults.
-/// Blocks. A command that fails: clew::Error.
+/// Runs `command` (a program with arguments that prints {"rows": [{...}]}) in separate processes:
+/// unchanged, then for each precision of this CPU, each of core_types(), and one or the default
+/// number of BLAS threads, then unchanged again. Rows: "precision", "core_type", "blas_threads",
+/// the rate under `key`, and "of_default", the rate over the median of the two defaults. Blocks. A
+/// failing command: clew::Error.
 Json settings_rows(const std::vector<std::string>& command, const std::string& key);
 
 }  // namespace clew::bench

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What warping a batch of images costs, forward and backward with gradients to images and
-// transforms, and the same work by LibTorch's operators in turn with ours in the same run.
+// Warping of a batch of images, forward and backward with gradients to images and transforms,
+// alternating with LibTorch's operators in the same run.
 #include <torch/autograd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -28,8 +28,8 @@ struct Shape {
     return concat('[', batch, ',', channels, ',', in, ',', in, ']',
                   in == out ? "" : concat("->", out, 'x', out));
   }
-  /// Bytes that cannot be spared: forward reads images and writes results; backward reads images and
-  /// the gradient of the results and writes that of the images.
+  /// Minimal memory traffic: forward reads images and writes outputs; backward reads images and the
+  /// outputs' gradient and writes the images'.
   double bytes() const {
     return 4.0 * static_cast<double>(batch * channels * (3 * in * in + 2 * out * out));
   }
@@ -48,7 +48,7 @@ double median(std::vector<double> times) {
   return times[times.size() / 2];
 }
 
-/// Turned by up to 45 degrees, scaled by 0.7 to 1.2 and shifted, as the digits of the paper.
+/// Rotation by up to 45 degrees, scale of 0.7 to 1.2, and translation, as in the paper.
 Tensor thetas(std::int64_t batch) {
   const Tensor angle = (2 * torch::rand({batch}) - 1) * (M_PI / 4);
   const Tensor scale = 0.7 + 0.5 * torch::rand({batch}),

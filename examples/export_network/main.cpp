@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights between a C++ network and Python, a new last layer on old features, and the network as
-// TorchScript and ONNX files.
+// Exchange of weights with Python, a new last layer on pre-trained features, and export to
+// TorchScript and ONNX.
 #include <torch/torch.h>
 
 #include <iostream>

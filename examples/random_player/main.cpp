@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Four players that press random keys in a 3-D maze. Uses clew::maze alone, which needs no
-// LibTorch.
+// Four random players in a 3-D maze. Uses only clew::maze, which needs no LibTorch.
 #include <cstdint>
 #include <iostream>
 #include <memory>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains a navigator for a moment and lets it play beside the random and the shortest-path player.
+// Trains a navigator briefly and evaluates it beside the random and the shortest-path player.
 #include <iostream>
 #include <memory>
 

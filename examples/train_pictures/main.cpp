@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learns the classes of the pictures in a folder, FOLDER/CLASS/picture.png or by train, val and test, and
-// writes the network to classes.onnx.
+// Trains a classifier on a picture folder, FOLDER/CLASS/picture.png or with train, val and test,
+// and exports it to classes.onnx.
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>

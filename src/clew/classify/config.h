@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys of recipes for pictures and a backbone: transfer learning, several labels a picture, one object's
-// class and place.
+// Recipe keys of this module: transfer learning, multi-label classification, localisation of one
+// object.
 #pragma once
 
 #include <array>
@@ -16,13 +16,13 @@
 
 namespace clew::classify {
 
-/// Weights of a backbone that training changes.
+/// Trainable weights of a backbone.
 enum class TransferMode : std::uint8_t {
-  kAuto,     // kLast with weights to begin with, kScratch without
-  kLast,     // the last layer alone; batch norms keep their statistics
-  kSlow,     // all, but for the last layer at start.slow_factor times the rate
+  kAuto,     // kLast with start.weights, kScratch without
+  kLast,     // the last layer; batch norms keep their statistics
+  kSlow,     // all; below the last layer at start.slow_factor times the learning rate
   kAll,      // all
-  kScratch,  // all, from new weights
+  kScratch,  // all, from random weights
 };
 constexpr auto names(TransferMode) {
   using enum TransferMode;
@@ -30,13 +30,13 @@ constexpr auto names(TransferMode) {
       {{kAuto, "auto"}, {kLast, "last"}, {kSlow, "slow"}, {kAll, "all"}, {kScratch, "scratch"}});
 }
 
-/// Random views of training pictures.
+/// Augmentation of training pictures.
 enum class Augmentation : std::uint8_t {
-  kAuto,    // kNone where one version of each picture is kept, else kViews
-  kNone,    // the views of an evaluation
-  kLight,   // crops of at least half of the picture, mirrored
+  kAuto,    // kNone where outputs of one version are cached, else kViews
+  kNone,    // evaluation views
+  kLight,   // crops of at least half of the area, flips
   kViews,   // data.views
-  kStrong,  // crops of at least an eighth, mirrored, other colours
+  kStrong,  // crops of at least an eighth of the area, flips, colour jitter
 };
 constexpr auto names(Augmentation) {
   using enum Augmentation;
@@ -50,9 +50,9 @@ constexpr auto names(Augmentation) {
 struct PictureData : data::FolderConfig {
   data::ViewsConfig views;
   Augmentation augment = Augmentation::kAuto;
-  int scenes = 4000;                       // to learn from, where no folder is named
-  std::vector<std::string> scene_classes;  // of scenes; empty: all
-  std::vector<std::string> classes;        // of the data, once they were looked at
+  int scenes = 4000;                       // training scenes, without data.dir
+  std::vector<std::string> scene_classes;  // empty: all
+  std::vector<std::string> classes;        // of the data, once resolved
 
   void fields(Fields& v) {
     FolderConfig::fields(v);
@@ -72,7 +72,7 @@ struct PictureData : data::FolderConfig {
   }
 };
 
-/// Keys that the recipes of this module share.
+/// Keys shared by the recipes of this module.
 struct PictureConfig : train::LearningConfig {
   std::string backbone = "mobilenet_v2";
   TransferMode mode = TransferMode::kAuto;
@@ -140,7 +140,7 @@ struct MultilabelConfig : PictureConfig {
   }
 };
 
-/// Loss of a box's four numbers.
+/// Box regression loss.
 enum class BoxLoss : std::uint8_t { kMse, kSmoothL1 };
 constexpr auto names(BoxLoss) {
   return std::to_array<Named<BoxLoss>>({{BoxLoss::kMse, "mse"}, {BoxLoss::kSmoothL1, "smooth_l1"}});
@@ -162,7 +162,8 @@ struct LocaliseConfig : PictureConfig {
   }
 };
 
-/// `mode` as what it comes to, never kAuto. A mode that needs weights without them, or scratch with: UsageError.
+/// Resolved mode, never kAuto. A mode that needs start.weights without them, or scratch with them:
+/// UsageError.
 TransferMode resolved_mode(const PictureConfig& config);
 
 }  // namespace clew::classify

@@ -16,10 +16,10 @@
 namespace clew::classify {
 namespace {
 
-constexpr double kWanted = 0.5;  // overlap of an object that counts as localised
-constexpr double kBend = 0.1;    // of the smooth L1 loss, where squares end
+constexpr double kWanted = 0.5;  // IoU threshold of "localised"
+constexpr double kBend = 0.1;    // beta of the smooth L1 loss
 
-/// The only object of scenes as columns label and box.
+/// The object of scenes with one object, as columns label and box.
 class SingleObject : public data::Dataset {
  public:
   explicit SingleObject(std::shared_ptr<const data::Dataset> scenes) : scenes_(std::move(scenes)) {}
@@ -46,7 +46,7 @@ class SingleObject : public data::Dataset {
   std::shared_ptr<const data::Dataset> scenes_;
 };
 
-/// Boxes in pixels as `place`, shares of the picture's sides.
+/// Adds column `place`: the box in relative coordinates.
 class Placed : public data::Dataset {
  public:
   explicit Placed(std::shared_ptr<const data::Dataset> set) : set_(std::move(set)) {}
@@ -86,7 +86,7 @@ std::shared_ptr<const LocaliseConfig> with_objects(LocaliseConfig config) {
   return std::make_shared<const LocaliseConfig>(std::move(config));
 }
 
-/// place [B,4] xyxy -> centre and sides, x before y.
+/// place [B,4] xyxy -> cxcywh.
 torch::Tensor numbers_of(const torch::Tensor& place) {
   const auto low = place.slice(1, 0, 2), high = place.slice(1, 2, 4);
   return torch::cat({(low + high) / 2, high - low}, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One object a picture: its class, and its box by regression of four numbers.
+// Localisation of one object per picture: class, and box regression.
 #pragma once
 
 #include <memory>
@@ -12,13 +12,13 @@
 
 namespace clew::classify {
 
-/// Outputs [B,C+4] of the last layer -> boxes [B,4] f, edges xyxy in shares of the picture's sides: its four
-/// numbers are the box's centre and sides, in shares, x before y.
+/// outputs [B,C+4] f, the last four being cxcywh in relative coordinates -> boxes [B,4] f xyxy,
+/// relative.
 torch::Tensor boxes_of(const torch::Tensor& outputs);
 
-/// Of the outputs "logits" [B,C+4] f and the columns label [B] i64 and place [B,4] f32 (edges in shares of the
-/// picture's sides): "error", share of wrong classes; "overlap", the mean intersection over union;
-/// "localised", share of the right class with an overlap of at least 0.5.
+/// Outputs "logits" [B,C+4] f and columns label [B] i64 and place [B,4] f32 (xyxy, relative) ->
+/// "error", top-1 error rate; "overlap", mean IoU; "localised", share with the right class and an
+/// IoU of at least 0.5.
 class LocaliseEvaluator : public train::Evaluator {
  public:
   explicit LocaliseEvaluator(std::vector<std::string> classes) : classes_(std::move(classes)) {}
@@ -27,20 +27,20 @@ class LocaliseEvaluator : public train::Evaluator {
   std::string bytes() const override { return rows_.bytes(); }
   void merge(std::string_view bytes) override { rows_.merge(bytes); }
   std::vector<runs::Measure> result() const override;
-  /// The measures of each class.
+  /// Measures by class.
   std::vector<runs::Table> tables() const override;
 
  private:
   std::vector<std::string> classes_;
-  train::Rows rows_{4};  // label, 1 where the class is wrong, overlap, 1 where it is localised
+  train::Rows rows_{4};  // label, 1 if misclassified, IoU, 1 if localised
 };
 
 class LocaliseTask : public PictureTask {
  public:
-  /// Opens the scenes. A folder of pictures, which has no boxes: UsageError.
+  /// Opens the scenes. data.dir, which has no boxes: UsageError.
   explicit LocaliseTask(const LocaliseConfig& config);
 
-  /// Cross-entropy of the class, and box_weight times the loss of the four numbers.
+  /// Cross-entropy of the class plus box_weight times the box loss.
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
   std::unique_ptr<train::Evaluator> make_evaluator() const override {
@@ -55,7 +55,7 @@ class LocaliseTask : public PictureTask {
   double box_weight_;
 };
 
-/// Scenes of one object through the recipe's views: image, label, place.
+/// Scenes of one object with the recipe's views: image, label, place.
 std::shared_ptr<const data::Dataset> open_objects(const LocaliseConfig& config, data::Split split);
 
 }  // namespace clew::classify

@@ -16,9 +16,9 @@
 namespace clew::classify {
 namespace {
 
-constexpr int kMostObjects = 4;  // of a scene
+constexpr int kMostObjects = 4;  // per scene
 
-/// Scenes with the classes of their objects as labels of 0 and 1.
+/// Scenes with multi-hot labels of their objects' classes.
 class LabelledScenes : public data::Dataset {
  public:
   explicit LabelledScenes(std::shared_ptr<const data::Dataset> scenes)
@@ -46,7 +46,7 @@ class LabelledScenes : public data::Dataset {
   std::shared_ptr<const data::Dataset> scenes_;
 };
 
-/// Precision and recall at each threshold, from the largest score down.
+/// Precision and recall at each threshold, by descending score.
 struct PrecisionRecall {
   std::vector<double> precision, recall;
 };

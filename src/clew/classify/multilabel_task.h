@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several labels a picture: a probability of its own for each class.
+// Multi-label classification: an independent probability per class.
 #pragma once
 
 #include <memory>
@@ -13,14 +13,14 @@
 
 namespace clew::classify {
 
-/// Area under precision over recall, summed over the thresholds that scores give, equal scores being one
-/// threshold: sum of (R_n - R_(n-1)) P_n, as scikit-learn's average_precision_score. NaN without a positive
-/// example. `scores` and `is_positive` are of one length.
+/// Average precision, sum of (R_n - R_(n-1)) P_n over distinct scores as thresholds, as in
+/// scikit-learn's average_precision_score. NaN without a positive example. `scores` and
+/// `is_positive` have equal length.
 double average_precision(std::span<const double> scores, const std::vector<bool>& is_positive);
 
-/// Of the outputs "logits" [B,C] f (raw) and the column "labels" [B,C] of 0 and 1: "loss" (nats a class), "mAP",
-/// the mean over classes of average_precision, and "error", the share of labels on the wrong side of
-/// a probability of 0.5.
+/// Outputs "logits" [B,C] f (raw) and column "labels" [B,C] of 0 and 1 -> "loss" (nats per class),
+/// "mAP", mean average_precision over classes, and "error", share of wrong labels at a threshold of
+/// 0.5.
 class MultilabelEvaluator : public train::Evaluator {
  public:
   explicit MultilabelEvaluator(std::vector<std::string> classes)
@@ -30,9 +30,9 @@ class MultilabelEvaluator : public train::Evaluator {
   std::string bytes() const override { return rows_.bytes(); }
   void merge(std::string_view bytes) override { rows_.merge(bytes); }
   std::vector<runs::Measure> result() const override;
-  /// Average precision and number of pictures of each class.
+  /// Average precision and number of pictures by class.
   std::vector<runs::Table> tables() const override;
-  /// Precision over recall of each class.
+  /// Precision over recall by class.
   std::vector<runs::Curve> curves() const override;
 
  private:
@@ -48,10 +48,10 @@ class MultilabelEvaluator : public train::Evaluator {
 
 class MultilabelTask : public PictureTask {
  public:
-  /// Opens the data; what they cannot be: clew::Error or UsageError.
+  /// Opens the data; invalid: clew::Error or UsageError.
   explicit MultilabelTask(const MultilabelConfig& config);
 
-  /// Binary cross-entropy of each class, the mean over classes.
+  /// Mean binary cross-entropy over classes.
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
   std::unique_ptr<train::Evaluator> make_evaluator() const override {
@@ -63,7 +63,7 @@ class MultilabelTask : public PictureTask {
   explicit MultilabelTask(const std::shared_ptr<const MultilabelConfig>& config);
 };
 
-/// A split of the recipe's pictures through its views: image [3,H,W] f32 in [0,1], labels [C] f32.
+/// A split of the recipe's pictures with its views: image [3,H,W] f32 in [0,1], labels [C] f32.
 std::shared_ptr<const data::Dataset> open_labelled(const MultilabelConfig& config,
                                                    data::Split split);
 

@@ -21,7 +21,7 @@ const PictureConfig& own(const train::LearningConfig& config) {
   return dynamic_cast<const PictureConfig&>(config);
 }
 
-/// One picture as the views of an evaluation see it.
+/// One picture with the evaluation views.
 class OnePicture : public data::Dataset {
  public:
   explicit OnePicture(torch::Tensor image) : image_(std::move(image)) {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base of the systems of this module: resolved keys, exports and predictions.
+// Base of this module's systems: resolved keys, export and prediction.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace clew::classify {
 
 class PictureSystem : public train::LearningSystem {
  public:
-  /// Mode, augmentation and classes become what they come to.
+  /// Resolves mode, augmentation and classes.
   std::vector<std::string> resolve(train::LearningConfig& config) const override;
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
@@ -25,7 +25,7 @@ class PictureSystem : public train::LearningSystem {
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }
   bool has_features() const override { return true; }
-  /// Of pictures prepared as data.eval_views says. The features are those before the last layer.
+  /// Pictures go through data.eval_views. Features are the inputs of the last layer.
   std::vector<train::Prediction> predict(torch::nn::Module& network,
                                          const train::LearningConfig& config,
                                          const std::vector<std::filesystem::path>& images,
@@ -39,15 +39,15 @@ class PictureSystem : public train::LearningSystem {
                                 torch::nn::Module& network) const override;
 
  protected:
-  /// A split of the recipe's pictures through its views.
+  /// A split of the recipe's pictures with its views.
   virtual std::shared_ptr<const data::Dataset> open(const PictureConfig& config,
                                                     data::Split split) const = 0;
-  /// Numbers that the last layer gives for so many classes.
+  /// Number of outputs of the last layer.
   virtual std::int64_t outputs(std::int64_t classes) const { return classes; }
-  /// Measure shown beside the loss while it trains: the monitored one.
+  /// Monitored metric, shown beside the loss during training.
   virtual std::string shown_measure() const = 0;
-  /// Text, JSON and, with `wants_picture`, the picture of an answer: logits [N] f32 for image [3,H,W] f32 in
-  /// [0,1], as the network saw it.
+  /// Fills text, JSON and, with `wants_picture`, the picture of a prediction from logits [N] f32 of
+  /// image [3,H,W] f32 in [0,1], after views.
   virtual void answer(train::Prediction& prediction, const torch::Tensor& logits,
                       const std::vector<std::string>& classes, const torch::Tensor& image,
                       bool wants_picture) const = 0;

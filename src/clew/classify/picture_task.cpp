@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t kKeyScenes = 1;
 
-/// "WxH" of the last view of an evaluation that says one; 224x224 where none does.
+/// "WxH" of the last evaluation view with a size; default 224x224.
 std::string side_of(const PictureConfig& config) {
   const auto& texts = config.data.views.eval;
   for (auto text = texts.rbegin(); text != texts.rend(); ++text) {

@@ -51,7 +51,7 @@ image::GridLayout sheet_layout() {
   return {.columns = kSheetColumns, .width = kTileSide, .height = kTileSide};
 }
 
-/// Numbers of examples spread evenly over a set.
+/// Indices of examples spread evenly over a set.
 std::vector<std::int64_t> some_of(const data::Dataset& set, std::int64_t count) {
   std::vector<std::int64_t> numbers;
   const auto shown = std::min(count, set.size());
@@ -63,7 +63,7 @@ std::string name_at(const std::vector<std::string>& classes, std::int64_t number
   return classes.at(static_cast<std::size_t>(number));
 }
 
-/// Pictures that an evaluation has drawn, by their files in the run folder.
+/// Drawn pictures of an evaluation, by file name in the run folder.
 struct Drawn {
   std::vector<std::pair<std::string, image::Image>> files;
 
@@ -73,7 +73,7 @@ struct Drawn {
   }
 };
 
-/// A box [4] f32, shares of the sides, on a picture.
+/// Draws a box [4] f32 xyxy, relative, on a picture.
 void draw_place(image::Image& picture, const torch::Tensor& place, image::Colour colour) {
   const auto at = place.contiguous();
   const float* edges = at.data_ptr<float>();
@@ -170,7 +170,7 @@ train::RunEvaluation TransferSystem::describe(const fs::path& run,
 
 runs::Evaluation TransferSystem::judge(const fs::path& predictions, const fs::path& truth) const {
   std::vector<std::string> classes;
-  std::map<std::string, std::int64_t> labels;  // of each file, by its canonical path
+  std::map<std::string, std::int64_t> labels;  // by canonical path
   std::error_code ignored;
   for (const auto& one : data::list_classes(truth)) {
     for (const auto& file : one.files)

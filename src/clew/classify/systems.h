@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The systems of this module: transfer learning for classes, several labels a picture, one object's class
-// and box.
+// The systems of this module: transfer learning, multi-label classification, localisation of one
+// object.
 #pragma once
 
 #include <memory>
@@ -17,12 +17,12 @@ class TransferSystem : public PictureSystem {
   std::unique_ptr<train::LearningConfig> make_config() const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   bool can_judge() const override { return true; }
-  /// predictions: a JSON list as `clew predict --json` prints it, of objects with `image`, a path, and `class`.
-  /// truth: a folder of pictures by class. Pictures without an answer, answers without a picture, a class
-  /// that there is not: clew::Error.
+  /// predictions: JSON list of `clew predict --json`, of objects with `image`, a path, and `class`.
+  /// truth: a picture folder by class. A picture without a prediction, a prediction without a
+  /// picture, an unknown class: clew::Error.
   runs::Evaluation judge(const std::filesystem::path& predictions,
                          const std::filesystem::path& truth) const override;
-  /// The worst mistakes, and what the network looked at (grad_cam.h).
+  /// Worst mistakes, with Grad-CAM heat maps.
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,
@@ -32,7 +32,7 @@ class TransferSystem : public PictureSystem {
   std::shared_ptr<const data::Dataset> open(const PictureConfig& config,
                                             data::Split split) const override;
   std::string shown_measure() const override { return "error"; }
-  /// The five likeliest classes with their probabilities.
+  /// Top-5 classes with their probabilities.
   void answer(train::Prediction& prediction, const torch::Tensor& logits,
               const std::vector<std::string>& classes, const torch::Tensor& image,
               bool wants_picture) const override;
@@ -48,7 +48,7 @@ class MultilabelSystem : public PictureSystem {
   std::shared_ptr<const data::Dataset> open(const PictureConfig& config,
                                             data::Split split) const override;
   std::string shown_measure() const override { return "mAP"; }
-  /// The classes with a probability above a half, the likeliest first.
+  /// Classes with a probability above 0.5, by descending probability.
   void answer(train::Prediction& prediction, const torch::Tensor& logits,
               const std::vector<std::string>& classes, const torch::Tensor& image,
               bool wants_picture) const override;
@@ -59,7 +59,7 @@ class LocaliseSystem : public PictureSystem {
   std::string name() const override { return "localise"; }
   std::unique_ptr<train::LearningConfig> make_config() const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
-  /// Some pictures with the object's box and the network's.
+  /// Pictures with ground truth and predicted box.
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,
@@ -70,7 +70,7 @@ class LocaliseSystem : public PictureSystem {
                                             data::Split split) const override;
   std::int64_t outputs(std::int64_t classes) const override { return classes + 4; }
   std::string shown_measure() const override { return "localised"; }
-  /// The class with its probability, and the box in pixels of the picture that the network saw.
+  /// Class with its probability, and box in pixels of the picture after views.
   void answer(train::Prediction& prediction, const torch::Tensor& logits,
               const std::vector<std::string>& classes, const torch::Tensor& image,
               bool wants_picture) const override;

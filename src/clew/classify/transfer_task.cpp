@@ -18,7 +18,7 @@
 namespace clew::classify {
 namespace {
 
-/// A class whose only picture would have to be in two splits.
+/// Refuses a class with too few pictures for the splits.
 void check_class_sizes(const data::FolderConfig& config) {
   data::FolderOptions options;
   options.validation = config.validation;
@@ -31,7 +31,7 @@ void check_class_sizes(const data::FolderConfig& config) {
   }
 }
 
-/// Pictures of each class to learn from; all alike for scenes.
+/// Training pictures by class; equal for scenes.
 std::vector<double> class_counts(const TransferConfig& config) {
   std::vector<double> counts(config.data.classes.size(), config.data.dir.empty() ? 1 : 0);
   if (config.data.dir.empty()) return counts;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plain structs in and out of TOML. A struct lists its fields once:
+// Configs: plain structs from and to TOML. A struct lists its fields once:
 //
 //   struct TrainConfig {
 //     double lr = 5e-4;
@@ -32,7 +32,7 @@
 
 namespace clew {
 
-/// One end of a range: absent, an exact integer or a real number.
+/// Bound of a range: absent, an exact integer or a real number.
 struct Bound {
   enum class Kind : std::uint8_t { kNone, kInteger, kReal };
   constexpr Bound() = default;
@@ -46,35 +46,35 @@ struct Bound {
   double real = 0;
 };
 
-/// Texts that name a file or folder. One that is empty on the command line or begins with '~' is
-/// refused; a relative one of a file is beside that file where something has its name.
+/// Strings that are paths. Empty on the command line, or with a leading '~': refused. A relative
+/// path in a file is relative to that file's folder if it exists there.
 enum class PathKind : std::uint8_t {
   kNone,
   kPath,
-  kNameOrPath,  // a name of ours too, which has no ending: "static_small"
+  kNameOrPath,  // or a built-in name, without an extension: "static_small"
 };
 
-/// Values that a resumed run may have.
+/// Values allowed for a resumed run.
 enum class Resume : std::uint8_t {
-  kSame,     // the one it was begun with
-  kMore,     // or a larger one
-  kInTotal,  // the same, times the number of processes
+  kSame,     // the original one
+  kMore,     // the original one or larger
+  kInTotal,  // the same product with the number of processes
   kAny,
 };
 
-/// What a value must be. Ranges and choices of a vector hold for each of its items.
-/// Real numbers must be finite in any case.
+/// Constraints and help of a field. Ranges and choices of a vector apply to each item. Real numbers
+/// must be finite.
 struct FieldOptions {
-  Bound min = {}, above = {};             // low end, closed or open
-  Bound max = {}, below = {};             // high end, closed or open
-  std::vector<std::string> choices = {};  // of strings; an enumeration's are its names
+  Bound min = {}, above = {};             // lower bound, inclusive or exclusive
+  Bound max = {}, below = {};             // upper bound, inclusive or exclusive
+  std::vector<std::string> choices = {};  // of strings; enumerations have their names
   PathKind path = PathKind::kNone;
   Resume resume = Resume::kSame;
-  bool is_setting = true;  // of an experiment; false: seed, speed, place of the same data
+  bool is_setting = true;  // of an experiment; false: seed, speed, path of the same data
   std::string help = {};   // one short line, with the unit
 };
 
-/// An enumeration as its name: one of its table, or "none" where it is optional and absent.
+/// An enumerator by its name; "none" for an absent optional.
 class Choice {
  public:
   template <NamedEnum E>
@@ -112,7 +112,7 @@ class Choice {
   void (*set_)(void*, std::string_view);
 };
 
-/// The fields of a struct, flattened: "optim.lr". Points into the struct it was made from.
+/// Fields of a struct, flattened: "optim.lr". Has pointers into the struct.
 class Fields {
  public:
   using Target =
@@ -136,7 +136,7 @@ class Fields {
       list_.push_back({prefix_ + std::string(name), Target(&value), std::move(options)});
     }
   }
-  /// A struct with fields of its own: a table in the file.
+  /// A nested struct: a table in the file.
   template <class T>
   void group(std::string_view name, T& value) {
     const auto outer = prefix_.size();
@@ -151,7 +151,7 @@ class Fields {
   std::string prefix_;
 };
 
-/// What a file and the command line say, flattened to dotted keys, each with where it was said.
+/// Values of a file and the command line, flattened to dotted keys, each with its source.
 struct ConfigTree {
   using Scalar = std::variant<bool, std::int64_t, double, std::string>;
   struct Entry {
@@ -159,10 +159,10 @@ struct ConfigTree {
     std::vector<Scalar> values = {};  // one, unless is_array
     bool is_array = false;
     bool is_empty_table = false;
-    std::string text = {};              // the value as the user wrote it, or as TOML writes it
+    std::string text = {};              // as the user wrote it, or in TOML
     std::string source = {};            // "recipe.toml", "command line"
-    std::string folder = {};            // of the file, for its paths; empty: where the program runs
-    std::int64_t line = 0, column = 0;  // from 1; 0: no line
+    std::string folder = {};            // of the file, for relative paths; empty: working directory
+    std::int64_t line = 0, column = 0;  // from 1; 0: none
 
     std::string where() const;  // "recipe.toml:14", "command line"
   };
@@ -171,19 +171,18 @@ struct ConfigTree {
   const Entry* find(std::string_view key) const;
 };
 
-/// Reads TOML. Syntax errors, repeated keys, dates, nested arrays and tables in arrays: UsageError
+/// Parses TOML. Syntax errors, duplicate keys, dates, nested arrays, tables in arrays: UsageError
 /// with line and column.
 ConfigTree parse_toml(std::string_view text, const std::string& source);
-/// Sets one key from "train.lr=0.1", replacing what a file said. The value is TOML; what is not
-/// TOML is a string, so that agent=nav+d1 and levels=[a,b] need no quotes. A key set twice on the
-/// command line: UsageError.
+/// Override "train.lr=0.1" of a file's value. The value is TOML, else a string, so that
+/// agent=nav+d1 and levels=[a,b] need no quotes. A key set twice on the command line: UsageError.
 void apply_override(ConfigTree& tree, std::string_view key_equals_value);
 
 struct ConfigDifference {
-  std::string key, before, after;  // values as TOML writes them
+  std::string key, before, after;  // values in TOML
 };
 
-// What the templates below do with the list of fields.
+// Implementation of the templates below.
 void load_fields(const Fields& fields, const ConfigTree& tree);
 std::string dump_fields(const Fields& fields);
 std::string help_fields(const Fields& fields);
@@ -192,9 +191,9 @@ void check_fields(const Fields& fields, const std::string& source);
 
 /// Keys whose values a resumed run may change.
 std::map<std::string, Resume> resume_rules(const Fields& fields);
-/// Makes every path of a file or folder absolute.
+/// Makes every path absolute.
 void make_paths_absolute(const Fields& fields);
-/// Keys that make no difference to an experiment (FieldOptions::is_setting).
+/// Keys that are not settings of an experiment (FieldOptions::is_setting).
 std::set<std::string> no_settings(const Fields& fields);
 
 template <class C>
@@ -204,34 +203,33 @@ Fields fields_of(C& config) {
   return fields;
 }
 
-/// Sets what `tree` says and keeps the rest. Unknown key, wrong type, out of range: UsageError
-/// naming file, line, what was wanted and what came, and `config` is as it was.
+/// Sets the fields in `tree`. Unknown key, wrong type, out of range: UsageError with file, line,
+/// expected and actual value; `config` is then unchanged.
 template <class C>
 void load(C& config, const ConfigTree& tree) {
   C loaded = config;
   load_fields(fields_of(loaded), tree);
   config = std::move(loaded);
 }
-/// Checks what code has set as `load` does what a file says, paths apart: UsageError beginning with
-/// `source`.
+/// Checks fields set in code as `load` does, without paths: UsageError beginning with `source`.
 template <class C>
 void check(const C& config, const std::string& source) {
   C copy = config;
   check_fields(fields_of(copy), source);
 }
-/// Every field as TOML; loading it gives an equal struct, bit for bit.
+/// All fields as TOML; loading it gives an equal struct, bit for bit.
 template <class C>
 std::string dump_toml(const C& config) {
   C copy = config;
   return dump_fields(fields_of(copy));
 }
-/// The fields whose values differ.
+/// Fields with different values.
 template <class C>
 std::vector<ConfigDifference> diff(const C& before, const C& after) {
   C first = before, second = after;
   return diff_fields(fields_of(first), fields_of(second));
 }
-/// A table for people: key, default, range, help.
+/// Human-readable table: key, default, range, help.
 template <class C>
 std::string help_text(const C& config) {
   C copy = config;

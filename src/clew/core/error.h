@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one exception type of the library, and the two checks that throw it or stop a debug build.
+// The library's exception type, and its check and assert macros.
 #pragma once
 
 #include <cassert>
@@ -9,19 +9,19 @@
 
 namespace clew {
 
-/// What a user, a file or a caller did wrong, in one sentence: what, wanted, got, where.
+/// An error of a user, file or caller, in one sentence: what, wanted, got, where.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A wrong command line, recipe or override: the program exits with 2 instead of 1.
+/// An invalid command line, recipe or override: exit status 2 instead of 1.
 class UsageError : public Error {
  public:
   using Error::Error;
 };
 
-/// Joins its arguments as an ostream prints them.
+/// Concatenation of arguments, formatted as by an ostream.
 template <class... Args>
 std::string concat(const Args&... args) {
   std::ostringstream out;

@@ -23,7 +23,7 @@ namespace {
   throw Error(concat(what, " '", path.string(), "': ", std::generic_category().message(code)));
 }
 
-/// Closes on the way out.
+/// Owning file descriptor.
 class Descriptor {
  public:
   Descriptor(const std::filesystem::path& path, int flags)
@@ -41,7 +41,7 @@ class Descriptor {
   int value_;
 };
 
-/// 0 or the error.
+/// 0 or errno.
 int write_all(int file, std::span<const std::byte> bytes) {
   constexpr std::size_t kChunk = std::size_t{1}
                                  << 30;  // some systems refuse more than 2^31 at once
@@ -54,7 +54,7 @@ int write_all(int file, std::span<const std::byte> bytes) {
   return 0;
 }
 
-/// Waits until no other writer holds the file. A file system without locks is taken as it is.
+/// Waits for other writers of the file. No-op on file systems without locks.
 void lock(int file) {
   while (::flock(file, LOCK_EX) != 0 && errno == EINTR) {
   }
@@ -67,16 +67,16 @@ bool is_same_file(int file, const std::filesystem::path& path) {
          open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
-/// Writes into what `path` leads to where that is no file to be replaced; whether it is so.
+/// Writes directly to a path that is not a regular file; true if it did.
 bool is_written_through(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   struct stat named {
   }, found{};
   if (::lstat(path.c_str(), &named) != 0 || S_ISREG(named.st_mode)) return false;
   if (::stat(path.c_str(), &found) != 0) {
-    if (errno == ENOENT) return false;  // a link to a file to be
+    if (errno == ENOENT) return false;  // dangling link: creates the file
     fail("cannot write", path, errno);
   }
-  // Opened by its name, a redirected output would be written from its beginning.
+  // A redirected output reopened by name would be written from its beginning.
   for (const int output : {STDOUT_FILENO, STDERR_FILENO}) {
     if (!is_same_file(output, path)) continue;
     if (const int code = write_all(output, bytes)) fail("cannot write", path, code);
@@ -98,10 +98,10 @@ std::filesystem::path end_of_links(std::filesystem::path path) {
   return path;
 }
 
-/// Fills and renames `part`, which this process has locked. 0 or the error.
+/// Fills and renames `part`, which this process has locked. 0 or errno.
 int replace(const Descriptor& file, std::span<const std::byte> bytes,
             const std::filesystem::path& part, const std::filesystem::path& path) {
-  if (::ftruncate(file.get(), 0) != 0) return errno;  // what a killed writer left
+  if (::ftruncate(file.get(), 0) != 0) return errno;  // leftover of a killed writer
   if (const int code = write_all(file.get(), bytes)) return code;
   if (::fsync(file.get()) != 0) return errno;
   return ::rename(part.c_str(), path.c_str()) == 0 ? 0 : errno;
@@ -149,7 +149,7 @@ void write_file_atomic(const std::filesystem::path& name, std::span<const std::b
     const Descriptor file(part, O_WRONLY | O_CREAT | O_NOFOLLOW);
     if (!file.is_open()) fail("cannot write", path, errno);
     lock(file.get());
-    if (!is_same_file(file.get(), part)) continue;  // another writer renamed it while we waited
+    if (!is_same_file(file.get(), part)) continue;  // renamed by another writer meanwhile
     const int code = replace(file, bytes, part, path);
     if (code != 0) {
       ::unlink(part.c_str());
@@ -157,8 +157,7 @@ void write_file_atomic(const std::filesystem::path& name, std::span<const std::b
     }
     break;
   }
-  // The rename itself reaches the disk with its folder; file systems that cannot sync folders say
-  // EINVAL.
+  // The rename is durable after fsync of its folder; file systems without that return EINVAL.
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   const Descriptor parent(folder, O_RDONLY | O_DIRECTORY);
   if (parent.is_open() && ::fsync(parent.get()) != 0 && errno != EINVAL) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counter-based random keys: a key never changes, `fold_in` derives another one, `Stream` draws from
-// one. Results depend on the key alone, never on the number of threads or on what was drawn
-// elsewhere.
+// Counter-based random keys: keys are immutable, `fold_in` derives another one, `Stream` draws from
+// one. Results depend on the key alone, not on threads or on other draws.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +20,7 @@ constexpr std::uint64_t mix64(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// The key for part `index` of what `key` stands for: fold_in(key, world, episode).
+/// Derived key: fold_in(key, world, episode).
 constexpr Key fold_in(Key key, std::uint64_t index) {
   return {mix64(mix64(key.value + 0x9e3779b97f4a7c15ULL) ^ (index * 0xd1342543de82ef95ULL + 1))};
 }
@@ -30,14 +29,14 @@ constexpr Key fold_in(Key key, std::uint64_t first, std::uint64_t second, Rest..
   return fold_in(fold_in(key, first), second, static_cast<std::uint64_t>(rest)...);
 }
 
-/// Draws numbers from one key, in order. Plain data: copy it to fork, store it to resume.
+/// Sequence of random numbers from a key. Plain data: copy it to fork, store it to resume.
 class Stream {
  public:
   explicit constexpr Stream(Key key) : state_(key.value) {}
 
   /// Uniform in [0, 2^64).
   constexpr std::uint64_t bits() { return mix64(state_ += 0x9e3779b97f4a7c15ULL); }
-  /// Uniform in [0, n); n > 0. Lemire's multiplication, whose bias is below n / 2^32.
+  /// Uniform in [0, n); n > 0. Lemire's multiplication, bias below n / 2^32.
   constexpr std::uint32_t below(std::uint32_t n) {
     return static_cast<std::uint32_t>(((bits() >> 32) * n) >> 32);
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the library says what it does. Silent until the program sets a sink; never writes by
-// itself.
+// Logging. Silent until the program sets a sink.
 #pragma once
 
 #include <functional>
@@ -12,9 +11,9 @@ enum class LogLevel { kDebug, kInfo, kWarning };
 
 using LogSink = std::function<void(LogLevel, const std::string& line)>;
 
-/// Replaces the sink; an empty one silences the library. Call it before starting threads.
+/// Replaces the sink; empty: silent. Call before starting threads.
 void set_log_sink(LogSink sink);
-/// Sends one line to the sink, if there is one.
+/// Sends a line to the sink, if any.
 void log(LogLevel level, const std::string& line);
 
 }  // namespace clew

@@ -16,7 +16,7 @@
 namespace clew {
 namespace {
 
-/// The text after "NAME :" in /proc/cpuinfo; empty when there is none.
+/// Text after "NAME :" in /proc/cpuinfo; empty for none.
 std::string cpuinfo(std::string_view name) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -26,7 +26,7 @@ std::string cpuinfo(std::string_view name) {
   return "";
 }
 
-/// Cores' worth of time that the container may use; 0 when it is not limited.
+/// The container's CPU quota in cores; 0: unlimited.
 double container_quota() {
   double quota = 0, period = 0;
   if (std::ifstream("/sys/fs/cgroup/cpu.max") >> quota >> period && period > 0) {

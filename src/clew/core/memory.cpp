@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/core/memory.h"
 
-#include <cstdlib>  // defines __GLIBC__ where it is the C library
+#include <cstdlib>  // defines __GLIBC__
 
 #ifdef __GLIBC__
 #include <malloc.h>

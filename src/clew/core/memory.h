@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the allocator is told. A setting of the whole process, so programs call it, never the
-// library.
+// Allocator settings of the whole process, so for programs, not for the library.
 #pragma once
 
 namespace clew {
 
-/// Keeps freed memory in the process instead of handing it back to the kernel. Training frees and
-/// takes the same large blocks again and again; where glibc unmaps them each time, a quarter of the
-/// time goes into page faults. Does nothing with other C libraries.
+/// Keeps freed memory in the process instead of returning it to the kernel. Training reallocates
+/// the same large blocks; if glibc unmaps them each time, a quarter of the time goes into page
+/// faults. No effect with other C libraries.
 void keep_freed_memory();
 
 }  // namespace clew

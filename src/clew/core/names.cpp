@@ -10,8 +10,7 @@
 namespace clew {
 namespace {
 
-/// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours, case
-/// ignored.
+/// Optimal string alignment distance, case-insensitive.
 int edit_distance(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   const std::size_t width = b.size() + 1;
@@ -42,13 +41,13 @@ void fail_name(std::string_view what, std::string_view name,
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  if (word.size() > 200) return "";  // no slip of the finger
+  if (word.size() > 200) return "";  // not a typing error
   std::string best;
   int best_distance = std::numeric_limits<int>::max();
   for (const auto& candidate : candidates) {
     int distance = edit_distance(word, candidate);
     int allowed = std::max(1, static_cast<int>(std::max(word.size(), candidate.size())) * 2 / 5);
-    // 'lr' for 'train.lr', 'tiny' for 'navigate/tiny': the last part alone counts too.
+    // Matches the last part, too: 'lr' for 'train.lr', 'tiny' for 'navigate/tiny'.
     if (const auto dot = candidate.find_last_of("./"); dot != std::string::npos) {
       const auto word_tail = word.substr(word.find_last_of("./") + 1);
       const int tail = edit_distance(word_tail, std::string_view(candidate).substr(dot + 1)) + 1;

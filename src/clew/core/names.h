@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of enumerators, one table for each enumeration, beside it and found by its type:
+// Names of enumerators: a table beside each enumeration, found by its type:
 //
 //   enum class Colour : std::uint8_t { kRed, kBlue };
 //   constexpr auto names(Colour) {
@@ -36,10 +36,10 @@ template <NamedEnum E>
 constexpr std::string_view name_of(E value) {
   for (const auto& row : names(value))
     if (row.value == value) return row.name;
-  return "?";  // no enumerator of the table
+  return "?";  // not in the table
 }
 
-/// The enumerator with that name; none where there is no such name.
+/// Enumerator by name; absent for an unknown name.
 template <NamedEnum E>
 constexpr std::optional<E> find_named(std::string_view name) {
   for (const auto& row : names(E{}))
@@ -55,18 +55,18 @@ std::vector<std::string> names_of() {
   return all;
 }
 
-/// Throws "<what> must be one of <choices>, got '<name>'" and the nearest choice, as a UsageError.
+/// Throws UsageError "<what> must be one of <choices>, got '<name>'" with the nearest choice.
 [[noreturn]] void fail_name(std::string_view what, std::string_view name,
                             const std::vector<std::string>& choices);
 
-/// The enumerator with that name; another name: UsageError that begins with `what`.
+/// Enumerator by name. Unknown: UsageError that begins with `what`.
 template <NamedEnum E>
 E parse_named(std::string_view what, std::string_view name) {
   if (const auto value = find_named<E>(name)) return *value;
   fail_name(what, name, names_of<E>());
 }
 
-/// The candidate a person most likely meant, or "" when none is near.
+/// Nearest candidate by edit distance, or "" if none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 /// "; did you mean 'lr'?" or "".
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);

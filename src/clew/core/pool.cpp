@@ -8,9 +8,8 @@
 namespace clew {
 namespace {
 
-// How often a waiter looks before it sleeps: some 20 us. Waking a sleeping thread costs about as
-// much, so jobs that follow each other closely are handed over in under 1 us, and a pool without
-// work costs nothing.
+// Spins before sleeping: some 20 us, about the cost of waking a thread. So consecutive jobs start
+// in under 1 us, and an idle pool costs nothing.
 constexpr int kLooks = 1000;
 
 void pause_briefly() {
@@ -21,7 +20,7 @@ void pause_briefly() {
 #endif
 }
 
-// Blocks until is_wanted(value) is true of the atomic's value.
+// Blocks until is_wanted(value of the atomic).
 template <class T, class IsWanted>
 void wait_until(const std::atomic<T>& atomic, const IsWanted& is_wanted) {
   for (int look = 0; look < kLooks; ++look) {
@@ -43,7 +42,7 @@ ThreadPool::ThreadPool(int threads) {
     for (int worker = 1; worker < threads; ++worker) {
       workers_.emplace_back([this, worker] { work(worker); });
     }
-  } catch (...) {  // the machine has no more threads
+  } catch (...) {  // out of threads
     stop();
     throw;
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fixed set of worker threads that run one job at a time over an index range.
-// It is not a task graph: `run` blocks until every index is done.
+// A fixed thread pool that runs one job at a time in all workers; `run` blocks until all are done.
 #pragma once
 
 #include <atomic>
@@ -12,8 +11,7 @@
 
 namespace clew {
 
-/// `threads` workers counting the caller, so `ThreadPool(1)` starts no thread, takes no lock and
-/// hands nothing over.
+/// `threads` workers including the caller: `ThreadPool(1)` starts no thread and takes no lock.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // 1..1024, or clew::Error
@@ -23,9 +21,9 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  /// Calls job(int worker) once for every worker in [0, threads()), the caller being worker 0.
-  /// Blocks; allocates nothing. The first exception of any worker is rethrown here after all have
-  /// ended. Not reentrant.
+  /// Calls job(int worker) once for every worker in [0, threads()); the caller is worker 0. Blocks;
+  /// allocates nothing. Rethrows the first exception of any worker after all have ended. Not
+  /// reentrant.
   template <class Job>
   void run(const Job& job) {
     run_on_all(
@@ -43,17 +41,17 @@ class ThreadPool {
   void call(int worker);
 
   Call call_;
-  // Apart, so that waiting workers do not slow those that finish.
-  alignas(64) std::atomic<std::uint32_t> round_ = 0;  // grows when there is a new job, or an end
-  alignas(64) std::atomic<int> busy_ = 0;             // workers that have not ended their part
+  // Separate cache lines, so that waiting workers do not slow those that finish.
+  alignas(64) std::atomic<std::uint32_t> round_ = 0;  // incremented for a new job, or the end
+  alignas(64) std::atomic<int> busy_ = 0;             // workers still running
   std::atomic<bool> is_stopping_ = false;
   std::mutex fault_mutex_;
   std::exception_ptr fault_;
   std::vector<std::thread> workers_;
 };
 
-/// The part [begin, end) of `count` items that `worker` of `workers` takes: contiguous, sizes
-/// differ by one at most.
+/// Range [begin, end) of `count` items for `worker` of `workers`: contiguous, sizes differ by at
+/// most one.
 struct Share {
   std::int64_t begin = 0, end = 0;
 };

@@ -12,7 +12,7 @@ namespace {
 std::uint32_t byte_of(char c) { return static_cast<unsigned char>(c); }
 
 struct Character {
-  std::size_t size = 0;  // in bytes; 0: the text does not begin with UTF-8
+  std::size_t size = 0;  // in bytes; 0: invalid UTF-8
   std::uint32_t code = 0;
 };
 
@@ -27,7 +27,7 @@ Character first_of(std::string_view text) {
     if ((next & 0xc0) != 0x80) return {};
     code = code << 6 | (next & 0x3f);
   }
-  // Written longer than needed, half of a UTF-16 pair, or past the last code.
+  // Overlong, a surrogate, or beyond the last code point.
   constexpr std::uint32_t kFirst[] = {0, 0, 0x80, 0x800, 0x10000};
   if (code < kFirst[size] || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff) return {};
   return {size, code};
@@ -98,7 +98,7 @@ std::string_view without_bom(std::string_view text) {
 std::string fixed(double value, int decimals) {
   char digits[64];
   std::snprintf(digits, sizeof digits, "%.*f", decimals, value);
-  // "-0.0" says nothing that "0.0" does not.
+  // No "-0.0".
   const std::string text = digits;
   return text[0] == '-' && text.find_first_not_of("-0.") == std::string::npos ? text.substr(1)
                                                                               : text;

@@ -4,12 +4,12 @@
 namespace clew {
 
 Direction direction_of(std::uint16_t heading) {
-  // The nearest quarter turn, and what is left of it: at most an eighth of a turn either way.
+  // Nearest quarter turn, and the remainder: at most an eighth of a turn either way.
   const std::uint32_t quarter = (heading + 0x2000U) >> 14 & 3U;
   const auto rest = static_cast<std::int16_t>(heading - (quarter << 14));
   const double a = rest * (3.14159265358979323846 / 32768.0);
   const double a2 = a * a;
-  // Taylor series; at pi/4 the first term left out is below 3e-10, far under the rounding to float.
+  // Taylor series; at pi/4 the first omitted term is below 3e-10, far below float rounding.
   const double sine =
       a * (1 - a2 / 6 * (1 - a2 / 20 * (1 - a2 / 42 * (1 - a2 / 72 * (1 - a2 / 110)))));
   const double cosine = 1 - a2 / 2 * (1 - a2 / 12 * (1 - a2 / 30 * (1 - a2 / 56 * (1 - a2 / 90))));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sine and cosine of headings, the same bits on every machine and compiler: no libm, no fused
+// Sine and cosine of headings, bit-identical on every machine and compiler: no libm, no fused
 // multiply-add.
 #pragma once
 
@@ -7,13 +7,14 @@
 
 namespace clew {
 
-/// A unit vector: x = cos, y = sin. At the four compass headings it is exact.
+/// A unit vector: x = cos, y = sin. Exact at the four compass headings.
 struct Direction {
   float x = 1, y = 0;
 };
 
-/// The direction of a heading in turns of 2^16: 0 is (1, 0), 2^14 is (0, 1). Within half an ulp of
-/// 1 of the truth. Not inline, so that no caller's compiler flags can change its arithmetic.
+/// Direction of a heading, a full turn being 2^16: 0 is (1, 0), 2^14 is (0, 1). Error at most half
+/// an ulp of
+/// 1. Not inline, so that the caller's compiler flags cannot change its arithmetic.
 Direction direction_of(std::uint16_t heading);
 
 }  // namespace clew

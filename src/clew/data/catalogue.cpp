@@ -21,7 +21,7 @@ namespace clew::data {
 namespace fs = std::filesystem;
 namespace {
 
-/// Sets of digits by their kinds, here "digits" for "plain".
+/// Set name of a kind: "digits" for "plain", else the kind's.
 std::string set_name(DigitsKind kind) {
   return kind == DigitsKind::kPlain ? "digits" : std::string(name_of(kind));
 }
@@ -31,7 +31,7 @@ std::optional<DigitsKind> kind_of(const std::string& name) {
   return std::nullopt;
 }
 
-/// Whatever has one of the names is in the way, a folder or a link that leads nowhere too.
+/// Refuses existing paths of these names, also folders and dangling links.
 void refuse_mnist_in(const fs::path& folder) {
   for (const Split part : {Split::kTrain, Split::kTest}) {
     for (const bool is_images : {true, false}) {
@@ -45,7 +45,7 @@ void refuse_mnist_in(const fs::path& folder) {
   }
 }
 
-/// A file of images takes so many bytes; better said before they are drawn.
+/// Refuses a too large images file before anything is drawn.
 void check_bytes(const Dataset& set, const Key& key) {
   const std::int64_t each = set.get(0, fold_in(key, 0, 0))["image"].numel();
   const auto most = static_cast<std::int64_t>(kMaxIdxBytes) / each;
@@ -171,7 +171,7 @@ void make_files(const std::string& name, const fs::path& folder, const MakeOptio
     return std::make_shared<const DrawnDigits>(
         DrawnDigitsOptions{.size = most, .key = fold_in(options.key, is_train ? 0 : 1)});
   };
-  // Both are opened before anything is written.
+  // Open both before anything is written.
   std::vector<std::unique_ptr<Dataset>> sets;
   const Key key = fold_in(options.key, 3);
   std::int64_t total = 0, before = 0;

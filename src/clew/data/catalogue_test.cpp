@@ -91,7 +91,7 @@ TEST_F(Catalogue, FilesComeAllOrNone) {
       found.insert(item.path().filename().string());
     return found;
   };
-  // Nothing has its name while examples are drawn; nobody else may begin; what fails leaves nothing.
+  // Staged while examples are drawn, locked against others, removed on failure.
   EXPECT_THROW(
       make_files("digits", folder,
                  {.train = 3,
@@ -128,7 +128,7 @@ TEST_F(Catalogue, NothingIsLeftWhenItStopsOrAFileIsInTheWay) {
                       }}),
             wanted);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
-  // What is in the way beforehand is seen before anything is drawn.
+  // Existing files are detected before anything is drawn.
   for (const bool is_link : {false, true}) {
     fs::remove(late);
     is_link ? fs::create_symlink("/nowhere", late) : (void)fs::create_directory(late);

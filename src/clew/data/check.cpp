@@ -28,16 +28,16 @@ std::uint64_t hash_of(std::span<const std::uint8_t> bytes, std::uint64_t seed = 
   return hash64(std::as_bytes(bytes), seed);
 }
 
-/// What an error says, without the path it begins with.
+/// Error message without its leading path.
 std::string without(const std::string& text, const fs::path& path) {
   const std::string head = path.string() + ": ";
   return text.starts_with(head) ? text.substr(head.size()) : text;
 }
 
-/// Bytes of images that are unpacked though their labels are not as many: MNIST's are fewer.
+/// Limit for unpacking images whose number differs from the labels'; above MNIST's size.
 constexpr std::int64_t kMostWithoutLabels = std::int64_t{1} << 26;
 
-/// The files of one split in MNIST's form, as far as they can be read.
+/// Readable files of one split in MNIST's format.
 struct IdxSplit {
   std::string name;
   std::optional<IdxArray> images, labels;
@@ -66,8 +66,8 @@ std::optional<IdxArray> read_part(const fs::path& path, bool is_images,
   return array;
 }
 
-/// The two files of a split. Labels are read first: images that are not as many are unpacked only
-/// where they are small, whatever their header claims.
+/// Reads the two files of a split, labels first: images of another number are unpacked only up to
+/// kMostWithoutLabels, whatever their header claims.
 IdxSplit read_split(const fs::path& folder, Split part, CheckReport& report,
                     const std::function<void()>& on_file) {
   IdxSplit split{.name = part == Split::kTrain ? "train" : "test", .images = {}, .labels = {}};
@@ -98,7 +98,7 @@ IdxSplit read_split(const fs::path& folder, Split part, CheckReport& report,
   return split;
 }
 
-/// Labels from 0 to classes - 1, each at least once.
+/// Checks that labels are in [0,classes) and every class occurs.
 void check_labels(const IdxSplit& split, std::int64_t classes, CheckReport& report) {
   const std::string where = split.name + " labels";
   std::vector<std::int64_t> counts(256, 0);
@@ -127,8 +127,7 @@ void check_labels(const IdxSplit& split, std::int64_t classes, CheckReport& repo
   }
 }
 
-/// How many classes sets of digits have, by the size of their pictures, 28x28 for MNIST and those
-/// below for what make_files writes; 0: another set.
+/// Number of classes of digit sets by picture size (MNIST, and make_files' sets); 0: another set.
 std::int64_t known_classes(const IdxSplit& split) {
   if (!split.images) return 10;
   const std::vector<std::int64_t> sides(split.images->shape.begin() + 1, split.images->shape.end());
@@ -139,9 +138,8 @@ std::int64_t known_classes(const IdxSplit& split) {
   return 0;
 }
 
-/// How many classes there are: what is known, or as many as the labels to learn from reach where
-/// that is more. Labels that hardly occur and stand above what is known, or above a gap, are wrong
-/// ones and do not count.
+/// Number of classes: the known one, or more if training labels exceed it. Rare labels above the
+/// known number, or above a gap, count as errors.
 std::int64_t classes_of(const IdxSplit& train) {
   const std::int64_t known = known_classes(train);
   if (!train.labels || train.labels->data.empty()) return known > 0 ? known : 10;
@@ -149,7 +147,7 @@ std::int64_t classes_of(const IdxSplit& train) {
   std::vector<std::size_t> counts(256, 0);
   for (const std::uint8_t label : labels) ++counts[label];
   std::int64_t classes = known;
-  std::size_t left = labels.size();  // of this label or above
+  std::size_t left = labels.size();  // with this label or above
   for (std::int64_t label = 0; label < 256; ++label) {
     const std::size_t count = counts[static_cast<std::size_t>(label)];
     const bool is_rare = left < labels.size() && (left == 1 || 100 * left <= labels.size());
@@ -174,7 +172,7 @@ std::string sides_text(const std::vector<std::int64_t>& sides) {
 
 CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
   CheckReport report{.format = "idx", .splits = {}, .classes = 10, .findings = {}};
-  std::unordered_map<std::uint64_t, std::int64_t> train;  // hash of a picture -> its place
+  std::unordered_map<std::uint64_t, std::int64_t> train;  // hash of a picture -> index
   std::vector<std::int64_t> shape;
   std::int64_t done = 0;
   for (const Split part : {Split::kTrain, Split::kTest}) {
@@ -220,10 +218,10 @@ CheckReport check_idx(const fs::path& folder, const CheckProgress& progress) {
   return report;
 }
 
-/// One picture of a folder, and what its file came to.
+/// One picture of a folder, and the result of its check.
 struct Picture {
   fs::path path;
-  std::string split, name;  // "train", "val" or "test"; of the class
+  std::string split, name;  // "train", "val" or "test"; class
   int width = 0, height = 0;
   std::uint64_t hash = 0;
   std::string error;
@@ -254,7 +252,7 @@ void read_pictures(std::vector<Picture>& pictures, image::Background background,
 
 /// A folder of pictures of one or more splits.
 struct CheckedFolder {
-  std::string name;  // "all" where it is of all splits that have none of their own
+  std::string name;  // "all" if shared by splits
   SplitFolder where;
 };
 
@@ -324,7 +322,7 @@ CheckReport check_pictures(const fs::path& folder, const CheckOptions& options) 
     const auto [twin, is_new] = seen.emplace(picture.hash, &picture);
     if (is_new) continue;
     const Picture& other = *twin->second;
-    // The same picture twice in one class of one split only weighs more.
+    // A duplicate within a class and split is only a weight.
     if (other.split == picture.split && other.name == picture.name) continue;
     report.findings.push_back(
         {"duplicate", where,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks through a data set's folder for what would spoil a training: files that cannot be read,
-// other shapes, missing labels, examples that are in more than one split.
+// Validation of a data folder: unreadable files, differing shapes, missing labels, duplicates
+// across splits.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@
 
 namespace clew::data {
 
-/// One thing that is wrong. kinds: "unreadable", "shape", "label", "gap" (a class without
-/// examples), "duplicate".
+/// One problem. Kinds: "unreadable", "shape", "label", "gap" (a class without examples),
+/// "duplicate".
 struct Finding {
   std::string kind;
-  std::string where;  // a file below the folder, or an example: "train 17"
+  std::string where;  // relative file path, or example: "train 17"
   std::string text;
 };
 
 struct SplitCount {
-  std::string name;  // "train", "test", "val"; "all" where there is one
+  std::string name;  // "train", "test", "val"; "all" without splits
   std::int64_t examples = 0;
 };
 
@@ -33,25 +33,24 @@ struct CheckReport {
   std::vector<SplitCount> splits;
   std::int64_t classes = 0;
   std::vector<Finding> findings;
-  // Of pictures: files that are none, by their ending (".txt", ""); folders ("more/").
+  // Picture folders: ignored files by extension (".txt", ""), and ignored folders ("more/").
   std::map<std::string, std::int64_t> passed_over = {};
-  std::map<std::pair<int, int>, std::int64_t> sizes = {};  // of pictures: how many of width, height
+  std::map<std::pair<int, int>, std::int64_t> sizes = {};  // pictures by (width, height)
 };
 
-/// How much is done, of how much.
+/// Items done and in total.
 using CheckProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct CheckOptions {
-  int threads = 1;  // of no influence on the report
+  int threads = 1;  // does not affect the report
   CheckProgress progress = {};
-  image::Background background = image::Background::kAuto;  // on which pictures are the same
-  // Folders by class of these splits of a folder of pictures (FolderOptions); empty: none.
+  image::Background background = image::Background::kAuto;  // for comparing transparent pictures
+  // Class folders of these splits of a picture folder (FolderOptions); empty: none.
   std::filesystem::path validation = {}, test = {};
 };
 
-/// Reads everything in `folder`: the files of MNIST's form where it has any, else pictures by
-/// class, in train, val and test where they are folders. A folder that is neither: clew::Error.
-/// Blocks.
+/// Reads everything in `folder`: MNIST's files where it has any, else pictures in class folders,
+/// below train, val and test where these exist. Neither: clew::Error. Blocks.
 [[nodiscard]] CheckReport check_data(const std::filesystem::path& folder,
                                      const CheckOptions& options = {});
 

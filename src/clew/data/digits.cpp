@@ -18,11 +18,11 @@ struct Point {
   float x = 0, y = 0;
 };
 
-/// A pen stroke through these points by a Catmull-Rom spline; a point given twice is a corner.
+/// A Catmull-Rom spline through points; a repeated point is a corner.
 using Stroke = std::vector<Point>;
 
-/// One way of writing a digit, how often people do, and its strokes: x,y in hundredths of the
-/// digit's height, from its left and its top; a slash lifts the pen.
+/// A style of a digit: digit, frequency, strokes. Points x,y in hundredths of the digit's height
+/// from its left and top; a slash separates strokes.
 struct StyleText {
   int digit;
   int weight;
@@ -80,7 +80,7 @@ struct Style {
   std::vector<Stroke> strokes;
 };
 
-/// The styles of every digit, read once.
+/// Parsed styles by digit.
 const std::array<std::vector<Style>, 10>& styles() {
   static const auto kRead = [] {
     std::array<std::vector<Style>, 10> read;
@@ -116,8 +116,7 @@ const Style& choose_style(int digit, Stream& stream) {
   return choices.back();
 }
 
-/// Moves points as a whole digit is moved by a hand: bent by one slow wave each way, stretched,
-/// slanted, turned.
+/// Random deformation of a whole digit: one low-frequency wave each way, stretch, slant, rotation.
 class Hand {
  public:
   explicit Hand(int digit, Stream& stream) {
@@ -127,7 +126,7 @@ class Hand {
               .phase = between(stream, 0, 1),
               .size = .05F * normal(stream)};
     }
-    // A line has no width to stretch, and is what people slant and turn most.
+    // A one has no width to stretch, and varies most in slant and rotation.
     const float slant = (digit == 1 ? .22F : .16F) + .22F * normal(stream);
     const auto [c, s] = direction_of_turns(.016F * normal(stream));
     const float wide = .2F * normal(stream), stretch = 1.05F + wide + wide * wide / 2;
@@ -150,7 +149,7 @@ class Hand {
 
  private:
   struct Wave {
-    float fx = 0, fy = 0, phase = 0, size = 0;  // in turns, but size
+    float fx = 0, fy = 0, phase = 0, size = 0;  // turns, except size
     float at(Point p) const { return size * direction_of_turns(fx * p.x + fy * p.y + phase).y; }
   };
   std::array<Wave, 2> waves_;
@@ -161,7 +160,7 @@ struct Segment {
   Point a, b;
 };
 
-/// The spline through `points` as short lines, appended to `lines`.
+/// Appends the spline through `points` to `lines` as short segments.
 void flatten(const Stroke& points, std::vector<Segment>& lines) {
   constexpr int kSteps = 5;
   const auto at = [&](std::size_t i) { return points[std::min(i, points.size() - 1)]; };
@@ -182,8 +181,7 @@ void flatten(const Stroke& points, std::vector<Segment>& lines) {
   }
 }
 
-/// Scales the longer side to 20 pixels of ink and moves the middle of the pen's way to about the
-/// pixel (14, 14).
+/// Scales the longer side to 20 pixels and centres the strokes at about pixel (14, 14).
 void frame(std::vector<Segment>& lines, float radius, Stream& stream) {
   Point low = lines[0].a, high = low;
   float length = 0;
@@ -206,8 +204,7 @@ void frame(std::vector<Segment>& lines, float radius, Stream& stream) {
   }
 }
 
-/// Moves the picture by whole pixels so that its centre of mass lies at (14, 14), as MNIST was
-/// made.
+/// Shifts by whole pixels so that the centre of mass is at (14, 14), as in MNIST.
 void centre(DigitPixels pixels) {
   std::int64_t mass = 0, x_mass = 0, y_mass = 0;
   for (int y = 0, i = 0; y < kDigitSide; ++y) {
@@ -235,7 +232,7 @@ void centre(DigitPixels pixels) {
   std::copy(moved.begin(), moved.end(), pixels.begin());
 }
 
-/// The square of the distance from every pixel to the nearest line, as far as `reach`.
+/// Squared distance of every pixel to the nearest segment, up to `reach`.
 void measure(const std::vector<Segment>& lines, float reach,
              std::array<float, kDigitPixels>& square) {
   square.fill(reach * reach);
@@ -278,7 +275,7 @@ void draw_digit(int digit, const Key& key, DigitPixels pixels) {
     }
     flatten(moved, lines);
   }
-  const float width = stream.uniform() + stream.uniform();  // pens of middle width are common
+  const float width = stream.uniform() + stream.uniform();  // triangular distribution
   const float radius = .68F + .2F * width + .33F * width * width;
   const float softness = between(stream, 1, 1.7F);
   frame(lines, radius, stream);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Grey pictures of the digits 0 to 9 in the size of MNIST, and a set of them drawn from our own
-// strokes: digits without any file. Reading MNIST is in mnist.h, warping digits in
-// distorted_digits.h.
+// Digits 0 to 9 in MNIST's size, and a procedural set drawn from strokes. MNIST itself: mnist.h;
+// warped digits: distorted_digits.h.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +14,14 @@ namespace clew::data {
 
 inline constexpr int kDigitSide = 28;  // pixels
 inline constexpr int kDigitPixels = kDigitSide * kDigitSide;
-using DigitPixels = std::span<std::uint8_t, kDigitPixels>;  // [28,28] u8, 0 paper, 255 ink
+using DigitPixels = std::span<std::uint8_t, kDigitPixels>;  // [28,28] u8, 0 background, 255 ink
 
 /// A data set of digits: image [1,28,28] f32 in [0,1], label 0-d i64 in 0..9.
 class Digits : public Dataset {
  public:
-  /// Digit `index` as bytes, into the caller's memory.
+  /// Writes digit `index` into `pixels`.
   virtual void draw(std::int64_t index, const Key& key, DigitPixels pixels) const = 0;
-  /// What digit `index` is, 0..9.
+  /// Class of digit `index`, 0..9.
   virtual int label(std::int64_t index) const = 0;
 
   Example get(std::int64_t index, const Key& key) const override;
@@ -33,12 +32,12 @@ class Digits : public Dataset {
 struct DrawnDigitsOptions {
   std::int64_t size = 60'000;
   Key key = {};          // of fixed digits
-  bool is_fixed = true;  // digit i is always the same; false: get's key draws a new one each time
+  bool is_fixed = true;  // digit i is always the same; false: drawn from get's key
 };
 
-/// Digits drawn from strokes: a style of the digit, bent, slanted and stretched, written with a pen
-/// of random width, then brought into MNIST's frame (longer side 20 pixels, centre of mass in the
-/// middle). Digit i is an i % 10.
+/// Procedural digits: strokes in one of several styles, randomly bent, slanted, stretched and of
+/// random width, normalised as MNIST (longer side 20 pixels, centre of mass in the middle). The
+/// class of digit i is i % 10.
 class DrawnDigits : public Digits {
  public:
   explicit DrawnDigits(DrawnDigitsOptions options);

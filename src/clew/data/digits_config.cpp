@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kKeyHeldOut = 3;
 
-/// Digits of a shared set, so that a plain set can be handed out as the owner of one.
+/// Owning view of a shared set, for a unique_ptr.
 class PlainDigits : public Digits {
  public:
   explicit PlainDigits(std::shared_ptr<const Digits> digits) : digits_(std::move(digits)) {}
@@ -28,7 +28,7 @@ class PlainDigits : public Digits {
   std::shared_ptr<const Digits> digits_;
 };
 
-/// Some digits of a set.
+/// Subset of digits.
 class SomeDigits : public Digits {
  public:
   SomeDigits(std::shared_ptr<const Digits> digits, std::vector<std::int64_t> indices)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which digits a recipe works on: MNIST where a folder is given, else drawn ones, and how they are
-// distorted.
+// Digits of a recipe: MNIST where a folder is given, else procedural, and their distortion.
 #pragma once
 
 #include <array>
@@ -19,9 +18,9 @@ namespace clew::data {
 
 /// Origin of digits.
 enum class DigitsSource : std::uint8_t {
-  kAuto,  // MNIST where its folder is given, else drawn
+  kAuto,  // MNIST where its folder is given, else procedural
   kMnist,
-  kProcedural,  // drawn
+  kProcedural,  // data::DrawnDigits
 };
 constexpr auto names(DigitsSource) {
   return std::to_array<Named<DigitsSource>>({{DigitsSource::kAuto, "auto"},
@@ -65,25 +64,25 @@ struct DigitsConfig {
   }
 };
 
-/// The source that `config` comes to here, never kAuto. A run says it. A folder without all of
-/// MNIST's files: clew::Error, unless other digits are asked for.
+/// Resolved source, never kAuto. A folder without all of MNIST's files: clew::Error, unless the
+/// source is kProcedural.
 DigitsSource digits_source(const DigitsConfig& config);
 
-/// Writes into `config` what it comes to here: source, and dir as an absolute path. Where digits are
-/// drawn though nobody asked for that, a sentence that says so.
+/// Resolves source, and dir to an absolute path. Returns a note where kAuto falls back to
+/// procedural digits.
 std::vector<std::string> resolve_digits(DigitsConfig& config);
 
-/// The digits themselves, without distortion: MNIST's split, or of 60,000 (train) and 10,000 (test)
-/// drawn from `key`; or fewer by the limits. Of the training digits `key` draws those for validation
-/// (data.validation_share; 0: none). No MNIST where it is asked for: clew::Error.
+/// Undistorted digits of a split, up to the limits: MNIST's, or 60,000 (train) and 10,000 (test)
+/// procedural ones drawn from `key`. `key` also draws the validation share of the training digits
+/// (data.validation_share; 0: none). A missing MNIST: clew::Error.
 std::shared_ptr<const Digits> make_plain_digits(const DigitsConfig& config, Split split, Key key);
 
-/// `digits` as `kind` shows them; what is random in an example as below.
+/// `digits` distorted as `kind`; randomness as in make_digits.
 std::unique_ptr<Dataset> make_kind(DigitsKind kind, std::shared_ptr<const Digits> digits,
                                    Split split, Key key);
 
-/// The data set that `config` describes. What is random in an example of the train split comes from
-/// get's key, of the other splits from `key`, so that it is the same in every epoch.
+/// Data set of `config`. Randomness of training examples comes from get's key, of the other splits'
+/// from `key`, so that these are the same in every epoch.
 std::unique_ptr<Dataset> make_digits(const DigitsConfig& config, Split split, Key key);
 
 }  // namespace clew::data

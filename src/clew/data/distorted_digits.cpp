@@ -33,7 +33,7 @@ torch::Tensor class_target(int number) {
 
 }  // namespace
 
-/// Draws digits into pictures. Read by several threads.
+/// Renderer of distorted digits. Thread-safe.
 class DistortedDigits::Drawer {
  public:
   Drawer(std::shared_ptr<const Digits> digits, Distortion distortion)
@@ -60,7 +60,7 @@ class DistortedDigits::Drawer {
   const Digits& digits() const { return *digits_; }
   const Distortion& how() const { return how_; }
 
-  /// Digit `index` -> picture [side,side] f32; gives the middle of the digit.
+  /// Digit `index` -> picture [side,side] f32; returns the digit's centre.
   PointF draw(std::int64_t index, Stream& stream, float* picture) const {
     std::array<std::uint8_t, kDigitPixels> digit;
     digits_->draw(index, {stream.bits()}, digit);
@@ -105,11 +105,11 @@ class DistortedDigits::Drawer {
     return {x + scale * kDigitSide / 2 - .5F, y + scale * kDigitSide / 2 - .5F};
   }
 
-  /// The picture's corners, half a pixel around the centres of its outer pixels.
+  /// Displaced corners of the picture (pixel edges, not centres).
   std::array<PointF, 4> move_corners(Stream& stream) const {
     const float low = -.5F, high = static_cast<float>(how_.side) - .5F;
     const std::array<PointF, 4> square = {{{low, low}, {high, low}, {high, high}, {low, high}}};
-    // A square that folds over itself shows no digit: draw again.
+    // Redraw until convex.
     for (int attempt = 0; attempt < 100; ++attempt) {
       auto corners = square;
       for (PointF& corner : corners) {

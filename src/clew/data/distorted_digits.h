@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The digits on which spatial transformers were shown (Jaderberg et al. 2015, appendix A): turned,
-// scaled, placed, projected, bent, in clutter; pairs to be added; digits to be found. Over any set
-// of digits, drawn anew from each key.
+// Distorted digits of the spatial transformer paper (Jaderberg et al. 2015, appendix A): rotated,
+// scaled, translated, projected, elastic, in clutter; pairs for addition; digits to be located.
+// Over any set of digits, drawn from each key.
 #pragma once
 
 #include <array>
@@ -16,29 +16,28 @@
 
 namespace clew::data {
 
-/// How a digit comes into its picture. The defaults change nothing; distortion_of gives the paper's
-/// settings.
+/// Distortion of a digit. The defaults change nothing; distortion_of has the paper's settings.
 struct Distortion {
   int side = 42;                        // of the picture, pixels
-  float turn_deg = 0;                   // turned by up to this much either way, uniform
+  float turn_deg = 0;                   // maximal rotation either way, uniform
   float scale_low = 1, scale_high = 1;  // uniform
-  bool is_placed = false;               // anywhere in the picture; false: in the middle
-  bool is_on_whole_pixels = false;      // places are whole pixels
-  float corner_px = 0;                  // standard deviation of the moves of the picture's corners
-  float control_px = 0;                 // of those of 4x4 control points of a thin-plate spline
-  int patches = 0;                      // pieces of 6x6 pixels of other digits, added
+  bool is_placed = false;               // random translation; false: centred
+  bool is_on_whole_pixels = false;      // translation by whole pixels
+  float corner_px = 0;                  // standard deviation of the corners' displacement
+  float control_px = 0;                 // the same of 4x4 control points of a thin-plate spline
+  int patches = 0;                      // added clutter: 6x6 patches of other digits
 };
 
 /// Data sets of digits. kRts and kP are in 42x42, kR and kE in 28x28: the paper (arXiv 1506.02025,
 /// A.4) names a size for kRts only.
 enum class DigitsKind : std::uint8_t {
   kPlain,
-  kR,         // turned by up to 90 degrees
-  kRts,       // turned by up to 45, scaled by 0.7 to 1.2, placed
-  kP,         // scaled by 0.75 to 1, the picture's corners moved by 5 pixels
-  kE,         // scaled by 0.75 to 1, bent by 1.5 pixels
-  kTc,        // placed in 60x60 among six pieces
-  kAddition,  // two of kRts and their sum
+  kR,         // rotated by up to 90 degrees
+  kRts,       // rotated by up to 45, scaled by 0.7 to 1.2, translated
+  kP,         // scaled by 0.75 to 1, projective: corners displaced by 5 pixels
+  kE,         // scaled by 0.75 to 1, elastic: control points displaced by 1.5 pixels
+  kTc,        // translated in 60x60, with six patches of clutter
+  kAddition,  // two of kRts, label: their sum
 };
 constexpr auto names(DigitsKind) {
   using enum DigitsKind;
@@ -98,15 +97,15 @@ class AddedDigits : public Dataset {
 };
 
 struct LocatedOptions {
-  std::optional<int> digit = {};  // only this one; none: all
-  std::int64_t count = 100;       // the first so many of the set
+  std::optional<int> digit = {};  // only this class; none: all
+  std::int64_t count = 100;       // first examples of the set
   int side = 84;                  // of the picture, pixels
-  int patches = 0;  // pieces of 6x6 pixels of other digits: 0 is the paper's T, 16 its TC
+  int patches = 0;                // 6x6 patches of clutter: 0 is the paper's T, 16 its TC
   DrawOptions draw = {.key = {}, .is_fixed = true};
 };
 
-/// Digits to be found: image [1,side,side] f32 in [0,1], a digit placed on whole pixels; box [4]
-/// f32, the edges of its 28x28 square in pixels, xyxy (pixel i covers [i, i+1]).
+/// Digits to be located: image [1,side,side] f32 in [0,1], a digit translated by whole pixels; box
+/// [4] f32 xyxy, its 28x28 square in pixels (pixel i covers [i, i+1]).
 class LocatedDigits : public Dataset {
  public:
   explicit LocatedDigits(std::shared_ptr<const Digits> digits, LocatedOptions options = {});
@@ -115,7 +114,7 @@ class LocatedDigits : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   Example get(std::int64_t index, const Key& key) const override;
   Columns columns() const override;
-  /// What digit example `index` shows.
+  /// Class of example `index`, 0..9.
   int label(std::int64_t index) const;
 
  private:

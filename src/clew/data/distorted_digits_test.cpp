@@ -21,7 +21,7 @@ std::shared_ptr<const Digits> some_digits(std::int64_t size = 50) {
   return std::make_shared<const DrawnDigits>(DrawnDigitsOptions{.size = size, .key = {1}});
 }
 
-/// Where the ink is and how wide it spreads.
+/// Centroid and spread of the ink.
 struct Moments {
   double x = 0, y = 0, spread = 0, mass = 0;
 };

@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kLargest = std::int64_t{1} << 40;
-constexpr int kAttempts = 4;  // that bring not a byte, in a row
+constexpr int kAttempts = 4;  // consecutive ones without a byte
 constexpr int kRestarts = 3;  // from the first byte
 
 struct Description {
@@ -39,7 +39,7 @@ struct Description {
   }
 };
 
-/// A file name must not lead out of the folder, nor change the address.
+/// True for file names that stay in the folder and do not change the URL.
 bool is_plain_name(const std::string& name) {
   return !name.empty() && name[0] != '.' && name.size() <= 200 &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -80,7 +80,7 @@ RemoteSet read_description(const std::string& path) {
   return set;
 }
 
-/// FILE.part, open, locked and at its end.
+/// FILE.part, opened for appending and locked.
 class PartFile {
  public:
   explicit PartFile(fs::path path) : path_(std::move(path)) {
@@ -126,7 +126,8 @@ class PartFile {
 
 enum class Got { kWhole, kRefused };
 
-/// Fills `part` up to the file's size from one mirror. What another mirror does not help throws.
+/// Fills `part` up to the file's size from one mirror. Throws errors that another mirror cannot
+/// solve.
 Got fill(PartFile& part, const RemoteFile& file, const std::string& url,
          const DownloadProgress& progress, std::string& complaint) {
   int attempts = 0, restarts = 0;
@@ -166,7 +167,7 @@ Got fill(PartFile& part, const RemoteFile& file, const std::string& url,
       case FetchEnd::kDone:
         if (part.size() == file.bytes) break;
         complaint = concat("it has ", part.size(), " bytes, wanted ", file.bytes);
-        if (!knows_length) break;  // perhaps a broken connection: nobody said how much was to come
+        if (!knows_length) break;  // maybe a lost connection: the length is unknown
         part.clear();
         return Got::kRefused;
       case FetchEnd::kBroken:
@@ -206,7 +207,7 @@ void get_file(const RemoteSet& set, const RemoteFile& file, const fs::path& fold
         return;
       }
       part.clear();
-      // Half of another version may have been there: once more from the beginning.
+      // The partial file may be of another version: restart once.
       if (was_resumed && !is_second) continue;
       complaints += (complaints.empty() ? "" : "; ") + url + ": its SHA-256 is " + sum +
                     ", wanted " + file.sha256;

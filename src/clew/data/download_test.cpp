@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What needs no server; tests/cli/data_test.py downloads from one of its own.
+// Without a server; tests/cli/data_test.py has one.
 #include "clew/data/download.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers and directions the data sets share; no libm, so that they are the same everywhere.
-// Private to the module.
+// Random numbers and directions without libm, so that they are the same on every machine. Private
+// to the module.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ inline float between(Stream& stream, float low, float high) {
   return low + (high - low) * stream.uniform();
 }
 
-/// Near enough to a standard normal: the sum of twelve uniform numbers, never beyond 6.
+/// Approximately standard normal: sum of twelve uniform numbers minus 6, within [-6, 6].
 inline float normal(Stream& stream) {
   float sum = -6;
   for (int i = 0; i < 12; ++i) sum += stream.uniform();
   return sum;
 }
 
-/// Every order of at most 2^32 - 1 items equally likely (Fisher and Yates).
+/// Fisher-Yates shuffle of at most 2^32 - 1 items.
 template <class T>
 void shuffle(std::vector<T>& items, Stream stream) {
   for (std::size_t i = items.size(); i > 1; --i)

@@ -32,7 +32,7 @@ bool fits(at::IntArrayRef sizes, const std::vector<std::int64_t>& shape) {
                     [](std::int64_t size, std::int64_t side) { return side < 0 || size == side; });
 }
 
-/// The tensor of each example in a column, checked.
+/// Checked tensors of a column, one per example.
 std::vector<torch::Tensor> values_of(const std::vector<Example>& examples, const Column& column) {
   std::vector<torch::Tensor> values;
   values.reserve(examples.size());

@@ -16,17 +16,17 @@
 namespace clew::data {
 
 /// A column of a data set. Stacked: a batch holds one tensor [B,...]. Listed: a batch holds one
-/// tensor an example, whose sides may differ, such as boxes [N,4].
+/// tensor per example, of varying shapes, such as boxes [N,4].
 struct Column {
   std::string name;
-  std::vector<std::int64_t> shape;  // of one example; -1: a side that may differ
+  std::vector<std::int64_t> shape;  // of one example; -1: varying
   torch::ScalarType type;
   std::string meaning;  // units, range, conventions
   bool is_listed = false;
 };
 using Columns = std::vector<Column>;
 
-/// image `shape` f32 in [0,1] and label, a class: the columns of most sets.
+/// Columns image `shape` f32 in [0,1] and label, a class.
 Columns image_and_label(std::vector<std::int64_t> shape);
 
 /// One example: a tensor for each column.
@@ -36,7 +36,7 @@ class Example {
   Example(std::initializer_list<std::pair<std::string, torch::Tensor>> columns)
       : columns_(columns) {}
 
-  /// The tensor of a column; clew::Error names those that there are.
+  /// Tensor of a column. Unknown: clew::Error naming the present ones.
   const torch::Tensor& operator[](std::string_view name) const;
   bool has(std::string_view name) const;
   /// Adds a column, or replaces its tensor.
@@ -48,32 +48,30 @@ class Example {
   std::vector<std::pair<std::string, torch::Tensor>> columns_;
 };
 
-/// Examples side by side.
+/// Collated examples.
 class Batch {
  public:
-  torch::Tensor
-      indices;  // [B] i64, which examples of the set these are; undefined outside a loader
+  torch::Tensor indices;  // [B] i64, of the examples in the set; undefined outside a loader
 
   std::int64_t size() const { return size_; }  // B
   /// A stacked column, [B,...]. A listed or absent one: clew::Error.
   const torch::Tensor& operator[](std::string_view name) const;
-  /// A listed column, one tensor an example. A stacked or absent one: clew::Error.
+  /// A listed column, one tensor per example. A stacked or absent one: clew::Error.
   const std::vector<torch::Tensor>& list(std::string_view name) const;
   bool has(std::string_view name) const;
-  /// The names of all columns, in order.
+  /// Names of all columns, in order.
   std::vector<std::string> names() const;
   bool is_listed(std::string_view name) const;
-  /// Adds or replaces a stacked column [B,...]; the first column says B. Another number of examples:
-  /// clew::Error.
+  /// Adds or replaces a stacked column [B,...]. Another B than the present columns': clew::Error.
   void set(std::string_view name, torch::Tensor stacked);
-  /// The same with a listed column, one tensor an example.
+  /// The same for a listed column.
   void set_list(std::string_view name, std::vector<torch::Tensor> listed);
-  /// These columns alone, in this order; shares memory.
+  /// Only these columns, in this order; shares memory.
   Batch select(const std::vector<std::string>& columns) const;
 
   /// Examples begin..end-1; shares memory.
   Batch slice(std::int64_t begin, std::int64_t end) const;
-  /// On a device; shares memory where it is there already.
+  /// Copy on a device; shares memory where it is there already.
   Batch to(const torch::Device& device) const;
 
  private:
@@ -91,7 +89,7 @@ class Batch {
   std::vector<Values> columns_;
 };
 
-/// An example that does not fit, and its place in the batch.
+/// An invalid example, with its position in the batch.
 class ExampleError : public Error {
  public:
   ExampleError(const std::string& text, std::size_t place) : Error(text), place_(place) {}
@@ -101,14 +99,13 @@ class ExampleError : public Error {
   std::size_t place_;
 };
 
-/// examples, at least one -> a batch. A column that is missing, unknown, of another type or shape
-/// than said, or, where it is stacked, of another shape than the first example's: ExampleError.
-/// Copies in the calling thread: LibTorch's own stack would wake a team of OpenMP threads for every
-/// loader thread.
+/// examples, at least one -> batch. A column that is missing, unknown, of another dtype or shape
+/// than in `columns`, or, where stacked, of another shape than the first example's: ExampleError.
+/// Copies in the calling thread: torch::stack would start a team of OpenMP threads for every loader
+/// thread.
 Batch collate(const std::vector<Example>& examples, const Columns& columns);
 
-/// Batches with the same columns, at least one -> one batch with the examples of all, in order. Other
-/// columns: clew::Error.
+/// Concatenation of batches, at least one. Differing columns: clew::Error.
 Batch join(const std::vector<Batch>& parts);
 
 }  // namespace clew::data

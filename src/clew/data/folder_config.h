@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders of pictures by class as keys of a recipe: data.dir, and data.validation and data.test where
-// these splits lie elsewhere.
+// Recipe keys of picture folders by class: data.dir, and data.validation and data.test for splits
+// in other folders.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace clew::data {
 
-/// In the struct of a recipe's table `data`, whose fields() calls fields() of this.
+/// Member or base of a recipe's table `data`, whose fields() calls this one's.
 struct FolderConfig {
   std::string dir, validation, test;
   double validation_share = FolderOptions{}.validation_share,
@@ -46,8 +46,8 @@ struct FolderConfig {
   }
 };
 
-/// The split of the folder that `config` describes. `options`: size, fit and channels; the rest is the
-/// config's. No data.dir: UsageError; otherwise as ImageFolder.
+/// A split of `config`'s folder. `options`: size, fit and channels; the rest is the config's. No
+/// data.dir: UsageError; other errors as ImageFolder.
 [[nodiscard]] std::unique_ptr<ImageFolder> make_image_folder(const FolderConfig& config,
                                                              Split split,
                                                              FolderOptions options = {});

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 constexpr int kDeepest = 16;
 constexpr std::uint64_t kLongestPicture = 1ULL << 32;
 
-/// The splits by the names that people give their folders.
+/// Common folder names of the splits.
 constexpr std::array<std::array<std::string_view, 3>, 3> kSplitNames = {
     {{"train", "training", "train"}, {"val", "valid", "validation"}, {"test", "testing", "test"}}};
 
@@ -41,7 +41,7 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-/// Hidden, or left by another program: a NAS, macOS, Windows, a file system.
+/// True for hidden files and system files of a NAS, macOS, Windows or a file system.
 bool is_foreign(const fs::path& path) {
   constexpr std::string_view kForeign[] = {
       "@eaDir", "__MACOSX", "#recycle", "lost+found", "$RECYCLE.BIN", "System Volume Information"};
@@ -64,7 +64,7 @@ double share_of_path(const std::string& file) {
 std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path>* passed_over) {
   check_folder(root);
   std::map<std::string, ClassFolder> classes;
-  std::vector<std::pair<fs::path, int>> open = {{root, 0}};  // and how deep they lie
+  std::vector<std::pair<fs::path, int>> open = {{root, 0}};  // with depth
   while (!open.empty()) {
     const auto [folder, depth] = open.back();
     open.pop_back();
@@ -78,7 +78,7 @@ std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path
       const fs::path path = entry->path();
       if (is_foreign(path)) continue;
       std::error_code ignored;
-      const fs::file_type type = entry->status(ignored).type();  // behind links
+      const fs::file_type type = entry->status(ignored).type();  // follows links
       if (type == fs::file_type::directory) {
         open.emplace_back(path, depth + 1);
         has_folders = true;
@@ -107,7 +107,7 @@ namespace {
 
 using SplitPaths = std::array<fs::path, kSplitNames.size()>;  // train, val, test; empty: none
 
-/// Folders of splits in `folder`; none of them where there is no train.
+/// Split folders in `folder`; all empty without train.
 SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* passed_over = nullptr) {
   check_folder(folder);
   SplitPaths splits;
@@ -196,7 +196,7 @@ void check_splits_apart(const fs::path& folder, const FolderOptions& options) {
   };
   constexpr std::array kSplits = {Split::kTrain, Split::kValidation, Split::kTest};
   constexpr std::array kNames = {"train", "validation", "test"};
-  std::map<fs::path, fs::path> real_folders;  // asked for once each
+  std::map<fs::path, fs::path> real_folders;  // cache of canonical paths
   std::unordered_map<std::string, Seen> seen;
   for (std::size_t k = 0; k < kSplits.size(); ++k) {
     for (const auto& path : files_of(split_folder(folder, kSplits[k], options), kSplits[k])) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One HTTP request, through libcurl where the build has it (http_curl.cpp, http_none.cpp). Private
-// to the module; download.h is what others use.
+// HTTP requests by libcurl where the build has it (http_curl.cpp, http_none.cpp). Private to the
+// module; the public interface is download.h.
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,26 @@
 namespace clew::data {
 
 enum class FetchEnd {
-  kDone,     // all bytes came
-  kBroken,   // the connection broke, or there was none: trying again may help
-  kNoRange,  // the server does not begin in the middle: begin at 0
-  kBeyond,   // the server has no byte at the offset: the file ends there, or is another
-  kRefused,  // the server says no (404), or the address is wrong
-  kStopped   // `take` said so
+  kDone,     // complete
+  kBroken,   // connection failed or was lost: a retry may help
+  kNoRange,  // the server does not support ranges: start at 0
+  kBeyond,   // range not satisfiable: the file ends at the offset, or is another
+  kRefused,  // HTTP error, such as 404, or an invalid URL
+  kStopped   // by `take`
 };
 
 struct FetchResult {
   FetchEnd end = FetchEnd::kDone;
-  std::string message;  // what the library says, for kBroken and kRefused
+  std::string message;  // libcurl's, for kBroken and kRefused
 };
 
-/// Bytes as they come, none about once a second while nothing comes, and how many the whole file
-/// will have, 0 when it is not known. False: stop.
+/// Received bytes (empty about once a second while idle), and the total size, 0 if not known.
+/// Returns false to stop.
 using TakeBytes = std::function<bool(std::span<const std::uint8_t> bytes, std::int64_t total)>;
 
 /// True when this build can fetch at all.
 bool has_http();
-/// The bytes of `url` (http or https) from `offset` on. Blocks; ends by itself when nothing comes
-/// for 30 seconds.
+/// Bytes of `url` (http or https) from `offset` on. Blocks; times out after 30 idle seconds.
 FetchResult fetch(const std::string& url, std::int64_t offset, const TakeBytes& take);
 
 }  // namespace clew::data

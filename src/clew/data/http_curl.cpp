@@ -33,7 +33,7 @@ std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* use
   return 0;
 }
 
-/// libcurl calls this about once a second, also while nothing comes.
+/// Called by libcurl about once a second, also while idle.
 int on_tick(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   auto& transfer = *static_cast<Transfer*>(user);
   try {
@@ -59,7 +59,7 @@ FetchResult fetch(const std::string& url, std::int64_t offset, const TakeBytes& 
   char message[CURL_ERROR_SIZE] = "";
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-  // The names of protocols as a string came with 7.85; the bits work in older and newer ones.
+  // The string option came with 7.85; the bit mask works in older and newer versions.
 #if LIBCURL_VERSION_NUM >= 0x075500
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");

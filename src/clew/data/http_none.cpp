@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Without libcurl: says so.
+// Builds without libcurl: every call is an error.
 #include "clew/core/error.h"
 #include "clew/data/http.h"
 

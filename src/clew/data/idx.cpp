@@ -15,14 +15,14 @@ namespace {
 constexpr std::size_t kMaxSides = 8;
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 32;
 
-/// The bytes of a file in order: as they are, or unpacked on the way.
+/// Sequential bytes of a file, plain or decompressed.
 class Source {
  public:
   virtual ~Source() = default;
   Source() = default;
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
-  /// Fills `to` as far as the file goes and says how far.
+  /// Reads up to to.size() bytes; returns their number.
   virtual std::size_t read(std::span<std::uint8_t> to) = 0;
 };
 
@@ -47,7 +47,7 @@ bool is_gzip(std::span<const std::uint8_t> file) {
 class Gzip : public Source {
  public:
   Gzip(std::span<const std::uint8_t> file, const std::string& name) : file_(file), name_(name) {
-    // 16: a gzip header and checksum are wanted, nothing else is taken.
+    // +16: gzip format only.
     CLEW_CHECK(inflateInit2(&stream_, 15 + 16) == Z_OK, name, ": zlib does not start");
   }
   ~Gzip() override { inflateEnd(&stream_); }
@@ -67,7 +67,7 @@ class Gzip : public Source {
       file_ = file_.subspan(taken);
       filled += given;
       if (code == Z_STREAM_END) {
-        is_over_ = !is_gzip(file_);  // several one after another are one file (RFC 1952)
+        is_over_ = !is_gzip(file_);  // members are concatenated (RFC 1952)
         CLEW_CHECK(!is_over_ || file_.empty(), name_, ": ", file_.size(),
                    " bytes after the end of the gzip");
         if (!is_over_) inflateReset(&stream_);
@@ -121,7 +121,7 @@ IdxArray read_array(Source& source, const std::string& name, std::uint64_t max_b
     array.shape.push_back(static_cast<std::int64_t>(side));
   }
   if (check_head) check_head(array);
-  // Grows with what is really there: a lying header takes no memory.
+  // Grows with the actual data: a wrong header takes no memory.
   constexpr std::uint64_t kFirst = 1 << 20;
   std::uint64_t have = 0;
   while (have < wanted) {

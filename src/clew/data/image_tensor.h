@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as tensors and back, normalised or not, in one call.
+// Conversion between pictures and tensors, with optional normalisation.
 #pragma once
 
 #include "clew/image/image.h"
@@ -8,14 +8,14 @@
 
 namespace clew::data {
 
-/// picture [H,W,C] u8 -> [C,H,W] f32 in [0,1], then normalised. Owns its memory.
+/// picture [H,W,C] u8 -> [C,H,W] f32 in [0,1], then normalised by `statistics`. Owns its memory.
 [[nodiscard]] torch::Tensor to_tensor(const image::Image& picture,
                                       const ops::ChannelStatistics& statistics = {});
 /// picture [H,W,C] f32, the same.
 [[nodiscard]] torch::Tensor to_tensor(const image::FloatImage& picture,
                                       const ops::ChannelStatistics& statistics = {});
-/// The way back: tensor [1|3,H,W] f32 -> [H,W,C] u8, rounded, what lies outside cut off. Another shape or
-/// type: clew::Error.
+/// Inverse: tensor [1|3,H,W] f32 -> [H,W,C] u8, rounded and clamped. Another shape or dtype:
+/// clew::Error.
 [[nodiscard]] image::Image to_image(const torch::Tensor& tensor,
                                     const ops::ChannelStatistics& statistics = {});
 

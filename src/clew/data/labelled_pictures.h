@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures with several labels each, of a folder with a table (formats/label_table.h).
+// Multi-label pictures: a folder with a label table (formats/label_table.h).
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@
 
 namespace clew::data {
 
-/// image [3,H,W] f32 in [0,1], labels [C] f32: 1 for each class of the picture, else 0. Pictures are read when
-/// they are asked for. Keys are not used.
+/// image [3,H,W] f32 in [0,1], labels [C] f32, multi-hot. Pictures are read by `get`. Keys are not
+/// used.
 class LabelledPictures : public Dataset {
  public:
-  /// Of FOLDER/labels.csv, shared among the splits by the files' paths as ImageFolder shares; or of
-  /// FOLDER/train.csv, FOLDER/val.csv and FOLDER/test.csv, where the validation set is a share of train
-  /// without val.csv. No table, no picture in a split, other classes than train.csv's: clew::Error.
+  /// FOLDER/labels.csv, split by the files' paths as in ImageFolder; or FOLDER/train.csv,
+  /// FOLDER/val.csv and FOLDER/test.csv, where validation is a share of train without val.csv. No
+  /// table, no picture in a split, other classes than train.csv's: clew::Error.
   LabelledPictures(const FolderConfig& config, Split split);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }

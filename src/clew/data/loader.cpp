@@ -78,7 +78,7 @@ void Loader::seek(std::int64_t batch) {
     const std::lock_guard lock(mutex_);
     position_ = begin_ = claimed_ = batch;
     slots_.clear();
-    ++round_;  // what threads are making now is thrown away
+    ++round_;  // discards batches in progress
   }
   is_wanted_.notify_all();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches of a data set, in an order that a key decides, made ahead of time by worker threads.
-// Order and bytes are the same for any number of threads. Not a cache: each batch is made once.
+// Batches of a data set, prefetched by worker threads in an order drawn from a key. Order and bytes
+// are the same for any number of threads. No cache.
 #pragma once
 
 #include <condition_variable>
@@ -20,43 +20,43 @@ namespace clew::data {
 
 struct LoaderOptions {
   std::int64_t batch_size = 64;
-  bool is_shuffled = true;  // a new order every epoch; false: 0, 1, 2, ...
-  bool drops_last = false;  // leave out an epoch's last batch when it is smaller
-  std::shared_ptr<const Sampler> sampler = {};  // decides instead of these three
+  bool is_shuffled = true;                      // reshuffled every epoch; false: 0, 1, 2, ...
+  bool drops_last = false;                      // drop an epoch's smaller last batch
+  std::shared_ptr<const Sampler> sampler = {};  // replaces these three
   Key key = {};             // order and examples: get's key is fold_in(key, epoch, index)
-  int threads = 1;          // threads beside the caller; 0: next() makes the batch itself
-  int prefetch = 4;         // batches that threads may be ahead
-  int part = 0, parts = 1;  // of every batch, only this share of its examples
+  int threads = 1;          // worker threads; 0: next() makes the batch itself
+  int prefetch = 4;         // batches made ahead
+  int part = 0, parts = 1;  // only this part of every batch, of `parts`
 };
 
-/// Batches are numbered from 0 over all epochs without end (sampler.h), so a position is one number, and a
-/// loader that seeks there goes on as one that never stopped. Used by one thread at a time.
+/// Batches are numbered from 0 over all epochs without end (sampler.h), so that one number is the
+/// whole state: after seek() a loader continues as one that never stopped. Not thread-safe.
 class Loader {
  public:
-  /// `dataset` must outlive the loader and is only read. Options out of range, an empty set: Error.
+  /// `dataset` must outlive the loader. Options out of range, an empty set: clew::Error.
   Loader(const Dataset& dataset, LoaderOptions options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The batch at position(), or the part of it that was asked for (size 0 where that is nothing),
-  /// and position() then moves on by one. Blocks until it is made. What batch_of threw for this
-  /// batch is thrown here, in the order of batches, and again until seek().
+  /// Batch number position(), or LoaderOptions::part of it (maybe of size 0); advances position().
+  /// Blocks until it is made. Rethrows this batch's error of batch_of, in the order of batches, and
+  /// again until seek().
   Batch next();
-  /// The next batch will be number `batch` (at least 0).
+  /// Sets position() to `batch`, at least 0.
   void seek(std::int64_t batch);
-  /// The number of the batch that next() will give.
+  /// Number of the next batch.
   std::int64_t position() const { return position_; }
 
-  /// How many examples batch number `batch` has, over all parts.
+  /// Number of examples in batch `batch`, over all parts.
   std::int64_t size_of(std::int64_t batch) const { return sampler_->size_of(batch); }
   std::int64_t batches_per_epoch() const { return sampler_->batches_per_epoch(); }
-  /// The epoch of batch number `batch`.
+  /// Epoch of batch `batch`.
   std::int64_t epoch_of(std::int64_t batch) const { return batch / batches_per_epoch(); }
 
  private:
   struct Slot {
-    std::optional<Batch> batch;  // neither this nor fault: somebody is making it
+    std::optional<Batch> batch;  // neither this nor fault: in progress
     std::exception_ptr fault;
   };
 
@@ -71,7 +71,7 @@ class Loader {
 
   std::mutex mutex_;  // of all below
   std::condition_variable is_wanted_, is_ready_;
-  std::map<std::int64_t, Slot> slots_;  // by number of the batch
+  std::map<std::int64_t, Slot> slots_;  // by batch number
   std::int64_t begin_ = 0, claimed_ = 0, round_ = 0;
   bool is_stopping_ = false;
   std::vector<std::thread> threads_;

@@ -12,7 +12,7 @@
 namespace clew::data {
 namespace {
 
-/// Jöhnk 1964; for alpha up to 1.
+/// Beta(alpha, alpha) by Jöhnk 1964; for alpha up to 1.
 double draw_beta(Stream& stream, double alpha) {
   while (true) {
     const double x = std::pow(stream.uniform_double(), 1 / alpha),

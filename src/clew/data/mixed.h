@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixup (Zhang et al. 2018): two examples of a set as one.
+// Mixup (Zhang et al. 2018).
 #pragma once
 
 #include <memory>
@@ -10,11 +10,12 @@
 
 namespace clew::data {
 
-/// Example i mixed with another one of `set`, which get's key draws: image = share * own + (1 - share) * other,
-/// with share from Beta(alpha, alpha). Columns: image, label (of i), other_label i64, share f32 in [0,1].
+/// Example i mixed with another one that get's key draws: image = share * own + (1 - share) *
+/// other, share from Beta(alpha, alpha). Columns: image, label (of i), other_label i64, share f32
+/// in [0,1].
 class MixedSet : public Dataset {
  public:
-  /// alpha in (0,1]; a set of columns image, of one shape, and label: else clew::Error.
+  /// alpha in (0,1]; `set` has columns image, of one shape, and label: else clew::Error.
   MixedSet(std::shared_ptr<const Dataset> set, double alpha);
 
   std::int64_t size() const override { return set_->size(); }

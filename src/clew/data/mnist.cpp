@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Images of 3 sides, or of `most` too, or labels; `check_head` sees what is accepted so far.
+/// Reads images of 3 up to `most` dimensions, or labels; `check_head` gets accepted headers.
 IdxArray read(const fs::path& folder, Split split, bool is_images, std::size_t most = 3,
               const IdxHeadCheck& check_head = {}) {
   const fs::path path = mnist_file(folder, split, is_images);
@@ -41,7 +41,7 @@ void check_count(const IdxArray& images, const IdxArray& labels, const fs::path&
              labels.shape[0], " labels");
 }
 
-/// The names of those of the four files that are not there.
+/// Names of missing files among the four.
 std::vector<std::string> missing_files(const fs::path& folder) {
   std::vector<std::string> names;
   for (const Split split : {Split::kTrain, Split::kTest}) {

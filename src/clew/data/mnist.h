@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MNIST, or any set of digits in files of the same form, from a folder. Downloading it is in
-// download.h.
+// MNIST, or other sets in its file format, from a folder. Download: download.h.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +12,14 @@
 
 namespace clew::data {
 
-/// True when `folder` holds the four files of MNIST, each plain or with .gz:
-/// {train,t10k}-{images-idx3,labels-idx1}-ubyte, or with a dot before idx; in it, in raw or in
-/// MNIST/raw, where torchvision keeps them.
+/// True if `folder`, its raw or its MNIST/raw (torchvision's) holds MNIST's four files, plain or
+/// .gz: {train,t10k}-{images-idx3,labels-idx1}-ubyte, or with a dot before idx.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
-/// The same; where only some of the four are there, clew::Error naming what is missing.
+/// The same, but only some of the four: clew::Error naming the missing ones.
 [[nodiscard]] bool has_whole_mnist(const std::filesystem::path& folder);
-/// The name of one of the four, without .gz.
+/// File name, without .gz.
 [[nodiscard]] std::string mnist_file_name(Split split, bool is_images);
-/// One of the four, plain or with .gz; an empty path where there is neither.
+/// Path of one of the four, plain or .gz; empty without either.
 [[nodiscard]] std::filesystem::path mnist_file(const std::filesystem::path& folder, Split split,
                                                bool is_images);
 
@@ -29,7 +27,7 @@ namespace clew::data {
 class Mnist : public Digits {
  public:
   /// Reads the split's two files. A missing file, another shape than [N,28,28] and [N] u8, a label
-  /// above 9: clew::Error, before images are unpacked. `limit` > 0 keeps only the first digits.
+  /// above 9: clew::Error, before images are unpacked. `limit` > 0: first digits only.
   Mnist(const std::filesystem::path& folder, Split split, std::int64_t limit = 0);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
@@ -43,12 +41,12 @@ class Mnist : public Digits {
   std::vector<std::uint8_t> pixels_, labels_;
 };
 
-/// One split of pictures with classes in files named as MNIST's, of any size: what write_mnist
-/// writes. image [C,H,W] f32 in [0,1], label a class in 0..255. Keys are not used.
+/// One split of classified pictures of any size in files named as MNIST's (write_mnist). image
+/// [C,H,W] f32 in [0,1], label i64 in 0..255. Keys are not used.
 class IdxPictures : public Dataset {
  public:
-  /// Reads the split's two files. A missing file, images that are not [N,H,W] or [N,C,H,W] u8 with
-  /// all sides at least 1, labels that are not [N] u8: clew::Error.
+  /// Reads the split's two files. A missing file, images other than [N,H,W] or [N,C,H,W] u8 with
+  /// all dimensions at least 1, labels other than [N] u8: clew::Error.
   IdxPictures(const std::filesystem::path& folder, Split split);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(labels_.size()); }
@@ -60,10 +58,9 @@ class IdxPictures : public Dataset {
   std::vector<std::int64_t> shape_;  // of one picture, [C,H,W]
 };
 
-/// Writes a whole data set as the two files of `split`, inside gzip when `is_gzip`: images [1,H,W]
-/// or [C,H,W] f32 in [0,1] become [N,H,W] or [N,C,H,W] u8, labels must be in 0..255.
-/// Example i is drawn from fold_in(key, 0, i), as in a loader's first epoch. Digits come back the
-/// same. `progress` is called behind each example with how many are done.
+/// Writes a data set as the two files of `split`: images [1,H,W] or [C,H,W] f32 in [0,1] become
+/// [N,H,W] or [N,C,H,W] u8, labels must be in 0..255. Example i is drawn from fold_in(key, 0, i),
+/// as in a loader's first epoch. Lossless for digits. `progress` is called after each example.
 void write_mnist(const std::filesystem::path& folder, Split split, const Dataset& dataset,
                  bool is_gzip, const Key& key = {},
                  const std::function<void(std::int64_t done)>& progress = {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arrays as NumPy's files.
+// NumPy's .npy files.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,7 @@
 
 namespace clew::data {
 
-/// Writes `values` f32 of any shape as a .npy file of version 1.0, atomically.
+/// Writes `values` f32 of any shape as .npy version 1.0, atomically.
 void write_npy(const std::filesystem::path& path, const torch::Tensor& values);
 
 }  // namespace clew::data

@@ -11,12 +11,12 @@ namespace {
 
 constexpr float kMiddle = (kDigitSide - 1) / 2.F;
 
-/// The digit as floats inside a border of two zeros, so that no pixel needs a test for the border.
+/// The digit as floats, zero-padded by two pixels, so that no pixel needs a border test.
 constexpr int kBorder = 2, kPadded = kDigitSide + 2 * kBorder;
 using Padded = std::array<float, kPadded * kPadded>;
 
 float sample(const Padded& source, float u, float v) {
-  // Beyond 1.5 pixels outside there is nothing; NaN ends at the low bound.
+  // All zero beyond 1.5 pixels outside; NaN is clamped to the lower bound.
   constexpr float kLow = -1.5F, kHigh = kDigitSide + .5F;
   u = (u > kLow ? std::min(u, kHigh) : kLow) + kBorder;
   v = (v > kLow ? std::min(v, kHigh) : kLow) + kBorder;
@@ -28,8 +28,7 @@ float sample(const Padded& source, float u, float v) {
   return top + ay * (bottom - top);
 }
 
-/// Solves a x = b for a symmetric or general square matrix by elimination with pivots; b becomes x
-/// [n,m].
+/// Solves a x = b by Gaussian elimination with pivoting; b [n,m] becomes x.
 void solve(std::vector<double>& a, std::vector<double>& b, std::size_t n, std::size_t m) {
   for (std::size_t column = 0; column < n; ++column) {
     std::size_t pivot = column;
@@ -59,8 +58,7 @@ double kernel(double dx, double dy) {
 }  // namespace
 
 PixelMap affine_map(Direction turn, float scale, PointF centre) {
-  // The inverse of: scale, turn, move. On screen y points down, so counter-clockwise is (c, s; -s,
-  // c).
+  // Inverse of scale, rotation, translation. y points down, so counter-clockwise is (c, s; -s, c).
   const float c = turn.x / scale, s = turn.y / scale;
   return {.xx = c,
           .xy = -s,
@@ -94,7 +92,7 @@ PixelMap quad_map(const std::array<PointF, 4>& corners) {
   double m[9] = {e - f * h,     c * h - b,     b * f - c * e,  //
                  f * g - d,     a - c * g,     c * d - a * f,  //
                  d * h - e * g, b * g - a * h, a * e - b * d};
-  // Positive w where the digit is: beyond the horizon it is negative.
+  // Normalised to positive w at the digit; negative beyond the horizon.
   const double mx = (x0 + x1 + x2 + x3) / 4, my = (y0 + y1 + y2 + y3) / 4;
   const double w = m[6] * mx + m[7] * my + m[8];
   for (double& v : m) v /= w;
@@ -157,7 +155,7 @@ void warp_digit(std::span<const std::uint8_t, kDigitPixels> digit, const PixelMa
 ControlGrid::ControlGrid(int side) : side_(side) {
   CLEW_CHECK(side >= kDigitSide && side % 2 == 0,
              "a control grid needs an even side of at least 28 pixels, got ", side);
-  // [K P; P' 0] [weights; affine] = [moves; 0], solved for a unit move of each point.
+  // [K P; P' 0] [weights; affine] = [moves; 0], solved for a unit displacement of each point.
   constexpr std::size_t kUnknowns = kPoints + 3;
   std::vector<double> a(kUnknowns * kUnknowns), b(kUnknowns * kPoints);
   for (std::size_t i = 0; i < kPoints; ++i) {

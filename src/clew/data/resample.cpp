@@ -14,7 +14,7 @@
 namespace clew::data {
 namespace {
 
-/// The source pixels that make up an output pixel, along one axis; none: it is filled.
+/// Source pixels and weights of an output pixel along one axis; empty: filled.
 struct Taps {
   std::int64_t first = 0;
   std::vector<float> weights;
@@ -45,7 +45,7 @@ std::vector<Taps> taps_along(double begin, double length, std::int64_t outputs,
   return all;
 }
 
-/// The source pixel under each output pixel; -1: none.
+/// Nearest source pixel of each output pixel; -1: none.
 std::vector<std::int64_t> pixels_along(double begin, double length, std::int64_t outputs,
                                        std::int64_t source) {
   std::vector<std::int64_t> all(static_cast<std::size_t>(outputs));
@@ -87,7 +87,7 @@ torch::Tensor resample(const torch::Tensor& planes, const Placement& to, float f
   if (to.is_flipped) std::reverse(columns.begin(), columns.end());
   const auto rows = taps_along(to.top, to.height, to.out_height, height);
   auto out = torch::empty(shape_of(planes, to), torch::kFloat32);
-  // Along the rows first, only those that are needed; then the columns of that.
+  // Separable: first along the needed rows, then along columns.
   std::int64_t low = height, high = 0;
   for (const Taps& taps : rows) {
     if (taps.weights.empty()) continue;

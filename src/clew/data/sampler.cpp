@@ -15,13 +15,13 @@
 namespace clew::data {
 namespace {
 
-constexpr std::int64_t kMaxSize = std::int64_t{1} << 32;  // what Stream::below can draw from
+constexpr std::int64_t kMaxSize = std::int64_t{1} << 32;  // range of Stream::below
 
 void check_number(std::int64_t batch) {
   CLEW_CHECK(batch >= 0, "a batch's number must be at least 0, got ", batch);
 }
 
-/// What was made for the two epochs last asked for.
+/// Cache of the plans of the last two epochs.
 template <class Plan>
 class EpochCache {
  public:
@@ -50,7 +50,7 @@ Order numbers_to(std::int64_t count) {
   return order;
 }
 
-/// The stream of an epoch's order: an index that no example has, so that none shares its key.
+/// Stream of an epoch's order, from an index that no example has, so that none shares its key.
 Stream order_stream(const Key& key, std::int64_t epoch) {
   return Stream(fold_in(key, static_cast<std::uint64_t>(epoch), UINT64_MAX));
 }
@@ -132,7 +132,7 @@ class Classes : public Sampler {
   }
 
  private:
-  /// `count` different items, every choice and order equally likely.
+  /// `count` distinct items, uniform over choices and orders.
   static Order first_of(Order items, std::int64_t count, Stream& stream) {
     for (std::int64_t i = 0; i < count; ++i) {
       const auto left = static_cast<std::uint32_t>(std::ssize(items) - i);

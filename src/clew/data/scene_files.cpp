@@ -29,12 +29,12 @@ namespace fs = std::filesystem;
 
 constexpr std::array kSceneSplits = {Split::kTrain, Split::kValidation, Split::kTest};
 constexpr std::array kSceneSplitNames = {"train", "val", "test"};
-constexpr double kClipRate = 25;  // frames a second
+constexpr double kClipRate = 25;  // frames per second
 
 /// A scene to be written.
 struct SceneItem {
-  std::size_t split = 0;    // place in kSceneSplits
-  std::int64_t number = 0;  // from 1, through all splits
+  std::size_t split = 0;    // index in kSceneSplits
+  std::int64_t number = 0;  // from 1, over all splits
   std::string id;           // "000001"
   const Example& example;
 };
@@ -52,13 +52,13 @@ class SceneWriter {
   SceneWriter(const SceneWriter&) = delete;
   SceneWriter& operator=(const SceneWriter&) = delete;
 
-  /// Several threads at once, in any order.
+  /// Thread-safe, in any order.
   virtual void add(const SceneItem& item) = 0;
   /// After all scenes.
   virtual void finish() {}
 
  protected:
-  /// The IDs of a split, a line each.
+  /// IDs of a split, one per line.
   std::string ids_of(std::size_t split) const {
     std::string text;
     for (const auto& id : ids_.at(split)) text += id + '\n';
@@ -240,7 +240,7 @@ std::unique_ptr<SceneWriter> make_writer(const StagingFolder& files,
   return std::make_unique<FolderWriter>(files, options);
 }
 
-/// Files and folders of a format directly in the folder of a set.
+/// Top-level files and folders of a format.
 std::vector<std::string> roots_of(SceneFormat format) {
   if (format == SceneFormat::kVoc) return {"JPEGImages", "Annotations", "ImageSets"};
   if (format == SceneFormat::kMasks)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scenes as files, in the forms in which data sets of other people come, so that their readers can be
-// tried without any download. The forms are described where they are read: folders.h, formats/.
+// Scenes as files in common data set formats, for trying the readers (folders.h, formats/) without
+// a download.
 #pragma once
 
 #include <array>
@@ -15,14 +15,14 @@
 
 namespace clew::data {
 
-/// Form of files of scenes. Pictures are JPEG, masks exact.
+/// File formats of scenes. Pictures are JPEG, masks lossless.
 enum class SceneFormat : std::uint8_t {
-  kFolders,  // pictures by the class in front (folders.h)
-  kVoc,      // objects with their boxes (formats/voc.h)
-  kCoco,     // objects with boxes and masks (formats/coco.h)
-  kMasks,    // classes and objects of pixels (formats/masks.h)
-  kClips,    // AVI by the motion of the object in front (formats/clips.h)
-  kFrames,   // the same as folders of pictures
+  kFolders,  // pictures by the class of the foremost object (folders.h)
+  kVoc,      // boxes (formats/voc.h)
+  kCoco,     // boxes and masks (formats/coco.h)
+  kMasks,    // semantic and instance masks (formats/masks.h)
+  kClips,    // AVI by the motion of the foremost object (formats/clips.h)
+  kFrames,   // the same as folders of frames
 };
 constexpr auto names(SceneFormat) {
   using enum SceneFormat;
@@ -37,17 +37,16 @@ constexpr auto names(SceneFormat) {
 struct SceneFilesOptions {
   SceneFormat format = SceneFormat::kFolders;
   std::int64_t train = kSceneTrain, validation = kSceneTest, test = kSceneTest;  // scenes
-  SceneOptions scene = {.frames = 16};  // sides, objects; frames are of clips
+  SceneOptions scene = {.frames = 16};  // size, objects; frames for clips only
   Key key = {};                         // as of the data set "scenes"
-  int threads = 1;                      // of no influence on the files
-  // From the calling thread, now and then.
+  int threads = 1;                      // does not affect the files
+  // Called from the calling thread.
   std::function<void(std::int64_t done, std::int64_t total)> progress = {};
   std::function<bool()> should_stop = {};  // true: clew::Error
 };
 
-/// Writes train, val and test into `folder`; they get their places when all are whole, and what fails
-/// leaves nothing. A folder that holds any of their names already, a scene that cannot be:
-/// clew::Error.
+/// Writes train, val and test into `folder`, all or none. Existing files of those names, invalid
+/// scene options: clew::Error.
 void make_scene_files(const std::filesystem::path& folder, const SceneFilesOptions& options = {});
 
 }  // namespace clew::data

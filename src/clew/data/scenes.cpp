@@ -22,7 +22,7 @@ struct Rgb {
 };
 
 float length(float x, float y) { return std::sqrt(x * x + y * y); }
-/// std::floor without a call; for numbers that an int holds.
+/// Inline std::floor, for values in the range of int.
 int floor_of(float x) {
   const auto whole = static_cast<int>(x);
   return whole - (x < static_cast<float>(whole) ? 1 : 0);
@@ -44,7 +44,7 @@ float slab(float x, float y, float half_x, float half_y) {
 constexpr float kRoot = 0.70710678F;  // of a half: the sine of an eighth of a turn
 
 float star(float x, float y) {
-  // Five points: folded into one half of a point by three mirrors.
+  // Five points: folded into half a point by three reflections.
   constexpr float kSin36 = 0.58778525F, kCos36 = 0.80901699F;
   x = std::abs(x);
   y = -y;
@@ -102,7 +102,7 @@ float distance_to(float x, float y) {
   return std::min(slab(x + 0.45F, y, 0.5F, 0.24F), head);
 }
 
-/// A row of distances: pixel i of `count` lies at (x + i dx, y + i dy).
+/// A row of distances: pixel i of `count` is at (x + i dx, y + i dy).
 template <int kClass>
 void distances(float x, float y, float dx, float dy, int count, float scale, float* out) {
   for (int i = 0; i < count; ++i) {
@@ -161,7 +161,7 @@ struct Scene {
 };
 
 Rgb draw_colour(Stream& s) {
-  // From grey to strong, from dark to bright.
+  // From grey to saturated, from dark to bright.
   const float value = between(s, 0.25F, 1), saturation = s.uniform();
   const float hue = 6 * s.uniform(), rest = fraction_of(hue);
   const float low = value * (1 - saturation), fall = value * (1 - saturation * rest),
@@ -211,7 +211,7 @@ void set_motion(Object& object, int motion, float speed, float shorter, int fram
       object.spin = -(0.15F + 0.3F * speed) / steps;
       break;
   }
-  // Of a plain ball nobody sees that it turns.
+  // Rotation must be visible, also of a ball.
   if (motion >= 6 && object.texture == Texture::kPlain) object.texture = Texture::kStripes;
 }
 
@@ -245,7 +245,7 @@ Scene draw_scene(const SceneOptions& options, int front, const Key& key) {
     const int motion = i == 0 ? scene.motion : static_cast<int>(s.below(kSceneMotions));
     const float speed = between(s, 0.15F, 0.4F) * (i == 0 ? 1 : 0.5F);
     if (options.frames > 1) set_motion(object, motion, speed, shorter, options.frames);
-    // What moves passes the middle of its place half-way.
+    // Moving objects are at their drawn position half-way.
     const float half = static_cast<float>(options.frames - 1) / 2;
     object.centre.x -= half * object.velocity.x, object.centre.y -= half * object.velocity.y;
     object.turn = object.turn + 1;  // positive whatever the spin
@@ -336,8 +336,8 @@ class Canvas {
         colour(3 * area(), 0.0F),
         distances_(area()) {}
 
-  /// Draws behind all that is there. `number` < 0: only if enough of it would be seen, and whether
-  /// that was so; else as object `number`.
+  /// Draws behind existing objects; false if too little of it would be visible. `number` < 0: only
+  /// that test, else the object's index.
   bool put(const Object& object, const Pose& pose, const float* light, int number, bool must) {
     const float reach = pose.radius * 1.3F + 3;
     const Box box = bounds(pose.centre, reach, reach);
@@ -367,7 +367,7 @@ class Canvas {
       }
     }
     if (!must && (covered < 24 || seen * 5 < covered * 2)) return false;
-    // Shadows fall on what is behind, away from the light.
+    // Shadows fall on objects behind, away from the light.
     const int sx = floor_of(-light[0] * 0.22F * pose.radius),
               sy = floor_of(-light[1] * 0.22F * pose.radius);
     const float soft = 1 / (1 + 0.12F * pose.radius), slope = 1 / (object.bevel * pose.radius);
@@ -474,8 +474,8 @@ class Canvas {
     colour[3 * pixel + 2] += lit * own.b;
     open_[pixel] -= share;
   }
-  /// (u,v): where on the object; depth: how far inside its edge, -1 and below: on its flat top;
-  /// (gx,gy): the way out.
+  /// (u,v): object coordinates; depth: signed distance to its edge, -1 and below: on its flat top;
+  /// (gx,gy): outward gradient.
   static Rgb shaded(const Object& object, float u, float v, float depth, float gx, float gy,
                     const float* light) {
     const float f = object.frequency;
@@ -501,7 +501,7 @@ class Canvas {
         break;
     }
     Rgb own = mix(object.first, object.second, t);
-    // The edge is rounded: at its outside the surface looks sideways.
+    // Rounded edge: the normal is horizontal at the outline.
     const float side = 1 + std::clamp(depth, -1.0F, 0.0F), span = length(gx, gy);
     const float tilt = span > 1e-6F ? side / span : 0;
     const float nx = gx * tilt, ny = gy * tilt;
@@ -510,7 +510,7 @@ class Canvas {
     const float lit = 0.3F + 0.8F * facing;
     own = {own.r * lit, own.g * lit, own.b * lit};
     if (object.gloss > 0) {
-      // Half-way between the light and the eye, which looks along z.
+      // Half vector between light and view direction z.
       const float hz = light[2] + 1,
                   scale = 1 / std::sqrt(light[0] * light[0] + light[1] * light[1] + hz * hz);
       float shine = std::max(0.0F, (nx * light[0] + ny * light[1] + nz * hz) * scale);
@@ -522,17 +522,17 @@ class Canvas {
   }
 
   int width_, height_;
-  std::vector<float> open_, shade_;  // how much shines through to what is behind; its light
+  std::vector<float> open_, shade_;  // transmittance to objects behind; their light
 
  public:
-  std::vector<std::int16_t> owner;  // the object that is seen in each pixel; -1: background
+  std::vector<std::int16_t> owner;  // visible object of each pixel; -1: background
   std::vector<float> colour;        // [H,W,3]
 
  private:
-  std::vector<float> distances_;  // pixels, of the object that is being drawn
+  std::vector<float> distances_;  // pixels, of the current object
 };
 
-/// Draws a frame; at the first, objects that would be nearly hidden leave the scene.
+/// Draws a frame; the first one drops nearly hidden objects from the scene.
 void draw_frame(Canvas& canvas, Scene& scene, int frame) {
   std::vector<Object> kept;
   for (const Object& object : scene.objects) {
@@ -547,7 +547,7 @@ void draw_frame(Canvas& canvas, Scene& scene, int frame) {
   canvas.ground(scene, shift);
 }
 
-/// [2,H,W]: where what is seen in each pixel of `frame` will be in the next one.
+/// Forward optical flow [2,H,W] from `frame` to the next one, pixels.
 void write_flow(const Canvas& canvas, const Scene& scene, int frame, int width, int height,
                 float* flow) {
   struct Step {
@@ -585,7 +585,7 @@ torch::Tensor class_tensor(std::int64_t number) {
   return out;
 }
 
-/// Boxes, labels and masks of the objects that own pixels.
+/// Boxes, labels and masks of visible objects.
 void add_objects(Example& example, const Canvas& canvas, const Scene& scene, int width,
                  int height) {
   const auto count = std::ssize(scene.objects);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 (FIPS 180-4), by which the origins of data sets say what their files are.
+// SHA-256 (FIPS 180-4) of downloaded files.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace clew::data {
 
-/// Takes bytes piece by piece.
+/// Incremental hash.
 class Sha256 {
  public:
   Sha256();
@@ -19,7 +19,7 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void update(std::span<const std::uint8_t> bytes);
-  /// The sum of all bytes so far, 64 hexadecimal digits in lower case. Ends the sum.
+  /// Digest of all bytes, 64 hexadecimal digits, lower case. Must be the last call.
   std::string finish();
 
  private:
@@ -27,7 +27,7 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
-/// The sum of a file; clew::Error when it cannot be read. Blocks.
+/// Digest of a file. Unreadable: clew::Error. Blocks.
 [[nodiscard]] std::string sha256_of_file(const std::filesystem::path& path);
 
 }  // namespace clew::data

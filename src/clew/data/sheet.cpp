@@ -23,7 +23,7 @@ namespace {
 
 constexpr image::Colour kOutline = {86, 180, 233};
 
-/// The outermost pixels of each of masks [N,H,W].
+/// Draws the outlines of masks [N,H,W].
 void draw_outlines(image::Image& picture, const torch::Tensor& masks) {
   picture = image::to_rgb(picture);
   const auto padded = torch::constant_pad_nd(masks.ne(0), {1, 1, 1, 1});
@@ -55,7 +55,7 @@ image::Tile tile_of(const Example& example, const std::vector<std::string>& name
     const auto edges = example[column].reshape({-1, 4}).contiguous();
     for (const float* box = edges.data_ptr<float>(); box < edges.data_ptr<float>() + edges.numel();
          box += 4) {
-      // Edges, so the last pixel inside is one less.
+      // Box edges: the last pixel inside is one less.
       image::draw_rectangle(tile.picture, box[0], box[1], box[2] - 1, box[3] - 1,
                             {.colour = {255, 160, 0}});
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A picture of some examples of a data set with their labels, to look at before training on them.
+// Contact sheets of examples with their labels.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,16 @@
 namespace clew::data {
 
 struct SheetOptions {
-  std::int64_t first = 0, count = 50;  // examples; fewer where the set ends
-  bool is_mixed = false;               // in an order from the key; false: in the set's own
+  std::int64_t first = 0, count = 50;  // examples; fewer at the set's end
+  bool is_mixed = false;               // in random order, from the key
   int columns = 10;
   int scale = 2;
   Key key = {};  // example i is drawn from fold_in(key, 0, i), as in a loader's first epoch
-  const Dataset* before = nullptr;  // each example of this set, before views, left of its own
+  const Dataset* before = nullptr;  // the set before views, drawn left of each example
 };
 
-/// image [1|2|3,H,W] f32 in [0,1]; two channels stand side by side. Under each the name of its
-/// label, or the number; box [4] and boxes [N,4] f32 xyxy in pixels and the
-/// outlines of masks [N,H,W] are drawn. -> RGB
+/// image [1|2|3,H,W] f32 in [0,1] (two channels side by side) with the label's name or number
+/// below; box [4] and boxes [N,4] f32 xyxy, pixels, and outlines of masks [N,H,W] drawn -> RGB.
 [[nodiscard]] image::Image sample_sheet(const Dataset& dataset, SheetOptions options = {});
 
 /// An example's image [1|2|3,H,W] f32 as a picture: grey, two channels side by side, or RGB.

@@ -21,7 +21,7 @@ HeldOut hold_out(std::int64_t size, double share, const Key& key) {
              size);
   const auto count =
       std::clamp<std::int64_t>(std::llround(share * static_cast<double>(size)), 1, size - 1);
-  // Those with the smallest draws; a draw belongs to an example, so ties cannot matter.
+  // Examples with the smallest draws; ties are broken by index.
   std::vector<std::pair<std::uint64_t, std::int64_t>> draws;
   for (std::int64_t i = 0; i < size; ++i)
     draws.emplace_back(fold_in(key, static_cast<std::uint64_t>(i)).value, i);

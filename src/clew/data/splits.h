@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A part of the training examples held out for validation.
+// Hold-out validation split.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +10,11 @@
 namespace clew::data {
 
 struct HeldOut {
-  std::vector<std::int64_t> train, validation;  // examples, ascending; each in one of them
+  std::vector<std::int64_t> train, validation;  // example indices, ascending, disjoint
 };
 
-/// Of examples 0..size-1 a share in [0,1) that `key` draws, rounded to whole examples; of a share
-/// above 0 at least one. One is left to train on: a single example with a share above 0 is a
-/// clew::Error.
+/// Random validation share in [0,1) of examples 0..size-1, rounded; at least one for a share above
+/// 0, and at least one is left for training. A single example with a share above 0: clew::Error.
 HeldOut hold_out(std::int64_t size, double share, const Key& key);
 
 }  // namespace clew::data

@@ -36,7 +36,7 @@ StagingFolder::StagingFolder(const fs::path& folder, std::function<void()> refus
       path_(made_staging(folder)),
       lock_(path_) {
   CLEW_CHECK(!lock_.is_taken(), "another process is making a data set in '", folder.string(), "'");
-  refuse_();  // another may just have finished
+  refuse_();  // another process may just have finished
   std::error_code code;
   for (const auto& path : entries(code)) {
     if (!code) fs::remove_all(path, code);
@@ -47,7 +47,7 @@ StagingFolder::StagingFolder(const fs::path& folder, std::function<void()> refus
 StagingFolder::~StagingFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
-  if (is_new_) fs::remove(folder_, ignored);  // leaves a folder with anything in it
+  if (is_new_) fs::remove(folder_, ignored);  // only if empty
 }
 
 void StagingFolder::write(const fs::path& name, std::span<const std::uint8_t> bytes) const {
@@ -68,7 +68,7 @@ void StagingFolder::write(const fs::path& name, std::string_view text) const {
 
 void StagingFolder::deliver() const {
   refuse_();
-  // One sync of the file system instead of one of each of thousands of files.
+  // One syncfs instead of an fsync for each of thousands of files.
   if (const int folder = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); folder >= 0) {
     const int code = ::syncfs(folder) == 0 ? 0 : errno;
     ::close(folder);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of a data set that get their places when all are whole. Private to the module.
+// Atomic delivery of a data set's files. Private to the module.
 #pragma once
 
 #include <cstdint>
@@ -14,22 +14,22 @@
 
 namespace clew::data {
 
-/// FOLDER/.making, where files lie until all are whole. What a killed maker left there is removed, and
-/// what is there at the end too, with FOLDER where it was made for it.
+/// Staging folder FOLDER/.making. Leftovers of a killed process are removed at the start; at the
+/// end, undelivered files are, with FOLDER where it was created for them.
 class StagingFolder {
  public:
-  /// `refuse` throws where FOLDER already holds what is to come; it is asked again before delivery.
-  /// Another maker at work: clew::Error.
+  /// `refuse` throws where FOLDER already has the files; called again before delivery. Another
+  /// process at work: clew::Error.
   StagingFolder(const std::filesystem::path& folder, std::function<void()> refuse);
   ~StagingFolder();
   StagingFolder(const StagingFolder&) = delete;
   StagingFolder& operator=(const StagingFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  /// A file below it, with its folders. Several threads may write at once.
+  /// Writes a file below it, creating folders. Thread-safe.
   void write(const std::filesystem::path& name, std::span<const std::uint8_t> bytes) const;
   void write(const std::filesystem::path& name, std::string_view text) const;
-  /// Gives what lies in it its places in FOLDER, all or none, after it has reached the disk.
+  /// Moves its files into FOLDER, all or none, once they have reached the disk.
   void deliver() const;
 
  private:

@@ -21,12 +21,12 @@ namespace {
 
 using torch::Tensor;
 
-/// Columns with pixels: their last two sides are the picture's.
+/// Columns with pixels: the last two dimensions are H and W.
 constexpr std::array<const char*, 5> kPixelColumns = {"image", "clip", "mask", "masks", "flow"};
 constexpr std::array<const char*, 2> kColourColumns = {"image", "clip"};
 
 struct Size {
-  std::int64_t height = 0, width = 0;  // -1: not known before
+  std::int64_t height = 0, width = 0;  // -1: not known in advance
 };
 
 template <class Names>
@@ -63,7 +63,7 @@ Tensor scaled_flow(const Tensor& flow, const Placement& to) {
   return moved;
 }
 
-/// boxes [N,4] in the new picture, before they are cut at its edges.
+/// boxes [N,4] in the output picture, before clipping.
 Tensor moved_boxes(const Tensor& boxes, const Placement& to) {
   const double across = static_cast<double>(to.out_width) / to.width,
                down = static_cast<double>(to.out_height) / to.height;
@@ -79,7 +79,7 @@ Tensor moved_boxes(const Tensor& boxes, const Placement& to) {
       {left, (exact.select(1, 1) - to.top) * down, right, (exact.select(1, 3) - to.top) * down}, 1);
 }
 
-/// The part of boxes [N,4] f64 within the picture.
+/// boxes [N,4] f64 clipped to the picture.
 Tensor cut_boxes(const Tensor& boxes, const Placement& to) {
   const auto most =
       torch::tensor({static_cast<double>(to.out_width), static_cast<double>(to.out_height)},
@@ -93,7 +93,7 @@ Tensor areas(const Tensor& boxes) {
          (boxes.select(1, 3) - boxes.select(1, 1)).clamp_min(0);
 }
 
-/// Leaves out the objects that are not in `kept` [K] i64.
+/// Drops objects other than `kept` [K] i64.
 void keep_objects(Example& example, const Columns& columns, const Tensor& kept, std::int64_t count,
                   const std::string& view) {
   for (const Column& column : columns) {
@@ -201,7 +201,7 @@ class ResizeShort : public Geometric {
 
  protected:
   Placement place(const Size& size, Stream&) const override { return whole(size, result(size)); }
-  /// As torchvision rounds: down.
+  /// Rounded down, as in torchvision.
   Size result(const Size& before) const override {
     if (before.height < 0 || before.width < 0) return {-1, -1};
     const bool is_wide = before.width >= before.height;
@@ -226,7 +226,7 @@ class Crop : public Geometric {
 
  protected:
   Placement place(const Size& size, Stream&) const override {
-    // Halves go to the even side, as in Python.
+    // Half to even, as in Python.
     return {.left = std::nearbyint(static_cast<double>(size.width - to_.width) / 2),
             .top = std::nearbyint(static_cast<double>(size.height - to_.height) / 2),
             .width = static_cast<double>(to_.width),
@@ -267,7 +267,7 @@ class RandomCrop : public Geometric {
       to.height = height;
       return to;
     }
-    // A very long picture: the largest piece of the nearest ratio, in the middle.
+    // Extreme aspect ratios: the largest centre crop of the nearest ratio.
     const double ratio = std::clamp(to.width / to.height, 0.75, 4.0 / 3);
     const double width = std::min(to.width, std::nearbyint(to.height * ratio)),
                  height = std::min(to.height, std::nearbyint(to.width / ratio));
@@ -372,8 +372,8 @@ class JitterColour : public View {
   }
 
  private:
-  /// pixels [..,C,H,W]; the frames of a clip lie below one another in one picture, so that they share
-  /// everything, the mean that contrast keeps too.
+  /// pixels [..,C,H,W]; frames of a clip are stacked vertically in one picture, so that they share
+  /// all parameters, also the mean of contrast.
   Tensor jittered(const Tensor& pixels, const Key& key) const {
     const auto last = pixels.movedim(-3, -1).contiguous();  // [..,H,W,C]
     image::FloatImage picture{
@@ -395,7 +395,7 @@ class JitterColour : public View {
 
 constexpr std::int64_t kMaxSide = 1 << 16;
 
-/// Parameters of a view, behind its '='.
+/// Parameters of a view, after its '='.
 class Arguments {
  public:
   Arguments(const std::string& view, const ViewKind& kind) : view_(view), kind_(kind) {

@@ -151,7 +151,7 @@ TEST(Views, BoxesAndMasksAgreeAfterEveryView) {
               << text << " key " << k;
         ++objects;
       }
-      // The semantic mask and the objects' masks moved alike.
+      // The semantic mask and the instance masks agree.
       for (std::int64_t i = 0; i < boxes.size(0); ++i) {
         const auto label = after["labels"][i].item<std::int64_t>();
         EXPECT_EQ(((after["mask"] == label) & (after["masks"][i] == 0)).sum().item<std::int64_t>(),
@@ -228,7 +228,7 @@ TEST(Views, EqualKeysGiveEqualBytes) {
 }
 
 TEST(RandomCrop, TakesPiecesOfTheShareAndRatioAskedFor) {
-  // Where a pixel came from is what it shows.
+  // Pixel values encode their coordinates.
   auto image = torch::empty({2, 200, 300});
   image[0] = torch::arange(300).to(torch::kFloat32).unsqueeze(0).expand({200, 300});
   image[1] = torch::arange(200).to(torch::kFloat32).unsqueeze(1).expand({200, 300});
@@ -248,7 +248,7 @@ TEST(RandomCrop, TakesPiecesOfTheShareAndRatioAskedFor) {
   }
   EXPECT_NEAR(least, 0.2, 0.03);
   EXPECT_GT(most, 0.7);
-  // Far too long for any ratio: the middle.
+  // Extreme aspect ratio: centre crop.
   const auto strip = view->apply(
       {{"image", torch::ones({1, 2, 100})}},
       {{.name = "image", .shape = {1, -1, -1}, .type = torch::kFloat32, .meaning = ""}}, {3});
@@ -260,7 +260,7 @@ TEST(Colour, KnownPixels) {
       {.name = "image", .shape = {3, 1, 2}, .type = torch::kFloat32, .meaning = ""}};
   const auto grey = torch::full({3, 1, 2}, 0.5F);
   for (std::uint64_t k = 0; k < 10; ++k) {
-    // Neither saturation nor hue moves grey.
+    // Saturation and hue do not change grey.
     const auto same =
         parse_view("colour=0:0:1:0.5")->apply({{"image", grey}}, columns, {k})["image"];
     EXPECT_TRUE(same.allclose(grey, 0, 1e-6));

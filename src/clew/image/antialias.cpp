@@ -20,7 +20,7 @@ double value_of(Kernel kernel, double x) {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * kA : 0;
 }
 
-/// Source elements that one element of the result is made of.
+/// Source elements and weights of one output element.
 struct Taps {
   int first = 0;
   std::vector<float> weights;
@@ -50,7 +50,7 @@ std::uint8_t rounded_byte(float value) {
   return static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
 }
 
-/// Each row by itself.
+/// Horizontal pass.
 Image resize_rows(const Image& picture, int width, Kernel kernel) {
   Image result{.width = width, .height = picture.height, .channels = picture.channels};
   const auto channels = static_cast<std::size_t>(picture.channels);
@@ -74,7 +74,7 @@ Image resize_rows(const Image& picture, int width, Kernel kernel) {
   return result;
 }
 
-/// Each column by itself, a row of all at a time.
+/// Vertical pass, row by row.
 Image resize_columns(const Image& picture, int height, Kernel kernel) {
   Image result{.width = picture.width, .height = height, .channels = picture.channels};
   const auto row =

@@ -18,11 +18,11 @@ void check_factor(float factor, const char* where) {
              factor, " (", where, ")");
 }
 
-/// 1 for floats, 255 for bytes: the largest value.
+/// Maximal value: 1 for floats, 255 for bytes.
 template <class T>
 constexpr float kMost = std::is_same_v<T, float> ? 1.F : 255.F;
 
-/// A value of the picture's type, cut off at its ends; bytes are rounded.
+/// Clamped to the type's range; rounded for bytes.
 template <class T>
 T value_of(float value) {
   const float cut = std::clamp(value, 0.F, kMost<T>);

@@ -7,7 +7,7 @@
 namespace clew::image {
 namespace {
 
-/// `size` bytes at `at`; fewer where the file ends.
+/// `size` bytes at `at`; fewer at the file's end.
 std::string peek(std::istream& file, std::uint64_t at, std::size_t size) {
   std::string bytes(size, '\0');
   file.clear();
@@ -26,8 +26,8 @@ std::uint64_t number(const std::string& bytes, bool is_big_endian) {
   return value;
 }
 
-/// MP4 is a row of boxes, each its length, its kind and what it holds; one of them says where the
-/// frames are.
+/// MP4 is a sequence of boxes of length, kind and content; a moov box is required, which locates
+/// the frames.
 bool mp4_is_whole(std::istream& file, std::uint64_t size) {
   bool has_moov = false;
   std::uint64_t at = 0;
@@ -36,7 +36,7 @@ bool mp4_is_whole(std::istream& file, std::uint64_t size) {
     if (box.size() < 8) return false;
     std::uint64_t head = 8, length = number(box.substr(0, 4), true);
     if (length == 0) {
-      length = size - at;  // as far as the file goes
+      length = size - at;  // to the file's end
     } else if (length == 1) {
       if (box.size() < 16) return false;
       head = 16, length = number(box.substr(8), true);
@@ -54,7 +54,7 @@ Container look_at_container(std::istream& file, std::uint64_t size) {
   const std::string head = peek(file, 0, 12);
   bool is_whole = true;
   if (head.starts_with("RIFF") && head.ends_with("AVI ")) {
-    // A writer that could not finish leaves 0; the four letters of the kind count.
+    // An unfinished writer leaves 0; includes the four letters of the kind.
     const std::uint64_t length = number(head.substr(4, 4), false);
     is_whole = length >= 4 && 8 + length <= size;
   } else if (head.size() == 12 && head.substr(4, 4) == "ftyp") {

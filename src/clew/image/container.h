@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether a video file is whole, from the lengths written in it. Without OpenCV, which prints what
-// it thinks of damaged files past every log level, so they are refused before it sees them.
+// Truncation check of video files, by the lengths in their headers. Without OpenCV, which prints
+// about damaged files at any log level, so they are refused before it sees them.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace clew::image {
 
 enum class Container { kWhole, kCutShort, kUnknown };
 
-/// Looks at the headers of an AVI or MP4 file of `size` bytes; of WebM at its first four bytes.
+/// Checks the headers of an AVI or MP4 file of `size` bytes; of WebM, the first four bytes.
 /// kUnknown: none of these.
 [[nodiscard]] Container look_at_container(std::istream& file, std::uint64_t size);
 

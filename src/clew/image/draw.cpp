@@ -42,7 +42,7 @@ std::string printable(const std::string& text) {
   std::string out;
   for (const char c : text) {
     const auto code = static_cast<unsigned char>(c);
-    if (code >= 0x80 && code < 0xc0) continue;  // the rest of a UTF-8 letter
+    if (code >= 0x80 && code < 0xc0) continue;  // UTF-8 continuation byte
     out.push_back(code >= 0x20 && code < 0x7f ? c : '?');
   }
   return out;
@@ -53,7 +53,7 @@ double scale_of(const TextStyle& style) {
   return cv::getFontScaleFromHeight(kFont, style.height, pen_of(style));
 }
 
-/// The picture as it stands in its place: shrunk to fit, else grown by a whole factor.
+/// The picture for its tile: downscaled to fit, else upscaled by an integer factor.
 Image fitted(const Image& picture, int width, int height, int scale) {
   Image out = to_rgb(picture);
   const double shrink = std::min(
@@ -67,8 +67,8 @@ void paste(const Image& picture, Image& onto, int x, int y) {
   view(picture).copyTo(view(onto)(cv::Rect(x, y, picture.width, picture.height)));
 }
 
-/// What `draw` draws in white on a black grey picture, in `colour` on floats: OpenCV's antialiased lines are
-/// for bytes only.
+/// Draws on a u8 mask by `draw`, then blends `colour` into floats: OpenCV's antialiased lines need
+/// bytes.
 template <class Draw>
 void draw_over(FloatImage& picture, Colour colour, const char* where, const Draw& draw) {
   check(picture, where);
@@ -115,7 +115,7 @@ void draw_text(FloatImage& picture, const std::string& text, int x, int y, TextS
 
 void draw_line(Image& picture, float x0, float y0, float x1, float y1, Pen pen) {
   check_drawing(picture, {x0, y0, x1, y1}, pen, "draw_line");
-  constexpr int kShift = 4;  // OpenCV's points in sixteenths of a pixel
+  constexpr int kShift = 4;  // OpenCV coordinates in 1/16 pixel
   const auto fixed = [](float v) { return static_cast<int>(std::lround(v * (1 << kShift))); };
   cv::Mat to = view(picture);
   cv::line(to, {fixed(x0), fixed(y0)}, {fixed(x1), fixed(y1)}, scalar(pen.colour), pen.width,

@@ -41,7 +41,7 @@ cv::Mat imdecode(std::span<const std::uint8_t> file, int flags, const std::strin
   return picture;
 }
 
-/// `picture` as BGRA, u8, where it has transparent parts; else empty.
+/// `picture` as BGRA u8 if it has transparent pixels; else empty.
 cv::Mat with_alpha(const cv::Mat& picture, FileKind kind) {
   cv::Mat bgra;
   if (picture.channels() == 4 && picture.depth() == CV_16U) {
@@ -51,14 +51,14 @@ cv::Mat with_alpha(const cv::Mat& picture, FileKind kind) {
   } else {
     return {};
   }
-  // A BMP whose fourth byte is 0 everywhere does not use it.
+  // A BMP with all fourth bytes 0 has no alpha.
   cv::Mat alpha;
   cv::extractChannel(bgra, alpha, 3);
   const bool is_unused = kind == FileKind::kBmp && cv::countNonZero(alpha) == 0;
   return is_unused ? cv::Mat() : bgra;
 }
 
-/// BGRA, u8, on its background -> RGB. TIFF's readers give colours times their opacity.
+/// BGRA u8 on its background -> RGB. TIFF has premultiplied alpha.
 Image composited(const cv::Mat& bgra, Background background, bool is_multiplied) {
   constexpr int kOpaque = 255;
   Image picture = blank(bgra.cols, bgra.rows);
@@ -93,10 +93,10 @@ std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options) {
   if (options.format == Format::kPgm) return format_pgm(picture);
   CLEW_CHECK(options.quality >= 1 && options.quality <= 100, "JPEG quality must be in 1..100, got ",
              options.quality, " (encode)");
-  // OpenCV wants a mutable pointer but only reads.
+  // OpenCV takes a mutable pointer but only reads.
   const cv::Mat rgb(picture.height, picture.width, picture.channels == 3 ? CV_8UC3 : CV_8UC1,
                     const_cast<std::uint8_t*>(picture.pixels.data()));
-  cv::Mat bgr;  // a picture of its own: converting in place would turn the caller's pixels
+  cv::Mat bgr;  // a copy: converting in place would change the caller's pixels
   if (picture.channels == 3) {
     cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
   } else {
@@ -124,7 +124,7 @@ bool has_picture_ending(const std::filesystem::path& path) {
 
 namespace {
 
-/// Upright, of a picture that EXIF's `orientation` describes.
+/// Applies EXIF's `orientation`.
 cv::Mat upright(const cv::Mat& picture, int orientation) {
   cv::Mat turned = picture.clone();
   if (orientation == 5 || orientation == 7) cv::transpose(picture, turned);
@@ -153,8 +153,8 @@ Image decode_png(const PlainPng& png, const std::string& name, Background backgr
   return picture;
 }
 
-/// A file of one of these kinds that is not whole: clew::Error. `completed` becomes the file with an
-/// end marker where it is a JPEG that lacks only that.
+/// A truncated file: clew::Error. For a JPEG that lacks only its end marker, `completed` becomes
+/// the file with one.
 void check_whole(FileKind kind, std::span<const std::uint8_t> file, const std::string& name,
                  std::vector<std::uint8_t>& completed) {
   if (kind == FileKind::kJpeg && !check_jpeg(file, name)) {

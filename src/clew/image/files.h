@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pixels in and out of picture files, in memory and on disk. Video is in video.h. A file that is cut
-// short is refused, and a PNG that is damaged anywhere; others have no checksums, so that damage in the
-// middle of one that can still be decoded is not found.
+// Picture files, in memory and on disk. Video: video.h. Truncated files and damaged PNGs are
+// refused; other formats have no checksums, so that damage that can still be decoded is not
+// detected.
 #pragma once
 
 #include <array>
@@ -23,43 +23,41 @@ struct EncodeOptions {
   int quality = 90;  // JPEG only, 1..100
 };
 
-/// The file of `picture` as bytes. PNG and PGM keep every pixel, JPEG does not;
-/// PGM holds grey only.
+/// Encoded file. PNG and PGM are lossless; PGM is grey only.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options = {});
-/// Background of a picture's transparent parts. kAuto: white where what is drawn is dark on
-/// average, weighted by its opacity, black where it is light, so that it stands out.
+/// Background of transparent pixels. kAuto: white behind a picture whose opacity-weighted mean is
+/// dark, black behind a light one.
 enum class Background { kAuto, kWhite, kBlack };
 constexpr auto names(Background) {
   return std::to_array<Named<Background>>(
       {{Background::kAuto, "auto"}, {Background::kWhite, "white"}, {Background::kBlack, "black"}});
 }
 
-/// A PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated, the first
-/// picture where there are several). `name` is for the error text.
+/// PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated; the
+/// first of several pictures). `name` is for errors.
 [[nodiscard]] Image decode(std::span<const std::uint8_t> file, const std::string& name,
                            Background background = Background::kAuto);
 
-/// Writes `picture` by the ending of `path`: .png, .jpg, .jpeg or .pgm. The file is whole or
-/// untouched.
+/// Writes `picture` atomically, in the format of the extension: .png, .jpg, .jpeg or .pgm.
 void write(const std::filesystem::path& path, const Image& picture);
-/// Reads a file that decode knows -> [H,W,3] u8 RGB.
+/// decode of a file -> [H,W,3] u8 RGB.
 [[nodiscard]] Image read(const std::filesystem::path& path,
                          Background background = Background::kAuto);
-/// Whole numbers [height,width], row-major, as a file stores them.
+/// Integers [height,width], row-major, as stored in a file.
 struct Values {
   int width = 0, height = 0;
   std::vector<std::uint16_t> values;
 };
-/// Masks: a PNG, BMP or TIFF file in memory -> the index of each pixel's colour
-/// in the palette (not of BMP), or its grey of 1 to 16 bits, unscaled. Several channels: clew::Error.
+/// Mask from a PNG, BMP or TIFF file in memory: palette indices (not of BMP), or grey of 1 to 16
+/// bits, unscaled. Several channels: clew::Error.
 [[nodiscard]] Values decode_values(std::span<const std::uint8_t> file, const std::string& name);
 [[nodiscard]] Values read_values(const std::filesystem::path& path);
-/// Values as a PNG file of 8 bits with a palette of 1 to 256 colours, whose indices they are. Values without
-/// a colour, as many as the sides do not say: clew::Error.
+/// 8-bit PNG of palette indices, with a palette of 1 to 256 colours. An index outside of the
+/// palette, a number of values other than width x height: clew::Error.
 [[nodiscard]] std::vector<std::uint8_t> encode_values(const Values& values,
                                                       std::span<const Colour> palette);
 
-/// True for the endings of files that `read` reads, in any case.
+/// True for file extensions of `read`, in any case.
 [[nodiscard]] bool has_picture_ending(const std::filesystem::path& path);
 
 }  // namespace clew::image

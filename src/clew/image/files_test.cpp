@@ -119,7 +119,7 @@ TEST_F(ImageFiles, OneSentencePerError) {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// OpenCV's file of `bgr`, of the kind of this ending.
+/// `bgr` as encoded by OpenCV in the format of an extension.
 Bytes file_of(const std::string& ending, const cv::Mat& bgr, const std::vector<int>& options = {}) {
   Bytes file;
   EXPECT_TRUE(cv::imencode(ending, bgr, file, options));
@@ -190,7 +190,7 @@ Bytes with_chunk(Bytes file, const std::string& kind, const Bytes& content) {
   return file;
 }
 
-/// What `call` lets OpenCV's libraries print.
+/// Output of OpenCV's libraries during `call`.
 std::string printed(const std::function<void()>& call) {
   testing::internal::CaptureStderr();
   call();

@@ -32,7 +32,7 @@ std::uint32_t four_bytes(Bytes file, std::size_t at) {
   return two_bytes(file, at) << 16 | two_bytes(file, at + 2);
 }
 
-/// The `count` bytes at `at`, least significant first.
+/// Little-endian integer of `count` bytes at `at`.
 std::uint32_t little(Bytes file, std::size_t at, int count) {
   std::uint32_t value = 0;
   while (count-- > 0) value = value << 8 | file[at + static_cast<std::size_t>(count)];
@@ -50,8 +50,7 @@ void check_size(std::uint64_t width, std::uint64_t height, const std::string& na
   throw Error(concat(name, ": the image is cut short (", file.size(), " bytes)"));
 }
 
-/// True where 0xff and this byte are the beginning of a segment or the end of the picture: not in
-/// the middle of a scan.
+/// True if 0xff and this byte begin a segment or end the picture, not within a scan.
 bool is_marker(std::uint8_t byte) {
   return byte > 0x01 && byte != 0xff && (byte < 0xd0 || byte > 0xd8);
 }
@@ -72,8 +71,7 @@ FileKind kind_of(Bytes file) {
 
 namespace {
 
-/// Orientation of the camera, 1 (upright) to 8, from the first directory of EXIF data; 1 where there
-/// is none.
+/// Orientation, 1 (upright) to 8, of the first EXIF directory; default 1.
 int orientation_of(Bytes exif) {
   constexpr std::size_t kTag = 0x112, kShort = 3;
   const bool is_little = has_text(exif, 0, "II");
@@ -106,13 +104,13 @@ PlainPng check_png(Bytes file, const std::string& name) {
   const int depth = file[24];
   const int colour = file[25];  // 0 grey, 2 RGB, 3 palette, 4 and 6 with alpha
   plain.has_alpha = colour == 4 || colour == 6;
-  std::array<Bytes, 5> chunks;  // in the order in which libpng wants them
+  std::array<Bytes, 5> chunks;  // in libpng's order
   std::vector<Bytes> data;
   const auto append = [&](Bytes chunk) {
     plain.file.insert(plain.file.end(), chunk.begin(), chunk.end());
   };
   std::size_t at = kPng.size();
-  while (file.size() - at >= 12) {  // length, kind, what it holds, checksum of the last two
+  while (file.size() - at >= 12) {  // length, kind, content, checksum of kind and content
     const std::size_t length = four_bytes(file, at);
     if (file.size() - at - 12 < length) break;
     CLEW_CHECK(crc32_z(0, file.data() + at + 4, length + 4) == four_bytes(file, at + 8 + length),
@@ -181,7 +179,7 @@ void check_bmp(Bytes file, const std::string& name) {
   if (file.size() < 26) fail_cut_short(file, name);
   const bool is_old = little(file, 14, 4) == 12;  // OS/2
   if (!is_old && file.size() < 54) fail_cut_short(file, name);
-  const auto side = [&](std::size_t at) {  // a height below 0: from the top
+  const auto side = [&](std::size_t at) {  // a negative height: from the top
     const auto value = static_cast<std::int32_t>(little(file, at, 4));
     return static_cast<std::uint64_t>(std::abs(std::int64_t{value}));
   };
@@ -190,7 +188,7 @@ void check_bmp(Bytes file, const std::string& name) {
   check_size(width, height, name);
   const std::uint64_t bits = little(file, is_old ? 24 : 28, 2);
   const std::uint32_t compression = is_old ? 0 : little(file, 30, 4);
-  const bool is_packed = compression == 1 || compression == 2;  // runs of equal pixels
+  const bool is_packed = compression == 1 || compression == 2;  // RLE
   const std::uint64_t bytes =
       is_packed ? little(file, 34, 4) : (width * bits + 31) / 32 * 4 * height;
   if (little(file, 10, 4) + bytes > file.size()) fail_cut_short(file, name);
@@ -204,8 +202,8 @@ void check_tiff(Bytes file, const std::string& name) {
     return count == 2 ? two_bytes(file, at) : four_bytes(file, at);
   };
   const std::size_t folder = number(4, 4), entries = number(folder, 2);
-  // The numbers of an entry: its tag, their type (3: two bytes, 4: four) and how many; those that take
-  // more than four bytes lie elsewhere.
+  // Values of an entry: tag, type (3: two bytes, 4: four), count; values of more than four bytes
+  // are stored elsewhere.
   const auto numbers = [&](std::uint32_t first_tag, std::uint32_t second_tag) {
     std::vector<std::uint32_t> values;
     for (std::size_t i = 0; i < entries; ++i) {
@@ -233,7 +231,7 @@ void check_tiff(Bytes file, const std::string& name) {
 }
 
 void check_webp(Bytes file, const std::string& name) {
-  // The sides of the other forms have 14 bits.
+  // Sides of the other formats have 14 bits.
   if (file.size() < 30 || std::uint64_t{little(file, 4, 4)} + 8 > file.size())
     fail_cut_short(file, name);
   if (has_text(file, 12, "VP8X"))

@@ -11,7 +11,7 @@
 namespace clew::image {
 namespace {
 
-/// libjpeg's errors leave by a jump, its warnings are counted, and nothing is printed.
+/// Error handler of libjpeg: errors longjmp, warnings are counted, nothing is printed.
 struct JpegErrors {
   jpeg_error_mgr manager;
   std::jmp_buf escape;
@@ -25,7 +25,7 @@ void count_warning(j_common_ptr jpeg, int level) {
 }
 void say_nothing(j_common_ptr) {}
 
-/// True when each component had its scans, and of a progressive file each coefficient its last bit.
+/// True if each component had its scans and, for a progressive file, each coefficient its last bit.
 bool has_all_scans(const jpeg_decompress_struct& jpeg) {
   for (int c = 0; c < jpeg.num_components; ++c) {
     if (jpeg.comp_info[c].quant_table == nullptr) return false;  // set by its first scan

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compressed data of a JPEG, by libjpeg: only for files whose headers (headers.h) do not tell. Private to the
-// module.
+// Check of a JPEG's compressed data, by libjpeg, where the headers (headers.h) are not conclusive.
+// Private to the module.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace clew::image {
 
-/// True when the data of every scan and every bit of the coefficients is there and nothing in it is
-/// damaged. `file` ends with an end marker, which may be ours.
+/// True if every scan and every bit of the coefficients is complete and undamaged. `file` must end
+/// with an end marker, possibly appended by the caller.
 [[nodiscard]] bool jpeg_has_all_data(std::span<const std::uint8_t> file);
 
 }  // namespace clew::image

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures as OpenCV sees them. Private to the module: installed headers do not need OpenCV.
+// Pictures as cv::Mat. Private to the module: installed headers do not need OpenCV.
 #pragma once
 
 #include <opencv2/core.hpp>
@@ -14,18 +14,18 @@ int mat_type(int channels) {
   return CV_MAKETYPE((std::is_same_v<T, float> ? CV_32F : CV_8U), channels);
 }
 
-/// The picture's own pixels, not a copy.
+/// View of the picture's pixels, not a copy.
 template <class T>
 cv::Mat view(BasicImage<T>& picture) {
   return {picture.height, picture.width, mat_type<T>(picture.channels), picture.pixels.data()};
 }
-/// The same to read from; OpenCV has no const pictures.
+/// The same for reading; OpenCV has no const matrices.
 template <class T>
 cv::Mat view(const BasicImage<T>& picture) {
   return view(const_cast<BasicImage<T>&>(picture));
 }
 
-/// A picture whose pixels are not set yet.
+/// Picture with uninitialised pixels.
 template <class T>
 BasicImage<T> same_kind(const BasicImage<T>& picture, int width, int height) {
   BasicImage<T> out{.width = width, .height = height, .channels = picture.channels, .pixels = {}};

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMaxValue = 65535;
 
-/// Reads the numbers of a header, and of a text file.
+/// Scanner of numbers in headers and text files.
 class Scanner {
  public:
   Scanner(std::span<const std::uint8_t> file, const std::string& name) : file_(file), name_(name) {}
@@ -29,7 +29,7 @@ class Scanner {
                high, ", got ", value);
     return static_cast<int>(value);
   }
-  /// Where the binary pixels begin: one space after the header.
+  /// Offset of binary pixels: one space after the header.
   std::size_t pixels() const {
     CLEW_CHECK(at_ < file_.size() && is_space(file_[at_]), name_,
                ": one space or newline must follow the header");
@@ -76,7 +76,7 @@ Image parse_pgm(std::span<const std::uint8_t> file, const std::string& name) {
   const std::size_t pixels =
       static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height);
   const std::size_t count = pixels * static_cast<std::size_t>(picture.channels);
-  // Every number takes a byte at least: a lying header takes no memory.
+  // Every number takes at least a byte: a wrong header takes no memory.
   const std::size_t bytes = is_text ? count : count * (most > 255 ? 2 : 1);
   const std::size_t begin = is_text ? 2 : scanner.pixels();
   CLEW_CHECK(file.size() - begin >= bytes, name, ": ", picture.width, "x", picture.height,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PGM and PPM files, the grey and the colour format of old data sets: binary (P5, P6) and text (P2,
-// P3). Without OpenCV, so that they can be fuzzed; callers use files.h.
+// PGM and PPM files: binary (P5, P6) and text (P2, P3). Without OpenCV, for fuzzing; callers use
+// files.h.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,10 @@
 
 namespace clew::image {
 
-/// A PGM file -> [H,W,1] u8, a PPM file -> [H,W,3] u8; other maxima than 255 are brought to it. Bytes
-/// after the last pixel are ignored, as the format has it. Anything else: clew::Error beginning with
-/// `name`.
+/// PGM -> [H,W,1] u8, PPM -> [H,W,3] u8, rescaled to a maximum of 255. Trailing bytes are ignored,
+/// as by the format. Malformed: clew::Error beginning with `name`.
 [[nodiscard]] Image parse_pgm(std::span<const std::uint8_t> file, const std::string& name);
-/// A grey picture as binary PGM.
+/// Binary PGM of a grey picture.
 [[nodiscard]] std::vector<std::uint8_t> format_pgm(const Image& picture);
 
 }  // namespace clew::image

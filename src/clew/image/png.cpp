@@ -14,7 +14,7 @@
 namespace clew::image {
 namespace {
 
-/// All that a reader owns: libpng's errors leave by a jump, which destroys nothing.
+/// State of a reader, outside of the frame that libpng's longjmp leaves without destructors.
 struct PngReader {
   std::span<const std::uint8_t> file;
   std::size_t position = 0;
@@ -41,7 +41,7 @@ void read_bytes(png_structp png, png_bytep to, std::size_t count) {
 }
 void say_nothing(png_structp, png_const_charp) {}
 
-/// False where libpng left with an error.
+/// False on a libpng error.
 bool read(PngReader& reader, bool is_stored) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   auto* const png = reader.png;
@@ -49,9 +49,9 @@ bool read(PngReader& reader, bool is_stored) {
   png_set_read_fn(png, &reader, read_bytes);
   png_read_info(png, info);
   if (is_stored) {
-    png_set_packing(png);  // a byte for each of several pixels in one
+    png_set_packing(png);  // one byte per pixel below 8 bits
   } else {
-    png_set_expand(png);  // palettes, narrow greys, a transparent colour
+    png_set_expand(png);  // palettes, grey below 8 bits, a transparent colour
     png_set_scale_16(png);
     png_set_gray_to_rgb(png);
     png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
@@ -81,7 +81,7 @@ void decode(PngReader& reader, std::span<const std::uint8_t> file, const std::st
   CLEW_CHECK(read(reader, is_stored), name, ": the image is damaged: ", reader.error);
 }
 
-/// The same of a writer.
+/// The same for a writer.
 struct PngWriter {
   std::vector<std::uint8_t> file;
   char error[200] = {};
@@ -104,7 +104,7 @@ void flush_nothing(png_structp) {}
   png_longjmp(png, 1);
 }
 
-/// False where libpng left with an error.
+/// False on a libpng error.
 bool write(PngWriter& writer, int width, int height) {
   if (setjmp(png_jmpbuf(writer.png)) != 0) return false;
   auto* const png = writer.png;
@@ -127,7 +127,7 @@ std::vector<std::uint8_t> encode_png_palette(int width, int height,
   PngWriter writer;
   for (const Colour& colour : palette) writer.palette.push_back({colour.r, colour.g, colour.b});
   for (int y = 0; y < height; ++y) {
-    // libpng only reads them, through a pointer that is not const.
+    // libpng takes a mutable pointer but only reads.
     writer.rows.push_back(const_cast<png_bytep>(indices.data()) +
                           static_cast<std::size_t>(y) * static_cast<std::size_t>(width));
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pixels of a PNG, by libpng: what it has to say goes into an error instead of onto the screen. Private to
-// the module.
+// PNG pixels by libpng, with its messages as errors instead of on stderr. Private to the module.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +22,15 @@ struct PngSamples {
   std::vector<std::uint16_t> values;
 };
 
-/// A file that check_png has passed -> RGBA, 0..255: palettes and greys as colours, 16 bits rounded to
-/// 8, without transparency opaque. Damage: clew::Error beginning with `name`.
+/// A file that passed check_png -> RGBA, 0..255, with palette and grey expanded and 16 bits rounded
+/// to 8. Damage: clew::Error beginning with `name`.
 [[nodiscard]] PngColours decode_png_rgba(std::span<const std::uint8_t> file,
                                          const std::string& name);
-/// The same file as it is stored: the index of a palette's colour, grey of 1 to 16 bits, or as many
-/// channels as there are.
+/// The same file as stored: palette indices, grey of 1 to 16 bits, or all channels.
 [[nodiscard]] PngSamples decode_png_stored(std::span<const std::uint8_t> file,
                                            const std::string& name);
 
-/// indices [height,width] into `palette`, which has a colour for each -> a file of 8 bits.
+/// indices [height,width] into `palette` -> 8-bit file.
 [[nodiscard]] std::vector<std::uint8_t> encode_png_palette(int width, int height,
                                                            std::span<const std::uint8_t> indices,
                                                            std::span<const Colour> palette);

@@ -38,7 +38,7 @@ BasicImage<T> resize_any(const BasicImage<T>& picture, int width, int height, In
   if (width == picture.width && height == picture.height) return picture;
   auto out = same_kind(picture, width, height);
   cv::Mat to = view(out);
-  // OpenCV's area code samples the nearest pixel along a side that grows.
+  // OpenCV's INTER_AREA is nearest-neighbour along an upscaled side.
   const bool grows = width > picture.width || height > picture.height;
   cv::resize(view(picture), to, to.size(), 0, 0,
              grows && how == Interpolation::kArea ? cv::INTER_LINEAR : code_of(how));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Geometry of pictures: resize, crop, flip, affine. Every function takes and gives bytes or floats
-// [H,W,C] and leaves its argument alone. The differentiable sampler is in ops.
+// Geometry of pictures: resize, crop, flip, affine; u8 or f32 [H,W,C] -> a new picture of the same
+// type. The differentiable sampler is in ops.
 #pragma once
 
 #include <array>
@@ -9,24 +9,24 @@
 
 namespace clew::image {
 
-/// How pixels between pixels come about. kArea averages what a smaller picture's pixel covers.
+/// Interpolation. kArea averages the source pixels that an output pixel covers.
 enum class Interpolation { kNearest, kBilinear, kArea };
 
-/// The whole picture at another size: corners of the outer pixels stay corners. kArea is bilinear
-/// where the picture grows.
+/// Resizes the whole picture, with aligned outer edges (half-pixel centres). kArea is bilinear for
+/// upscaling.
 [[nodiscard]] Image resize(const Image& picture, int width, int height,
                            Interpolation how = Interpolation::kArea);
 [[nodiscard]] FloatImage resize(const FloatImage& picture, int width, int height,
                                 Interpolation how = Interpolation::kArea);
 
-/// Ways to bring a picture to another shape.
+/// Fit of a picture to another aspect ratio.
 enum class Fit {
-  kStretch,    // each side by a factor of its own
-  kInside,     // one factor: the largest size that fits, so one side may be shorter than wanted
-  kCrop,       // one factor: the smallest that covers, and what hangs over is cut off on both sides
-  kLetterbox,  // as kInside, in the middle of bars
+  kStretch,    // ignores the aspect ratio
+  kInside,     // largest size that fits; one side may be shorter than requested
+  kCrop,       // smallest size that covers, then a centre crop
+  kLetterbox,  // as kInside, padded with bars on both sides
 };
-/// `picture` at width x height, or for kInside within it, antialiased (kArea). `bars`: of kLetterbox,
+/// Resizes to width x height (kInside: within it), antialiased (kArea). `bars`: of kLetterbox,
 /// 0..255 also for floats.
 [[nodiscard]] Image resize(const Image& picture, int width, int height, Fit fit, Colour bars = {});
 [[nodiscard]] FloatImage resize(const FloatImage& picture, int width, int height, Fit fit,
@@ -37,31 +37,31 @@ struct Box {
   int x = 0, y = 0, width = 0, height = 0;
 };
 
-/// The pixels of `box`, which must lie in the picture.
+/// Crop; `box` must lie within the picture.
 [[nodiscard]] Image crop(const Image& picture, Box box);
 [[nodiscard]] FloatImage crop(const FloatImage& picture, Box box);
-/// The largest crop in the middle with this shape; the shape is a ratio, 1 for a square.
+/// Largest centre crop of this aspect ratio.
 [[nodiscard]] Box centre_box(int width, int height, double width_to_height = 1);
 
-/// Left and right, or top and bottom, change places.
+/// Horizontal and vertical flip.
 [[nodiscard]] Image flip_x(const Image& picture);
 [[nodiscard]] FloatImage flip_x(const FloatImage& picture);
 [[nodiscard]] Image flip_y(const Image& picture);
 [[nodiscard]] FloatImage flip_y(const FloatImage& picture);
 
 struct AffineOptions {
-  int width = 0, height = 0;                     // of the result; 0: as the picture
+  int width = 0, height = 0;                     // of the output; 0: the picture's
   Interpolation how = Interpolation::kBilinear;  // not kArea
   Colour fill = {};                              // outside the picture, 0..255 also for floats
 };
 
-/// Pixel (x, y) of the result shows the point (m0 x + m1 y + m2, m3 x + m4 y + m5) of the picture;
-/// pixel centres are whole numbers. OpenCV interpolates at 1/32 of a pixel.
+/// Output pixel (x, y) samples the picture at (m0 x + m1 y + m2, m3 x + m4 y + m5); pixel centres
+/// are whole numbers. OpenCV interpolates in steps of 1/32 pixel.
 [[nodiscard]] Image affine(const Image& picture, const std::array<double, 6>& map,
                            AffineOptions options = {});
 [[nodiscard]] FloatImage affine(const FloatImage& picture, const std::array<double, 6>& map,
                                 AffineOptions options = {});
-/// The map that turns a picture counter-clockwise on screen about its middle and scales it.
+/// Map of a rotation counter-clockwise on screen about the centre, and a scale.
 [[nodiscard]] std::array<double, 6> turn_map(int width, int height, double degrees,
                                              double scale = 1);
 

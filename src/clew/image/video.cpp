@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// OpenCV reports a file it cannot open on stderr; the library says it in an exception instead.
+/// Silences OpenCV's messages on stderr; errors are exceptions.
 class Silence {
  public:
   Silence() : before_(cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT)) {}
@@ -30,7 +30,7 @@ class Silence {
   cv::utils::logging::LogLevel before_;
 };
 
-/// Refuses what OpenCV would print about.
+/// Refuses files that OpenCV would print about.
 void check_container(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::error_code code;
@@ -42,7 +42,7 @@ void check_container(const fs::path& path) {
              " bytes)");
 }
 
-/// True when the file's own lengths tell its size to the byte.
+/// True if the lengths in the file match its size.
 bool is_written(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::error_code code;
@@ -51,7 +51,7 @@ bool is_written(const fs::path& path) {
          look_at_container(file, size - 1) == Container::kCutShort;
 }
 
-/// The code of the encoder for an ending, and who has it.
+/// Codec of an extension.
 struct Codec {
   const char* ending;
   const char* code;
@@ -78,7 +78,7 @@ VideoReader::VideoReader(const fs::path& path) : impl_(std::make_unique<Impl>())
   const Silence silence;
   bool is_open = false;
   try {
-    // Motion JPEG by OpenCV's own code is there in every build.
+    // OpenCV's own Motion JPEG is in every build.
     is_open = impl_->capture.open(path.string(), cv::CAP_FFMPEG) ||
               impl_->capture.open(path.string(), cv::CAP_OPENCV_MJPEG);
   } catch (const cv::Exception&) {  // the error below
@@ -175,7 +175,7 @@ void VideoWriter::write(const Image& frame) {
 void VideoWriter::close() {
   CLEW_CHECK(impl_, path_.string(), ": the video is closed");
   CLEW_CHECK(frames_ >= 1, path_.string(), ": a video needs at least one frame");
-  impl_.reset();  // OpenCV writes the rest, and does not say when it cannot
+  impl_.reset();  // OpenCV writes the rest, without reporting errors
   const bool is_whole = is_written(part_);
   std::error_code code, ignored;
   if (is_whole) fs::rename(part_, path_, code);

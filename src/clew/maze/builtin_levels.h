@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of levels/, made part of the library by CMake (cmake/ClewEmbed.cmake). Not part of its
-// interface.
+// The files of levels/, embedded by CMake (cmake/ClewEmbed.cmake). Not part of the interface.
 #pragma once
 
 #include <span>

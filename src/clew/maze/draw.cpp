@@ -21,19 +21,19 @@ Rgb palette(int index) {
   return {drawn.red[index], drawn.green[index], drawn.blue[index]};
 }
 
-/// The smallest version of a wall texture is one texel: its mean.
+/// Mean colour: the last mip level.
 Rgb wall_colour(int texture) {
   return palette(textures().walls[Textures::wall_column(texture, kWallMips - 1, 0)]);
 }
 
-/// Floors have four lightnesses; walls and things must stand out from them.
+/// Floor colour, dimmed so that walls and things stand out.
 Rgb floor_colour(int texture) {
   Rgb colour = palette(textures().floor_base[texture] + 2);
   for (std::uint8_t& channel : colour) channel = static_cast<std::uint8_t>(110 + channel / 2);
   return colour;
 }
 
-/// The widest of the solids an object is made of gives it its colour.
+/// Colour of an object's widest solid.
 Rgb thing_colour(ThingKind kind) {
   const auto solids = solids_of(kind);
   const auto widest =
@@ -50,7 +50,7 @@ class Canvas {
     for (int row = y; row < y + height; ++row)
       for (int column = x; column < x + width; ++column) put(column, row, colour, 16);
   }
-  /// Centre and radius in sixteenths of a pixel; edges are smoothed with 4x4 samples.
+  /// Centre and radius in 1/16 pixel; antialiased with 4x4 samples.
   void disc(int x, int y, int radius, const Rgb& colour) {
     for (int row = (y - radius) / 16; row <= (y + radius) / 16; ++row)
       for (int column = (x - radius) / 16; column <= (x + radius) / 16; ++column) {
@@ -81,7 +81,7 @@ void draw_cell(const Grid& grid, Cell cell, int scale, Canvas& canvas) {
   }
   canvas.fill(x, y, scale, scale, floor_colour(grid.floors[index]));
   const int thick = std::max(1, scale / 8), far = scale - thick;
-  // Where a wall of this cell or of a neighbour ends there is a post.
+  // Posts at the ends of walls of this cell or a neighbour.
   for (const auto& [vertical, horizontal] :
        {std::pair{kNorth, kWest}, {kNorth, kEast}, {kSouth, kEast}, {kSouth, kWest}}) {
     const Cell beside = neighbour(cell, horizontal), above = neighbour(cell, vertical);
@@ -107,7 +107,7 @@ int radius_of(ThingKind kind, int scale) {
                                                                : scale * 16 * 20 / 100;
 }
 
-/// The character for a post, by which of its four sides (bits as in Grid::walls) carry a wall.
+/// Character of a post by its adjacent walls (bits as in Grid::walls).
 std::string_view post(int walls) {
   constexpr std::string_view kPosts[16] = {" ", "╵", "╶", "└", "╷", "│", "┌", "├",
                                            "╴", "┘", "─", "┴", "┐", "┤", "┬", "┼"};
@@ -119,8 +119,7 @@ std::string_view symbol(ThingKind kind) {
   return kSymbols[static_cast<int>(kind)];
 }
 
-/// Is there a wall on the north (or west) side of cell (x, y)? Cells beyond the border may be asked
-/// too.
+/// True for a wall on the north (or west) side of cell (x, y), which may be beyond the border.
 bool has_north_wall(const Grid& grid, int x, int y) {
   if (x < 0 || x >= grid.width || y < 0 || y > grid.height) return false;
   const auto column = static_cast<std::int16_t>(x);

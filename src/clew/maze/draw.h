@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mazes from above, for people: as pixels and as text for a terminal. What the player sees:
-// render.h.
+// Top-down maps of mazes, as pixels and as terminal text. First-person view: render.h.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +11,8 @@
 namespace clew::maze {
 
 struct MapOptions {
-  int scale = 24;             // pixels a cell, 4..128
-  bool shows_spawns = false;  // a small dot in every cell where the player may appear
+  int scale = 24;             // pixels per cell, 4..128
+  bool shows_spawns = false;  // a small dot in every spawn cell
 };
 
 struct MapImage {
@@ -21,13 +20,13 @@ struct MapImage {
   std::vector<std::uint8_t> rgb = {};  // [height,width,3] u8
 };
 
-/// The point (x, y) of the maze, in cells, lies at pixel (x * scale, y * scale), so that paths can
-/// be drawn on top. Every wall face has the mean colour of its texture, floors that of theirs,
-/// things that of their objects. Out of range, or more than 64 megapixels: clew::Error.
+/// Maze point (x, y), in cells, is pixel (x * scale, y * scale), for drawing paths on top. Walls,
+/// floors and things have the mean colours of their textures and objects. Out of range, or more
+/// than 64 megapixels: clew::Error.
 MapImage draw_map(const Layout& layout, const MapOptions& options = {});
 
-/// Box-drawing characters in UTF-8, four columns and two lines a cell, each line ended by a
-/// newline: ★ goal, ● apple, ♥ strawberry, ◆ lemon, ♣ fungus, ■ solid, · spawn, █ no cell.
+/// UTF-8 box-drawing characters, four columns and two lines per cell, each line with a newline: ★
+/// goal, ● apple, ♥ strawberry, ◆ lemon, ♣ fungus, ■ solid, · spawn, █ no cell.
 std::string map_text(const Layout& layout, bool shows_spawns = false);
 
 }  // namespace clew::maze

@@ -23,7 +23,7 @@ struct Offsets {
   int to[4];
 };
 
-/// The sides of cell (x, y) that lie inside the grid, one bit each.
+/// Bit mask of sides of cell (x, y) inside the grid.
 int inner_sides(const Grid& grid, int x, int y) {
   return int{y > 0} << kNorth | int{x + 1 < grid.width} << kEast |
          int{y + 1 < grid.height} << kSouth | int{x > 0} << kWest;
@@ -40,7 +40,7 @@ int nth_side(int mask, int n) {
   return std::countr_zero(static_cast<unsigned>(mask));
 }
 
-/// Depth first without a stack: each cell keeps, in `floors`, the side by which it was entered.
+/// Depth-first without a stack: `floors` stores the side through which each cell was entered.
 void carve_tree(Stream& random, Grid& grid) {
   const Offsets offsets(grid);
   std::uint8_t* entered_by = grid.floors.data();
@@ -96,8 +96,8 @@ void for_each_inner_wall(const Grid& grid, const Visit& visit) {
     }
 }
 
-/// Selection sampling (Knuth, The Art of Computer Programming 2, algorithm 3.4.2S): an exact share,
-/// no scratch.
+/// Selection sampling (Knuth, The Art of Computer Programming 2, algorithm 3.4.2S): an exact share
+/// without memory.
 void carve_openings(float share, Stream& random, Grid& grid) {
   std::uint32_t walls = 0;
   for_each_inner_wall(grid, [&](int, Side) { ++walls; });
@@ -119,7 +119,7 @@ std::array<std::uint8_t, N> shuffled(Stream& random, int first) {
   return deck;
 }
 
-/// Writes into `floors` the region of every cell: the nearest, by walking, of some random cells.
+/// Writes the region of every cell into `floors`: its nearest random centre by path length.
 void draw_regions(Stream& random, Grid& grid) {
   const int cells = grid.width * grid.height;
   static thread_local std::vector<std::uint16_t> queue;
@@ -148,7 +148,7 @@ void draw_regions(Stream& random, Grid& grid) {
     queue[tail++] = static_cast<std::uint16_t>(cell);
   }
   spread();
-  // What no region reached: solid cells and parts that are cut off.
+  // Unreached: solid cells and disconnected parts.
   for (int cell = 0; cell < cells; ++cell) {
     if (region[cell] != kUnvisited) continue;
     region[cell] = static_cast<std::uint8_t>(cell % regions);

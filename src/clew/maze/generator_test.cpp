@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Properties of many drawn mazes, and shortest paths in small ones worked out by hand.
+// Properties of many random mazes, and shortest paths in small ones by hand.
 #include "clew/maze/generator.h"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shape of one maze: square cells, walls on their sides, and what each wall face and floor
-// looks like. Both readings of a level text end here, so physics, renderer and path search know one
-// kind of maze.
+// Geometry of a maze: square cells, thin walls on their sides, textures of wall faces and floors.
+// Both readings of a level text give this, the only representation for physics, renderer and path
+// search.
 //
 // Frame: x grows to the east (right in the text), y to the south (down); cell (x, y) covers [x,
 // x+1) x [y, y+1). One unit of length is one cell. Headings are turns of 2^16: 0 looks east, 2^14
@@ -23,8 +23,8 @@ struct Cell {
   friend bool operator==(const Cell&, const Cell&) = default;
 };
 
-/// Walls and looks. Invariant (checked by whoever builds one): the border is closed, and a wall
-/// between two cells is set in both.
+/// Walls and textures. Invariant (checked by builders): the border is closed, and a wall between
+/// two cells is set in both.
 struct Grid {
   int width = 0, height = 0;  // cells, 1..255 each
   // [height*width] bit (1 << Side) set: a wall on that side
@@ -45,8 +45,7 @@ struct Grid {
 constexpr int kWallTextures = 64;
 constexpr int kFloorTextures = 8;
 
-/// The cell on the other side of `side`, whether or not a wall stands between and whether or not it
-/// exists.
+/// Adjacent cell at `side`, ignoring walls; may not exist.
 constexpr Cell neighbour(Cell cell, Side side) {
   constexpr std::int16_t kDx[] = {0, 1, 0, -1}, kDy[] = {-1, 0, 1, 0};
   return {static_cast<std::int16_t>(cell.x + kDx[side]),
@@ -54,7 +53,7 @@ constexpr Cell neighbour(Cell cell, Side side) {
 }
 constexpr Side opposite(Side side) { return static_cast<Side>(side ^ 2); }
 
-/// What can stand in a cell. The order is the semantic id minus kSemanticThing (render.h).
+/// Objects in cells, in the order of semantic ids from kSemanticThing on (render.h).
 enum class ThingKind : std::uint8_t { kGoal, kApple, kStrawberry, kLemon, kFungi, kSolid };
 constexpr auto names(ThingKind) {
   using enum ThingKind;
@@ -67,8 +66,7 @@ constexpr auto names(ThingKind) {
 }
 constexpr int kThingKinds = 6;
 
-/// One object at the centre of its cell. Solids block the way; the others are collected by touching
-/// them.
+/// An object at the centre of its cell. Solids are obstacles; the others are collected by touch.
 struct Thing {
   Cell cell;
   ThingKind kind = ThingKind::kApple;

@@ -10,13 +10,12 @@
 namespace clew::maze {
 namespace {
 
-constexpr float kTrailUnits =
-    128;  // a cell; 255 cells and their differences fit 16 bits with a sign
+constexpr float kTrailUnits = 128;  // per cell; 255 cells and their differences fit i16
 
-// Both are exact: a difference fits 16 bits, a sum of two squares 31.
+// Exact: a difference fits 16 bits, a sum of two squares 31.
 inline std::int32_t distance2(std::int16_t x, std::int16_t y, std::int16_t x0, std::int16_t y0) {
   const auto dx = static_cast<std::int16_t>(x - x0), dy = static_cast<std::int16_t>(y - y0);
-  // Unsigned, because a forged snapshot may hold positions that no maze has.
+  // Unsigned, because a forged snapshot may have any positions.
   const auto dx2 = static_cast<std::uint32_t>(dx * dx), dy2 = static_cast<std::uint32_t>(dy * dy);
   return static_cast<std::int32_t>(dx2 + dy2);
 }
@@ -62,11 +61,10 @@ bool Trail::is_loop(const Reach& reach) const {
   const auto last = static_cast<std::ptrdiff_t>(x_.size()) - 1;
   const std::int16_t *x = x_.data(), *y = y_.data();
   const std::int16_t x0 = x[last], y0 = y[last];
-  // Any pair t' < t'' will do, so the latest far point leaves the most room for a near one before
-  // it.
+  // For any pair t' < t'', the latest far point leaves the most candidates for a near one.
   std::ptrdiff_t far = last - 1;
   while (far > 0 && distance2(x[far], y[far], x0, y0) < reach.far2) --far;
-  // Blocks without an early way out, which compilers turn into vector code; the last one is short.
+  // Blocks without early exit, so that they are vectorised; the last one is short.
   constexpr std::ptrdiff_t block = 64;
   std::ptrdiff_t i = 0;
   for (; i + block <= far; i += block) {

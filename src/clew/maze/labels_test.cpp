@@ -57,8 +57,7 @@ TEST(DepthClasses, SamplesTheOriginalsPixels) {
 TEST(DepthClasses, SamplesTheSamePlacesOfOtherSizes) {
   for (const auto& [width, height] :
        {std::pair{16, 16}, {21, 84}, {84, 42}, {160, 120}, {640, 480}}) {
-    // A ramp that says where each pixel lies: every sample must lie within a pixel of its place in
-    // 84x84.
+    // Values encode positions: every sample must be within a pixel of its position in 84x84.
     const auto size = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
     std::vector<float> depth(size, 0.0F);
     std::uint8_t out[64];
@@ -88,8 +87,7 @@ TEST(DepthClasses, SamplesTheSamePlacesOfOtherSizes) {
   }
 }
 
-// The definition, word for word, on positions rounded as the trail documents and without leaving
-// any out.
+// The definition, on all positions, rounded as in Trail.
 bool is_loop_by_definition(const std::vector<std::pair<float, float>>& points, double near,
                            double far) {
   const auto round = [](float v) { return std::floor(v * 128.0 + 0.5); };

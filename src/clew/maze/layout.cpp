@@ -29,8 +29,7 @@ Cell draw_goal(const Level& level, const Layout& layout, Key key, FreeCells& fre
   return level.goals[random.below(static_cast<std::uint32_t>(level.goals.size()))];
 }
 
-/// Keeps those of `candidates` that lie farther than `nearest` steps from the goal, else the
-/// farthest of them.
+/// Keeps candidates farther than `nearest` steps from the goal, else the farthest ones.
 template <class ForEachCandidate>
 void fill_spawns(const ForEachCandidate& for_each, int nearest, Layout& layout) {
   const Grid& grid = *layout.grid;
@@ -60,7 +59,7 @@ void draw_layout(const Level& level, Key episode, Layout& layout) {
   const Grid& grid = *layout.grid;
   const int cells = grid.width * grid.height;
 
-  // The distances are filled last; until then their memory marks the cells that are taken.
+  // goal_distance is filled last; until then it is scratch memory for taken cells.
   FreeCells free(grid, layout.goal_distance);
   for (const Thing& thing : level.things) free.take(grid.index(thing.cell));
   for (const Cell cell : level.goals) free.take(grid.index(cell));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What draw_layout promises: goal, fruit and spawns by the rules, the same for the same key,
-// nothing allocated anew.
+// draw_layout: goal, fruit and spawns by the rules, the same for the same key, without allocation.
 #include "clew/maze/layout.h"
 
 #include <gtest/gtest.h>

@@ -142,7 +142,7 @@ Fault find_count_fault(const Level& level) {
   return {};
 }
 
-/// Where the goal can be anywhere, all open cells must hang together.
+/// With a random goal, all open cells must be connected.
 Fault find_random_goal_fault(const Level& level, const std::vector<std::uint16_t>& part) {
   if (!level.rules.is_goal_random)
     return LevelFault{
@@ -172,7 +172,7 @@ Fault find_random_goal_fault(const Level& level, const std::vector<std::uint16_t
   return {};
 }
 
-/// Every goal that can be drawn needs a spawn from which it can be reached.
+/// Every possible goal must be reachable from a spawn.
 Fault find_way_fault(const Level& level) {
   const Grid& grid = level.grid;
   std::vector<std::uint16_t> part;
@@ -219,7 +219,7 @@ void draw_fixed_parts(Level& level) {
   }
 }
 
-/// Little-endian bytes of whatever is added, on every machine.
+/// Little-endian serialisation, the same on every machine.
 class Bytes {
  public:
   template <class T>
@@ -279,7 +279,7 @@ void finish_level(Level& level) {
 }
 
 std::uint64_t level_hash(const Level& level) {
-  Level copy = level;  // field lists visit what they could change
+  Level copy = level;  // visitors take mutable fields
   Bytes bytes;
   copy.rules.fields(bytes);
   bytes.add(copy.is_generated);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A level: what a level file says, before any episode is drawn from it. Immutable once made; shared
-// by all worlds. Each struct lists its fields once, as in core/config.h. Reading and writing files:
-// level_text.h. Drawing an episode's layout from a level: layout.h.
+// Levels: specification of mazes and rules, shared by all worlds, immutable once finished. Each
+// struct lists its fields once, as in core/config.h. Files: level_text.h. Drawing an episode's
+// layout: layout.h.
 #pragma once
 
 #include <array>
@@ -15,21 +15,21 @@
 
 namespace clew::maze {
 
-/// How `map` text is read. kCells: every character is a cell, '*' a solid one.
-/// kThinWalls: odd rows and columns (counted from 0) are cells, even ones the walls between them.
+/// Format of `map` text. kCells: every character is a cell, '*' a solid one. kThinWalls: odd rows
+/// and columns (from 0) are cells, even ones the walls between them.
 enum class Reading : std::uint8_t { kCells, kThinWalls };
 constexpr auto names(Reading) {
   return std::to_array<Named<Reading>>(
       {{Reading::kCells, "cells"}, {Reading::kThinWalls, "thin_walls"}});
 }
 
-/// Where mazes come from when the level has no map: a spanning tree plus extra openings plus rooms.
+/// Generated mazes, for levels without a map: a spanning tree plus openings plus rooms.
 struct GeneratorOptions {
   int width = 9, height = 9;       // cells, 2..255
-  float openings = 0.15F;          // share of the remaining inner walls that is removed
+  float openings = 0.15F;          // share of remaining inner walls that are removed
   int rooms = 0;                   // open rectangles carved into the maze
   int room_min = 2, room_max = 3;  // side of a room, cells
-  std::uint64_t seed = 1;          // of the maze when it is not drawn anew every episode
+  std::uint64_t seed = 1;          // of the maze, if not drawn every episode
 
   template <class V>
   void fields(V& v) {
@@ -48,15 +48,15 @@ struct GeneratorOptions {
 /// Rules of an episode (episode lengths and rewards: Mirowski et al. 2016, section 5;
 /// spawn distance and fruit density: DeepMind Lab's levels nav_maze_*).
 struct Rules {
-  int episode_frames = 3600;     // at 60 frames a second
+  int episode_frames = 3600;     // at 60 frames per second
   bool is_maze_random = false;   // a new maze every episode (needs a generator)
-  bool is_goal_random = false;   // goal drawn once an episode, uniform over open cells
-  bool is_fruit_random = false;  // fruit cells drawn once an episode
-  float fruit_density = 0;       // share of open cells that carry an apple when fruit is random
-  float strawberry_share = 0;    // share of those fruits that are strawberries
-  int spawn_distance_min = 0;    // spawn cells lie at more than this many cells' walk from the goal
+  bool is_goal_random = false;   // goal drawn every episode, uniform over open cells
+  bool is_fruit_random = false;  // fruit cells drawn every episode
+  float fruit_density = 0;       // share of open cells with fruit, if random
+  float strawberry_share = 0;    // share of strawberries among fruit
+  int spawn_distance_min = 0;  // spawns are more than this far from the goal, path length in cells
   bool does_goal_respawn_player =
-      true;  // reaching the goal puts the player at a new random spawn, and fruit back
+      true;  // reaching the goal respawns the player at random, and fruit
   bool does_goal_end_episode = false;
   float reward_goal = 10, reward_apple = 1, reward_strawberry = 2, reward_lemon = -1,
         reward_fungi = -10;
@@ -92,28 +92,24 @@ struct Level {
   std::string description;  // one sentence
   Rules rules;
   bool is_generated = false;
-  GeneratorOptions generator;  // used when is_generated
-  std::uint64_t look_seed =
-      1;      // which textures go where (a fixed maze keeps its looks in every episode)
-  Grid grid;  // of a fixed maze; empty when is_maze_random
-  std::vector<Cell> spawns;  // 'P' cells; empty: any open cell
+  GeneratorOptions generator;   // used when is_generated
+  std::uint64_t look_seed = 1;  // seed of the textures (a fixed maze has the same in every episode)
+  Grid grid;                    // of a fixed maze; empty when is_maze_random
+  std::vector<Cell> spawns;     // 'P' cells; empty: any open cell
   std::vector<Cell>
-      goals;  // 'G' cells: the goal is one of them (drawn every episode when is_goal_random)
-  std::vector<Thing> things;  // fixed fruit and solids of the map, the goals not among them
+      goals;  // 'G' cells: the goal is one of them (drawn every episode if is_goal_random)
+  std::vector<Thing> things;  // fixed fruit and solids of the map, without goals
   friend bool operator==(const Level&, const Level&) = default;
 };
 
-constexpr int kMaxThings =
-    1024;  // in one layout, the goal among them: a lane keeps one bit for each
+constexpr int kMaxThings = 1024;  // per layout, including the goal: a lane has one bit for each
 
-/// Makes what a level draws once and not every episode: the maze of a fixed generator, its goal and
-/// fruit unless they are random, and all looks. Then checks everything; clew::Error says what is
-/// wrong. Level files are finished by their reader; call it on a level built in code. Finishing
-/// twice changes nothing.
+/// Generates the fixed parts of a level (maze, goal, fruit, unless random every episode, and
+/// textures) and checks it: invalid: clew::Error. Readers of level files call it; call it on a
+/// level built in code. Idempotent.
 void finish_level(Level& level);
 
-/// 64 bits of everything in a finished level but its name and description: what a snapshot is bound
-/// to.
+/// Hash of a finished level, without name and description, for snapshots.
 std::uint64_t level_hash(const Level& level);
 
 }  // namespace clew::maze

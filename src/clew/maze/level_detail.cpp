@@ -34,8 +34,8 @@ Cell FreeCells::draw_cell(const Grid& grid, Stream& random) const {
 
 void FreeCells::draw_fruit(const Grid& grid, const Rules& rules, Stream& random,
                            std::vector<Thing>& things) const {
-  // Selection sampling (Knuth, The Art of Computer Programming 2, algorithm 3.4.2S), twice: which
-  // of the free cells carry fruit, and which of the fruits are strawberries.
+  // Selection sampling (Knuth, The Art of Computer Programming 2, algorithm 3.4.2S), twice: cells
+  // with fruit, and strawberries among them.
   const int room = std::min(free_, kMaxThings - static_cast<int>(things.size()));
   int fruits = std::min(fruit_count(rules.fruit_density, open_), room);
   int strawberries = static_cast<int>(static_cast<double>(rules.strawberry_share) * fruits + 0.5);

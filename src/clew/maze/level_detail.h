@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What level.cpp, layout.cpp and level_text.cpp share: how goal and fruit are drawn over cells, and
-// what can be wrong with a level. Not part of the library's interface.
+// Shared by level.cpp, layout.cpp and level_text.cpp: random placement of goal and fruit, and
+// validation. Not part of the interface.
 #pragma once
 
 #include <cstdint>
@@ -14,24 +14,24 @@
 
 namespace clew::maze {
 
-/// floor(density * cells), forgiving the rounding of a density that has no exact float.
+/// floor(density * cells), tolerant of the rounding of `density`.
 constexpr int fruit_count(float density, int cells) {
   return static_cast<int>(static_cast<double>(density) * cells + 1e-3);
 }
 
-/// The open cells of a grid that carry nothing yet. Borrows `marks`, whose contents are lost.
+/// Free open cells of a grid. Borrows `marks` as scratch memory.
 class FreeCells {
  public:
   FreeCells(const Grid& grid, std::vector<std::uint16_t>& marks);
 
   void take(int index);
-  /// The cells that were open at the start, taken or not.
+  /// Open cells at construction, taken or not.
   int open() const { return open_; }
   int free() const { return free_; }
-  /// Uniform over the free cells; clew::Error when there is none. Does not take it.
+  /// Uniform over the free cells; none: clew::Error. Does not take it.
   Cell draw_cell(const Grid& grid, Stream& random) const;
-  /// Appends fruit by the density and share of `rules` in free cells, in reading order; does not
-  /// take them. At most all free cells, and never more than kMaxThings things in all.
+  /// Appends fruit by density and share of `rules` in free cells, in row-major order, up to
+  /// kMaxThings things; does not take the cells.
   void draw_fruit(const Grid& grid, const Rules& rules, Stream& random,
                   std::vector<Thing>& things) const;
 
@@ -40,14 +40,14 @@ class FreeCells {
   int open_ = 0, free_ = 0;
 };
 
-/// What is wrong with a level, and where if it is a cell or a key.
+/// A fault of a level, with its cell or key if any.
 struct LevelFault {
   std::string text;
   std::optional<Cell> cell;
   std::string key;  // "rules.fruit_density"
 };
 
-/// Finishes the level as far as it can and returns the first fault.
+/// finish_level, but returns the first fault.
 std::optional<LevelFault> finish_or_fault(Level& level);
 
 }  // namespace clew::maze

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks the field lists of level.h without allocating; files and overrides use core/config.h on
-// the same lists. Not part of the library's interface.
+// Range checks on the field lists of level.h, without allocation; files and overrides use
+// core/config.h on the same lists. Not part of the interface.
 #pragma once
 
 #include <limits>
@@ -16,7 +16,7 @@ struct FieldSpec {
   const char* help = "";
 };
 
-/// Keeps the first field that is out of range: "generator.width must be in 2..255, got 1".
+/// Visitor that records the first field out of range: "generator.width must be in 2..255, got 1".
 struct RangeVisitor {
   const char* prefix;
   std::string fault = {};
@@ -25,14 +25,14 @@ struct RangeVisitor {
   template <class T>
   void operator()(const char* name, T& value, const FieldSpec& spec) {
     const auto number = static_cast<double>(value);
-    if (number >= spec.min && number <= spec.max) return;  // not a number is never in range
+    if (number >= spec.min && number <= spec.max) return;  // false for NaN
     if (fault.empty())
       fault = concat(prefix, name, " must be in ", static_cast<long long>(spec.min), "..",
                      static_cast<long long>(spec.max), ", got ", value);
   }
 };
 
-/// The first field of `fields` that is out of range; empty when all are well.
+/// First field out of range; empty if all are valid.
 template <class Fields>
 std::string range_fault(const char* prefix, Fields fields) {
   RangeVisitor visitor{prefix};

@@ -42,11 +42,11 @@ std::string quoted(char c) {
 
 std::string stem_of(const std::string& file) { return std::filesystem::path(file).stem().string(); }
 
-/// The rows of a map, and where each character of them stands in the file.
+/// Rows of a map, with their positions in the file.
 struct MapText {
   std::string file;
   std::vector<std::string_view> rows = {};
-  std::vector<int> lines = {};  // of the file, from 1; one a row
+  std::vector<int> lines = {};  // of the file, from 1; one per row
   int first_line = 1,
       first_column = 1;  // of the file, where the first row begins; later rows begin at 1
   bool is_exact = true;  // false: characters of the map are not those of the file
@@ -63,7 +63,7 @@ struct MapText {
   }
 };
 
-/// Cuts `text` into rows. Empty rows at both ends are left out, and all of them when `skips_empty`.
+/// Splits `text` into rows, without empty rows at both ends, or without any if `skips_empty`.
 void cut_rows(std::string_view text, int first_line, bool skips_empty, MapText& map) {
   int line = map.first_line = first_line;
   while (!text.empty()) {
@@ -84,7 +84,7 @@ void cut_rows(std::string_view text, int first_line, bool skips_empty, MapText& 
   }
 }
 
-/// Turns rows of equal length with a closed border into a level's grid, spawns, goals and things.
+/// Converts rows of equal length with a closed border to a level's grid, spawns, goals and things.
 class MapReader {
  public:
   MapReader(const MapText& map, Reading reading, bool is_lenient, Level& level)
@@ -96,7 +96,7 @@ class MapReader {
     read_cells();
     read_walls();
   }
-  /// Fails where `cell` stands in the file.
+  /// Fails with the file position of `cell`.
   [[noreturn]] void fail_at(Cell cell, const std::string& text) const {
     const int scale = is_thin() ? 2 : 1, offset = is_thin() ? 1 : 0;
     map_.fail(cell.y * scale + offset, cell.x * scale + offset, text);
@@ -211,7 +211,7 @@ class MapReader {
   Level& level_;
 };
 
-/// What a level file says, its fields once.
+/// Field list of a level file.
 struct LevelFile {
   std::string name = {}, description = {};
   std::uint64_t look_seed = 1;
@@ -231,7 +231,7 @@ struct LevelFile {
   }
 };
 
-/// True if `raw` begins with `value`, carriage returns aside.
+/// True if `raw` begins with `value`, ignoring carriage returns.
 bool starts_with_text(std::string_view raw, std::string_view value) {
   std::size_t at = 0;
   for (const char c : value) {
@@ -242,7 +242,7 @@ bool starts_with_text(std::string_view raw, std::string_view value) {
   return true;
 }
 
-/// Where the characters of the string `value` of `map` stand in the file.
+/// Positions of the characters of the string `map` in the file.
 MapText locate_map(std::string_view text, const std::string& file, const ConfigTree::Entry& entry,
                    std::string_view value) {
   MapText map{.file = file, .first_column = static_cast<int>(entry.column)};
@@ -257,7 +257,7 @@ MapText locate_map(std::string_view text, const std::string& file, const ConfigT
                               : rest.starts_with('\n')   ? 1
                                                          : 0;
   rest.remove_prefix(newline);
-  // An escape in the string would shift what follows it.
+  // An escape sequence would shift the following positions.
   map.is_exact = is_multi_line && starts_with_text(rest, value);
   if (map.is_exact) {
     map.first_column = newline > 0 ? 1 : map.first_column + 3;
@@ -287,7 +287,7 @@ Level parse_toml_level(std::string_view text, const std::string& path) {
   });
   const ConfigTree::Entry* const map_entry = tree.find("map");
 
-  // Messages of the loader say source:line; levels say the column too.
+  // The loader's messages have source:line; levels add the column.
   ConfigTree placed = tree;
   for (ConfigTree::Entry& said : placed.entries) {
     said.source = concat(path, ':', said.line);
@@ -319,7 +319,7 @@ Level parse_toml_level(std::string_view text, const std::string& path) {
   return level;
 }
 
-/// Walls up what cannot be reached from a start, and fails where the border can be.
+/// Fills unreachable cells with walls, and fails where the border is reachable.
 void close_unreachable(const MapText& map, std::vector<std::string>& rows) {
   const int height = static_cast<int>(rows.size()), width = static_cast<int>(rows[0].size());
   std::vector<int> queue;
@@ -403,7 +403,7 @@ Level parse_grid(std::string_view text, const std::string& file, Reading reading
   cut_rows(text, 1, true, map);
   std::size_t width = 0;
   for (const std::string_view row : map.rows) width = std::max(width, row.size());
-  // Before padding, so that one long row cannot make a giant of many short ones.
+  // Before padding, so that one long row cannot enlarge many short ones.
   const std::size_t limit = reading == Reading::kThinWalls ? 511 : 255;
   if (width < 3 || width > limit || map.rows.size() < 3 || map.rows.size() > limit)
     map.fail(0, 0,
@@ -438,7 +438,7 @@ std::string write_map(const Level& level) {
       const Cell cell{static_cast<std::int16_t>(x), static_cast<std::int16_t>(y)};
       const int row = 2 * y + 1, column = 2 * x + 1;
       if (!is_open(grid, grid.index(cell))) rows[row][column] = '*';
-      // A wall stands with its posts.
+      // A wall with its posts.
       const auto build = [&](int dy, int dx) {
         for (int i = -1; i <= 1; ++i)
           (dy != 0 ? rows[row + dy][column + i] : rows[row + i][column + dx]) = '*';

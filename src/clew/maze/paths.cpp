@@ -8,7 +8,7 @@
 namespace clew::maze {
 namespace {
 
-constexpr std::uint16_t kBlocked = 65534;  // longer than any walk: a grid has at most 65025 cells
+constexpr std::uint16_t kBlocked = 65534;  // above any distance: a grid has at most 65025 cells
 
 }  // namespace
 

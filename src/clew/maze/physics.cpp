@@ -11,13 +11,12 @@ namespace clew::maze {
 namespace {
 
 constexpr float kFrame = 1.0F / kFramesPerSecond;  // s
-// Ground movement in the manner of the Quake engines behind DeepMind Lab: friction takes a share of
-// the speed, then the wished direction gains up to kGain until it reaches the top speed. 0 to 3.2
-// cells/s in 7 frames, 3.2 to 0.6 in 16.
-constexpr float kFriction = 0.1F;          // of the speed, a frame
-constexpr float kGain = 0.2F * kTopSpeed;  // cells/s, a frame
-constexpr float kStopSpeed = 0.02F;  // cells/s; slower than this without a push is standing still
-constexpr std::int32_t kTurnTop = 25'053'976;  // 0.35 turns/s / 60, in turns of 2^32; even
+// Ground movement as in DeepMind Lab's Quake engine: friction, then acceleration of up to kGain in
+// the wished direction, up to the top speed. 0 to 3.2 cells/s in 7 frames, 3.2 to 0.6 in 16.
+constexpr float kFriction = 0.1F;          // share of the speed per frame
+constexpr float kGain = 0.2F * kTopSpeed;  // cells/s per frame
+constexpr float kStopSpeed = 0.02F;        // cells/s; below this without a push, the player stops
+constexpr std::int32_t kTurnTop = 25'053'976;  // 0.35 turns/s / 60, in units of 2^-32 turns; even
 constexpr std::int32_t kTurnGain = kTurnTop / 2;
 
 struct Push {
@@ -33,7 +32,7 @@ void accelerate(const Push& push, Body& body) {
   float vx = body.velocity_x * (1 - kFriction), vy = body.velocity_y * (1 - kFriction);
   if (push.forward != 0 || push.right != 0) {
     const Direction ahead = direction_of(body.heading16());
-    // Clockwise, with y to the south: the right of (x, y) is (-y, x).
+    // y points south: the right of (x, y) is (-y, x).
     const auto forward = static_cast<float>(push.forward), right = static_cast<float>(push.right);
     const float wish_x = forward * ahead.x - right * ahead.y;
     const float wish_y = forward * ahead.y + right * ahead.x;
@@ -55,8 +54,8 @@ void accelerate(const Push& push, Body& body) {
   body.velocity_y = vy;
 }
 
-// Pushes the body out along (dx, dy), from a point at distance `distance` < radius, and stops its
-// motion towards it.
+// Pushes the body out along (dx, dy), away from a point at `distance` < radius, and removes its
+// velocity towards it.
 void push_from_point(float dx, float dy, float radius, Body& body) {
   const float distance2 = dx * dx + dy * dy;
   float nx = 1, ny = 0;
@@ -74,9 +73,9 @@ void push_from_point(float dx, float dy, float radius, Body& body) {
   }
 }
 
-// Pushes the body out of the walls around its cell. The radius is below half a cell, so within one
-// cell the two axes do not meet and at most one corner is near; pushing out of it cannot reach
-// another wall. One pass is exact.
+// Pushes the body out of the walls of its cell. The radius is below half a cell, so the two axes
+// are independent and at most one corner is near; pushing out of it cannot reach another wall. One
+// pass is exact.
 void push_from_walls(const Grid& grid, Cell cell, Body& body) {
   constexpr float r = kPlayerRadius;
   const auto left = static_cast<float>(cell.x), top = static_cast<float>(cell.y);
@@ -97,8 +96,7 @@ void push_from_walls(const Grid& grid, Cell cell, Body& body) {
     body.y = top + (1 - r);
     body.velocity_y = std::min(body.velocity_y, 0.0F);
   }
-  // The end of a wall that belongs to other cells. A wall of this cell at the corner has already
-  // kept the body away.
+  // Wall ends of other cells; a wall of this cell at the corner has already pushed the body away.
   const bool is_east = body.x - left > 0.5F, is_south = body.y - top > 0.5F;
   const float dx = body.x - (is_east ? left + 1 : left), dy = body.y - (is_south ? top + 1 : top);
   if (dx * dx + dy * dy >= r * r) return;
@@ -115,11 +113,10 @@ void push_from_walls(const Grid& grid, Cell cell, Body& body) {
 void move(const Grid& grid, std::span<const std::uint8_t> solids, Action action, Body& body) {
   accelerate(kPushes[static_cast<int>(action)], body);
   const float old_x = body.x, old_y = body.y;
-  // At most 0.054 cells a frame, less than the radius: the centre cannot pass a wall within one
-  // frame.
+  // At most 0.054 cells per frame, below the radius: no tunnelling through walls.
   body.x += body.velocity_x * kFrame;
   body.y += body.velocity_y * kFrame;
-  // Between a solid and a wall one push may undo another; a few rounds settle it, or the body stays
+  // Between a solid and a wall pushes may conflict; after a few iterations the body otherwise stays
   // where it was.
   for (int round = 0; round < 4; ++round) {
     const Cell cell{static_cast<std::int16_t>(body.x), static_cast<std::int16_t>(body.y)};
@@ -129,7 +126,7 @@ void move(const Grid& grid, std::span<const std::uint8_t> solids, Action action,
     constexpr float reach = kPlayerRadius + kSolidRadius;
     const float dx = body.x - (static_cast<float>(cell.x) + 0.5F),
                 dy = body.y - (static_cast<float>(cell.y) + 0.5F);
-    // A little slack, or rounding would push for ever.
+    // Tolerance, or rounding would push for ever.
     if (dx * dx + dy * dy >= reach * reach - 1e-5F) return;
     push_from_point(dx, dy, reach, body);
   }

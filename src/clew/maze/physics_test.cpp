@@ -204,8 +204,8 @@ TEST(Physics, IsClearSeesWallsWallEndsSolidsAndTheOutside) {
   EXPECT_FALSE(is_clear(grid, solids, std::nanf(""), 0.5F));
 }
 
-// The property: wherever random players go, their circle stays clear of every wall and solid, and
-// their centre goes from cell to cell through openings alone.
+// Random players never overlap a wall or solid, and their centre crosses cells through openings
+// only.
 TEST(Physics, TenMillionRandomFramesNeverLeaveTouchOrTunnel) {
   constexpr int kMazes = 1000, kFrames = 10'000;
   Grid grid;

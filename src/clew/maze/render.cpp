@@ -25,7 +25,7 @@ void Renderer::render(const Grid& grid, std::span<const Sprite> sprites, const C
                  camera.y <= static_cast<float>(grid.height),
              "the camera must be inside the maze of ", grid.width, "x", grid.height,
              " cells, got (", camera.x, ", ", camera.y, ")");
-  // One for each thread: frames follow each other, and so need no allocation.
+  // Per thread, so that frames need no allocation.
   thread_local Scratch scratch;
   draw_frame({tables_->view, textures(), grid, sprites, camera, previous, out}, scratch);
 }

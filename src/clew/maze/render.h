@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the player sees: one ray a column through the grid, textured walls, floor and ceiling,
-// shaded objects. No GL, no GPU, no LibTorch. The slow, obvious version that says what the pixels
-// must be: render_reference.h.
+// First-person renderer: ray casting per column, textured walls, floor and ceiling, shaded objects.
+// No GL, no GPU, no LibTorch. Reference implementation: render_reference.h.
 #pragma once
 
 #include <cstdint>
@@ -15,33 +14,33 @@
 
 namespace clew::maze {
 
-/// A viewpoint. The eye is half a cell above the floor; walls are one cell high.
+/// Camera pose. The eye is half a cell above the floor; walls are one cell high.
 struct Camera {
   float x = 0, y = 0;         // cells
-  std::uint16_t heading = 0;  // turns of 2^16, 0 east, 2^14 south
+  std::uint16_t heading = 0;  // 2^16 is a full turn; 0 east, 2^14 south
 };
 
 /// An object to draw, standing on the floor at (x, y).
 struct Sprite {
   float x = 0, y = 0;
   ThingKind kind = ThingKind::kApple;
-  std::uint16_t instance = 0;  // what the instance image shows: kInstanceThing + index of the thing
+  std::uint16_t instance = 0;  // instance id: kInstanceThing + index of the thing
 };
 
 /// Semantic ids: 0 ceiling, 1 floor, 2 wall, kSemanticThing + ThingKind. Instance ids: 0 ceiling, 1
 /// floor, 2 wall, kInstanceThing + index of the thing in its layout.
 constexpr int kSemanticThing = 3, kInstanceThing = 3;
 
-/// Where pixels go, owned by the caller; null: not wanted. H and W are the renderer's.
+/// Output images in the caller's memory; null: not requested. H and W are the renderer's.
 struct FrameBuffers {
   std::uint8_t* rgb = nullptr;  // [3,H,W] when planar, else [H,W,3]; u8
   bool is_planar = true;
-  float* depth = nullptr;             // [H,W] f32, cells, distance along the view axis
+  float* depth = nullptr;             // [H,W] f32, cells, along the view axis
   std::uint8_t* semantic = nullptr;   // [H,W] u8
   std::uint16_t* instance = nullptr;  // [H,W] u16
   float* flow =
-      nullptr;  // [2,H,W] f32, pixels (x right, y down): where the pixel's point was in the
-                // previous view, minus where it is now; NaN when it was behind the eye
+      nullptr;  // [2,H,W] f32, pixels (x right, y down): backward optical flow, previous minus
+                // current position of the pixel's point; NaN if it was behind the eye
 };
 
 struct RenderOptions {
@@ -49,8 +48,7 @@ struct RenderOptions {
   float fov_degrees = 90;       // horizontal field of view, 30..120
 };
 
-/// Draws frames of one size. Holds tables only: `render` is const and may be called from many
-/// threads.
+/// Renderer for frames of one size. Holds tables only; `render` is thread-safe.
 class Renderer {
  public:
   explicit Renderer(const RenderOptions& options);  // out of range: clew::Error
@@ -58,7 +56,7 @@ class Renderer {
   Renderer(const Renderer&) = delete;
   Renderer& operator=(const Renderer&) = delete;
 
-  /// Blocks. `previous` is used for flow alone.
+  /// Blocks. `previous`: for flow only.
   void render(const Grid& grid, std::span<const Sprite> sprites, const Camera& camera,
               const Camera& previous, const FrameBuffers& out) const;
 
@@ -69,11 +67,11 @@ class Renderer {
   std::unique_ptr<const Tables> tables_;
 };
 
-/// The instruction set the renderer uses on this machine: "AVX3_ZEN4", "AVX2", "SCALAR", ...
+/// Instruction set in use: "AVX3_ZEN4", "AVX2", "SCALAR", ...
 const char* simd_target_name();
-/// All that this machine can use, the best first. Every one gives the same bytes.
+/// Supported instruction sets, best first. All give the same bytes.
 std::vector<std::string> simd_target_names();
-/// For benchmarks and tests: from now on use this one; "": the best. Unknown: clew::Error.
+/// Selects an instruction set, for benchmarks and tests; "": the best. Unknown: clew::Error.
 void use_simd_target(std::string_view name);
 
 }  // namespace clew::maze

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pass 5: palette index and light become red, green and blue. Then optical flow, from depth.
+// Pass 5: palette index and light to RGB. Then optical flow, from depth.
 // Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
 // instruction set: it has no guard and includes nothing.
 
@@ -10,8 +10,8 @@ class Shader {
 
 #if HWY_TARGET == HWY_AVX3_DL
   HWY_INLINE void shade(V8 colour, V8 light, V8& red, V8& green, V8& blue) const {
-    // Bytes are handled as the upper halves of 16-bit lanes; the look-up can leave the lower halves
-    // zero.
+    // Bytes are processed as the upper halves of 16-bit lanes; the look-up can zero the lower
+    // halves.
     const V16 light_odd = hn::And(hn::BitCast(kU16, light), hn::Set(kU16, 0xff00));
     const V16 light_even = hn::ShiftLeft<8>(hn::BitCast(kU16, light));
     const V8 colour_even = shift_left<8>(colour);
@@ -79,7 +79,7 @@ void colour_pixels(const FrameJob& job, const Planes& planes) {
   if (at < pixels) draw(pixels - kLanes8);
 }
 
-// flow [2][H][W] f32 from depth: where each point was in the previous view, minus where it is now.
+// flow [2][H][W] f32 from depth: previous minus current position of each point.
 void draw_flow(const FrameJob& job, const float* HWY_RESTRICT depth_image,
                float* HWY_RESTRICT flow) {
   const View& view = job.view;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The frame, and its passes compiled once for each instruction set by Highway.
+// Rendering of a frame, compiled once per instruction set by Highway.
 //
-// A frame is drawn in five passes, all in first-level cache, each in a file of its own:
-//   1. rays: 16 columns at a time (AVX-512) walk the grid;
-//   2. walls: one byte look-up stretches a column's texture, then 16 columns are transposed;
+// Five passes, all in L1 cache, one file each:
+//   1. rays: grid traversal, 16 columns at a time (AVX-512);
+//   2. walls: one byte look-up scales a column's texture, then 16 columns are transposed;
 //   3. rows: floor and ceiling by integer steps, merged with the walls into two planes of bytes,
-//      palette index and light. Depth is one number a row or one a column;
-//   4. solids: drawn over the planes and the depth;
-//   5. colours: palette index and light become red, green and blue.
-// Rows that mirror each other about the horizon share depth, light, mask and floor coordinates.
+//      palette index and light. Depth is one number per row or column;
+//   4. solids: drawn over planes and depth;
+//   5. colours: palette index and light to RGB.
+// Rows mirrored about the horizon share depth, light, mask and floor coordinates.
 #include "clew/maze/render_kernel.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ namespace HWY_NAMESPACE {
 const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
 #if HWY_TARGET == HWY_SCALAR
-// No vectors at all: x86 from before 2006, or a compiler that Highway does not trust with more.
+// No SIMD: x86 from before 2006, or a compiler without Highway's support.
 void draw(const FrameJob& job, Scratch& /*scratch*/) {
   render_reference(job.view, job.grid, job.sprites, job.camera, job.previous, job.out);
 }
@@ -49,7 +49,7 @@ void draw(const FrameJob& job, Scratch& /*scratch*/) {
 #include "clew/maze/render_colours-inl.h"
 // clang-format on
 
-// Hands out aligned pieces of one block of memory; from null it only counts how much they need.
+// Bump allocator with aligned pieces; from null it only counts the size.
 class Carver {
  public:
   explicit Carver(std::byte* at) : at_(at) {}
@@ -132,7 +132,7 @@ const char* simd_target_name() { return HWY_DYNAMIC_DISPATCH(target_name)(); }
 
 std::vector<std::string> simd_target_names() {
   std::vector<std::string> names;
-  // Of the two targets without vectors only the one that this compiler builds counts.
+  // Only the scalar target that this compiler builds.
   const std::int64_t targets = hwy::SupportedTargets() & (HWY_TARGETS);
   for (int bit = 0; bit < 63; ++bit) {
     if ((targets >> bit & 1) != 0) names.emplace_back(hwy::TargetName(std::int64_t{1} << bit));

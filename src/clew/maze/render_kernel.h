@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside the renderer: what the compiled kernels (one for each instruction set) are given to draw.
+// Interface of the renderer's kernels, compiled once per instruction set. Private to the module.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace clew::maze {
 
-/// One frame to draw. Everything belongs to the caller and outlives the call.
+/// Arguments of one frame. Owned by the caller.
 struct FrameJob {
   const View& view;
   const Textures& looks;
@@ -23,7 +23,7 @@ struct FrameJob {
   FrameBuffers out;
 };
 
-/// Memory that a thread uses again for every frame; grows to the largest view it has drawn.
+/// Scratch memory of a thread, reused for every frame; grows to the largest view.
 class Scratch {
  public:
   /// At least `bytes` bytes, aligned to a cache line, with undefined contents.
@@ -43,8 +43,7 @@ class Scratch {
   std::size_t size_ = 0;
 };
 
-/// Draws with the best instruction set of this machine (or what hwy::SetSupportedTargetsForTest
-/// allows).
+/// Draws with this machine's best instruction set, within hwy::SetSupportedTargetsForTest.
 void draw_frame(const FrameJob& job, Scratch& scratch);
 
 }  // namespace clew::maze

@@ -59,7 +59,7 @@ Camera random_camera(Stream& stream, const Grid& grid) {
   Camera camera{stream.uniform() * static_cast<float>(grid.width),
                 stream.uniform() * static_cast<float>(grid.height),
                 static_cast<std::uint16_t>(stream.bits())};
-  // Now and then exactly along an axis, on a grid line or in a corner.
+  // Sometimes exactly along an axis, on a grid line or in a corner.
   if (stream.below(8) == 0) camera.heading &= 0xc000;
   if (stream.below(8) == 0) camera.x = static_cast<float>(static_cast<int>(camera.x));
   if (stream.below(16) == 0) camera.y = static_cast<float>(static_cast<int>(camera.y));
@@ -99,7 +99,7 @@ struct Images {
   std::vector<float> depth, flow;
   std::vector<std::uint16_t> instance;
 
-  // Rooms for the images, filled with a mark, and one more value that must stay as it is.
+  // Image buffers, filled with a mark, with one more value that must not change.
   explicit Images(const RenderOptions& options) {
     const auto pixels = static_cast<std::size_t>(options.width * options.height);
     rgb.assign(pixels * 3 + 1, 77), semantic.assign(pixels + 1, 77);
@@ -110,7 +110,7 @@ struct Images {
   }
 };
 
-// The first place where two images differ, or "".
+// First difference of two images, or "".
 template <class T>
 std::string difference(const char* name, const std::vector<T>& a, const std::vector<T>& b,
                        const Scene& scene) {

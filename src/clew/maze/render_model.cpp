@@ -10,7 +10,8 @@
 namespace clew::maze {
 namespace {
 
-// No libm: its last digits differ between machines. |x| <= pi/3, where both series end below 1e-16.
+// No libm: its last digits differ between machines. |x| <= pi/3, where both series converge below
+// 1e-16.
 double tangent_of_degrees(double degrees) {
   const double x = degrees * (3.14159265358979323846 / 180), x2 = x * x;
   double sine = 1, cosine = 1;
@@ -21,7 +22,7 @@ double tangent_of_degrees(double degrees) {
   return x * sine / cosine;
 }
 
-// A texel of the floor (1/8 cell) is this many pixels high at that depth.
+// Height of a floor texel (1/8 cell) in pixels at a depth.
 float floor_texel_rows(float focal, float depth) { return focal * 0.0625F / (depth * depth); }
 
 }  // namespace

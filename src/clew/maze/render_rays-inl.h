@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pass 1: rays walk through the grid, a vector of columns at a time. Gives columns, no pixels.
+// Pass 1: grid traversal by rays, a vector of columns at a time. Gives columns, no pixels.
 // Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
 // instruction set: it has no guard and includes nothing.
 
@@ -8,7 +8,7 @@ HWY_INLINE VF away_from_zero(VF slope) {
   return hn::IfThenElse(hn::Lt(hn::Abs(slope), least), least, slope);
 }
 
-// Two vectors of rays walk together, so that one computes while the other waits for its walls.
+// Two vectors of rays are interleaved, to hide the latency of wall look-ups.
 constexpr int kTogether = 2;
 
 void cast_rays(const FrameJob& job, Direction forward, const Columns& out) {
@@ -25,7 +25,7 @@ void cast_rays(const FrameJob& job, Direction forward, const Columns& out) {
   const VF eye_x = hn::Set(kF32, job.camera.x), eye_y = hn::Set(kF32, job.camera.y);
   const VF zero = hn::Zero(kF32), one = hn::Set(kF32, 1.0F);
 
-  // Walls are drawn 16 columns at a time, so the last ones may lie beyond the view.
+  // Walls are drawn 16 columns at a time, so the last ones may be outside of the view.
   const int columns = (view.width + 15) / 16 * 16;
   for (int first = 0; first < columns; first += kTogether * kLanes32) {
     VF dx[kTogether], dy[kTogether], inverse_x[kTogether], inverse_y[kTogether];
@@ -39,7 +39,7 @@ void cast_rays(const FrameJob& job, Direction forward, const Columns& out) {
           hn::Add(hn::Set(kF32, forward.y), hn::Mul(slope, hn::Set(kF32, forward.x))));
       inverse_x[k] = hn::Div(one, dx[k]);
       inverse_y[k] = hn::Div(one, dy[k]);
-      // The next grid lines the ray will meet.
+      // Next grid lines of the ray.
       next_x[k] = hn::Add(hn::Set(kF32, static_cast<float>(home.x)),
                           hn::IfThenElseZero(hn::Gt(dx[k], zero), one));
       next_y[k] = hn::Add(hn::Set(kF32, static_cast<float>(home.y)),
@@ -60,7 +60,7 @@ void cast_rays(const FrameJob& job, Direction forward, const Columns& out) {
         const VI side = hn::IfThenElse(hn::RebindMask(kI32, is_x), side_x, side_y);
         const VI around = gather_bytes(walls, gather_size, cell[k]);
         const MF is_open = hn::RebindMask(kF32, hn::Eq(hn::And(around, side), hn::Zero(kI32)));
-        // A ray that has met its wall stays where it is and meets it again.
+        // A ray that has hit its wall stays there and hits it again.
         const MF goes_x = hn::And(is_open, is_x), goes_y = hn::AndNot(is_x, is_open);
         next_x[k] = hn::Add(next_x[k], hn::IfThenElseZero(goes_x, hn::CopySign(one, dx[k])));
         next_y[k] = hn::Add(next_y[k], hn::IfThenElseZero(goes_y, hn::CopySign(one, dy[k])));
@@ -82,7 +82,7 @@ void cast_rays(const FrameJob& job, Direction forward, const Columns& out) {
       const auto is_x_int = hn::RebindMask(kI32, is_x);
       const VF depth = hn::Max(hn::IfThenElse(is_x, tx[k], ty[k]), hn::Set(kF32, kNearest));
       hn::Store(depth, kF32, out.depth + at);
-      // Where along the wall, as texels of its picture from left to right.
+      // Horizontal texture coordinate, in texels.
       const VF cell_x = hn::Sub(next_x[k], hn::IfThenElseZero(is_east, one));
       const VF cell_y = hn::Sub(next_y[k], hn::IfThenElseZero(is_south, one));
       const VF along = hn::Sub(hn::Add(hn::IfThenElse(is_x, eye_y, eye_x),
@@ -93,7 +93,7 @@ void cast_rays(const FrameJob& job, Direction forward, const Columns& out) {
       const MF is_flipped = hn::Or(hn::And(is_x, hn::Not(is_east)), hn::AndNot(is_x, is_south));
       texel = hn::IfThenElse(hn::RebindMask(kI32, is_flipped), hn::Sub(hn::Set(kI32, 63), texel),
                              texel);
-      // Which size of the picture.
+      // Mip level.
       const VF inverse = hn::Abs(hn::IfThenElse(is_x, inverse_x[k], inverse_y[k]));
       const VF texels = hn::Mul(depth, hn::Set(kF32, 64 / view.focal));
       const VF half = hn::Set(kF32, 0.5F);

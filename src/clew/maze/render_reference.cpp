@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One ray, one pixel, one object at a time. Every float operation is written out in the order that
-// the fast kernel uses, since results must agree to the last bit.
+// One ray, pixel and object at a time. Float operations are in the fast kernel's order, since
+// results must be bit-identical.
 #include "clew/maze/render_reference.h"
 
 #include <algorithm>
@@ -21,9 +21,9 @@ struct Point {
 
 struct WallHit {
   float depth;
-  std::uint32_t column;     // where the texture column begins in Textures::walls
-  std::uint32_t half_step;  // texel rows a half pixel row, in units of 1/2048
-  int pairs;                // how many row pairs, from the horizon out, show the wall
+  std::uint32_t column;     // offset of the texture column in Textures::walls
+  std::uint32_t half_step;  // texel rows per half pixel row, in units of 1/2048
+  int pairs;                // row pairs with wall, from the horizon out
   int light;
 };
 
@@ -53,8 +53,7 @@ class Reference {
         static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.x), 0, grid_.width - 1)),
         static_cast<std::int16_t>(std::clamp(static_cast<int>(eye_.y), 0, grid_.height - 1))};
     while (true) {
-      // Where the ray leaves the cell: through its east or west side, or through its north or south
-      // side?
+      // Exit of the ray from the cell: east or west side, or north or south side.
       const float tx = (static_cast<float>(cell.x + (dx > 0 ? 1 : 0)) - eye_.x) * inverse_x;
       const float ty = (static_cast<float>(cell.y + (dy > 0 ? 1 : 0)) - eye_.y) * inverse_y;
       const bool is_x = tx < ty;
@@ -68,10 +67,9 @@ class Reference {
       const float along = is_x ? (eye_.y + hit.depth * dy) - static_cast<float>(cell.y)
                                : (eye_.x + hit.depth * dx) - static_cast<float>(cell.x);
       int texel = std::clamp(static_cast<int>(along * 64), 0, 63);
-      if (side == kSouth || side == kWest)
-        texel = 63 - texel;  // left to right as the viewer sees it
-      // Texels a pixel, up and down and (more on a slanted wall) sideways: their mean picks the
-      // version.
+      if (side == kSouth || side == kWest) texel = 63 - texel;  // left to right in the view
+      // Mip level by the mean of texels per pixel vertically and horizontally (more on a slanted
+      // wall).
       const float texels = hit.depth * (64 / view_.focal);
       const float footprint = texels * (0.5F + 0.5F * std::fabs(is_x ? inverse_x : inverse_y));
       const int exponent = static_cast<int>(std::bit_cast<std::uint32_t>(footprint) >> 23) - 127;
@@ -119,15 +117,14 @@ class Reference {
             view_.pair_depth[at], 1, 1};
   }
 
-  // Draws the solid over the pixel where it is nearer.
+  // Draws the solid over the pixel, with a depth test.
   void draw(const Solid& solid, const Sprite& sprite, float slope_right, float slope_down,
             Pixel& pixel) const {
     const float rel_x = sprite.x - eye_.x, rel_y = sprite.y - eye_.y;
     const float centre_forward = rel_x * forward_.x + rel_y * forward_.y;
     const float centre_right = rel_y * forward_.x - rel_x * forward_.y;
     const PlacedSolid placed(solid, centre_forward, centre_right);
-    // The ray is slope * depth, the solid the points at its radius from its centre: a quadratic
-    // equation.
+    // Intersection of the ray slope * depth with the sphere or cylinder: a quadratic equation.
     const float down = slope_down * placed.squeeze;
     const float a = (slope_right * slope_right + 1) + down * down;
     const float b = (slope_right * placed.right + placed.forward) + down * placed.down;
@@ -143,7 +140,7 @@ class Reference {
     if (solid.form == Solid::kCylinder) {
       if (at > placed.bottom) return;
       if (at < placed.top) {
-        // Over its edge: perhaps on to its lid, when that is below the eye.
+        // Above its edge: maybe its lid, if that is below the eye.
         if (!(placed.top > 0)) return;
         depth = placed.top / slope_down;
         if (!(slope_down > 0 && depth * a < b + root)) return;
@@ -167,7 +164,7 @@ class Reference {
   }
 
  private:
-  // To the nearest integer, halves to the even one.
+  // Half to even.
   static int round_to_int(float x) { return static_cast<int>(std::nearbyint(x)); }
 
   const View& view_;
@@ -176,7 +173,7 @@ class Reference {
   Direction forward_;
 };
 
-// Where the pixel's point was in the previous view, minus where it is now.
+// Backward optical flow: previous minus current position of the pixel's point.
 Point flow_of(const View& view, const Camera& camera, const Camera& previous, float slope_right,
               float slope_down, float depth) {
   const Direction now = direction_of(camera.heading), then = direction_of(previous.heading);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The oracle: draws one pixel at a time, slowly and plainly. The fast renderer must give the same
-// bytes.
+// Reference renderer, pixel by pixel; the fast renderer must give the same bytes.
 #pragma once
 
 #include <span>

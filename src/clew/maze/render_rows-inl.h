@@ -3,8 +3,7 @@
 // Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
 // instruction set: it has no guard and includes nothing.
 
-// Floor coordinates of every pair of rows: where its segments begin, and its step from column to
-// column.
+// Floor coordinates of every pair of rows: starts of its segments, and its step per column.
 void floor_coordinates(const FrameJob& job, Direction forward, const Planes& out) {
   const View& view = job.view;
   const VF unit = hn::Set(kF32, kFloorUnit), focal = hn::Set(kF32, view.focal);
@@ -30,13 +29,12 @@ void floor_coordinates(const FrameJob& job, Direction forward, const Planes& out
   }
 }
 
-// The floors of 8x8 cells about the player, by cell coordinates modulo 8: bit (1 << floor), and the
-// first colour of the floor. Rows of the view that stay inside the 8x8 cells take their floors from
-// here.
+// Floors of the 8x8 cells around the player, by cell coordinates modulo 8: bit (1 << floor), and
+// base colour of the floor. For rows of the view that stay inside these cells.
 struct Window {
   alignas(64) std::uint8_t bit[64];
   alignas(64) std::uint8_t base[64];
-  int first_pair;  // from here on, outward from the horizon, rows stay inside
+  int first_pair;  // from here outward, rows stay inside
 };
 
 // Bits and bases of floor ids.
@@ -54,7 +52,7 @@ void find_window(const FrameJob& job, int first_pair, const Planes& planes, Wind
   const View& view = job.view;
   const Grid& grid = job.grid;
   const int stride = (view.pairs + 63) / 64 * 64, last = (view.width - 1) / kSegment;
-  // A margin for the rounding of other rows' coordinates.
+  // Margin for the rounding of other rows' coordinates.
   constexpr int kMargin = 256;
   const int eye_x = static_cast<int>(job.camera.x * kFloorUnit),
             eye_y = static_cast<int>(job.camera.y * kFloorUnit);
@@ -85,7 +83,7 @@ void find_window(const FrameJob& job, int first_pair, const Planes& planes, Wind
   }
 }
 
-// The floor ids under kLanes8 pixels of a far row, cell by cell.
+// Floor ids of kLanes8 pixels of a far row, cell by cell.
 HWY_INLINE V8 far_floors(const Grid& grid, int x, int y, int step_x, int step_y, int column) {
   alignas(64) std::uint8_t id[kLanes8];
   const int size = grid.width * grid.height;
@@ -112,8 +110,8 @@ HWY_INLINE V8 far_floors(const Grid& grid, int x, int y, int step_x, int step_y,
   return hn::Load(kU8, id);
 }
 
-// Merges floor, ceiling and walls of kLanes8 columns into the planes, rows from the horizon
-// outward. With `kIsWhole` it may write past the end of its row: what is there is drawn afterwards.
+// Merges floor, ceiling and walls of kLanes8 columns into the planes, from the horizon outward.
+// With `kIsWhole` it may write past the end of its row, which is drawn later.
 template <bool kIsWhole>
 void merge_columns(const FrameJob& job, const Columns& columns, int column, const Window& window,
                    const Planes& planes) {
@@ -122,7 +120,7 @@ void merge_columns(const FrameJob& job, const Columns& columns, int column, cons
   const auto width = static_cast<std::size_t>(view.width);
   const V8 pairs = hn::Load(kU8, columns.pairs + column);
   const V8 wall_light = hn::Load(kU8, columns.light + column);
-  int least = 255;  // rows nearer the horizon are all wall
+  int least = 255;  // rows nearer the horizon are walls only
   for (int c = column; c < std::min(column + kLanes8, view.width); ++c)
     least = std::min<int>(least, columns.pairs[c]);
   const int stride = (view.pairs + 63) / 64 * 64;
@@ -190,7 +188,7 @@ void merge_columns(const FrameJob& job, const Columns& columns, int column, cons
   }
 }
 
-// Passes 2 and 3: the planes as they are without solids.
+// Passes 2 and 3: planes without solids.
 void draw_background(const FrameJob& job, Direction forward, const Columns& columns,
                      const Planes& planes) {
   const View& view = job.view;
@@ -204,14 +202,14 @@ void draw_background(const FrameJob& job, Direction forward, const Columns& colu
   if (view.width < kLanes8) {
     merge_columns<false>(job, columns, 0, window, planes);
   } else {
-    // From right to left, since each writes past the end of its rows into columns that come later.
+    // Right to left, since each writes past its columns into those on the right.
     for (int column = (view.width - 1) / kLanes8 * kLanes8; column >= 0; column -= kLanes8) {
       merge_columns<true>(job, columns, column, window, planes);
     }
   }
 }
 
-// depth [H][W] f32, written row by row: the rows' own depth, or the column's where there is wall.
+// depth [H][W] f32: the row's depth, or the column's for walls.
 void draw_depth(const View& view, const Columns& columns, float* HWY_RESTRICT depth) {
   const auto width = static_cast<std::size_t>(view.width);
   for (int pair = 0; pair < view.pairs; ++pair) {
@@ -230,8 +228,8 @@ void draw_depth(const View& view, const Columns& columns, float* HWY_RESTRICT de
   }
 }
 
-// Writes `width` lanes from `to` on and nothing beyond: there the next world's image may begin, and its
-// thread may be at it. `draw(column)` gives a vector of lanes.
+// Writes exactly `width` lanes to `to`, since another thread may write the next world's image
+// behind it. `draw(column)` gives a vector of lanes.
 template <class D, class Draw>
 HWY_INLINE void draw_row(D d, int width, hn::TFromD<D>* HWY_RESTRICT to, const Draw& draw) {
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -247,7 +245,7 @@ HWY_INLINE void draw_row(D d, int width, hn::TFromD<D>* HWY_RESTRICT to, const D
   }
 }
 
-// Ids of what the rows show: 0 ceiling, 1 floor, 2 wall. Either image may be null.
+// Semantic and instance ids: 0 ceiling, 1 floor, 2 wall. Either image may be null.
 void draw_ids(const View& view, const Columns& columns, std::uint8_t* semantic,
               std::uint16_t* instance) {
   const hn::Rebind<std::uint8_t, decltype(kU16)> half8;

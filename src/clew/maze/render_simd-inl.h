@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of this instruction set, byte look-ups, and what the passes of the renderer hand to each other.
+// Vector types, byte look-ups, and data passed between the renderer's passes.
 // Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
 // instruction set: it has no guard and includes nothing.
 
@@ -23,7 +23,7 @@ HWY_INLINE V8 lookup64(const std::uint8_t* HWY_RESTRICT table, V8 index) {
   return V8{_mm512_permutexvar_epi8(index.raw, hn::Load(kU8, table).raw)};
 }
 #else
-// Sixteen entries at a time, then a choice by the higher bits of the index.
+// Sixteen entries at a time, then a selection by the higher bits of the index.
 HWY_INLINE V8 lookup32(const std::uint8_t* HWY_RESTRICT table, V8 low,
                        hn::Mask<decltype(kU8)> bit4) {
   return hn::IfThenElse(bit4, hn::TableLookupBytes(hn::LoadDup128(kU8, table + 16), low),
@@ -37,7 +37,7 @@ HWY_INLINE V8 lookup64(const std::uint8_t* HWY_RESTRICT table, V8 index) {
 }
 #endif
 
-// The low bytes of 16-bit lanes, in order.
+// Low bytes of 16-bit lanes, in order.
 HWY_INLINE V8 low_bytes(V16 first, V16 second) {
   return hn::ConcatEven(kU8, hn::BitCast(kU8, second), hn::BitCast(kU8, first));
 }
@@ -45,7 +45,7 @@ HWY_INLINE V8 high_bytes(V16 first, V16 second) {
   return hn::ConcatOdd(kU8, hn::BitCast(kU8, second), hn::BitCast(kU8, first));
 }
 template <int kBits>
-HWY_INLINE V8 shift_right(V8 v) {  // lets bits of the neighbour in: mask afterwards
+HWY_INLINE V8 shift_right(V8 v) {  // shifts in the neighbour's bits: mask afterwards
   return hn::BitCast(kU8, hn::ShiftRight<kBits>(hn::BitCast(kU16, v)));
 }
 template <int kBits>
@@ -53,9 +53,8 @@ HWY_INLINE V8 shift_left(V8 v) {
   return hn::BitCast(kU8, hn::ShiftLeft<kBits>(hn::BitCast(kU16, v)));
 }
 
-// Bytes from a table of `size` >= 4 bytes without reading past its end: the word read begins at
-// most at size - 4, and the byte wanted is shifted down. The upper bits of the result are other
-// bytes.
+// Gathers bytes from a table of `size` >= 4 bytes without reading past its end: words start at size
+// - 4 at most, and the byte is shifted down. The upper bits of the result are other bytes.
 HWY_INLINE VI gather_bytes(const std::uint8_t* HWY_RESTRICT table, int size, VI index) {
   const VI start = hn::Min(index, hn::Set(kI32, size - 4));
   const VI word = hn::GatherOffset(kI32, reinterpret_cast<const std::int32_t*>(table), start);
@@ -77,5 +76,5 @@ struct Planes {
   std::uint8_t *lower, *upper;   // [pairs][pitch] wall texels below and above the horizon
   std::size_t pitch;
   std::int32_t *floor_x, *floor_y;  // [segments][pairs] coordinates at the segment's first column
-  std::int32_t *step_x, *step_y;    // [pairs] and a column further
+  std::int32_t *step_x, *step_y;    // [pairs] step per column
 };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pass 4: solids drawn over the planes, the depth and the id images. Ray against ellipsoid or cylinder.
-// Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
-// instruction set: it has no guard and includes nothing.
+// Pass 4: solids drawn over planes, depth and id images, by ray-ellipsoid and ray-cylinder
+// intersection. Included inside the namespace and under the target attributes of render_kernel.cpp,
+// once for each instruction set: it has no guard and includes nothing.
 
 struct Rectangle {
-  int left, right, top, bottom;  // pixels, ends included
+  int left, right, top, bottom;  // pixels, inclusive
 };
 
-// The pixels that a solid can touch, and a few more. `forward`, `right`: of its axis.
+// Conservative bounding rectangle of a solid. `forward`, `right`: of its axis.
 Rectangle bounds(const View& view, float forward, float right, float radius, float bottom,
                  float top) {
   Rectangle all = {0, view.width - 1, 0, view.height - 1};
@@ -35,8 +35,8 @@ struct Target {
   std::uint16_t* instance;  // or null
 };
 
-// Draws one solid where it is nearer than what is there. Columns of vectors, from top to bottom:
-// what depends on the column alone, for a cylinder nearly everything, is computed once.
+// Draws one solid with a depth test, in columns of vectors from top to bottom: values that depend
+// on the column alone, for a cylinder nearly all, are computed once.
 template <Solid::Form kForm, Solid::Pattern kPattern>
 void draw_solid(const View& view, const Solid& solid, const Sprite& sprite,
                 const PlacedSolid& placed, const Rectangle& box, const Target& target) {
@@ -46,7 +46,7 @@ void draw_solid(const View& view, const Solid& solid, const Sprite& sprite,
   const hn::Rebind<std::uint16_t, decltype(kI32)> d16;
   const auto width = static_cast<std::size_t>(view.width);
   for (int column = box.left; column <= box.right; column += kLanes32) {
-    // The last vector is moved back into the row: drawing a pixel twice changes nothing.
+    // The last vector is shifted back into the row: drawing a pixel twice changes nothing.
     const int c0 = std::min(column, view.width - kLanes32);
     const VF slope = hn::LoadU(kF32, view.column_slope.data() + c0);
     const VF a_column = hn::Add(hn::Mul(slope, slope), one);
@@ -154,20 +154,19 @@ constexpr DrawSolid kDrawSolid[2][3] = {
     {draw_solid<Solid::kCylinder, Solid::kPlain>, draw_solid<Solid::kCylinder, Solid::kBands>,
      draw_solid<Solid::kCylinder, Solid::kDots>}};
 
-// Narrows [left, right] to the columns between the first and the last whose wall is farther than
-// `nearest`. Empty when there is none.
+// Narrows [left, right] to the columns between the first and the last with a wall beyond `nearest`;
+// empty if there is none.
 void drop_hidden_columns(const Columns& columns, float nearest, Rectangle& box) {
   while (box.left <= box.right && columns.depth[box.left] < nearest) ++box.left;
   while (box.left <= box.right && columns.depth[box.right] < nearest) --box.right;
 }
 
-// Draws the sprites that may be seen; the others are dropped by where they are and by the walls'
-// depths. With no depth image asked for, `spare_depth` is used, and drawn only when something is
-// seen.
+// Draws sprites, culled by frustum and by wall depths. Without a requested depth image,
+// `spare_depth` is used, filled only if a sprite is visible.
 void draw_sprites(const FrameJob& job, Direction ahead, const Columns& columns, Target target,
                   float* spare_depth) {
   const View& view = job.view;
-  // A disc lies outside the view when it is farther than its radius from the side planes.
+  // A disc is outside of the view if it is farther than its radius from the side planes.
   const float widest = static_cast<float>(view.width) * 0.5F / view.focal;
   const float reach = kThingRadius * (1 + widest);
   for (const Sprite& sprite : job.sprites) {

@@ -47,7 +47,7 @@ TEST(Renderer, RefusesWhatItCannotDraw) {
                Error);
 }
 
-// Depth is what geometry says, for walls, floor and ceiling: ray against box in double precision.
+// Depth of walls, floor and ceiling by ray-box intersection in double precision.
 TEST(Renderer, DepthIsExactInARoom) {
   const Grid grid = open_room(7, 4);
   Stream stream(Key{5});
@@ -179,7 +179,7 @@ TEST(Renderer, WallsHideObjectsAndObjectsHideWalls) {
   }
 }
 
-// Flow in double precision: the point of every pixel, seen from where the camera was.
+// Flow in double precision: the point of every pixel, projected to the previous camera.
 TEST(Renderer, FlowLeadsToThePreviousView) {
   const Grid grid = open_room(6, 6);
   const RenderOptions options{.width = 60, .height = 40};
@@ -209,7 +209,7 @@ TEST(Renderer, FlowLeadsToThePreviousView) {
       }
     }
   }
-  // What is behind the previous eye has no place in its view.
+  // Points behind the previous eye have no flow.
   std::vector<float> flow(2 * 60 * 40);
   renderer.render(grid, {}, {2, 3, 0}, {2, 3, 0x8000}, {.flow = flow.data()});
   EXPECT_TRUE(std::isnan(flow[20 * 60 + 30]));

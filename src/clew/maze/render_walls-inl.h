@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pass 2: wall textures stretched column by column, then transposed into rows. Hot loop.
+// Pass 2: wall textures scaled column by column, then transposed into rows. Hot loop.
 // Included inside the namespace and under the target attributes of render_kernel.cpp, once for each
 // instruction set: it has no guard and includes nothing.
 
-// One stage of transposing 16x16 bytes in every 128-bit block. Four of them exchange rows and
-// columns.
+// One of four stages of a 16x16 byte transpose in every 128-bit block.
 HWY_INLINE void interleave16(const V8* HWY_RESTRICT in, V8* HWY_RESTRICT out) {
   for (int i = 0; i < 8; ++i) {
     out[2 * i] = hn::InterleaveLower(kU8, in[i], in[i + 8]);
@@ -32,14 +31,13 @@ HWY_INLINE void store_blocks(V8 v, std::uint8_t* HWY_RESTRICT to, std::size_t pi
 #endif
 }
 
-// Rows of wall texels, [pairs][pitch] below and above the horizon; only the first `pairs` are
-// needed.
+// Rows of wall texels, [pairs][pitch] below and above the horizon; only the first `pairs`.
 void draw_walls(const FrameJob& job, const Columns& columns, int pairs, const Planes& planes) {
   const std::uint8_t* walls = job.looks.walls.data();
   const V16 one = hn::Set(kU16, static_cast<std::uint16_t>(job.view.is_odd ? 0 : 1));
   for (int column = 0; column < job.view.width; column += 16) {
     for (int pair = 0; pair < pairs; pair += kLanes8) {
-      // Half rows from the horizon: 2 * pair + 1, or 2 * pair when a row lies on it.
+      // Half rows from the horizon: 2 * pair + 1, or 2 * pair for an odd height.
       const V16 first = hn::Add(hn::Add(hn::Iota(kU16, static_cast<std::uint16_t>(pair)),
                                         hn::Iota(kU16, static_cast<std::uint16_t>(pair))),
                                 one);

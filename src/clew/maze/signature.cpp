@@ -71,7 +71,7 @@ std::uint64_t signature(const std::shared_ptr<const Level>& level,
   const auto add_all = [&] {
     for (float& value : flow) {
       if (value != value)
-        value = std::numeric_limits<float>::quiet_NaN();  // whose other bits may differ
+        value = std::numeric_limits<float>::quiet_NaN();  // canonical: payloads may differ
     }
     for (const auto* values :
          {&rgb, &semantic, &final_rgb, &is_done, &is_loop, &event, &depth_class}) {
@@ -91,7 +91,7 @@ std::uint64_t signature(const std::shared_ptr<const Level>& level,
   for (std::size_t i = 0; i < worlds; ++i) random.emplace_back(fold_in(kSignatureKey, 1, i));
   for (int step = 0; step < options.steps; ++step) {
     for (std::size_t i = 0; i < worlds; ++i) {
-      // Kept for some steps, and forward half of the time, so that players get about.
+      // Repeated for some steps, and forward half of the time, so that players move around.
       if (step != 0 && random[i].below(4) != 0) continue;
       actions[i] = static_cast<std::int32_t>(random[i].below(2 * kActions));
       if (actions[i] >= kActions) actions[i] = static_cast<std::int32_t>(Action::kForward);

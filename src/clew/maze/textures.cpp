@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The drawing of the textures. Integers only, so that they are the same everywhere.
+// Procedural textures. Integers only, so that they are the same everywhere.
 #include "clew/maze/textures.h"
 
 #include <cstdlib>
@@ -20,7 +20,7 @@ constexpr RgbColour kBright[16] = {
     {70, 96, 244},   {164, 92, 236},  {255, 92, 190}, {255, 255, 250},
     {74, 70, 80},    {232, 206, 156}, {150, 160, 80}, {134, 150, 180}};
 
-// Dark ends lean to blue, as shadows do.
+// Dark colours shift to blue, as shadows do.
 RgbColour palette_colour(int index) {
   const RgbColour bright = kBright[index >> 3];
   const int light = 80 + (index & 7) * 25;  // of 255
@@ -29,7 +29,7 @@ RgbColour palette_colour(int index) {
           bright.b * light / 255 + shadow};
 }
 
-// Even noise in 0..n-1 for a texel.
+// Uniform noise in 0..n-1 for a texel.
 int noise(int id, int x, int y, int n) {
   const auto seed = static_cast<std::uint64_t>(id) << 32 |
                     static_cast<std::uint64_t>(y & 0xffff) << 16 |
@@ -41,7 +41,7 @@ struct Scheme {
   Ramp main, second;
 };
 
-// 32 plain walls: eight ways of building, four colours of each. Neighbouring ids differ in hue.
+// 32 base styles: eight patterns in four colours each. Consecutive ids differ in hue.
 constexpr Scheme kSchemes[32] = {
     {kBrick, kSand},  {kGrey, kBlack},  {kWood, kBlack},   {kSky, kWhite},     {kGreen, kMoss},
     {kGold, kWood},   {kPurple, kGrey}, {kTeal, kSlate},   {kSand, kGrey},     {kSlate, kBlack},
@@ -101,7 +101,7 @@ std::uint8_t plain_wall(int id, int x, int y) {
   }
 }
 
-// Is the texel inside the symbol? u and v run from -47 to 47 in odd steps, v down.
+// True if the texel is inside the symbol. u and v run from -47 to 47 in odd steps, v down.
 bool is_symbol(int shape, int u, int v) {
   const int au = std::abs(u), av = std::abs(v), r2 = u * u + v * v;
   switch (shape) {

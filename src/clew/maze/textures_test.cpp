@@ -34,7 +34,7 @@ TEST(Textures, ColoursOfThePaletteDiffer) {
   EXPECT_EQ(colours.size(), static_cast<std::size_t>(kPalette));
 }
 
-// Whoever sees one quarter of the detail can still tell any wall from any other.
+// Any two walls differ even at a quarter of the resolution.
 TEST(Textures, NoTwoWallsLookAlike) {
   std::vector<std::vector<Rgb>> walls;
   for (int texture = 0; texture < kWallTextures; ++texture) {

@@ -45,7 +45,7 @@ void write_velocity(const Body& body, float* out) {
   out[5] = body.turn_rate();
 }
 
-/// Buffers that do not fit so many worlds and pixels a frame: clew::Error.
+/// Buffers of wrong sizes: clew::Error.
 void check_sizes(const StepBuffers& out, std::size_t worlds, std::size_t pixels) {
   const auto check = [&](const char* name, const auto& span, std::size_t each) {
     CLEW_CHECK(span.empty() || span.size() == worlds * each, "buffer ", name, " must have ",
@@ -76,10 +76,10 @@ void check_sizes(const StepBuffers& out, std::size_t worlds, std::size_t pixels)
 }  // namespace
 
 struct VectorEnv::Impl {
-  /// What a worker needs for itself while it renders.
+  /// Scratch memory of a worker for rendering.
   struct Scratch {
     std::vector<Sprite> sprites;
-    std::vector<float> depth;  // [H,W]; filled when depth classes are wanted and depth is not
+    std::vector<float> depth;  // [H,W]; for depth classes without depth
   };
 
   Impl(std::shared_ptr<const Level> level_in, const VectorEnvOptions& options_in)
@@ -92,7 +92,7 @@ struct VectorEnv::Impl {
         worlds(static_cast<std::size_t>(options.worlds)),
         scratch(static_cast<std::size_t>(pool.threads())) {}
 
-  // What the options say, and what follows from them.
+  // Options and derived values.
   const VectorEnvOptions options;
   const std::shared_ptr<const Level> level;
   const std::uint64_t hash;
@@ -102,8 +102,8 @@ struct VectorEnv::Impl {
   ThreadPool pool;
   std::vector<World> worlds;
   std::vector<Scratch> scratch;  // one a worker
-  World spare;  // where a restored layout is drawn and checked before it replaces a world
-  bool is_faulty = false;  // a worker failed, so worlds may stand between two steps
+  World spare;             // for drawing and checking a restored layout before it replaces a world
+  bool is_faulty = false;  // a worker failed, so worlds may be inconsistent
   bool is_begun = false;   // reset or restored
 
   std::size_t pixels() const {
@@ -117,10 +117,10 @@ struct VectorEnv::Impl {
     return worlds[static_cast<std::size_t>(world)];
   }
 
-  /// Calls part(world, scratch) for every world, each worker taking its share of them.
+  /// Calls part(world, scratch) for every world, in parallel.
   template <class Part>
   void for_each_world(const Part& part) {
-    const bool was_faulty = std::exchange(is_faulty, true);  // until all have come back
+    const bool was_faulty = std::exchange(is_faulty, true);  // until all have finished
     pool.run([&](int worker) {
       const Share share = share_of(options.worlds, worker, pool.threads());
       Scratch& own = scratch[static_cast<std::size_t>(worker)];
@@ -295,8 +295,8 @@ void VectorEnv::restore(int world, std::span<const std::byte> snapshot) {
   own.check_usable();
   World& target = own.world_at(world);
   const SnapshotView view = read_snapshot(snapshot, own.hash, own.level->name);
-  // A layout of another episode is drawn aside, so that a refused snapshot leaves the world as it
-  // was.
+  // A layout of another episode is drawn in `spare`, so that a refused snapshot leaves the world
+  // unchanged.
   const bool is_same_maze = target.lane().episode_key() == view.lane.episode_key();
   World& checked = is_same_maze ? target : own.spare;
   checked.prepare(*own.level, view.lane);

@@ -69,8 +69,7 @@ struct Everything {
             .event = event};
   }
 
-  // All that was written for one world, as one number that tests can compare. The final observation
-  // only when there is one.
+  // Hash of all outputs of one world, with the final observation if there is one.
   std::uint64_t digest(std::size_t world) const {
     std::string out;
     const auto add = [&](const auto& values) {
@@ -198,7 +197,7 @@ TEST(VectorEnv, FruitAndGoalPayOnceAndTheGoalPutsAllBack) {
   EXPECT_EQ(all.last_action[0], static_cast<std::int32_t>(Action::kForward));
   EXPECT_EQ(all.goal_distance[0], 8);
   EXPECT_EQ(all.is_loop[0], 0);
-  // Nothing moved in the view of a player that has just appeared.
+  // No flow after a spawn.
   for (const float flow : all.flow) ASSERT_NEAR(flow, 0, 1e-3F);
 }
 
@@ -417,8 +416,7 @@ TEST(VectorEnv, ObserveRepeatsTheLastStepWithoutStepping) {
   }
 }
 
-// The trail of a life is dropped at a respawn: walking where one has been in the life before is no
-// loop.
+// The trail is cleared at a respawn: positions before it do not count for loop closure.
 TEST(VectorEnv, LoopsAreTheDefinitionWithinALife) {
   Level level = corridor();
   level.spawns = {{6, 0}, {7, 0}};
@@ -435,8 +433,7 @@ TEST(VectorEnv, LoopsAreTheDefinitionWithinALife) {
       life.clear();
       life_y.clear();
       ++respawns;
-      // After a jump frames of the same step may follow: the point where it appeared is not an
-      // observation.
+      // Frames of the same step may follow a respawn: the spawn point is not an observation.
     }
     life.push_back(round(all.position[0]));
     life_y.push_back(round(all.position[1]));
@@ -455,7 +452,7 @@ TEST(VectorEnv, LoopsAreTheDefinitionWithinALife) {
   EXPECT_GT(respawns, 3);
 }
 
-// Bytes of a world depend on level, key, world number and actions alone.
+// Outputs of a world depend on level, key, world index and actions alone.
 TEST(VectorEnv, SameBytesForAnyThreadsPositionAndHistory) {
   const auto level = share(random_level(100));
   constexpr int kWorlds = 7, kSteps = 60;
@@ -572,7 +569,7 @@ TEST(VectorEnv, RefusesEverySnapshotThatIsNotOneOfThisLevel) {
   EXPECT_TRUE(env.snapshot(0) == good);
 }
 
-// A whole snapshot with a right checksum that holds what no episode leads to.
+// A complete snapshot with a valid checksum and an unreachable state.
 TEST(VectorEnv, RefusesSnapshotsOfImpossibleStates) {
   const auto level = share(random_level(400));
   VectorEnv env(level, {.render = kTiny});

@@ -11,8 +11,7 @@ namespace clew::maze {
 namespace {
 
 constexpr std::uint16_t kNoThing = 65535;
-constexpr std::uint64_t kSpawnPart =
-    0x737061776e;  // draw_layout splits the same key by small numbers
+constexpr std::uint64_t kSpawnPart = 0x737061776e;  // draw_layout derives keys by small numbers
 
 float reward_of(const Rules& rules, ThingKind kind) {
   switch (kind) {
@@ -40,7 +39,7 @@ int World::cell() const {
 }
 
 void World::draw(const Level& level, Key episode) {
-  is_drawn_ = false;  // should draw_layout throw
+  is_drawn_ = false;  // in case draw_layout throws
   draw_layout(level, episode, layout_);
   const Grid& grid = *layout_.grid;
   const std::size_t cells =
@@ -102,7 +101,7 @@ Outcome World::step(const Level& level, Action action, int frames) {
     move(*layout_.grid, solids_, action, lane_.body);
     ++lane_.frame;
     touch(level.rules, outcome);
-    // A goal in the very last frame ends the episode, the clock does not.
+    // A goal in the last frame ends the episode, not the time limit.
     if (!outcome.is_episode_over && lane_.frame >= level.rules.episode_frames)
       outcome.is_episode_over = outcome.is_truncated = true;
   }
@@ -113,7 +112,7 @@ Outcome World::step(const Level& level, Action action, int frames) {
 }
 
 void World::touch(const Rules& rules, Outcome& outcome) {
-  // What is in another cell is out of reach: things stand at the centres of cells.
+  // Only things in this cell are in reach, as things are at the centres of cells.
   for (std::size_t i = thing_at_[static_cast<std::size_t>(cell())]; i != kNoThing;
        i = thing_next_[i]) {
     const ThingKind kind = layout_.things[i].kind;
@@ -135,7 +134,7 @@ void World::touch(const Rules& rules, Outcome& outcome) {
       ++lane_.respawns;
       std::fill(std::begin(lane_.collected), std::end(lane_.collected), 0);
       spawn();
-      return;  // the player is elsewhere now
+      return;  // the player has respawned
     }
   }
 }
@@ -150,7 +149,7 @@ bool World::accepts(const Level& level, const Lane& lane, std::size_t trail_poin
   constexpr std::int64_t most_episodes = std::int64_t{1} << 62;
   if (lane.episode < 0 || lane.episode > most_episodes) return false;
   if (lane.frame < 0 || lane.frame >= level.rules.episode_frames) return false;
-  // A frame finds one goal at most, and a step of one frame or more leaves one point at most.
+  // At most one goal per frame, and at most one point per step of one or more frames.
   if (lane.respawns < 0 || lane.respawns > lane.goals || lane.goals > lane.frame) return false;
   if (trail_points > static_cast<std::size_t>(lane.frame) + 1) return false;
   if (!std::isfinite(lane.episode_reward)) return false;

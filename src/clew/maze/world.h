@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One world of a VectorEnv: the rules of an episode around the physics. It does not draw and knows no
-// buffers. Not part of the library's interface; callers use VectorEnv.
+// One world of a VectorEnv: episode rules and physics, without rendering. Not part of the
+// interface; callers use VectorEnv.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@
 
 namespace clew::maze {
 
-/// All that a world needs to go on, besides the trail and what its level and episode key give back.
-/// Plain data without padding, so that its bytes are its value.
+/// State of a world, apart from the trail and from what level and episode key determine. Plain data
+/// without padding, compared and stored as bytes.
 struct Lane {
   Key world;  // fold_in(key of reset, world)
   std::int64_t episode = 0;
@@ -30,10 +30,10 @@ struct Lane {
   std::int32_t last_action = -1;
   Body body;
   float previous_x = 0,
-        previous_y = 0;  // the camera of the observation before; the present one after a jump
+        previous_y = 0;  // camera of the previous observation; the current one after a respawn
   std::uint16_t previous_heading = 0;
   std::uint16_t unused = 0;
-  std::uint64_t collected[kMaxThings / 64] = {};  // one bit a thing
+  std::uint64_t collected[kMaxThings / 64] = {};  // one bit per thing
 
   Key episode_key() const { return fold_in(world, static_cast<std::uint64_t>(episode)); }
   bool is_collected(std::size_t thing) const {
@@ -43,28 +43,27 @@ struct Lane {
 static_assert(std::is_trivially_copyable_v<Lane> && sizeof(Lane) <= 2048);
 static_assert(sizeof(Lane) == 16 + 5 * 4 + sizeof(Body) + 3 * 4 + kMaxThings / 8, "no padding");
 
-/// What one step did.
+/// Outcome of one step.
 struct Outcome {
   float reward = 0;
   std::uint8_t event = 0;  // bits of Event
   bool is_episode_over = false;
-  bool is_truncated = false;  // over by the clock
+  bool is_truncated = false;  // by the time limit
 };
 
-/// A lane with what is derived from its level and episode key.
+/// A lane with data derived from level and episode key.
 class World {
  public:
-  /// The world starts episode `episode` of its key.
+  /// Starts episode `episode` of its key.
   void begin(const Level& level, Key world, std::int64_t episode);
-  /// Moves by up to `frames` frames; stops early where the episode ends, and does not start the
-  /// next one.
+  /// Advances by up to `frames` frames; stops at the episode's end, without starting the next one.
   Outcome step(const Level& level, Action action, int frames);
-  /// Draws the layout of `lane`'s episode, unless it is there already. The lane itself stays.
+  /// Draws the layout of `lane`'s episode, unless current. Does not change the world's lane.
   void prepare(const Level& level, const Lane& lane);
-  /// Can a world of this level with the present layout be in this state, with a trail of so many
-  /// points?
+  /// True if the state, with a trail of this many points, is valid for the level and the current
+  /// layout.
   bool accepts(const Level& level, const Lane& lane, std::size_t trail_points) const;
-  /// Goes on from `lane`, whose layout is the present one, and from its trail's bytes.
+  /// Restores `lane`, whose layout is the current one, and its trail's bytes.
   void resume(const Lane& lane, std::span<const std::byte> trail);
 
   const Lane& lane() const { return lane_; }
@@ -73,7 +72,7 @@ class World {
   Camera camera() const { return {lane_.body.x, lane_.body.y, lane_.body.heading16()}; }
   Camera previous() const { return {lane_.previous_x, lane_.previous_y, lane_.previous_heading}; }
   int cell() const;
-  /// Replaces `out` by the things that can be seen now.
+  /// Overwrites `out` with the visible things.
   void sprites(std::vector<Sprite>& out) const;
 
  private:
@@ -89,9 +88,9 @@ class World {
   bool is_drawn_ = false;
   Layout layout_;
   std::vector<Sprite> sprites_;            // of all things, in their order
-  std::vector<std::uint16_t> thing_at_;    // [cells] the first thing in a cell, or kNoThing
-  std::vector<std::uint16_t> thing_next_;  // [things] the next thing in the same cell, or kNoThing
-  std::vector<std::uint8_t> solids_;  // [cells] 1 where a solid stands; empty when there is none
+  std::vector<std::uint16_t> thing_at_;    // [cells] first thing in a cell, or kNoThing
+  std::vector<std::uint16_t> thing_next_;  // [things] next thing in the same cell, or kNoThing
+  std::vector<std::uint8_t> solids_;       // [cells] 1 for a solid; empty without solids
 };
 
 }  // namespace clew::maze

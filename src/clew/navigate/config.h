@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a training run of the navigator can be told, with defaults, ranges and help: a
-// recipe's keys.
+// Recipe keys of the navigator, with defaults, ranges and help.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +22,7 @@ struct TrainOptions : train::LoopConfig, train::ScheduleConfig, train::Optimizer
 
   int workers = 2;  // threads, each with its share of the worlds
   int worlds = 64;
-  int unroll = 20;  // steps between updates
+  int unroll = 20;  // steps per rollout
   double discount = 0.99;
   double lambda = 1;
   bool bootstrap_timeouts = true;

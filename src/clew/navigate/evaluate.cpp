@@ -35,18 +35,18 @@ enum class Who : std::uint8_t { kAgent, kRandom, kShortestPath };
 constexpr const char* kNames[] = {"agent", "random", "shortest path"};
 
 struct Counts {
-  double right1 = 0, right2 = 0, depths = 0;  // depth classes
+  double right1 = 0, right2 = 0, depths = 0;  // counts of depth classes
   double loop_tp = 0, loop_fp = 0, loop_fn = 0, loop_tn = 0;
   std::vector<double> scores, goals, first_s, later_s;
 };
 
-/// A share of the worlds, played by one thread until each has finished its number of episodes.
+/// Part of the worlds, played by one thread until each has finished its number of episodes.
 class Table {
  public:
   Table(const NavigateConfig& config, std::shared_ptr<const maze::Level> level, Agent agent,
         Who who, int first, int count, int threads_episodes, const EvalOptions& options);
 
-  bool step();  // false when every world has finished
+  bool step();  // false once every world has finished
   double share_done() const {
     return std::accumulate(finished_.begin(), finished_.end(), 0.0) /
            (static_cast<double>(worlds_) * quota_);
@@ -286,8 +286,7 @@ Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const ma
   }
   at::set_num_threads(1);
   Evaluation evaluation{.level = level->name, .episodes = options.episodes, .seed = options.seed};
-  // Every world plays the same number of episodes, so that short episodes are not counted more
-  // often.
+  // The same number of episodes in every world, so that short episodes are not overrepresented.
   int worlds = std::min(options.episodes, 50);
   while (options.episodes % worlds != 0) --worlds;
   const int threads = std::clamp(options.threads, 1, worlds);
@@ -339,7 +338,7 @@ const PlayerResult* find_player(const Evaluation& evaluation, std::string_view n
 
 double or_none(const std::optional<double>& value) { return value.value_or(std::nan("")); }
 
-/// Those of the agent.
+/// The agent's measures.
 std::vector<runs::Measure> measures_of(const Evaluation& evaluation) {
   const auto* agent = find_player(evaluation, kNames[static_cast<int>(Who::kAgent)]);
   if (agent == nullptr) return {};
@@ -388,7 +387,7 @@ runs::Table players_table(const Evaluation& evaluation) {
   return table;
 }
 
-/// The score beside those of the other players, and how long the agent looks for the goal.
+/// Score beside the baselines', and latency to the goal.
 std::string summary_of(const Evaluation& evaluation) {
   const auto* agent = find_player(evaluation, kNames[static_cast<int>(Who::kAgent)]);
   const auto* random = find_player(evaluation, kNames[static_cast<int>(Who::kRandom)]);

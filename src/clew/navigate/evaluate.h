@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plays whole episodes without learning: the numbers of the paper's tables for an agent, beside the
-// random and the shortest-path player, and a record of a few episodes for the report.
+// Evaluation over whole episodes: the paper's metrics for the agent and for random and
+// shortest-path baselines, and traces of a few episodes for the report.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace clew::navigate {
 
 struct EvalOptions {
   int episodes = 100;
-  std::uint64_t seed = 1'000'003;  // not that of training, which is the recipe's
+  std::uint64_t seed = 1'000'003;  // independent of training's
   int threads = 2;
   int traces = 3;
 
@@ -35,23 +35,23 @@ struct EvalOptions {
   }
 };
 
-/// Means over the episodes. A number that cannot be (no goal found, no such head) is absent.
+/// Means over the episodes; absent if undefined (no goal found, no such head).
 struct PlayerResult {
   std::string name;  // "agent", "random", "shortest path"
   double score_mean = 0, score_stderr = 0;
-  double goals_mean = 0, goal_share = 0;  // goals an episode; share of episodes with a goal
+  double goals_mean = 0, goal_share = 0;  // goals per episode; share of episodes with a goal
   std::optional<double> latency_first_s,
-      latency_later_s;  // seconds of play to the first goal, to later ones
+      latency_later_s;  // game seconds to the first goal, and to later ones
   std::optional<double> depth1_accuracy, depth2_accuracy, loop_f1, loop_accuracy;  // shares in 0..1
 };
 
-/// One recorded episode; all vectors have one item a step.
+/// One recorded episode; all vectors have one item per step.
 struct EpisodeTrace {
   std::shared_ptr<const maze::Grid> grid;
   std::vector<maze::Thing> things;
   std::vector<float> x, y, heading, value, reward, loop_probability;
   std::vector<int> event, loop_true;
-  std::vector<std::vector<int>> depth_true, depth_predicted;  // 64 classes a step, or empty
+  std::vector<std::vector<int>> depth_true, depth_predicted;  // 64 classes per step, or empty
   std::vector<std::uint8_t> frames;                           // [steps,3,H,W] u8
 };
 
@@ -64,16 +64,15 @@ struct Evaluation {
   train::WeightsAge age;
 };
 
-/// Blocks. `on_progress` gets the share done in 0..1 and the player's name, from the calling
-/// thread.
+/// Fraction done, in [0,1], and the player's name; called from the calling thread.
 using EvalProgress = std::function<void(double share, const std::string& player)>;
 Evaluation evaluate(const NavigateConfig& config, const std::shared_ptr<const maze::Level>& level,
                     Agent agent, const EvalOptions& options, const EvalProgress& on_progress = {});
 
-/// Its eval.json: the agent's measures, a table of the players, and in `details` level, episodes, seed and
-/// players; absent numbers are null.
+/// eval.json: the agent's measures, a table of the players, and in `details` level, episodes, seed
+/// and players; absent numbers are null.
 runs::Evaluation run_evaluation(const Evaluation& evaluation);
-/// Writes RUN/eval.json, RUN/trace.json and the frame sheets it names.
+/// Writes RUN/eval.json, RUN/trace.json and its frame sheets.
 void write_evaluation(const std::filesystem::path& run, const NavigateConfig& config,
                       const Evaluation& evaluation);
 

@@ -30,8 +30,7 @@ VtraceTargets vtrace(const VtraceInput& input) {
       input.timeout_returns.defined() ? input.rewards + input.timeout_returns : input.rewards;
   const auto deltas = rho * (rewards + input.discounts * next_values - input.values);
 
-  // v_t - V(x_t) = delta_t + discount_t c_t (v_{t+1} - V(x_{t+1})), from the last step to the
-  // first.
+  // v_t - V(x_t) = delta_t + discount_t c_t (v_{t+1} - V(x_{t+1})), backward in time.
   VtraceTargets targets;
   targets.values = torch::empty_like(input.values);
   auto correction = torch::zeros_like(input.bootstrap);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The navigator's losses: actor-critic with V-trace targets, entropy, depth classes, loop closure.
-// Pure functions of tensors; nothing here knows a network or an environment.
+// Pure functions of tensors.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,17 @@
 
 namespace clew::navigate {
 
-/// Targets of Espeholt et al. 2018 (IMPALA, arXiv 1802.01561), equation 1 and section 4.2. No
-/// gradient.
+/// V-trace targets of Espeholt et al. 2018 (IMPALA, arXiv 1802.01561), equation 1 and section 4.2.
+/// No gradient.
 struct VtraceInput {
-  torch::Tensor log_rhos;   // [T,N] log of target over behaviour probability of the action taken;
+  torch::Tensor log_rhos;   // [T,N] log importance ratio, target over behaviour policy;
                             // zeros when on-policy
   torch::Tensor discounts;  // [T,N] gamma, or 0 where the episode ended in this step
   torch::Tensor rewards;    // [T,N]
   torch::Tensor values;     // [T,N] V(x_t)
   torch::Tensor bootstrap;  // [N] V(x_T)
-  // [T,N] gamma V(x'), x' the last observation of an episode that the clock ended in this step, else
-  // 0; undefined: 0 everywhere
+  // [T,N] gamma V(x'), x' being the last observation of an episode truncated in this step, else 0;
+  // undefined: 0 everywhere
   torch::Tensor timeout_returns = {};
   double rho_max = 1, c_max = 1, lambda = 1;
 };
@@ -34,8 +34,7 @@ struct LossWeights {
   double value = 0.5, entropy = 0.001, depth1 = 1, depth2 = 1, loop = 1;
 };
 
-/// What a rollout gives to learn from. Auxiliary tensors are undefined where the agent has no such
-/// head.
+/// Rollout data. Auxiliary tensors are undefined without such a head.
 struct LossInput {
   torch::Tensor logits;   // [T,N,8] raw
   torch::Tensor values;   // [T,N]

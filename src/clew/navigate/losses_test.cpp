@@ -88,8 +88,8 @@ TEST(Vtrace, OnPolicyIsTheNStepReturn) {
 }
 
 TEST(Vtrace, ATimeoutIsWorthItsLastObservationAndNothingOfTheNextEpisode) {
-  // r = 1, 2, 3; gamma = 0.5; the clock ends the episode after the second step, in an observation of
-  // value 6; V(x_3) = 8.
+  // r = 1, 2, 3; gamma = 0.5; the episode is truncated after the second step, with a last value of
+  // 6; V(x_3) = 8.
   const auto row = [](std::initializer_list<double> values) {
     return torch::tensor(std::vector<double>(values), kDouble).unsqueeze(1);
   };

@@ -22,9 +22,9 @@ std::int32_t shortest_path_action(const maze::VectorEnv& env, int world) {
   const double heading = state.camera.heading * (2 * std::numbers::pi / 65536);
   const double right_degrees =
       std::remainder(wanted - heading, 2 * std::numbers::pi) * (180 / std::numbers::pi);
-  // Running is as fast sideways and backwards as ahead, and corridors have four directions: whoever
-  // need not look runs in the nearest of four and lets walls guide the rest, and turns only when
-  // that is far off. Turning towards every corner instead costs two fifths of the goals.
+  // Degrees before it turns. Strafing is as fast as running ahead, and corridors have four
+  // directions, so it runs in the nearest of four and lets walls guide the rest. Turning at every
+  // corner instead costs two fifths of the goals.
   constexpr double kFarOff = 30;
   const auto quarter = std::lround(right_degrees / 90);
   const double off = right_degrees - 90.0 * static_cast<double>(quarter);

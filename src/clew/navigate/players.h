@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who can play a maze besides a trained agent: the floor (random) and the ceiling (the shortest
-// path by the map).
+// Baseline players: random as lower bound, shortest path with the map as upper bound.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +9,11 @@
 
 namespace clew::navigate {
 
-/// One of the eight actions, uniformly, for a world's step.
+/// Uniform over the eight actions.
 std::int32_t random_action(Key key, std::uint64_t world, std::uint64_t step);
 
-/// What a player does who has the map and need not look: runs to the next cell on a shortest walk
-/// to the goal, sideways and backwards too. Fruit is taken only where it lies on the way.
+/// Action towards the next cell on a shortest path to the goal, also sideways and backwards.
+/// Ignores fruit.
 std::int32_t shortest_path_action(const maze::VectorEnv& env, int world);
 
 }  // namespace clew::navigate

@@ -26,7 +26,7 @@ bool is_builtin_level(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// A built-in level's name, or the stem of a level file's.
+/// Name of a built-in level, or stem of a level file.
 std::string level_name(const std::string& level) {
   return is_builtin_level(level) ? level : fs::path(level).stem().string();
 }
@@ -101,10 +101,9 @@ fs::path create_run(const fs::path& root, const std::string& recipe, const Navig
 
 NavigateConfig read_run(const fs::path& run) {
   NavigateConfig config;
-  config.train.bootstrap_timeouts =
-      false;  // a run that does not name it is from before it was there
+  config.train.bootstrap_timeouts = false;  // a run without it is from before the key existed
   load(config, parse_toml(runs::read_config(run), (run / "config.toml").string()));
-  // The path of a level in a config file is one from the file's own folder.
+  // The path of a level in a config is relative to its folder.
   if (!is_builtin_level(config.level) && fs::exists(run / config.level))
     config.level = (run / config.level).string();
   return config;

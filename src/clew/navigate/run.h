@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A training run of the navigator on disk: the run folder of train/run_folder.h, and beside it
+// Run folder of the navigator: that of train/run_folder.h, and
 //
 //   RUN/level.toml             the level, where it is not a built-in one
 //   RUN/eval.json trace.json   written by `clew eval`
@@ -13,19 +13,19 @@
 
 namespace clew::navigate {
 
-/// Refuses what would fail only after a run folder was made: a level that does not load, an unknown agent, fewer
-/// worlds than workers. UsageError or clew::Error.
+/// Checks before a run folder is made: an invalid level, an unknown agent, fewer worlds than
+/// workers: UsageError or clew::Error.
 void check_config(const NavigateConfig& config);
 
-/// Makes root/recipe/<UTC time>/ with config.toml in it and returns its path. `about` is written
-/// above the config as comment lines (version, revision, machine). A level file is copied into the
-/// folder, so that the run needs nothing else.
+/// Creates root/recipe/<UTC time>/ with config.toml, below the comment lines `about` (version,
+/// revision, machine), and returns its path. A level file is copied into the folder, so that the
+/// run is self-contained.
 std::filesystem::path create_run(const std::filesystem::path& root, const std::string& recipe,
                                  const NavigateConfig& config, const std::string& about);
-/// The config of a run folder, a level file's path made one inside it; clew::Error when it is not one.
+/// Config of a run folder, with the path of a copied level. Not a run folder: clew::Error.
 NavigateConfig read_run(const std::filesystem::path& run);
 
-/// Trains the run's agent; train::train_run says how.
+/// Trains the run's agent, as train::train_run.
 train::RunEnd train_run(const std::filesystem::path& run, bool is_resumed,
                         const train::RunCallbacks& callbacks);
 

@@ -32,9 +32,9 @@ enum KeyUse : std::uint64_t {
   kKeyWeights,
   kKeyWorlds,
   kKeyActions
-};  // what the run's key is split into
+};  // derived keys of the run's key
 
-/// A sum and a count, so that means of any stretch can be put together and saved.
+/// Mean as sum and count, for merging and saving.
 struct Mean {
   double sum = 0, count = 0;
   void add(double value, double weight = 1) { sum += value * weight, count += weight; }
@@ -42,7 +42,7 @@ struct Mean {
   double get() const { return count > 0 ? sum / count : std::numeric_limits<double>::quiet_NaN(); }
 };
 
-/// What an update measures, one Mean each; the order is that of the checkpoint.
+/// Metrics of an update, in checkpoint order.
 struct Meters {
   Mean score, goals, loss_policy, loss_value, entropy, loss_depth1, loss_depth2, loss_loop,
       depth1_accuracy, depth2_accuracy, loop_accuracy, grad_norm;
@@ -59,8 +59,8 @@ struct Meters {
   }
 };
 
-/// One worker's worlds, buffers and copy of the network. Row T of every buffer is what the next
-/// rollout starts from.
+/// One worker's worlds, buffers and copy of the network. Row T of every buffer is the next
+/// rollout's row 0.
 struct Worker {
   Worker(const NavigateConfig& config, std::shared_ptr<const maze::Level> level, int first,
          int count, Agent network, torch::Tensor own_gradients);
@@ -79,10 +79,10 @@ struct Worker {
   torch::Tensor gradients;  // [P] f32
   torch::Tensor frames, velocity, reward, is_done, last_action, depth_class, is_loop,
       event;  // [T+1,N,...]
-  // Of the last step; [N,...], filled when timeouts are bootstrapped.
+  // Of the last step, [N,...]; filled if timeouts are bootstrapped.
   torch::Tensor is_truncated, final_frames, final_velocity;
   AgentState state;                   // before row T, no graph
-  std::vector<float> episode_reward;  // of the running episode, a world each
+  std::vector<float> episode_reward;  // of the current episode, by world
   std::vector<float> episode_goals;
   Meters meters;
 
@@ -90,7 +90,7 @@ struct Worker {
   std::vector<torch::Tensor> features, hidden, logits, values;
   torch::Tensor actions;         // [T,N] i64
   torch::Tensor bootstrap;       // [N]
-  torch::Tensor timeout_values;  // [T,N] V of the last observation of such an episode, else 0
+  torch::Tensor timeout_values;  // [T,N] V of the last observation of a truncated episode, else 0
 };
 
 Worker::Worker(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level,
@@ -145,13 +145,13 @@ maze::StepBuffers Worker::buffers(std::int64_t row) const {
 }
 
 Observation Worker::observe(std::int64_t row) const {
-  // The reward that ended an episode is not an input of the next one.
+  // The last reward of an episode is not an input of the next one.
   return {frames[row], velocity[row], reward[row] * (1 - is_done[row].to(torch::kFloat32)),
           last_action[row]};
 }
 
-/// Values of the observations in which the clock ended the episodes of `lanes` in step t, from `now`,
-/// the state after that step. No gradient.
+/// Values of the last observations of episodes of `lanes` that were truncated in step t, from
+/// `now`, the state after that step. No gradient.
 void Worker::value_timeouts(std::int64_t t, const std::vector<std::int64_t>& lanes,
                             const AgentState& now) {
   const torch::NoGradGuard no_grad;
@@ -229,14 +229,14 @@ void Worker::learn(double share, double entropy_weight, bool measure_accuracy) {
   input.logits = torch::stack(logits);
   input.values = torch::stack(values);
   input.actions = actions;
-  input.targets = vtrace(
-      {.log_rhos = torch::zeros({unroll, worlds}),  // acted with the very weights it learns with
-       .discounts = (1 - is_done.slice(0, 1).to(torch::kFloat32)) * options.discount,
-       .rewards = reward.slice(0, 1) * options.reward_scale,
-       .values = input.values.detach(),
-       .bootstrap = bootstrap,
-       .timeout_returns = timeout_values * options.discount,
-       .lambda = options.lambda});
+  input.targets =
+      vtrace({.log_rhos = torch::zeros({unroll, worlds}),  // on-policy
+              .discounts = (1 - is_done.slice(0, 1).to(torch::kFloat32)) * options.discount,
+              .rewards = reward.slice(0, 1) * options.reward_scale,
+              .values = input.values.detach(),
+              .bootstrap = bootstrap,
+              .timeout_returns = timeout_values * options.discount,
+              .lambda = options.lambda});
   input.auxiliary = agent->auxiliary(torch::cat(features), torch::cat(hidden));
   input.depth_classes =
       depth_class.slice(0, 0, unroll).reshape({-1, kDepthPositions}).to(torch::kInt64);
@@ -312,7 +312,7 @@ struct Trainer::Impl {
   Impl(const NavigateConfig& train_config, std::shared_ptr<const maze::Level> level);
 
   std::vector<std::unique_ptr<Worker>> make_workers(std::shared_ptr<const maze::Level> level);
-  /// From `start` to `end` in proportion to the steps done.
+  /// Linear schedule over steps.
   double scheduled(double start, double end) const {
     const double progress = static_cast<double>(steps) / static_cast<double>(config.train.steps);
     return start + (end - start) * std::min(1.0, progress);
@@ -324,7 +324,7 @@ struct Trainer::Impl {
   NavigateConfig config;
   Key key;
   train::Replicas replicas;
-  std::vector<std::unique_ptr<Worker>> workers;  // one for each replica
+  std::vector<std::unique_ptr<Worker>> workers;  // one per replica
   train::Optimizer optimizer;
   Meters meters;
   std::int64_t steps = 0, updates = 0;
@@ -391,7 +391,7 @@ void Trainer::update() {
   } catch (const Error& error) {
     throw Error(concat("training stopped at step ", self.steps, ": ", error.what()));
   }
-  // Losses are shares of a whole, so their means over the workers are sums.
+  // Each worker's loss is its share of the mean, so these are summed.
   Meters update;
   for (auto& worker : self.workers) {
     update.add(std::exchange(worker->meters, {}));
@@ -423,7 +423,8 @@ std::vector<runs::Metric> Trainer::take_metrics() {
 
 namespace {
 
-/// Rows of a per-world tensor of all workers, in world order; undefined where the agent has none.
+/// A per-world tensor of all workers, concatenated in world order; undefined where the agent has
+/// none.
 template <class Get>
 torch::Tensor gather(const std::vector<std::unique_ptr<Worker>>& workers, Get get) {
   std::vector<torch::Tensor> parts;

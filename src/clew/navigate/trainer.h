@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The synchronous ("batched") trainer: K workers, each with its lanes and one intra-op thread, act
-// for T steps with the graph kept, learn from it, and their gradients are summed in a fixed order
-// into one optimiser step. It knows no files but the bytes of a checkpoint; run folders, progress
-// and signals are in run.h.
+// Synchronous (batched) actor-critic trainer: K workers, each with its lanes and one intra-op
+// thread, collect rollouts of T steps with the graph kept and backpropagate; gradients are summed
+// in a fixed order for one optimiser step. No files; run folders, progress and signals: run.h.
 #pragma once
 
 #include <cstddef>
@@ -22,23 +21,23 @@ namespace clew::navigate {
 
 class Trainer : public train::Learner {
  public:
-  /// Bad options: clew::Error or UsageError.
+  /// Invalid options: clew::Error or UsageError.
   Trainer(const NavigateConfig& config, std::shared_ptr<const maze::Level> level);
   ~Trainer() override;
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
   /// One rollout of T steps in every world and one optimiser step. Blocks. A loss that is not
-  /// finite: clew::Error naming the step and the loss, with the weights as they were.
+  /// finite: clew::Error naming the step and the loss, with the weights unchanged.
   void update() override;
 
   std::int64_t steps() const override;  // agent steps over all worlds
   bool is_finished() const override;    // steps() >= train.steps
-  /// frames, episodes, score and goals of the episodes that ended, losses, accuracies, grad_norm,
-  /// lr; NaN where nothing was measured.
+  /// frames, episodes, score and goals of finished episodes, losses, accuracies, grad_norm, lr; NaN
+  /// without data.
   std::vector<runs::Metric> take_metrics() override;
 
-  /// Weights under their names, optimiser, recurrent state, every lane, counters.
+  /// Weights by name, optimiser state, recurrent state, every lane, counters.
   std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about = {}) const override;
   void restore(std::span<const std::byte> bytes, const std::string& name) override;
@@ -50,11 +49,11 @@ class Trainer : public train::Learner {
 
 AgentOptions agent_options(const NavigateConfig& config);
 
-/// Builds the agent of a run and loads its weights from a checkpoint's bytes.
+/// Agent of a run with the weights of a checkpoint.
 Agent load_agent(const NavigateConfig& config, std::span<const std::byte> checkpoint,
                  const std::string& name);
 
-/// Samples an action for every row: logits [N,8] f32 on the CPU, one uniform number in [0,1) a row.
+/// Samples from a softmax: logits [count] f32 (raw), `uniform` in [0,1) -> index.
 std::int32_t sample_action(const float* logits, int count, float uniform);
 
 }  // namespace clew::navigate

@@ -84,8 +84,8 @@ TEST(Trainer, ResumingEqualsNeverStopping) {
   }
 }
 
-/// The value loss of the first rollout from the returns' definition, and how its episodes ended. One
-/// step after another in one batch, without gradients, masks or V-trace; lambda is 1.
+/// Value loss of the first rollout by the definition of returns, and the ends of its episodes;
+/// without gradients, masks or V-trace; lambda is 1.
 struct FirstRollout {
   double value_loss = 0;
   int timeouts = 0, paid_timeouts = 0, goals = 0;  // paid: with a reward in the last step
@@ -173,7 +173,7 @@ FirstRollout first_rollout(const NavigateConfig& config,
 }
 
 TEST(Trainer, ATimeoutIsWorthTheValueOfItsLastObservation) {
-  // Nine cells: the goal ends some episodes, the clock the others after twelve steps.
+  // Nine cells: some episodes end by the goal, the others by the time limit of twelve steps.
   const auto level = std::make_shared<const maze::Level>(maze::parse_level(R"(
 reading = "cells"
 map = """
@@ -214,7 +214,7 @@ reward_apple = 20
       for (const auto& metric : trainer.take_metrics()) {
         if (metric.name == "loss_value") got = metric.value.value_or(0);
       }
-      // Products of other shapes add in another order.
+      // Another order of summation.
       EXPECT_NEAR(got, wanted.value_loss, 1e-4 * wanted.value_loss) << agent << " " << is_on;
       if (is_on) {
         with = got;
@@ -283,7 +283,7 @@ TEST(Trainer, StopsWithTheLossThatIsNotANumber) {
         0U)
         << error.what();
   }
-  // Nothing was changed, so the last good state is still the last good state.
+  // The last good state is unchanged.
   trainer.restore(good, "good");
   EXPECT_EQ(trainer.checkpoint(), good);
 }

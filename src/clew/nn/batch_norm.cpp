@@ -18,9 +18,9 @@ namespace {
 
 using torch::Tensor;
 
-/// The slice whose batch norms this thread runs.
+/// Slice of this thread.
 struct CurrentSlice {
-  std::shared_ptr<SliceGroup> group;  // none: alone
+  std::shared_ptr<SliceGroup> group;  // null: no group
   int slice = 0;
 };
 thread_local CurrentSlice current;
@@ -28,9 +28,9 @@ thread_local CurrentSlice current;
 /// values [C] as [1,C,1,1].
 Tensor of_channels(const Tensor& values) { return values.view({1, -1, 1, 1}); }
 
-/// Normalises by the mean and variance of all slices.
+/// Normalisation by mean and variance of all slices.
 struct SlicedNorm : torch::autograd::Function<SlicedNorm> {
-  /// mean [C], scale [C] = 1 / sqrt(variance + eps), of all `count` positions of a channel.
+  /// mean [C], scale [C] = 1 / sqrt(variance + eps), over all `count` elements of a channel.
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
                         const Tensor& mean, const Tensor& scale, double count) {
     const auto normal = (x - of_channels(mean)) * of_channels(scale);
@@ -68,7 +68,7 @@ Tensor SliceGroup::sum(int slice, const Tensor& values) {
   parts_.at(static_cast<std::size_t>(slice)) = values.detach();
   if (++arrived_ == static_cast<int>(parts_.size())) {
     try {
-      // In pairs, as gradients are: the sum is the same however processes share the slices.
+      // Pairwise, as for gradients: the same sum for any number of processes.
       for (std::size_t stride = 1; stride < parts_.size(); stride *= 2)
         for (std::size_t i = 0; i + stride < parts_.size(); i += 2 * stride)
           parts_[i] = parts_[i] + parts_[i + stride];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch norm over slices of a batch that pass through replicas of a network at once.
+// Synchronised batch norm over slices of a batch in replicas of a network.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -19,20 +19,19 @@
 
 namespace clew::nn {
 
-/// Sums over the threads of the slices of one batch.
+/// Sums over the threads of a batch's slices.
 class SliceGroup {
  public:
-  /// `sum_elsewhere` adds to a tensor what the slices of other processes have; it is called by one
-  /// thread at a time.
+  /// `sum_elsewhere` adds the other processes' slices to a tensor; called by one thread at a time.
   explicit SliceGroup(int slices, std::function<void(const torch::Tensor&)> sum_elsewhere = {});
 
-  /// The sum of `values`, f32 or f64, over all slices, added in their order; every slice's thread
-  /// makes the same calls. Blocks until all have. After fail() in any thread: clew::Error.
+  /// Sum of `values`, f32 or f64, over all slices, in their order. Collective over the slices'
+  /// threads; blocks until all have called. After fail() in any thread: clew::Error.
   torch::Tensor sum(int slice, const torch::Tensor& values);
-  /// For a thread that makes no more calls because it failed.
+  /// Releases the other threads after an error in this one.
   void fail();
 
-  /// While it lives, batch norms of this thread are those of `slice` of a group.
+  /// Lets batch norms of this thread take part as `slice` of a group.
   class Scope {
    public:
     Scope(std::shared_ptr<SliceGroup> group, int slice);
@@ -52,12 +51,12 @@ class SliceGroup {
   bool has_failed_ = false;
 };
 
-/// torch::nn::BatchNorm2d, whose statistics in training are those of all slices while a
-/// SliceGroup::Scope lives in its thread, and else those of what it is given: x [B,C,H,W] -> the
-/// same shape (Ioffe and Szegedy 2015, algorithm 1). Parameters and buffers have the same names.
+/// torch::nn::BatchNorm2d, x [B,C,H,W] -> the same shape (Ioffe and Szegedy 2015, algorithm 1),
+/// with the same names of parameters and buffers. In training, statistics are those of all slices
+/// within a SliceGroup::Scope, else those of x.
 class BatchNorm2dImpl : public torch::nn::Module, public OnnxConvertible {
  public:
-  /// Without a momentum in `options` the running statistics are the mean over all steps.
+  /// Without a momentum in `options` the running statistics are cumulative averages.
   explicit BatchNorm2dImpl(const torch::nn::BatchNormOptions& options);
   explicit BatchNorm2dImpl(std::int64_t channels)
       : BatchNorm2dImpl(torch::nn::BatchNormOptions(channels)) {}
@@ -67,16 +66,16 @@ class BatchNorm2dImpl : public torch::nn::Module, public OnnxConvertible {
                                  const std::vector<OnnxValue>& inputs) const override;
 
   torch::nn::BatchNormOptions options;
-  torch::Tensor weight, bias;                                    // [C], undefined where not affine
+  torch::Tensor weight, bias;                                    // [C]; undefined if not affine
   torch::Tensor running_mean, running_var, num_batches_tracked;  // [C], [C], 0-d i64
 };
 TORCH_MODULE(BatchNorm2d);
 
-/// A batch norm of a network, LibTorch's or ours.
+/// A batch norm of a network, LibTorch's or BatchNorm2d.
 struct NamedBatchNorm {
   std::string name;  // of the module, "features.1"
   torch::nn::Module* module = nullptr;
-  torch::Tensor running_mean, running_var;  // [C] f32, undefined where it keeps none
+  torch::Tensor running_mean, running_var;  // [C] f32; undefined if not tracked
 };
 std::vector<NamedBatchNorm> batch_norms(torch::nn::Module& network);
 

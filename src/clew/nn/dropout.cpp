@@ -14,7 +14,7 @@
 namespace clew::nn {
 namespace {
 
-constexpr std::int64_t kBlock = 4096;  // elements that one key draws, in a thread
+constexpr std::int64_t kBlock = 4096;  // elements per key
 
 /// [count] f32: 0 with probability p, else 1 / (1 - p).
 torch::Tensor draw_mask(std::int64_t count, double p, const Key& key) {

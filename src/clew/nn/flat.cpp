@@ -10,7 +10,7 @@
 namespace clew::nn {
 namespace {
 
-/// Points every parameter and its gradient into the two flat tensors.
+/// Makes parameters and gradients views into the flat tensors.
 void point_into(torch::nn::Module& module, const FlatParameters& flat) {
   const torch::NoGradGuard no_grad;
   std::size_t index = 0;
@@ -50,7 +50,7 @@ FlatParameters flatten(torch::nn::Module& module,
       flat.frozen[item.key()] = value.detach();
       continue;
     }
-    // Every parameter starts on a 64-byte boundary, so that vector loads of it are aligned.
+    // Parameters are aligned to 64 bytes for vector loads.
     const std::int64_t padded = (value.numel() + 15) / 16 * 16;
     flat.entries.push_back({item.key(), value.sizes().vec(), offset, value.numel()});
     parts.push_back(torch::constant_pad_nd(value.detach().flatten(), {0, padded - value.numel()}));

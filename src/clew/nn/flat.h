@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A module's parameters as one flat tensor: sums over replicas, clipping, optimiser steps and
-// checkpoints are then operations on one array. Parameters and gradients become views into it.
+// A module's parameters as one flat tensor, so that gradient sums, clipping, optimiser steps and
+// checkpoints work on one array. Parameters and gradients become views into it.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace clew::nn {
 
-/// Where a parameter lies in the flat tensor.
+/// Range of a parameter in the flat tensor.
 struct FlatEntry {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -22,16 +22,17 @@ struct FlatEntry {
 struct FlatParameters {
   std::vector<FlatEntry> entries;
   torch::Tensor values;     // [P] f32, shared by all replicas
-  torch::Tensor gradients;  // [P] f32, this module's own
+  torch::Tensor gradients;  // [P] f32, of this module
   std::map<std::string, torch::Tensor>
-      frozen;  // parameters apart from these, shared by all replicas
+      frozen;  // parameters outside of `values`, shared by all replicas
 };
 
-/// Moves the parameters of `module` into a new flat tensor, but for those whose names `is_frozen` says
-/// yes to: they stay what they are and want no gradient.
+/// Moves the parameters of `module` into a new flat tensor, except frozen ones, which no longer
+/// require a gradient.
 FlatParameters flatten(torch::nn::Module& module,
                        const std::function<bool(const std::string& name)>& is_frozen = {});
-/// Makes `replica`, a module of the same shape, share `values` and `frozen`; its gradients are its own.
+/// Makes `replica`, a module with the same parameters, share `values` and `frozen`; gradients are
+/// separate.
 FlatParameters share(torch::nn::Module& replica, const FlatParameters& original);
 
 }  // namespace clew::nn

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks of layers in a row, and what a network holds.
+// Sequential networks, and properties of modules.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -15,10 +15,10 @@
 
 namespace clew::nn {
 
-/// A Sequential in which 2x2 max pooling and the ReLU behind it run as one (ops::max_pool_relu).
+/// A Sequential that fuses 2x2 max pooling and the following ReLU (ops::max_pool_relu).
 struct LayersImpl : torch::nn::SequentialImpl, OnnxConvertible {
   using SequentialImpl::SequentialImpl;
-  /// `behind_relus`, where given, gets what each ReLU made.
+  /// `behind_relus`: if given, gets the outputs of the ReLUs.
   torch::Tensor forward(torch::Tensor x, std::vector<torch::Tensor>* behind_relus = nullptr);
   std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
                                  const std::vector<OnnxValue>& inputs) const override {
@@ -30,10 +30,10 @@ struct LayersImpl : torch::nn::SequentialImpl, OnnxConvertible {
 };
 TORCH_MODULE(Layers);
 
-/// Device of a network's first parameter; the CPU where it has none.
+/// Device of the first parameter; the CPU without parameters.
 torch::Device device_of(const torch::nn::Module& module);
 
-/// Numbers that a network's parameters have in all.
+/// Number of parameters.
 std::int64_t parameter_total(const torch::nn::Module& module);
 
 }  // namespace clew::nn

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One class, the machine of stack, marks and memo that an unpickler is; the names it may be asked
-// for and what each makes stand in one table at the top.
+// One class: the unpickler's stack machine with marks and memo. Allowed names are in one table at
+// the top.
 #include "clew/nn/pickle.h"
 
 #include <algorithm>
@@ -21,19 +21,19 @@ using Index = std::uint32_t;
 
 constexpr std::size_t kMaxDimensions = 16, kMaxStorageKey = 256, kMostArguments = 16;
 
-/// What a name of the closed list makes when it is called.
+/// Constructors of allowed names.
 enum class Name : std::uint8_t {
   kDict,         // collections.OrderedDict, Counter
   kSet,          // set, frozenset
-  kSkipped,      // bytes and the like, which no tensor is in
+  kSkipped,      // bytes and the like, without tensors
   kSize,         // torch.Size
   kDevice,       // torch.device
   kTensor,       // (storage, offset, size, stride, ...)
   kTensorDtype,  // (storage, offset, size, stride, requires_grad, hooks, dtype, ...)
   kParameter,    // (tensor, requires_grad, ...)
   kTyped,        // (constructor, type, its arguments, attributes)
-  kType,         // named, not called
-  kStorage,      // named in a persistent id only
+  kType,         // as a value, not called
+  kStorage,      // in a persistent id only
   kDtype,        // a value, not called
 };
 
@@ -50,7 +50,7 @@ constexpr KnownName kNames[] = {
     {"builtins.frozenset", Name::kSet},
     {"__builtin__.set", Name::kSet},
     {"__builtin__.frozenset", Name::kSet},
-    {"_codecs.encode", Name::kSkipped},  // bytes, as protocol 2 has them
+    {"_codecs.encode", Name::kSkipped},  // bytes in protocol 2
     {"builtins.bytes", Name::kSkipped},
     {"builtins.bytearray", Name::kSkipped},
     {"builtins.complex", Name::kSkipped},
@@ -153,7 +153,7 @@ class Unpickler {
     return static_cast<Index>(pickle_.values.size() - 1);
   }
   void push(PickleValue value) { push_again(add(std::move(value))); }
-  /// A value that is there already.
+  /// Pushes an existing value.
   void push_again(Index index) {
     require(stack_.size() < limits_.values, "the pickle stacks more than ", limits_.values,
             " values");
@@ -164,7 +164,7 @@ class Unpickler {
     push({.kind = Kind::kString, .text = std::string(text)});
   }
 
-  /// None, True and False: one value each, because a byte each is all they cost the file.
+  /// None, True and False: one shared value each, since they cost only a byte in the file.
   void push_shared(Index& slot, PickleValue value) {
     if (slot == kNoValue) slot = add(std::move(value));
     push_again(slot);
@@ -293,7 +293,7 @@ class Unpickler {
 };
 
 void Unpickler::push_name(std::string_view module, std::string_view attribute) {
-  // Files saved on a GPU by old versions say torch.cuda.FloatStorage.
+  // Old files from a GPU have torch.cuda.FloatStorage.
   auto name = concat(module == "torch.cuda" ? "torch" : module, ".", attribute);
   for (const auto& known : kNames) {
     if (known.name != name) continue;
@@ -355,7 +355,7 @@ void Unpickler::call(Index function_index, Index arguments_index) {
     case Name::kParameter:
       argument(arguments, 0, Kind::kTensor, "a parameter's tensor");
       return push_again(arguments.items[0]);
-    case Name::kTyped: {  // its attributes hold nothing we use
+    case Name::kTyped: {  // its attributes are not used
       const auto& of = argument(arguments, 0, Kind::kName, "a tensor's constructor");
       require(kNames[static_cast<std::size_t>(of.integer)].what != Name::kTyped,
               "a tensor's constructor must be plain, got '", of.text, "'");
@@ -370,7 +370,7 @@ void Unpickler::call(Index function_index, Index arguments_index) {
   }
 }
 
-/// OrderedDict(), Counter({...}), or OrderedDict([[key, value], ...]) as Python 2 wrote it.
+/// OrderedDict(), Counter({...}), or Python 2's OrderedDict([[key, value], ...]).
 void Unpickler::push_dict(const PickleValue& arguments) {
   PickleValue dict = {.kind = Kind::kDict};
   if (!arguments.items.empty()) {
@@ -383,7 +383,7 @@ void Unpickler::push_dict(const PickleValue& arguments) {
               "a dict's item must be a key and a value, got ", kind_name(pair.kind));
       dict.items.insert(dict.items.end(), pair.items.begin(), pair.items.end());
     }
-    // One list may be named again and again.
+    // A list may be referenced repeatedly.
     copied_ += dict.items.size();
     require(copied_ <= limits_.values, "the pickle copies more than ", limits_.values, " values");
   }
@@ -400,7 +400,7 @@ void Unpickler::push_set(const PickleValue& arguments) {
 /// ('storage', type, key, location, elements[, view]) as a persistent id.
 void Unpickler::push_storage() {
   const auto& id = value(pop());
-  // ('module', class, file, source) in legacy files, or a storage of a type that we do not read.
+  // ('module', class, file, source) in legacy files, or a storage of an unsupported type.
   if (id.kind == Kind::kTuple && id.items.size() >= 2 && value(id.items[1]).kind == Kind::kOpaque)
     return push_again(id.items[1]);
   require(id.kind == Kind::kTuple && id.items.size() >= 5,
@@ -450,8 +450,8 @@ void Unpickler::push_tensor(const PickleValue& arguments, bool has_dtype) {
   tensor.strides = whole_list(arguments, 3, "a tensor's strides");
   require(tensor.shape.size() == tensor.strides.size(), "a tensor has ", tensor.shape.size(),
           " dimensions and ", tensor.strides.size(), " strides");
-  // Elements of the tensor's own type in the storage's view, the last one the tensor touches, and
-  // how many it has, zeros in its shape apart.
+  // Elements of the tensor's type in the storage's view, its last element, and its number of
+  // elements without zeros in its shape.
   const std::uint64_t room =
       product(storage.view_elements, dtype_size(storage.dtype)) / dtype_size(tensor.dtype);
   std::uint64_t last = tensor.offset, elements = 1;
@@ -466,12 +466,13 @@ void Unpickler::push_tensor(const PickleValue& arguments, bool has_dtype) {
     last += reach;
   }
   require(is_empty || last < room, "a tensor reaches element ", last, " of a storage of ", room);
-  if (is_empty) tensor.offset = 0;  // that of empty.pth's b lies outside its storage
+  if (is_empty) tensor.offset = 0;  // may lie outside its storage, as in empty.pth
   pickle_.tensors.push_back(std::move(tensor));
   push({.kind = Kind::kTensor, .more = static_cast<Index>(pickle_.tensors.size() - 1)});
 }
 
-/// {'neg': True} says that the numbers have another sign than the file's: the refusal, else empty.
+/// Error message for metadata such as {'neg': True}, with which values differ from the stored ones;
+/// else empty.
 std::string Unpickler::kept_otherwise(const PickleValue& arguments, std::size_t index) const {
   if (index >= arguments.items.size() || value(arguments.items[index]).kind == Kind::kNone)
     return {};
@@ -487,7 +488,7 @@ std::string Unpickler::kept_otherwise(const PickleValue& arguments, std::size_t 
   return {};
 }
 
-/// A two's complement number of any length, little-endian.
+/// Little-endian two's complement integer of any length.
 void Unpickler::push_long(std::uint64_t size) {
   const auto text = take(size);
   if (size > 8) {
@@ -507,8 +508,7 @@ void Unpickler::push_long(std::uint64_t size) {
   push_int(static_cast<std::int64_t>(value));
 }
 
-// The opcodes of protocols 2 to 5 that torch.save's files need; the names are those of Python's
-// pickletools.
+// Opcodes of protocols 2 to 5 in torch.save's files, named as in Python's pickletools.
 void Unpickler::step(unsigned char opcode) {
   switch (opcode) {
     case 0x80: {  // PROTO
@@ -611,13 +611,13 @@ void Unpickler::step(unsigned char opcode) {
     case 'R':   // REDUCE
     case 0x81:  // NEWOBJ
       return call();
-    case 0x92: {  // NEWOBJ_EX: a class, arguments and named ones, which no type we know has
+    case 0x92: {  // NEWOBJ_EX: with keyword arguments, which no supported type has
       pop();
       pop();
       return require(top().kind == Kind::kOpaque, "the pickle makes ", kind_name(top().kind),
                      " with named arguments");
     }
-    case 'b': {  // BUILD: attributes of a state dict or a parameter, which hold nothing we use
+    case 'b': {  // BUILD: attributes of a state dict or a parameter, not used
       const auto& state = value(pop());
       const auto& target = top();
       if (target.kind == Kind::kOpaque) return;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of Python's pickle that torch.save needs to describe tensors. Not a pickle interpreter:
-// the opcodes are a closed list, and so are the names that make something; a name only ever selects
-// one of a few constructors written here. Any other name is opaque: neither it nor what it is called
-// with is looked at, and whoever wants its value is refused with its name and byte offset.
+// Safe reader of the pickle subset of torch.save. Not an interpreter: opcodes and callables are
+// closed lists, and a callable only selects one of a few constructors here. Any other is opaque:
+// neither it nor its arguments are used, and its value is refused with name and byte offset.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +13,8 @@
 
 namespace clew::nn {
 
-/// A value of a pickle. Containers hold indices into Pickle::values, so that no depth of nesting
-/// costs stack, and a list that contains itself is no cycle of owners.
+/// A value of a pickle. Containers hold indices into Pickle::values: nesting costs no stack, and
+/// self-containing lists are no ownership cycles.
 struct PickleValue {
   enum class Kind : std::uint8_t {
     kNone,
@@ -25,14 +24,14 @@ struct PickleValue {
     kFloat,   // real
     kString,  // text
     kDtype,   // text: "F32"
-    kName,    // integer: which name of the closed list; text: the name
+    kName,    // integer: index in the closed list; text: the name
     kTuple,   // items
     kList,    // items; a set's too
     kDict,    // items: key, value, key, value, ...
     kStorage,
     kTensor,
-    kSkipped,  // bytes or a complex number: nothing of it is kept
-    kOpaque,   // an object of no type we know; text: the refusal, behind Pickle::name
+    kSkipped,  // bytes or a complex number; not kept
+    kOpaque,   // an object of unknown type; text: the error message, after Pickle::name
   };
   Kind kind = Kind::kNone;
   std::int64_t integer = 0;
@@ -42,15 +41,15 @@ struct PickleValue {
   std::uint32_t more = 0;  // kStorage and kTensor: index into Pickle::storages, Pickle::tensors
 };
 
-/// A storage a pickle speaks of; its bytes are elsewhere in the file.
+/// A referenced storage; its bytes are elsewhere in the file.
 struct PickleStorage {
   std::string key;
   std::string dtype;                                 // "F32", ...; "U8" for untyped ones
   std::uint64_t elements = 0;                        // of the whole storage
-  std::uint64_t view_offset = 0, view_elements = 0;  // the part meant, in elements (legacy files)
+  std::uint64_t view_offset = 0, view_elements = 0;  // view, in elements (legacy files)
 };
 
-/// A tensor as a window into a storage; never larger than the storage's claim.
+/// A tensor as a strided view of a storage, checked to lie within its declared size.
 struct PickleTensor {
   std::uint32_t storage = 0;  // into Pickle::storages
   std::string dtype;
@@ -64,22 +63,21 @@ struct Pickle {
   std::vector<PickleStorage> storages;
   std::vector<PickleTensor> tensors;
   std::uint32_t root = 0;  // into values
-  std::size_t end = 0;     // the byte after the pickle's last
+  std::size_t end = 0;     // offset after the last byte
 };
 
 /// "a str", for errors.
 const char* kind_name(PickleValue::Kind kind);
 
-/// How much a pickle may make, however small it is. A state dict of ten thousand tensors takes about
-/// 300,000 values.
+/// Limits on created objects. A state dict of ten thousand tensors has about 300,000 values.
 struct PickleLimits {
   std::size_t values = 4'000'000;     // also entries of the memo, of the stack and marks
   std::size_t tensors = 500'000;      // also storages and opaque names
   std::size_t key_bytes = 64U << 20;  // of all storages' keys
 };
 
-/// Reads the pickle that begins at byte `begin` of `bytes`; offsets in errors count from byte 0.
-/// `name` is for errors: "w.pth: data.pkl".
+/// Parses the pickle at byte `begin` of `bytes`; offsets in errors count from byte 0. `name` is for
+/// errors: "w.pth: data.pkl".
 Pickle parse_pickle(std::span<const std::byte> bytes, std::size_t begin, const std::string& name,
                     const PickleLimits& limits = {});
 

@@ -22,20 +22,20 @@ using Kind = PickleValue::Kind;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxLeaves = 500'000, kMaxNameBytes = 64 << 20;
 
-/// The first pickle of a legacy file is a number, 10 bytes of LONG1, in any protocol: its size, or 0
-/// when the file is none.
+/// Size of the magic number, the first pickle of a legacy file: 10 bytes of LONG1, in any protocol.
+/// 0: not such a file.
 std::size_t magic_size(Bytes bytes) {
   constexpr unsigned char kNumber[] = {0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46, 0xf9,
                                        0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
   const auto at = [&](std::size_t i) { return std::to_integer<int>(bytes[i]); };
   if (bytes.size() < 3 || at(0) != 0x80 || at(1) < 2 || at(1) > 5) return 0;
-  const std::size_t begin = at(2) == 0x95 ? 11 : 2;  // behind a FRAME of protocol 4 or 5
+  const std::size_t begin = at(2) == 0x95 ? 11 : 2;  // after a FRAME of protocol 4 or 5
   if (bytes.size() < begin + sizeof kNumber) return 0;
   const bool is_magic = std::memcmp(&bytes[begin], kNumber, sizeof kNumber) == 0;
   return is_magic ? begin + sizeof kNumber : 0;
 }
 
-/// Finds a storage's bytes by its key.
+/// Storage bytes by key.
 using StorageBytes = std::map<std::string, Bytes>;
 
 /// A dict's key as part of a name.
@@ -45,7 +45,7 @@ std::optional<std::string> key_text(const PickleValue& key) {
   return std::nullopt;
 }
 
-/// Walks from the root to the tensors and values of `part`.
+/// Traversal from the root to tensors and values of `part`.
 class Flattener {
  public:
   Flattener(const Pickle& pickle, const std::string& name) : pickle_(pickle), name_(name) {}
@@ -63,7 +63,7 @@ class Flattener {
  private:
   const PickleValue& at(std::uint32_t index) const { return pickle_.values[index]; }
 
-  /// What the dotted `part` of a dict names; keys may hold dots themselves.
+  /// Value at the dotted path `part`; keys may contain dots.
   std::optional<std::uint32_t> find(std::uint32_t index, std::string_view part) const {
     const auto& dict = at(index);
     if (dict.kind != Kind::kDict) return std::nullopt;
@@ -77,7 +77,7 @@ class Flattener {
     return std::nullopt;
   }
 
-  /// The first keys of the file, for an error.
+  /// First keys of the file, for errors.
   std::string parts() const {
     const auto& root = at(pickle_.root);
     if (root.kind != Kind::kDict) return "no dict";
@@ -167,14 +167,14 @@ class Flattener {
   std::size_t visited_ = 0, name_bytes_ = 0;
 };
 
-/// Joins what the pickle says with the storages' bytes.
+/// Combines the pickle with the storages' bytes.
 PthFile assemble(const Pickle& pickle, const StorageBytes& bytes, const std::string& part,
                  const std::string& name) {
   Flattener flat(pickle, name);
   flat.run(part);
   PthFile file;
   file.values = std::move(flat.values);
-  std::map<const std::byte*, std::size_t> known;  // one storage for all who share its bytes
+  std::map<const std::byte*, std::size_t> known;  // shared storages
   for (const auto& [path, tensor] : flat.tensors) {
     const auto& storage = pickle.storages[tensor->storage];
     const auto found = bytes.find(storage.key);
@@ -186,7 +186,7 @@ PthFile assemble(const Pickle& pickle, const StorageBytes& bytes, const std::str
                storage.dtype, " in storage '", excerpt(storage.key), "', which has ",
                found->second.size(), " bytes");
     const std::uint64_t size = dtype_size(tensor->dtype);
-    // A view's offset counts in elements of the storage, which legacy files type.
+    // A view's offset is in elements of the storage, which is typed in legacy files.
     CLEW_CHECK(storage.view_offset == 0 || size == item, name, ": '", excerpt(path),
                "' is a view of another type than its storage");
     const auto [place, is_new] = known.try_emplace(found->second.data(), file.storages.size());
@@ -348,7 +348,7 @@ void write_tensor(PickleWriter& out, const TensorEntry& entry, const std::string
   out.whole(0);
   out.tuple(entry.shape);
   out.tuple(strides);
-  out.raw("\x89");  // requires no gradient
+  out.raw("\x89");  // requires_grad = False
   out.empty_ordered_dict();
   out.raw("tR");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files made by Python's torch (tests/parity/make_pth.py) and files made by hand to deceive. What
-// the tensors hold is tested in weights_test.cpp.
+// Files made by Python's torch (tests/parity/make_pth.py) and malicious files made by hand. Tensor
+// values are tested in weights_test.cpp.
 #include "clew/nn/pth.h"
 
 #include <gtest/gtest.h>
@@ -314,7 +314,7 @@ TEST(Pth, RepeatedReferencesAreNoBomb) {
   EXPECT_EQ(parse_pth(bytes_of(spread), "spread").storages.at(0).size(), 16U);
 }
 
-// What a byte of the file may cost: each of these counts for itself.
+// Limits on objects per byte of a file, each separately.
 TEST(Pth, APickleMakesOnlySoMuch) {
   const PickleLimits limits = {.values = 100, .tensors = 3, .key_bytes = 10};
   const auto refused = [&](const std::string& pickle, const PickleLimits& of) {

@@ -16,12 +16,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kHeaderMax = 100'000'000;    // the format's own limit
+constexpr std::uint64_t kHeaderMax = 100'000'000;    // the format's limit
 constexpr std::size_t kMaxHeaderValues = 4'000'000;  // an entry has six or more
 constexpr std::size_t kMaxSides = 64;                // LibTorch's operators take no more
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kChecksum = "clew.checksum";
-constexpr std::string_view kByEntry = "2:";  // begins checksums that do not depend on the order
+constexpr std::string_view kByEntry = "2:";  // prefix of order-independent checksums
 
 std::string hex64(std::uint64_t value) {
   char text[17];
@@ -36,7 +36,7 @@ std::uint64_t read_length(std::span<const std::byte> bytes) {
   return value;
 }
 
-/// The entries in the order of their names.
+/// Entries by name.
 std::vector<NamedEntry> by_name(const TensorFile& file) {
   std::vector<NamedEntry> entries;
   for (const auto& [name, entry] : file.tensors) entries.push_back({name, entry});
@@ -67,7 +67,7 @@ void check_checksum(const TensorFile& file, const std::string& name) {
   const auto found = file.metadata.find(kChecksum);
   if (found == file.metadata.end()) return;
   const auto& wanted = found->second;
-  // Files from before the checksum by entry have that of their data, which stood in this order.
+  // Older files have a checksum of their data in this order.
   const auto got =
       wanted.starts_with(kByEntry) ? checksum_of(file) : hex64(hash64(joined_data(by_name(file))));
   CLEW_CHECK(wanted == got, name, ": the data was altered or is incomplete: checksum ", got,
@@ -75,8 +75,8 @@ void check_checksum(const TensorFile& file, const std::string& name) {
              "' from its metadata");
 }
 
-/// Reads a header before its tree is made: no key may be there twice, nothing be nested deeper than a
-/// shape is, and there is an end to it. (The parser's own callback takes quadratic time.)
+/// Check of a header before it is parsed: duplicate keys, nesting depth, number of values. (The
+/// parser's own callback takes quadratic time.)
 class HeaderCheck : public nlohmann::json_sax<Json> {
  public:
   explicit HeaderCheck(const std::string& name) : name_(name) {}
@@ -119,7 +119,7 @@ class HeaderCheck : public nlohmann::json_sax<Json> {
   }
 
   const std::string& name_;
-  std::vector<std::unordered_set<std::string>> keys_;  // of the objects and lists that are open
+  std::vector<std::unordered_set<std::string>> keys_;  // of open objects and lists
   std::size_t values_ = 0;
 };
 
@@ -220,7 +220,7 @@ TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string
 
 namespace {
 
-/// A container of `entries` in their order; `file` has the same ones.
+/// Serialises `entries` in their order; `file` has the same ones.
 std::vector<std::byte> written(const TensorFile& file, std::span<const NamedEntry> entries) {
   Json metadata = Json::object();
   for (const auto& [key, value] : file.metadata) {
@@ -268,7 +268,7 @@ std::vector<std::byte> write_safetensors(std::span<const NamedEntry> tensors) {
 
 std::vector<NamedEntry> in_order(const TensorFile& file) {
   auto entries = by_name(file);
-  // Of an empty tensor and another that begin at one place the empty one stands first.
+  // Empty tensors before others at the same offset.
   std::ranges::stable_sort(entries, std::less<>(), [](const NamedEntry& one) {
     return std::pair(one.entry.data.data(), one.entry.data.size());
   });

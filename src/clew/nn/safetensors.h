@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The safetensors container (8 bytes of length, a JSON header, raw little-endian data), read and
-// written as bytes. No LibTorch here; tensors.h turns entries into tensors. Nothing in a file is
-// executed, and nothing is believed before it is checked: lengths, offsets, shapes and, in our own
-// files, a checksum of the data.
+// The safetensors container (8 bytes of length, a JSON header, raw little-endian data) as bytes. No
+// LibTorch here; conversion to tensors: tensors.h. Lengths, offsets, shapes and, in our own files,
+// a checksum of the data are checked.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +13,7 @@
 
 namespace clew::nn {
 
-/// One tensor of a container. The bytes belong to whoever owns the container.
+/// One tensor of a container, which owns the bytes.
 struct TensorEntry {
   std::string dtype;  // "F32", "BF16", "I64", "U8", ... as in the format
   std::vector<std::int64_t> shape;
@@ -28,24 +27,24 @@ struct NamedEntry {
 
 struct TensorFile {
   std::map<std::string, std::string> metadata;
-  std::map<std::string, TensorEntry> tensors;  // views into the bytes that were parsed
+  std::map<std::string, TensorEntry> tensors;  // views into the parsed bytes
 };
 
-/// Bytes an element of `dtype` takes; 0 for a type the format does not have.
+/// Bytes per element; 0 for an unknown type.
 std::size_t dtype_size(const std::string& dtype);
 
-/// Parses a container; `name` is for errors. The views point into `bytes`, which must outlive the
-/// result. Anything but a well-formed file: clew::Error. Entries must tile the data section
-/// exactly, in any order: no gap, no overlap. No key may be there twice.
+/// Parses a container; `name` is for errors. The result has views into `bytes`. Entries must tile
+/// the data section without gap or overlap, in any order; keys must be unique. Malformed:
+/// clew::Error.
 TensorFile parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
 
-/// Writes a container, entries in name order, with "clew.checksum" (64-bit XXH3 of every entry's
-/// name, type, shape and bytes) added to the metadata. Names and metadata must be UTF-8, and no
-/// tensor is named "__metadata__".
+/// Serialises a container, entries in name order, with "clew.checksum" (64-bit XXH3 of every
+/// entry's name, type, shape and bytes) added to the metadata. Names and metadata must be UTF-8,
+/// and no tensor may be named "__metadata__".
 std::vector<std::byte> write_safetensors(const TensorFile& file);
-/// The same of entries in their order, whose names must differ.
+/// The same for entries in their given order, with unique names.
 std::vector<std::byte> write_safetensors(std::span<const NamedEntry> tensors);
-/// The tensors in the order of their data, in which a file was written.
+/// Tensors in the order of their data in the file.
 std::vector<NamedEntry> in_order(const TensorFile& file);
 
 }  // namespace clew::nn

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between LibTorch tensors and the bytes of a safetensors container.
+// Conversion between LibTorch tensors and safetensors entries.
 #pragma once
 
 #include <cstddef>
@@ -13,18 +13,18 @@
 
 namespace clew::nn {
 
-/// The format's name of a type, "F32"; a type that no file of weights can hold: clew::Error.
+/// safetensors name of a dtype, "F32". Unsupported: clew::Error.
 std::string dtype_name(torch::ScalarType dtype);
-/// LibTorch's type of such a name; one it does not have (U16, ...): clew::Error naming `where`.
+/// Inverse. Unsupported by LibTorch (U16, ...): clew::Error naming `where`.
 torch::ScalarType scalar_type(const std::string& dtype, const std::string& where);
 
-/// The numbers of a contiguous tensor of that type, as they lie in memory.
+/// Elements of a contiguous tensor of dtype T.
 template <class T>
 std::span<T> values_of(const torch::Tensor& tensor) {
   return {tensor.data_ptr<T>(), static_cast<std::size_t>(tensor.numel())};
 }
 
-/// Collects tensors and bytes to be written; owns contiguous copies of what it was given.
+/// Builder of a container; owns contiguous copies.
 class TensorFileBuilder {
  public:
   void add(const std::string& name, const torch::Tensor& tensor);
@@ -37,8 +37,8 @@ class TensorFileBuilder {
   std::deque<torch::Tensor> kept_;
 };
 
-/// The entry as a new CPU tensor. Missing, of another dtype or another shape: clew::Error naming
-/// `where` and `name`. An empty `shape` accepts any.
+/// Copy of an entry as a CPU tensor. Missing, another dtype or shape: clew::Error naming `where`
+/// and `name`. An empty `shape` accepts any.
 torch::Tensor read_tensor(const TensorFile& file, const std::string& name, torch::ScalarType dtype,
                           torch::IntArrayRef shape, const std::string& where);
 /// The entry's bytes (dtype U8).

@@ -78,7 +78,7 @@ std::string text_of(const LoadReport::Misshapen& entry) {
   return excerpt(entry.name) + ": wanted " + entry.wanted + ", got " + entry.got;
 }
 
-/// "2 missing (fc.weight, fc.bias)", after four ", ... (7 more)".
+/// "2 missing (fc.weight, fc.bias)"; after four: ", ... (7 more)".
 template <class Entry>
 std::string complaint(const std::vector<Entry>& entries, const char* what) {
   constexpr std::size_t kShown = 4;
@@ -102,7 +102,7 @@ bool begins_with_any(const std::string& name, const std::vector<std::string>& pr
                      [&](const std::string& prefix) { return name.starts_with(prefix); });
 }
 
-/// Torch before 0.4.1 had no such buffer; it only counts.
+/// True for a counter that torch before 0.4.1 did not have.
 bool is_optional(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
 struct Prefix {
@@ -110,10 +110,10 @@ struct Prefix {
   std::size_t count = 0;
 };
 
-/// What most often stands before one of `names` to make one of `longer`.
+/// Most common prefix of `names` in `longer`.
 Prefix prefix_before(const std::vector<std::string>& names,
                      const std::vector<std::string>& longer) {
-  constexpr std::size_t kLongestName = 1000;  // no network's names are longer
+  constexpr std::size_t kLongestName = 1000;  // longer than in any network
   const std::unordered_set<std::string_view> wanted(names.begin(), names.end());
   std::map<std::string_view, std::size_t> counts;
   for (const std::string_view name : longer) {
@@ -127,10 +127,10 @@ Prefix prefix_before(const std::vector<std::string>& names,
   return best;
 }
 
-/// Whether the file has such a part.
+/// True if the file has this part.
 using IsPart = std::function<bool(const std::string&)>;
 
-/// Which options would find at least half of the missing entries; nothing when none would.
+/// Options that would match at least half of the missing entries, for an error; else empty.
 std::string hint(const std::vector<std::string>& missing,
                  const std::vector<std::string>& unexpected, const IsPart& is_part) {
   const auto in_file = prefix_before(missing, unexpected);
@@ -165,7 +165,7 @@ void refuse(const LoadReport& report, const std::string& where, const LoadOption
                      hint(missing, report.unexpected, is_part)));
 }
 
-/// Whether every number of `tensor` is one of `dtype`, real ones rounded.
+/// True if every value of `tensor` is representable in `dtype`, up to rounding of real ones.
 bool fits(const torch::Tensor& tensor, torch::ScalarType dtype) {
   if (tensor.scalar_type() == dtype) return true;
   const auto converted = tensor.to(dtype);
@@ -183,7 +183,7 @@ auto within_memory(const std::string& name, const Read& read) {
   }
 }
 
-/// True for a .pth; else it looks like a safetensors file, of which no part is asked.
+/// True for a .pth. Otherwise checks for a safetensors file, without `part`.
 bool is_pth_file(const std::string& text, const std::string& name, const std::string& part) {
   if (is_pth(std::as_bytes(std::span(text)))) return true;
   // A safetensors file begins with the header's length, so its ninth byte opens a JSON object.

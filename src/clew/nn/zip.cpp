@@ -38,7 +38,7 @@ std::uint32_t checksum(Bytes bytes) {
       crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
-/// Reads little-endian fields of a record that was checked to be whole.
+/// Little-endian fields of a record of checked size.
 class Record {
  public:
   Record(Bytes file, std::uint64_t offset, std::size_t size, const std::string& name,
@@ -53,7 +53,7 @@ class Record {
   const std::byte* at_ = nullptr;
 };
 
-/// Where the directory of entries lies.
+/// Position of the central directory.
 struct Directory {
   std::uint64_t entries = 0, size = 0, offset = 0;
 };
@@ -61,7 +61,8 @@ struct Directory {
 Directory find_directory(Bytes file, const std::string& name) {
   CLEW_CHECK(file.size() >= kEndSize, name, ": a zip archive has at least 22 bytes, got ",
              file.size());
-  // The end record is last, before a comment of at most 65535 bytes whose length it gives.
+  // The end record is followed only by a comment of at most 65535 bytes, with its length in the
+  // record.
   std::size_t at = file.size() - kEndSize;
   const std::size_t first = at > kMax16 ? at - kMax16 : 0;
   while (read_le(&file[at], 4) != kEnd ||
@@ -94,7 +95,7 @@ struct CentralEntry {
   std::uint64_t record_size = 0;
 };
 
-/// The 64-bit sizes and offset of a directory entry, where its own fields are full.
+/// 64-bit sizes and offset of a directory entry, where the 32-bit fields overflow.
 void read_extra64(Bytes extra, std::array<std::uint64_t*, 3> fields, const std::string& where) {
   const auto is_full = [](const std::uint64_t* field) { return *field == kMax32; };
   if (std::none_of(fields.begin(), fields.end(), is_full)) return;
@@ -155,7 +156,7 @@ CentralEntry read_entry(Bytes file, std::uint64_t at, const Directory& directory
   result.entry.data = file.subspan(local_at + header, packed);
   result.begin = local_at;
   result.end = local_at + header + packed;
-  // torch.save can be told not to compute checksums; it then writes 0.
+  // 0: torch.save without checksums.
   const std::uint64_t wanted = central.get(16, 4);
   CLEW_CHECK(method != 0 || wanted == 0 || wanted == checksum(result.entry.data), where,
              " was altered: its checksum does not match");
@@ -171,10 +172,10 @@ void append(std::vector<std::byte>& out, std::string_view text) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-/// A 64-bit value's place in a 32-bit field.
+/// 32-bit field of a 64-bit value.
 std::uint64_t clip32(std::uint64_t value) { return std::min(value, kMax32); }
 
-/// What an entry's two headers share.
+/// Common fields of an entry's two headers.
 struct Written {
   std::uint64_t offset = 0, size = 0;
   std::uint32_t crc = 0;
@@ -207,7 +208,7 @@ void append_local(std::vector<std::byte>& out, const ZipEntry& entry, const Writ
     append(out, written.size, 8);
     append(out, written.size, 8);
   }
-  append(out, "FB");  // the extra field that torch.save pads with
+  append(out, "FB");  // torch.save's padding field
   append(out, padding, 2);
   out.resize(out.size() + padding);
 }
@@ -294,12 +295,12 @@ std::vector<std::byte> unpack(const ZipEntry& entry, std::uint64_t max_bytes,
              entry.size);
   if (!entry.is_compressed) return {entry.data.begin(), entry.data.end()};
   CLEW_CHECK(entry.is_deflated, where, " is compressed in another way than deflate");
-  // A deflated byte stands for at most 1032: no memory for a size that cannot be true.
+  // Deflate's maximal ratio: no memory for an impossible size.
   constexpr std::uint64_t kMostPerByte = 1032;
   CLEW_CHECK(entry.size / kMostPerByte <= entry.data.size(), where, " claims ", entry.size,
              " bytes deflated to ", entry.data.size());
   std::vector<std::byte> content(entry.size);
-  std::byte beyond{};  // so that an empty entry has somewhere to end, and a longer one is seen
+  std::byte beyond{};  // output for an empty entry, and for detecting a longer one
   z_stream stream{};
   CLEW_CHECK(inflateInit2(&stream, -MAX_WBITS) == Z_OK, where, ": there is not enough memory");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> ending(&stream, inflateEnd);
@@ -309,7 +310,7 @@ std::vector<std::byte> unpack(const ZipEntry& entry, std::uint64_t max_bytes,
   while (state == Z_OK) {
     const auto in = std::min(entry.data.size() - read, kPiece);
     const auto out = std::min(content.size() - written, kPiece);
-    // zlib does not write to its input; its interface is older than const.
+    // zlib only reads its input.
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(entry.data.data() + read));
     stream.avail_in = static_cast<uInt>(in);
     stream.next_out = reinterpret_cast<Bytef*>(out > 0 ? content.data() + written : &beyond);

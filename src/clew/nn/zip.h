@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Zip archives: written with stored entries, as Python's torch.save does, read with deflated ones,
-// too. In memory; not a general unzip.
+// Zip archives in memory: writes stored entries, as torch.save, and reads deflated ones, too. Not a
+// general unzip.
 #pragma once
 
 #include <cstddef>
@@ -13,29 +13,29 @@ namespace clew::nn {
 
 struct ZipEntry {
   std::string name;
-  std::span<const std::byte> data;  // into the bytes that were parsed
+  std::span<const std::byte> data;  // into the parsed bytes
   // Read only.
-  bool is_compressed = false;  // then `data` is not the content
-  bool is_deflated = false;    // the compression that unpack knows
-  std::uint64_t size = 0;      // of the content, as the archive says
-  std::uint32_t checksum = 0;  // of the content, as the archive says
+  bool is_compressed = false;  // `data` is compressed
+  bool is_deflated = false;    // supported by unpack
+  std::uint64_t size = 0;      // of the content, as declared
+  std::uint32_t checksum = 0;  // of the content, as declared
 };
 
-/// The first bytes are those of a zip archive.
+/// True for the magic bytes of a zip archive.
 bool is_zip(std::span<const std::byte> bytes);
 
-/// The entries in the order of the archive's directory; the views point into `bytes`. Encrypted
-/// entries, entries that overlap or lie outside, repeated names and wrong checksums: clew::Error.
-/// Compressed ones are listed but not unpacked. `name` is for errors.
+/// Entries in directory order, as views into `bytes`; compressed ones are not unpacked. `name` is
+/// for errors. Encrypted, overlapping or out-of-range entries, duplicate names, wrong checksums:
+/// clew::Error.
 std::vector<ZipEntry> parse_zip(std::span<const std::byte> bytes, const std::string& name);
 
-/// The content of an entry of parse_zip, at most `max_bytes`. Another compression than deflate, a content
-/// of another size or checksum than the archive says: clew::Error beginning with `name`.
+/// Content of an entry of parse_zip, at most `max_bytes`. A compression other than deflate, a wrong
+/// size or checksum: clew::Error beginning with `name`.
 std::vector<std::byte> unpack(const ZipEntry& entry, std::uint64_t max_bytes,
                               const std::string& name);
 
-/// An archive of stored entries, each entry's data at a multiple of 64 bytes, dated 1980: the same
-/// entries give the same bytes.
+/// Archive of stored entries, data aligned to 64 bytes, dated 1980: the same entries give the same
+/// bytes.
 std::vector<std::byte> write_zip(std::span<const ZipEntry> entries);
 
 }  // namespace clew::nn

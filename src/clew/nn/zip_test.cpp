@@ -25,7 +25,7 @@ std::string refusal(std::span<const std::byte> bytes) {
   return clew::error_of([&] { parse_zip(bytes, "w.pth"); });
 }
 
-// Where a record's signature stands first.
+// First offset of a record's signature.
 std::size_t find(const std::vector<std::byte>& bytes, const char* signature) {
   for (std::size_t i = 0; i + 4 <= bytes.size(); ++i)
     if (std::memcmp(&bytes[i], signature, 4) == 0) return i;

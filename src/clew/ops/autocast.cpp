@@ -29,7 +29,7 @@ Autocast::Autocast(Precision precision)
       type_(type()) {
   enable(precision == Precision::kBf16 && has_bf16(Products::kLibTorch));
   set_type(at::kBFloat16);
-  // The cache holds a cast weight until it is told that the weight has changed.
+  // The cache would keep cast weights after an update.
   at::autocast::set_autocast_cache_enabled(false);
 }
 

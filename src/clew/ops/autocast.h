@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixed precision for networks made of LibTorch's own operators: while an Autocast lives, products
-// and convolutions of the calling thread round their operands to bf16 and LibTorch's numerically
-// delicate operators stay in f32. Weights, their gradients and the optimiser are f32 throughout.
+// Mixed precision for LibTorch's operators: within an Autocast, products and convolutions of the
+// calling thread round their operands to bf16, and numerically sensitive operators stay in f32.
+// Weights, gradients and optimiser are f32.
 #pragma once
 
 #include <c10/core/ScalarType.h>
@@ -10,11 +10,11 @@
 
 namespace clew::ops {
 
-/// True while products of the calling thread round their operands.
+/// True within an Autocast of kBf16 in the calling thread.
 bool is_autocast();
 
-/// For the forward pass; backward runs outside and follows what forward did. kFp32 turns it off for
-/// a part of a network that must be exact. They nest, and each gives back what it found.
+/// Scope guard for the forward pass; backward follows forward's types and runs outside. kFp32 turns
+/// it off for a part of a network. May be nested; restores the previous state.
 class Autocast {
  public:
   explicit Autocast(Precision precision);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the doors of this module's operators have in common. Private to the module.
+// Argument checks of this module's operators. Private to the module.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,15 +13,15 @@
 
 namespace clew::ops {
 
-/// A weight, its name in error messages and the shape it must have.
+/// A weight, its name for errors and its required shape.
 struct NamedWeight {
   const char* name;
   const at::Tensor* tensor;
   std::vector<std::int64_t> shape;
 };
 
-/// Throws unless all are defined, dense, of the shapes they must have, of one floating type and on
-/// one device.
+/// Throws unless all weights are defined, dense, of the required shapes, of one floating type and
+/// on one device.
 inline void check_weights(const char* where, const std::vector<NamedWeight>& weights) {
   for (const NamedWeight& w : weights) {
     CLEW_CHECK(w.tensor->defined(), w.name, " must be a tensor, got an undefined one (", where,
@@ -39,7 +39,7 @@ inline void check_weights(const char* where, const std::vector<NamedWeight>& wei
   }
 }
 
-/// Remembers which state of some weights was packed.
+/// Version counters of packed weights.
 class Versions {
  public:
   Versions() = default;

@@ -20,7 +20,7 @@ namespace {
 
 using torch::Tensor;
 
-/// The mean loss; gradient [M,C] becomes its. The blocks are the same for any number of threads.
+/// Mean loss; writes its gradient [M,C]. Blocks are the same for any number of threads.
 Tensor mean_loss(const Tensor& logits, const Tensor& classes, const Tensor& gradient) {
   const std::int64_t rows = logits.size(0), count = logits.size(1);
   const std::int64_t block =

@@ -23,7 +23,7 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Replaces each of the numbers by function(tag, number).
+/// Applies function(tag, x) in place.
 template <class Function>
 void map(float* numbers, std::size_t count, const Function& function) {
   const hn::ScalableTag<float> d;
@@ -35,7 +35,7 @@ void map(float* numbers, std::size_t count, const Function& function) {
   for (; i < count; ++i) hn::StoreU(function(one, hn::LoadU(one, numbers + i)), one, numbers + i);
 }
 
-/// Rows of `count` numbers, at least a vector of D long.
+/// Rows of `count` values, at least one vector of D.
 template <class D>
 struct Row {
   D d;
@@ -48,7 +48,7 @@ struct Row {
     most = hn::Max(most, hn::LoadU(d, x + count - lanes()));
     return hn::GetLane(hn::MaxOfLanes(d, most));
   }
-  /// from - number -> to; whether no result is a NaN.
+  /// to = from - number; false if any result is NaN.
   bool subtract(const float* from, float number, float* to) const {
     const auto all = hn::Set(d, number);
     auto is_nan = hn::FirstN(d, 0);
@@ -91,7 +91,7 @@ double loss_of(Row<D> row, const float* logits, const std::int64_t* classes, std
   for (std::size_t r = 0; r < rows; ++r) {
     const float* const x = logits + r * count;
     float* const shifted = gradient + r * count;
-    // hn::Exp makes 0 of a NaN: the class's number keeps it instead.
+    // hn::Exp(NaN) is 0: NaN is passed on by the target's logit.
     const bool is_number = row.subtract(x, row.largest(x), shifted);
     chosen[r] = is_number ? shifted[classes[r]] : std::numeric_limits<float>::quiet_NaN();
   }

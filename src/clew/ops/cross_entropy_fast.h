@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of cross-entropy by vectors. Private to the module.
+// Vectorised cross-entropy. Private to the module.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +7,11 @@
 
 namespace clew::ops {
 
-/// Rows that one call takes at most.
+/// Maximal number of rows per call.
 inline constexpr std::size_t kCrossEntropyRows = 512;
 
-/// logits [rows,count], classes [rows] of 0..count-1 -> the sum over rows of
-/// -log softmax(logits)[class]; gradient [rows,count] becomes that sum's, times `scale`.
+/// logits [rows,count], classes [rows] in [0,count) -> sum over rows of -log
+/// softmax(logits)[class]; gradient [rows,count]: its gradient times `scale`.
 double cross_entropy_rows(const float* logits, const std::int64_t* classes, std::size_t rows,
                           std::size_t count, float scale, float* gradient);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The door of the encoder: checks, and the choice between the fast kernels and LibTorch's
-// operators.
+// Encoder: argument checks, and dispatch to the fast kernels or LibTorch's operators.
 #include "clew/ops/encoder.h"
 
 #include <torch/types.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory and graph of the fast encoder. A call goes unit by unit (a unit is one image, or two in
-// bf16) through both convolutions, whose intermediate results stay in the cache, then through the
-// linear layer as one product. Backward of a call gives the convolutions' gradients; the linear
-// layer's weight gradient is one product for all calls.
+// Memory and graph of the fast encoder. Forward: both convolutions unit by unit (a unit is one
+// image, or two in bf16), with intermediate results in cache, then one product for the linear
+// layer. Backward of a call gives the convolutions' gradients; the linear layer's weight gradient
+// is one product for all calls.
 #include "clew/ops/encoder_fast.h"
 
 #include <torch/types.h>
@@ -23,7 +23,7 @@ using torch::autograd::variable_list;
 
 constexpr std::size_t kRowNumbers = kFlat;
 
-// [F, c*81+p] -> [F, p*32+c], the order in which the kernels hold the second activation.
+// [F, c*81+p] -> [F, p*32+c], the kernels' layout of the second activation.
 void flat_to_kernel(const float* from, float* to, std::size_t rows) {
   for (std::size_t r = 0; r < rows; ++r, from += kFlat, to += kFlat)
     for (int c = 0; c < kChannels2; ++c)
@@ -35,14 +35,14 @@ void kernel_to_flat(const float* from, float* to, std::size_t rows) {
       for (int p = 0; p < kArea2; ++p) to[c * kArea2 + p] = from[p * kChannels2 + c];
 }
 
-// What backward needs of one call.
+// Saved data of one call.
 struct EncoderCall {
   torch::Tensor frames;  // contiguous
   SavedTensor features;
   std::size_t images = 0, units = 0;
   Buffer act1;     // [units,400,16] unit-words
   Buffer act2;     // panels of [units,81*32] unit-words
-  Buffer d_units;  // tiles of d_features [images,F] as unit-words, once backward has come by
+  Buffer d_units;  // tiles of d_features [images,F] as unit-words, set by backward
   std::size_t index = 0;
 };
 
@@ -56,7 +56,7 @@ struct FastEncoder::Tape {
   Buffer biases;                        // [16 + 32 + F] f32
   std::size_t calls = 0;
   std::vector<std::shared_ptr<EncoderCall>>
-      pending;  // calls that backward has passed since the weights' node last ran
+      pending;  // calls after backward, since the weights' node last ran
   Buffer sums;  // [C*64*16 + 16 + 256*32 + 32 + F] f32 over the pending calls
 
   explicit Tape(const Kernels& k) : kernels(k) {}
@@ -81,8 +81,8 @@ struct FastEncoder::Tape {
 
 namespace {
 
-// k-words of row `k` of a [K, n] matrix: a row of `n` words for each `pack` rows. `at(k, n)` gives
-// the entries.
+// k-words of row `k` of a [K, n] matrix: a row of `n` words per `pack` rows, with entries `at(k,
+// n)`.
 template <class At>
 Buffer pack_rows(const Kernels& kernels, const Workspace& workspace, std::size_t k, std::size_t n,
                  At at) {
@@ -90,8 +90,7 @@ Buffer pack_rows(const Kernels& kernels, const Workspace& workspace, std::size_t
   for (std::size_t i = 0; i < k; ++i)
     for (std::size_t j = 0; j < n; ++j) rows[i * n + j] = at(i, j);
   Buffer out = take_words(workspace, k / kernels.pack * n);
-  // Panels of n columns would be split by nr; rows of 16 columns at a time, put side by side, are
-  // not.
+  // Packed 16 columns at a time, since panels of n columns would be split by nr.
   Buffer strip = take_words(workspace, k / kernels.pack * 16);
   for (std::size_t j = 0; j < n; j += kernels.lanes) {
     kernels.pack_b(rows.data() + j, n, k, kernels.lanes, words(strip));
@@ -168,7 +167,7 @@ torch::Tensor FastEncoder::Tape::forward(const torch::Tensor& given, EncoderCall
   for (std::size_t n = 0; n < images; ++n)
     for (std::size_t j = 0; j < features; ++j) {
       const float value = y[n * features + j] + bias[j];
-      y[n * features + j] = value < 0 ? 0 : value;  // keeps a NaN
+      y[n * features + j] = value < 0 ? 0 : value;  // keeps NaN
     }
   if (record != nullptr) {
     record->frames = frames;
@@ -256,7 +255,7 @@ variable_list FastEncoder::Tape::weight_gradients() {
 
 namespace {
 
-// Stands for all six weights in the graph.
+// Graph node of all six weights.
 struct EncoderWeightsNode : Node {
   std::shared_ptr<FastEncoder::Tape> tape;
 

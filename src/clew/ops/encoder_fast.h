@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The encoder by the kernels of this module, with its place in the autograd graph. Private to the
-// module.
+// Encoder by this module's kernels, as a node of the autograd graph. Private to the module.
 #pragma once
 
 #include <memory>
@@ -10,15 +9,15 @@
 
 namespace clew::ops {
 
-/// How its errors call it.
+/// Name for errors.
 inline constexpr const char* kEncoderName = "encoder";
 
 class FastEncoder {
  public:
-  /// The kernels for these checked weights, or null when they are not for them.
+  /// Kernels for these checked weights; null if not supported.
   static const Kernels* serves(const EncoderWeights& weights, const EncoderOptions& options);
 
-  /// Packs the weights and gives them a node in the graph if one of them needs a gradient.
+  /// Packs the weights; adds a graph node if one of them requires a gradient.
   FastEncoder(const EncoderWeights& weights, const Kernels& kernels, const Workspace& workspace);
 
   /// frames [N,C,84,84] u8, checked -> [N,F] f32
@@ -28,8 +27,8 @@ class FastEncoder {
 
  private:
   std::shared_ptr<Tape> tape_;
-  // What every recorded call points to in the graph. Its node turns the tape into the weights'
-  // gradients; autograd runs it once, after all calls that reach the loss.
+  // Input of every recorded call in the graph. Its node computes the weight gradients from the
+  // tape; autograd runs it once, after all calls that reach the loss.
   torch::Tensor token_;
 };
 

@@ -27,9 +27,9 @@ struct Loops {
   static constexpr std::size_t kBlock = 16;
   static constexpr std::size_t blocked(std::size_t k) { return (k + kBlock - 1) / kBlock * kBlock; }
 
-  // c [M, NV vectors] (+)= the sum over pieces; row0 and col0 say which tile and panel of each.
-  // `half`: which half of the next panel's cache lines to ask for (0, 1; others: none), for a
-  // panel read for the first time comes from memory.
+  // c [M, NV vectors] (+)= sum over pieces; row0 and col0 select tile and panel. `half`: half of
+  // the next panel's cache lines to prefetch (0, 1; else none), since a new panel comes from
+  // memory.
   template <int M, int NV, bool kBlocked>
   static void tile(const GemmPiece* pieces, std::size_t count, std::size_t row0, std::size_t col0,
                    float* c, std::size_t ldc, bool add, std::size_t half) {
@@ -74,7 +74,7 @@ struct Loops {
     }
   }
 
-  // Picks the tile of the right size among the compiled ones.
+  // Dispatch to the compiled tile sizes.
   template <int M, int NV, bool kBlocked>
   static void tile_of(int rows, int vectors, const GemmPiece* pieces, std::size_t count,
                       std::size_t row0, std::size_t col0, float* c, std::size_t ldc, bool add,
@@ -90,14 +90,13 @@ struct Loops {
     }
   }
 
-  // Rows are cut into the fewest tiles of at most kMr rows, all nearly equal: tile t starts at row
-  // m * t / tiles.
+  // Fewest tiles of at most kMr rows, nearly equal: tile t starts at row m * t / tiles.
   static std::size_t tiles(std::size_t m) { return (m + T::kMr - 1) / T::kMr; }
 
   template <bool kBlocked>
   static void gemm(const GemmPiece* pieces, std::size_t count, std::size_t m, std::size_t n,
                    float* c, std::size_t ldc) {
-    // The second-level cache holds this many words of tiles; a panel streams past them.
+    // Words of tiles that fit the L2 cache while panels stream.
     constexpr std::size_t kCacheWords = 160 * 1024, kLongest = 640;
     const std::size_t all = tiles(m);
     for (std::size_t first = 0; first < count;) {
@@ -120,7 +119,7 @@ struct Loops {
     }
   }
 
-  // Words of up to 16 numbers of a row; the rest of the 16 are zero.
+  // k-words of up to 16 numbers of a row, zero-padded to 16.
   static void words16(const float* x, std::size_t numbers, Word* out) {
     alignas(64) float tail[16] = {};
     if (numbers < 16) {
@@ -238,8 +237,7 @@ struct Loops {
       for (std::size_t u = 0; u < units; ++u, to += width) {
         const float* a = x + u * kPack * ld + col0;
         const float* b = kPack == 2 && u * kPack + 1 < rows ? a + ld : kZeros;
-        // A whole vector where it only runs over into what is written later: the next units and
-        // the next tiles.
+        // A whole vector where the excess is overwritten later, by the next units and tiles.
         if (col0 + 16 <= m) {
           T::Units16(to, a, b);
         } else {
@@ -257,9 +255,9 @@ struct Loops {
   static constexpr int kBandRows = 4 * kBand + 4;
   static int pixel_scratch(int channels) { return channels * kBandRows * kFrameSide; }
 
-  // -> act [400,16] k-words. If `units` is given, also [400,16] unit-words of act and `partner`
-  // (the k-words of the unit's other image). pixels [C,2,4,84] k-words: the four rows that an
-  // output row shares with the one above it, and four new ones.
+  // -> act [400,16] k-words. With `units`, also [400,16] unit-words of act and `partner` (k-words
+  // of the unit's other image). pixels [C,2,4,84] k-words: four rows shared with the output row
+  // above, and four new ones.
   static void conv1(const ConvWeights& w, const std::uint8_t* frame, Word* pixels, Word* act,
                     const Word* partner, Word* units) {
     constexpr int kAcross = T::kWide && kV16 == 1 ? 20 : 5;
@@ -283,8 +281,8 @@ struct Loops {
           for (int ky = 0; ky < 8; ++ky, weights += kTaps * 16) {
             const Word* from =
                 pixels + (8 * c + (ky < 4 ? upper : lower) + ky % 4) * kRow + x * kStep;
-            // Neighbours share half their pixels: each word is loaded once, for a left and a right
-            // tap.
+            // Neighbouring outputs share half their pixels: each word is loaded once, for a left
+            // and a right tap.
             for (int tap = 0; tap < kStep; ++tap) {
               W first[kV16], second[kV16];
               CLEW_UNROLL
@@ -362,8 +360,8 @@ struct Loops {
     }
   }
 
-  // Where entries `half`..`half`+15 (half = 0 or 16) of place p stand among the panels of the
-  // second activation.
+  // Offset of channels `half`..`half`+15 (half = 0 or 16) of position p in the panels of the second
+  // activation.
   static std::size_t act2_at(int p, int half, std::size_t units) {
     return static_cast<std::size_t>(p) * 32 * units +
            static_cast<std::size_t>(half) * (kNr == 16 ? units : 1);
@@ -381,7 +379,7 @@ struct Loops {
     } else {
       Word* const partner = own + kArea1 * 8;
       if (count == 1) std::fill_n(partner, kArea1 * 8, 0U);
-      // The second image first: the unit-words are made beside the products of the first.
+      // The second image first: unit-words are made during the products of the first.
       for (int i = count - 1; i >= 0; --i) {
         Word* const act = i == 0 ? own : partner;
         conv1(w, images[i], pixels, act, partner, i == 0 ? act1 : nullptr);
@@ -403,8 +401,8 @@ struct Loops {
 
   // ---- convolutions, backward
 
-  // Asks for the same words of the next unit, which come from memory: the second activation's lie
-  // too far apart for the CPU to guess. May point past the last unit; nothing is read.
+  // Prefetches the same words of the next unit: the second activation's stride defeats the hardware
+  // prefetcher. May point past the last unit; nothing is read.
   static void fetch_early(const Word* words, std::size_t to_next_unit) {
     const auto address = reinterpret_cast<std::uintptr_t>(words) + to_next_unit * sizeof(Word);
     __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
@@ -413,9 +411,9 @@ struct Loops {
   static constexpr int kWideRow =
       kSide2 + 2;  // a row of gradients with a zero column on both sides
 
-  // dy [9,11,32] k-words, masked -> dx [400,16] f32. Four neighbouring inputs (a block) see the
-  // same four outputs, each through other weights: a product of [blocks, 4 * 32] by [4 * 32, 4 *
-  // 16] without any zero but at the border.
+  // dy [9,11,32] k-words, masked -> dx [400,16] f32. Four neighbouring inputs (a block) contribute
+  // to the same four outputs with different weights: a product of [blocks, 4 * 32] by [4 * 32, 4 *
+  // 16], with zeros at the border only.
   static void conv2_input(const ConvWeights& w, const Word* dy, float* dx) {
     constexpr int kGroup = T::kWide ? 4 : 2;  // vectors of the 64 outputs at a time
     constexpr int kBlocks = 5, kPixel = 32 / kPack;
@@ -514,7 +512,7 @@ struct Loops {
     }
   }
 
-  // A few rows (channel, ky) of the first kernel: R rows of 8 taps, summed over a band.
+  // R rows (channel, ky) of the first kernel, of 8 taps, summed over a band.
   template <int R>
   static void conv1_weights_rows(const Word* pixels, const Word* dy, int row, float* dw) {
     for (int v = 0; v < kV16; ++v) {
@@ -528,7 +526,7 @@ struct Loops {
         for (int r = 0; r < R; ++r)
           from[r] = pixels + ((row + r) / 8 * kBandRows + 4 * y + (row + r) % 8) * kFrameSide;
         const Word* g = dy + y * kSide1 * 16 + v * T::kLanes;
-        // Two outputs at a time: half the pixels of the one are half those of the other.
+        // Two outputs at a time: they share half their pixels.
         for (int x = 0; x < kSide1; x += 2, g += 32) {
           const W right[2] = {T::LoadW(g), T::LoadW(g + 16)};
           CLEW_UNROLL

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of fast kernels of one instruction set and precision. Plain memory, no tensors; private
-// to the module.
+// Table of kernels of one instruction set and precision. Plain memory, no tensors. Private to the
+// module.
 //
 // All multiply-add loops see 32-bit words. In f32 a word is one number. In bf16 a word holds the
 // two numbers whose products are added together, so a word runs along the axis that is summed over:
@@ -83,7 +83,7 @@ struct Kernels {
   // rows[i] [81,32] k-words of image i. Both activations are after ReLU.
   void (*conv_forward)(const ConvWeights& w, const std::uint8_t* const* images, Word* act1,
                        Word* act2, std::size_t units, Word* const* rows, Word* scratch);
-  // grads: `pack` gradients [81,32] f32 by the second activation, the last may be null. Adds to
+  // grads: `pack` gradients [81,32] f32 w.r.t. the second activation, the last may be null. Adds to
   // `sums`.
   void (*conv_backward)(const ConvWeights& w, const std::uint8_t* const* images, const Word* act1,
                         const Word* act2, std::size_t units, const float* const* grads,
@@ -97,15 +97,15 @@ struct Kernels {
   std::size_t padded(std::size_t columns) const { return (columns + lanes - 1) / lanes * lanes; }
 };
 
-/// The kernels for this CPU; null when LibTorch must do the work. kBf16 may give the f32 kernels.
+/// Kernels for this CPU; null: LibTorch's operators must be used. kBf16 may give the f32 kernels.
 const Kernels* kernels(Precision precision);
 
-/// Elementwise parts of the LSTM, f32 in either precision. Rows of 4H: input, forget, cell, output
-/// gate. gates [n,4H] raw without bias -> activated, in place; c_prev [n,H] -> c, h [n,H].
+/// Elementwise part of the LSTM, f32 in either precision. Gates in the order input, forget, cell,
+/// output: gates [n,4H] raw without bias -> activated, in place; c_prev [n,H] -> c, h [n,H].
 void lstm_gates(float* gates, const float* bias, const float* c_prev, std::size_t n,
                 std::size_t hidden, float* h, float* c);
 /// gates [n,4H] activated, c [n,H] after the step, dh and dc [n,H] (null: zero) -> d_gates [n,4H]
-/// by the raw gates, dc_prev [n,H]; adds the column sums of d_gates to d_bias [4H].
+/// w.r.t. raw gates, dc_prev [n,H]; adds the column sums of d_gates to d_bias [4H].
 void lstm_gates_backward(const float* gates, const float* c_prev, const float* c, const float* dh,
                          const float* dc, std::size_t n, std::size_t hidden, float* d_gates,
                          float* dc_prev, float* d_bias);

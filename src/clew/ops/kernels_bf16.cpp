@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bf16 kernels for CPUs with AVX-512 BF16. Intrinsics, because Highway 1.0.3 has no bf16 dot
-// product of that CPU (its ReorderWidenMulAccumulate computes with f32 products).
+// bf16 kernels for CPUs with AVX-512 BF16. Intrinsics, because Highway 1.0.3 lacks its bf16 dot
+// product (its ReorderWidenMulAccumulate uses f32 products).
 #include <hwy/base.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ struct Bf16 {
   static V LoadF(const float* p) { return _mm512_loadu_ps(p); }
   static void StoreF(V v, float* p) { _mm512_storeu_ps(p, v); }
   static V Add(V a, V b) { return _mm512_add_ps(a, b); }
-  // In this order a NaN stays a NaN.
+  // This operand order keeps NaN.
   static V Relu(V v) { return _mm512_max_ps(_mm512_setzero_ps(), v); }
   static W LoadW(const Word* p) { return reinterpret_cast<W>(_mm512_loadu_si512(p)); }
   static W Bcst(const Word* p) {
@@ -69,7 +69,7 @@ struct Bf16 {
     _mm512_storeu_si512(
         to, Join(Narrow(_mm512_maskz_loadu_ps(low, a)), Narrow(_mm512_maskz_loadu_ps(high, b))));
   }
-  // The upper half of the f32 of an integer below 256 is its bf16.
+  // The upper half of an f32 integer below 256 is its bf16.
   static __m512i Widen(const std::uint8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return _mm512_castps_si512(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)));

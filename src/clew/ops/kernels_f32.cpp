@@ -25,8 +25,8 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Older sets have too few registers for the tiles, newer ones no fixed vector length; LibTorch
-// serves both.
+// Older sets have too few registers for the tiles, newer ones no fixed vector length; both use
+// LibTorch's operators.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_AVX2 || \
     HWY_TARGET == HWY_NEON
 #undef CLEW_HAS_KERNELS
@@ -44,7 +44,7 @@ struct F32 {
   static V LoadF(const float* p) { return hn::LoadU(D(), p); }
   static void StoreF(V v, float* p) { hn::StoreU(v, D(), p); }
   static V Add(V a, V b) { return hn::Add(a, b); }
-  // In this order a NaN stays a NaN.
+  // This operand order keeps NaN.
   static V Relu(V v) { return hn::Max(hn::Zero(D()), v); }
   static const float* AsFloat(const Word* p) { return reinterpret_cast<const float*>(p); }
   static float* AsFloat(Word* p) { return reinterpret_cast<float*>(p); }
@@ -102,8 +102,7 @@ using V = hn::Vec<D>;
 
 V Sigmoid(V x) {
   const D d;
-  // exp is exact enough up to 88; beyond it the result is 0 or 1 in f32 anyway. In this order a NaN
-  // stays a NaN.
+  // exp is accurate up to 88; beyond, the result is 0 or 1 in f32. This operand order keeps NaN.
   const V e = hn::Exp(d, hn::Min(hn::Set(d, 88.0F), hn::Neg(x)));
   return hn::Div(hn::Set(d, 1.0F), hn::Add(hn::Set(d, 1.0F), e));
 }

@@ -23,7 +23,7 @@ std::size_t size_of(const torch::Tensor& t, int axis) {
   return static_cast<std::size_t>(t.size(axis));
 }
 
-// c [m,n] from tiles and panels made for it; n need not be a multiple of a vector.
+// c [m,n] from packed tiles and panels; n need not be a multiple of the vector size.
 torch::Tensor product(const Kernels& kernels, const Workspace& workspace, bool is_units,
                       const GemmPiece& piece, std::size_t m, std::size_t n) {
   torch::Tensor out = torch::empty({static_cast<std::int64_t>(m), static_cast<std::int64_t>(n)});
@@ -135,7 +135,7 @@ torch::Tensor linear(const torch::Tensor& x_given, const torch::Tensor& weight,
   for (std::size_t r = 0; r < n; ++r)
     for (std::size_t j = 0; j < out; ++j) {
       const float value = to[r * out + j] + add[j];
-      to[r * out + j] = options.has_relu && value < 0 ? 0 : value;  // keeps a NaN
+      to[r * out + j] = options.has_relu && value < 0 ? 0 : value;  // keeps NaN
     }
   if (torch::autograd::compute_requires_grad(x_given, weight, bias)) {
     const auto node = make_node<LinearNode>();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A linear layer with ReLU or without, as one operator with its own gradient. Own kernels for f32 on
-// a CPU, whatever BLAS is installed; LibTorch for everything else, under an Autocast and while a
-// network is traced.
+// Linear layer with optional ReLU, as one operator with its own gradient. Own kernels for f32 on a
+// CPU, independent of the BLAS; LibTorch's operators else, within an Autocast and in TorchScript
+// traces.
 #pragma once
 
 #include "clew/ops/precision.h"
@@ -17,7 +17,7 @@ struct LinearOptions {
 };
 
 /// x [N,I] f, N > 0; weight [O,I] and bias [O] as in torch::nn::Linear -> [N,O] of the same type.
-/// Gradients to all three; from f32 kernels no second derivative.
+/// Gradients to all three; no second derivative from f32 kernels.
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
                      const LinearOptions& options = {});
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The door of the LSTM step: checks, and the choice between the fast kernels and LibTorch's
-// operators.
+// LSTM cell: argument checks, and dispatch to the fast kernels or LibTorch's operators.
 #include "clew/ops/lstm.h"
 
 #include <torch/types.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of an LSTM as one operator with its own gradient; the loop over time is the caller's.
-// Fast for f32 on an x86 CPU, plain LibTorch for everything else.
+// LSTM cell as one operator with its own gradient; the loop over time is the caller's. Fast for f32
+// on x86 CPUs, else LibTorch's operators.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace clew::ops {
 
-/// Names and layouts as in torch::nn::LSTMCell: gates in the order input, forget, cell, output.
+/// Layouts of torch::nn::LSTMCell: gates in the order input, forget, cell, output.
 struct LstmWeights {
   torch::Tensor w_ih;  // [4H,I]
   torch::Tensor w_hh;  // [4H,H]
@@ -21,7 +21,7 @@ struct LstmWeights {
 
 struct LstmOptions {
   Precision precision =
-      Precision::kFp32;      // of the fast kernels; the fall-back computes in the weights' type
+      Precision::kFp32;      // of the fast kernels; the fallback uses the weights' type
   Workspace workspace = {};  // share one per worker to keep buffers between rollouts
 };
 
@@ -30,17 +30,16 @@ struct LstmOut {
   torch::Tensor c;  // [N,H]
 };
 
-/// The weights packed once, and the record of every step until backward: make one per rollout.
-/// The weights' gradients of all its steps are computed together, when backward has passed the
-/// first of them. Not for several threads at once; two threads may use two Lstms on the same
-/// weights.
+/// Packed weights, and a tape of all steps until backward: make one per rollout. Weight gradients
+/// of all steps are computed together, after the first step's backward. Not thread-safe; two
+/// threads may use two Lstms of the same weights.
 class Lstm {
  public:
   Lstm(LstmWeights weights, LstmOptions options);
 
-  /// inputs [N,I_k] with sum of I_k = I (they stand side by side, never copied together), h [N,H],
-  /// c [N,H] -> h, c [N,H]. Gradients to inputs, h, c and the weights; no second derivative. The
-  /// weights must not have changed since construction.
+  /// inputs [N,I_k] with sum of I_k = I (concatenated without a copy), h [N,H], c [N,H] -> h, c
+  /// [N,H]. Gradients to inputs, h, c and the weights; no second derivative. The weights must not
+  /// have changed since construction.
   LstmOut operator()(torch::TensorList inputs, const torch::Tensor& h, const torch::Tensor& c);
 
   bool fast() const;
@@ -50,7 +49,7 @@ class Lstm {
   std::shared_ptr<State> state_;
 };
 
-/// One step of an Lstm made for it.
+/// One step of a temporary Lstm.
 LstmOut lstm_step(const torch::Tensor& x, const torch::Tensor& h, const torch::Tensor& c,
                   const LstmWeights& weights, const LstmOptions& options = {});
 

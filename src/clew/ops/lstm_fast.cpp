@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory and graph of the fast LSTM step: one product [inputs, h] x W for all gates, the gates
-// elementwise; backward one product for the inputs' gradients. The weights' gradients are one
-// product for all steps.
+// Memory and graph of the fast LSTM cell: one product [inputs, h] x W for all gates, then the
+// elementwise part; in backward one product for the inputs' gradients. The weights' gradients are
+// one product for all steps.
 #include "clew/ops/lstm_fast.h"
 
 #include <torch/types.h>
@@ -19,14 +19,14 @@ namespace {
 using torch::autograd::Node;
 using torch::autograd::variable_list;
 
-// What backward needs of one step.
+// Saved data of one step.
 struct Step {
   std::size_t lanes = 0, units = 0;  // N, and unit-words along it
   std::vector<std::int64_t> widths;  // of the inputs
   SavedTensor c_prev, c;
   Buffer x;        // panels of [N, inputs + h] as unit-words
   Buffer gates;    // [N,4H] activated
-  Buffer d_units;  // tiles of d_gates [N,4H] as unit-words, once backward has come by
+  Buffer d_units;  // tiles of d_gates [N,4H] as unit-words, set by backward
   std::size_t index = 0;
 };
 
@@ -40,7 +40,7 @@ struct FastLstm::Tape {
   Buffer bias;                   // [4H] f32, the sum of both
   std::size_t steps = 0;
   std::vector<std::shared_ptr<Step>>
-      pending;    // steps that backward has passed since the weights' node last ran
+      pending;    // steps after backward, since the weights' node last ran
   Buffer d_bias;  // [4H] f32 over the pending steps
 
   explicit Tape(const Kernels& k) : kernels(k) {}
@@ -184,7 +184,7 @@ variable_list FastLstm::Tape::weight_gradients() {
 
 namespace {
 
-// Stands for all four weights in the graph.
+// Graph node of all four weights.
 struct LstmWeightsNode : Node {
   std::shared_ptr<FastLstm::Tape> tape;
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The LSTM step by the kernels of this module, with its place in the autograd graph. Private to the
-// module.
+// LSTM cell by this module's kernels, as a node of the autograd graph. Private to the module.
 #pragma once
 
 #include <memory>
@@ -10,12 +9,12 @@
 
 namespace clew::ops {
 
-/// How its errors call it.
+/// Name for errors.
 inline constexpr const char* kLstmName = "lstm";
 
 class FastLstm {
  public:
-  /// The kernels for these checked weights, or null when they are not for them.
+  /// Kernels for these checked weights; null if not supported.
   static const Kernels* serves(const LstmWeights& weights, const LstmOptions& options);
 
   FastLstm(const LstmWeights& weights, const Kernels& kernels, const Workspace& workspace);

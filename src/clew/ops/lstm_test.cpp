@@ -45,7 +45,7 @@ void use_targets(std::int64_t targets) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
-// What a sequence gives: every h, the last c, and the gradients of a loss on all of them.
+// Outputs of a sequence: every h, the last c, and the gradients of a loss on all of them.
 struct Outcome {
   std::vector<Tensor> outputs, grads;
 };

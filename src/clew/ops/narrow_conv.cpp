@@ -16,9 +16,8 @@ using torch::Tensor;
 constexpr const char* kNarrowConvName = "narrow_conv2d";
 constexpr auto kLayout = torch::MemoryFormat::ChannelsLast;
 
-/// The gradient by the images is a convolution of `up` with C outputs, and kernels that make
-/// sixteen at a time waste most of them. So the taps of a row become outputs, C*L of them, and are
-/// added up shifted.
+/// Gradient w.r.t. the images. As a convolution of `up` it has C outputs, of which kernels compute
+/// sixteen at a time. So the taps of a row become C*L outputs, which are added with shifts.
 Tensor images_gradient(const Tensor& up, const Tensor& weight, torch::IntArrayRef shape) {
   const std::int64_t outputs = weight.size(0), channels = weight.size(1), rows = weight.size(2),
                      taps = weight.size(3);
@@ -64,7 +63,7 @@ Tensor narrow_conv2d(const Tensor& images, const Tensor& weight, const Tensor& b
   CLEW_CHECK(images.dim() == 4 && weight.dim() == 4,
              "images must be [B,C,H,W] and weight [O,C,K,L], got ", images.sizes(), " and ",
              weight.sizes(), " (", kNarrowConvName, ")");
-  // A traced network is to hold the operator that everyone knows, for images of any number.
+  // Traces have the standard operator, for any batch size.
   if (is_tracing()) return torch::conv2d(images, weight, bias);
   const Autocast off(Precision::kFp32);
   return NarrowConv::apply(images.to(weight.scalar_type()), weight, bias);

@@ -11,7 +11,7 @@
 namespace clew::ops {
 namespace {
 
-/// False where nothing is to be done.
+/// False for the identity.
 bool check_statistics(const torch::Tensor& images, const ChannelStatistics& statistics) {
   CLEW_CHECK(images.defined() && images.dim() >= 3 && images.is_floating_point(),
              "images to normalise must be [...,C,H,W] of floats, got ",

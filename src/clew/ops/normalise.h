@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Channels of images brought to the mean and spread that a network was trained with, and back.
+// Normalisation of image channels by mean and standard deviation, and its inverse.
 #pragma once
 
 #include <vector>
@@ -8,19 +8,19 @@
 
 namespace clew::ops {
 
-/// Mean and standard deviation of each channel of images in [0,1]; empty: images stay as they are.
+/// Mean and standard deviation per channel, of images in [0,1]; empty: no normalisation.
 struct ChannelStatistics {
   std::vector<double> mean, deviation;
   bool operator==(const ChannelStatistics&) const = default;
 };
-/// Those of ImageNet's training images, RGB, which torchvision's networks are trained with.
+/// ImageNet's RGB statistics, as in torchvision.
 [[nodiscard]] ChannelStatistics imagenet_statistics();
 
-/// images [...,C,H,W] floating, in [0,1] -> (images - mean) / deviation, the same type. As many means and
-/// deviations as channels, deviations above 0: else clew::Error. With gradient.
+/// images [...,C,H,W] f in [0,1] -> (images - mean) / deviation, the same type, with gradient.
+/// Another number of channels, deviations not above 0: clew::Error.
 [[nodiscard]] torch::Tensor normalise(const torch::Tensor& images,
                                       const ChannelStatistics& statistics);
-/// The way back: images * deviation + mean.
+/// Inverse: images * deviation + mean.
 [[nodiscard]] torch::Tensor denormalise(const torch::Tensor& images,
                                         const ChannelStatistics& statistics);
 

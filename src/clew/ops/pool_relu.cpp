@@ -27,7 +27,7 @@ Tensor empty_channels_last(torch::IntArrayRef shape, const torch::TensorOptions&
   return torch::empty_strided(shape, {h * w * c, 1, w * c, c}, options);
 }
 
-/// The numbers as pool_relu_fast.h takes them.
+/// Data pointer for pool_relu_fast.h.
 template <class T>
 T* numbers(const Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());

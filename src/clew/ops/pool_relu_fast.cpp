@@ -19,7 +19,7 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// N numbers as f32, and the way back; N = 1 is for few channels.
+/// Conversion of N values to and from f32; N = 1 is for few channels.
 template <std::size_t N>
 struct Numbers {
   using D = hn::CappedTag<float, N>;
@@ -55,7 +55,7 @@ struct Numbers {
     meet(load(top + channels), 1);
     meet(load(bottom), 2);
     meet(load(bottom + channels), 3);
-    const auto is_none = hn::Le(most, hn::Zero(d));  // a NaN is kept
+    const auto is_none = hn::Le(most, hn::Zero(d));  // keeps NaN
     store(hn::IfThenElse(is_none, hn::Zero(d), most), pooled);
     store_bytes(hn::IfThenElse(is_none, hn::Set(d, kNone), place), chosen);
   }
@@ -79,8 +79,8 @@ struct Numbers {
   }
 };
 
-/// Calls `work` with the first of N channels and Numbers<N>, for vectors that cover all. The last one
-/// may begin among those of the one before: it computes the same again.
+/// Calls `work` with the first of N channels and Numbers<N>, for vectors that cover all channels.
+/// The last one may overlap the one before.
 template <class Work>
 void for_channels(std::int64_t channels, const Work& work) {
   constexpr std::size_t kMost = HWY_MIN(16, HWY_MAX_BYTES / 4);

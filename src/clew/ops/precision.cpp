@@ -33,22 +33,22 @@ namespace {
 namespace fs = std::filesystem;
 using torch::Tensor;
 
-constexpr double kProbeSeconds = 0.012;  // for each precision, behind a warm-up
+constexpr double kProbeSeconds = 0.012;  // per precision, after a warm-up
 
-/// Numbers that are alike on every machine, in [-scale, scale], without LibTorch's generator.
+/// Deterministic values in [-scale, scale], without LibTorch's generator.
 Tensor filled(at::IntArrayRef shape, double scale) {
   const Tensor t = torch::arange(c10::multiply_integers(shape), torch::kFloat32);
   return (t * 0.7F).sin().mul(scale).view(shape).clone();
 }
 
-/// Something to repeat in a precision, and its number of operations.
+/// A benchmark kernel, and its number of operations.
 struct Probe {
   std::function<void(Precision)> run;
   double operations = 0;
 };
 
-/// Products of the navigator's shapes: 32 worlds through the layer behind the convolutions and
-/// through the LSTM, packed before.
+/// Products of the navigator's shapes: 32 worlds through the encoder's linear layer and the LSTM,
+/// packed before.
 Probe kernels_probe() {
   constexpr std::size_t kRows = 32;
   struct Shape {
@@ -105,7 +105,7 @@ Probe libtorch_probe() {
           3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
 }
 
-/// True when a small convolution and a linear layer in bf16 go forward and backward.
+/// True if a small convolution and a linear layer in bf16 run forward and backward.
 bool libtorch_multiplies_bf16() {
   try {
     const at::AutoGradMode has_gradients(true);
@@ -130,7 +130,7 @@ double rate(Probe& probe, Precision precision) {
     probe.run(precision);
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  double left = kProbeSeconds - seconds_of_one(), best = 1e9;  // the first one is the warm-up
+  double left = kProbeSeconds - seconds_of_one(), best = 1e9;  // the first is the warm-up
   do {
     const double spent = seconds_of_one();
     best = std::min(best, spent);
@@ -139,8 +139,8 @@ double rate(Probe& probe, Precision precision) {
   return probe.operations / best * 1e-9;
 }
 
-/// Where the rates are kept; empty where there is no folder for it. What they depend on is in the
-/// name.
+/// Cache file of the rates, with everything that they depend on in its name; empty without a cache
+/// folder.
 fs::path rates_file(Products products) {
   const fs::path folder = cache_folder();
   if (folder.empty()) return {};
@@ -163,7 +163,7 @@ std::optional<PrecisionRates> read_rates(const fs::path& file) {
     if (is_whole && !(text >> rest) && fp32 == "fp32" && bf16 == "bf16" && rates.fp32 > 0 &&
         rates.bf16 >= 0)
       return rates;
-  } catch (const std::exception&) {  // what cannot be read is measured again
+  } catch (const std::exception&) {  // unreadable: measured again
   }
   return std::nullopt;
 }
@@ -173,7 +173,7 @@ void keep_rates(const fs::path& file, const PrecisionRates& rates) {
   try {
     make_folders(file.parent_path());
     write_file_atomic(file, concat("fp32 ", rates.fp32, " bf16 ", rates.bf16, '\n'));
-  } catch (const Error&) {  // a home that is read-only or full: measured again by the next process
+  } catch (const Error&) {  // read-only or full: measured again by the next process
   }
 }
 
@@ -209,7 +209,7 @@ PrecisionRates measure_precisions(Products products) {
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   Probe probe = products == Products::kKernels ? kernels_probe() : Probe();
-  if (!probe.run) probe = libtorch_probe();  // which serves where there are no kernels
+  if (!probe.run) probe = libtorch_probe();  // used without kernels
   PrecisionRates rates{.fp32 = rate(probe, Precision::kFp32)};
   if (has_bf16(products)) rates.bf16 = rate(probe, Precision::kBf16);
   at::set_num_threads(threads);

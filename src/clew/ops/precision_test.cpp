@@ -17,7 +17,7 @@ namespace precision_test {
 
 namespace fs = std::filesystem;
 
-/// A cache folder of its own, with the files that are in it.
+/// A temporary cache folder, and its files.
 class Cache {
  public:
   Cache() {
@@ -92,7 +92,7 @@ TEST(Precision, IsMeasuredOnceForAMachineAndAVersion) {
   const auto found = with_file("fp32 1.5 bf16 99\n");
   EXPECT_EQ(found.fp32, 1.5);
   EXPECT_EQ(found.bf16, 99);
-  // What is not whole is measured again.
+  // Incomplete files are measured again.
   for (const char* text : {"", "fp32 1.5", "fp32 1.5 bf16 x", "bf16 1.5 fp32 99", "fp32 -1 bf16 9",
                            "fp32 1.5 bf16 99 100"}) {
     const auto again = with_file(text);

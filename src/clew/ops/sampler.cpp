@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The door of the sampler: checks, the graph node, and who does which part of the work. The numbers
-// come from sampler_rows.h.
+// Sampler: argument checks, graph node, and work distribution. Computation: sampler_rows.h,
+// sampler_fast.h.
 #include "clew/ops/sampler.h"
 
 #include <ATen/Parallel.h>
@@ -26,12 +26,12 @@ using torch::autograd::variable_list;
 
 const char* name_of(bool is_affine) { return is_affine ? "affine_sample" : "grid_sample"; }
 
-// One task of a parallel loop should be at least this many numbers.
+// Grain size of a parallel loop.
 std::int64_t grain(std::int64_t numbers_each) {
   return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(1, numbers_each));
 }
 
-// Calls rows or strips of images, [begin, end) of each, in the order of flat numbers.
+// Calls f with rows or strips [begin, end) of each image in a flat range.
 template <class F>
 void each_image(std::int64_t begin, std::int64_t end, std::int64_t height, const F& call) {
   for (std::int64_t r = begin; r < end;) {
@@ -51,8 +51,8 @@ void run_forward(const SampleJob<T>& job) {
                    });
 }
 
-// A pixel's gradient is summed by one thread, row after row, and a row's places channel after
-// channel, so that the bits do not depend on how images, channels or rows are handed out.
+// A pixel's gradient is summed by one thread, row by row, and a row's coordinates' channel by
+// channel, so that the bits do not depend on the work distribution.
 template <class Rows, class T>
 void run_backward(const SampleJob<T>& job) {
   const bool has_input = job.d_input != nullptr, has_theta = job.d_theta != nullptr,
@@ -96,7 +96,8 @@ void run_backward(const SampleJob<T>& job) {
   }
 }
 
-// The same by groups of channels: an image's gradient is one thread's by group, its places' by image.
+// The same by groups of channels: one thread per group for the image's gradient, per image for the
+// coordinates'.
 void run_groups(const SampleJob<float>& job, const SampleKernels& kernels, std::int64_t groups) {
   const auto scratch = [&] {
     return std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(sample_scratch(job)));
@@ -149,7 +150,7 @@ void run(const SampleJob<T>& job) {
   }
 }
 
-// What forward and backward of one call share; tensors are dense.
+// Arguments of forward and backward of one call; tensors are dense.
 struct SamplerCall {
   bool is_affine = false;
   ImageSize size;
@@ -171,7 +172,7 @@ struct SamplerCall {
   }
 };
 
-// Edges: input, places.
+// Edges: input, coordinates.
 struct SampleNode : torch::autograd::Node {
   SamplerCall call;
   SavedTensor input, places;
@@ -307,7 +308,7 @@ Tensor affine_sample(const Tensor& input, const Tensor& theta, ImageSize size,
     return grid_sample(input, grid, options);
   }
   if (is_tracing()) {
-    // Without the batch size, which a trace would keep as a number.
+    // Without the batch size, which a trace would record as a constant.
     const Tensor places = identity_grid(size, options.align_corners, theta.options()).view({-1, 2});
     const Tensor base = torch::cat({places, torch::ones_like(places).slice(1, 0, 1)}, 1);
     const Tensor grid =

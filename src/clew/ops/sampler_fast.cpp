@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bilinear sampler for f32, by Highway, in two layouts. At the border a pair of pixels is moved into
-// the image and its weights are rearranged, so that nothing is a special case afterwards.
-//   Up to two channels: a vector of output pixels at a time. The pairs (x, x+1) of two rows are read
-//   with one load of 64 bits each. The image's gradient is added with scalars, for neighbours write
-//   to the same places.
+// Bilinear sampler for f32, by Highway, in two layouts. At the border a pair of taps is shifted
+// into the image with its weights rearranged, so that no special case follows.
+//   Up to two channels: a vector of output pixels at a time. The pairs (x, x+1) of two rows are
+//   read with one 64-bit load each. The image's gradient is accumulated with scalars, since
+//   neighbours write to the same pixels.
 //   More channels: 4 or 16 at a time, in sampler_groups-inl.h.
 #include "clew/ops/sampler_fast.h"
 
@@ -48,12 +48,12 @@ V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
 
 // ---- one channel at a time: pixels in vectors
 
-/// Offsets of the pixel pairs of a vector. Volatile, so that they are loaded from memory: GCC would take
-/// them out of the vector that was stored there, by shuffles, whose port these loops keep busy.
+/// Offsets of the pixel pairs of a vector. Volatile, so that they are loaded from memory: GCC would
+/// extract them from the vector by shuffles, whose port is the bottleneck here.
 using Starts = const volatile std::int32_t*;
 
-/// N pairs of two rows, each row's in one vector. Single loads: a gather is no faster where it is done in
-/// microcode, and nothing else runs beside it.
+/// N pairs of two rows, one vector per row. Single loads: a microcoded gather is no faster, and
+/// blocks other work.
 template <std::size_t N>
 struct Pairs {
   hn::Vec<hn::CappedTag<std::uint64_t, N>> top, bottom;
@@ -73,7 +73,7 @@ HWY_INLINE Pairs<N> load_pairs(const float* top, const float* bottom, Starts at)
   }
 }
 
-/// The four pixels 00 01 10 11 of each of a vector of pixels.
+/// The four taps 00 01 10 11 of a vector of pixels.
 HWY_INLINE void read_fours(const float* image, std::int64_t width, Starts at, V* v) {
   const D d;
   const auto a = load_pairs<kLanes / 2>(image, image + width, at),
@@ -110,7 +110,7 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
       const V top = hn::MulAdd(w01, v[1], hn::Mul(w00, v[0])),
               bottom = hn::MulAdd(w11, v[3], hn::Mul(w10, v[2]));
       V sum = hn::Add(top, bottom);
-      // Zero times a pixel that is infinite is none: which lanes share a vector must not matter.
+      // 0 times an infinite pixel is NaN: lanes must not affect one another.
       if (HWY_UNLIKELY(p.has_nothing)) sum = hn::IfThenZeroElse(p.is_nothing, sum);
       float* const to = out + c * out_area + j;
       if (j + kLanes <= n)
@@ -121,9 +121,9 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
   }
 }
 
-constexpr std::int64_t kBlocks = kLanes / 4;  // of four lanes, within which shuffles are cheapest
+constexpr std::int64_t kBlocks = kLanes / 4;  // blocks of four lanes, with cheap shuffles
 
-/// Transposes the 4x4 matrix that each block of four vectors makes.
+/// 4x4 transpose within each block of four vectors.
 HWY_INLINE void transpose_blocks(V* v) {
   const D d;
   const V low02 = hn::InterleaveLower(d, v[0], v[2]), low13 = hn::InterleaveLower(d, v[1], v[3]),
@@ -132,7 +132,7 @@ HWY_INLINE void transpose_blocks(V* v) {
   v[2] = hn::InterleaveLower(d, high02, high13), v[3] = hn::InterleaveUpper(d, high02, high13);
 }
 
-/// N numbers: N / 4 blocks of four, 16 apart.
+/// N values: N / 4 blocks of four, 16 apart.
 template <std::size_t N>
 HWY_INLINE auto load_blocks(const float* from) {
   const hn::CappedTag<float, N> d;
@@ -143,15 +143,15 @@ HWY_INLINE auto load_blocks(const float* from) {
   }
 }
 
-/// A channel's gradient as sums for each place where four taps start, [area,4], with one access a pixel;
-/// then every pixel takes its part of the four that cover it.
+/// A channel's gradient summed by the first of four taps, [area,4], with one access per output
+/// pixel; gather() then adds the four parts of each pixel.
 struct Quads {
   explicit Quads(const SampleJob<float>& job)
       : height(job.in_h), width(job.in_w), row(sample_quads_row(width)) {}
   std::int64_t size() const { return (height * width + kLanes) * 4; }
 
-  /// Takes the sums and leaves zeros. rows [3,4,row]: the last three rows of sums, by tap, so that a row
-  /// is read when it has long been written; a tap's first pixel stands behind kLanes zeros.
+  /// Consumes the sums and zeroes them. rows [3,4,row]: the last three rows of sums, by tap, so
+  /// that a row is read long after it was written; a tap's first pixel follows kLanes zeros.
   void gather(float* quads, float* rows, float* grad) const {
     const D d;
     const auto tap = [&](std::int64_t y, int k) {
@@ -170,7 +170,7 @@ struct Quads {
         std::fill_n(from, 4 * width, 0.0F);
       }
       if (y == 0) continue;
-      // The four of the row's last column and of the last row have no right or lower taps.
+      // Taps of the last column and the last row have no right or lower neighbours.
       const float *const left = tap(y - 1, 0), *const right = tap(y - 1, 1) - 1,
                          *const below = tap(y - 2, 2), *const corner = tap(y - 2, 3) - 1;
       float* const to = grad + (y - 1) * width;
@@ -233,7 +233,8 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
           for (int k = 0; k < 4; ++k) hn::Store(v[k], d, fours + k * kLanes);
           float* const sums = scratch + (c - parts.first) * quads.size();
           const Starts starts = at;
-          // Four pixels apart: neighbours often add to the same place and would wait for each other.
+          // Four pixels apart, since neighbours often add to the same pixel and would be
+          // serialised.
           HWY_UNROLL(16)
           for (std::int64_t k = 0; k < kLanes; ++k) {
             float* const to = sums + 4 * std::int64_t{starts[k % kBlocks * 4 + k / kBlocks]};
@@ -243,8 +244,7 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
           for (int k = 0; k < 4; ++k) hn::Store(v[k], d, given[k]);
           float* const grad = grads + c * area;
           for (std::int64_t k = 0; k < p.last; ++k) {
-            // In this order GCC cannot make pairs of them: a pair would wait for the one before it,
-            // which overlaps it by half.
+            // This order keeps GCC from pairing them: overlapping pairs would be serialised.
             float* const to = grad + at[k];
             to[0] += given[0][k];
             to[in_w] += given[2][k];
@@ -311,7 +311,7 @@ const SampleKernels* sample_kernels(const SampleJob<float>& job) {
 }
 
 std::int64_t sample_quads(const SampleJob<float>& job) {
-  // Where there are more pixels than places, making and taking apart the fours costs more than it saves.
+  // With more image than output pixels, the extra passes cost more than they save.
   constexpr std::int64_t kArea = 1 << 16;
   const std::int64_t area = job.in_h * job.in_w;
   if (area > kArea || area > 2 * job.out_h * job.out_w) return 0;
@@ -319,13 +319,13 @@ std::int64_t sample_quads(const SampleJob<float>& job) {
 }
 
 std::int64_t wide_sample_groups(const SampleJob<float>& job) {
-  // The scratch memory of 16 channels should stay in the second-level cache.
+  // Scratch memory of 16 channels should fit the L2 cache.
   constexpr std::int64_t kArea = 10000;
   return job.in_h * job.in_w <= kArea ? job.channels / 16 : 0;
 }
 
 std::int64_t sample_groups(const SampleJob<float>& job) {
-  // Scratch memory of 4 MiB a thread at most.
+  // At most 4 MiB of scratch memory per thread.
   constexpr std::int64_t kArea = 1 << 18;
   if (job.channels <= 2 || job.in_h * job.in_w > kArea) return 0;
   const std::int64_t wide = wide_sample_groups(job);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bilinear sampler for f32, by vectors. The same results as sampler_rows.h up to rounding. Private
+// Vectorised bilinear sampler for f32. The same results as sampler_rows.h up to rounding. Private
 // to the module.
 #pragma once
 
@@ -10,17 +10,17 @@
 
 namespace clew::ops {
 
-/// The kernels of one instruction set.
+/// Kernels of one instruction set.
 struct SampleKernels {
-  // As the methods of SampleRows, but backward adds to d_input; with scratch [sample_quads] it
+  // As SampleRows' methods, but backward adds to d_input; with scratch [sample_quads] it
   // overwrites, and the rows must be all.
   void (*forward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                   std::int64_t end);
   void (*backward)(const SampleJob<float>& job, std::int64_t b, std::int64_t begin,
                    std::int64_t end, const SampleParts& parts, float* scratch);
-  // Group g of channels of image b; scratch [sample_scratch]. Backward by the image overwrites
-  // the group's d_input; by the places it adds to `sums` or, where it is null, to d_grid, which it
-  // overwrites for g = 0: the groups must come in order.
+  // Group g of channels of image b; scratch [sample_scratch]. The gradient w.r.t. the image
+  // overwrites the group's d_input; that w.r.t. coordinates is added to `sums` or, if null, to
+  // d_grid, which g = 0 overwrites: the groups must come in order.
   void (*forward_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
                         float* scratch);
   void (*image_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch);
@@ -28,13 +28,13 @@ struct SampleKernels {
                        float* scratch);
 };
 
-/// The kernels for this CPU and call; null where SampleRows must do the work.
+/// Kernels for this CPU and call; null: use SampleRows.
 const SampleKernels* sample_kernels(const SampleJob<float>& job);
-/// Groups of channels in an image, first those of 16, then those of 4; 0 where rows of single channels
-/// are faster or save memory.
+/// Number of channel groups, first those of 16, then those of 4; 0 where single channels are faster
+/// or save memory.
 std::int64_t sample_groups(const SampleJob<float>& job);
 std::int64_t wide_sample_groups(const SampleJob<float>& job);
-/// Floats of scratch memory for any group: an image and a row of the output.
+/// Scratch size for any group, in floats: an image and a row of the output.
 std::int64_t sample_scratch(const SampleJob<float>& job);
 
 struct SampleGroup {
@@ -47,9 +47,9 @@ struct SampleGroup {
   std::int64_t first;  // channel
 };
 
-/// Floats of scratch memory for the gradient of an image by rows of single channels; 0: better without.
+/// Scratch size for the gradient w.r.t. the image by single channels, in floats; 0: faster without.
 std::int64_t sample_quads(const SampleJob<float>& job);
-/// Of them, a tap's row: whole vectors after one of zeros.
+/// Floats per row of a tap: whole vectors after one of zeros.
 inline std::int64_t sample_quads_row(std::int64_t width) { return (width + 15) / 16 * 16 + 16; }
 
 class FastSampleRows {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sampler for more than two channels: 4 or 16 of them at a time (kGroup), the numbers of a pixel side by
-// side in scratch memory, so that an access serves as many numbers. Included by sampler_fast.cpp behind
-// sampler_places-inl.h, in the same way.
+// Sampler for more than two channels: kGroup (4 or 16) at a time, interleaved in scratch memory, so
+// that one access serves them all. Included by sampler_fast.cpp after sampler_places-inl.h, in the
+// same way.
 
-// Floats to fetch ahead of what is read once: the work on a block hides the next one from the core.
+// Prefetch distance of streamed reads, in floats.
 constexpr std::int64_t kAhead = 128;
 
-/// The channels of a group; one that is not there is read as zeros and never written.
+/// Channels of a group; missing ones read as zeros and are never written.
 template <class T, std::int64_t kGroup>
 struct Planes {
   Planes(T* all, std::int64_t area, const SampleJob<float>& job, std::int64_t b,
@@ -37,7 +37,7 @@ HWY_INLINE void interleave(const Planes<const float, kGroup>& from, std::int64_t
   }
 }
 
-/// From fours of channels, `stride` apart for the next four, to rows of the channels.
+/// Interleaved groups of four channels, `stride` apart, to rows of channels.
 template <std::int64_t kGroup, bool kStreams = false>
 HWY_INLINE void separate(const float* from, std::int64_t stride, const Planes<float, kGroup>& to,
                          std::int64_t at, hn::Mask<D> mask) {
@@ -55,7 +55,7 @@ HWY_INLINE void separate(const float* from, std::int64_t stride, const Planes<fl
   }
 }
 
-/// A vector of channels to fours, `stride` apart.
+/// A vector of channels to groups of four, `stride` apart.
 template <std::int64_t kCount, class Vector>
 HWY_INLINE void store_fours(Vector v, float* to, std::int64_t stride) {
   if constexpr (kCount == 4) {
@@ -67,7 +67,7 @@ HWY_INLINE void store_fours(Vector v, float* to, std::int64_t stride) {
   }
 }
 
-/// Lanes of a vector added up to four.
+/// Lanes of a vector summed to four.
 template <std::int64_t kCount, class Vector>
 HWY_INLINE hn::Vec<D4> folded(Vector v) {
   if constexpr (kCount == 4) {
@@ -84,11 +84,11 @@ struct Groups {
   using G = hn::CappedTag<float, kGroup>;
   static constexpr std::int64_t kStep = HWY_MIN(kGroup, kLanes);
 
-  /// Where the pixels start in scratch memory.
+  /// Offsets of pixels in scratch memory.
   static HWY_INLINE void store_offsets(const Pixels& p, std::int32_t* at) {
     hn::Store(hn::ShiftLeft < kGroup == 4 ? 2 : 4 > (p.at), I(), at);
   }
-  /// One of them; GCC must not compute all in vectors and take them apart again.
+  /// One of them. Keeps GCC from computing them as vectors and extracting lanes.
   static HWY_INLINE std::int64_t offset_of(const std::int32_t* at, std::int64_t k) {
     std::int64_t offset = at[k];
     asm("" : "+r"(offset));
@@ -136,7 +136,7 @@ struct Groups {
           }
         }
       }
-      // Not sooner: what was written in fours cannot be read in sixteens before it has left the core.
+      // Delayed: narrow stores cannot be forwarded to a wider load.
       for (std::int64_t j = 0; j < job.out_w; j += kLanes)
         separate(results + 4 * j, fours, outputs, i * job.out_w + j, first_lanes(job.out_w - j));
     }
@@ -176,7 +176,7 @@ struct Groups {
       }
     }
     const Planes<float, kGroup> grads(job.d_input, area, job, b, first);
-    // What no cache can keep goes past them, so that it need not be read before it is written.
+    // Streaming stores for outputs larger than any cache, which save the read for ownership.
     constexpr std::int64_t kCache = 1 << 23;  // floats
     const bool streams = job.batch * job.channels * area > kCache && area % kLanes == 0 &&
                          reinterpret_cast<std::uintptr_t>(job.d_input) % 64 == 0;
@@ -190,7 +190,7 @@ struct Groups {
     if constexpr (kGroup == 4) {
       for (std::int64_t at = 0; at < area; at += kLanes) write(scratch + at * 4, at);
     } else {
-      // A block behind, for the same reason.
+      // One block behind, for the same reason.
       HWY_ALIGN float parts[2][kGroup * kLanes];
       for (std::int64_t at = 0; at < area + kLanes; at += kLanes) {
         float* const part = parts[at / kLanes % 2];
@@ -211,8 +211,8 @@ struct Groups {
     const std::int64_t below = job.in_w * kGroup;
     const Planes<const float, kGroup> upstream(job.upstream, job.out_h * job.out_w, job, b, first);
     gather_image(job, b, first, scratch);
-    // Two blocks: one is added up after the next one was multiplied, for what was written in fours
-    // cannot be read in sixteens before it has left the core.
+    // Double-buffered: a block is summed after the next one's products, since narrow stores cannot
+    // be forwarded to a wider load.
     HWY_ALIGN float up[kGroup * kLanes], products[2][4][4 * kLanes];
     HWY_ALIGN std::int32_t at[kLanes];
     Places from_places(job, b);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the sampler's output pixels read, a vector of them at a time, and the gradient by these places.
-// Included inside the namespace and under the target attributes of sampler_fast.cpp; it includes nothing
-// and has no guard.
+// Sampling coordinates of a vector of output pixels, and the gradient w.r.t. them. Included inside
+// the namespace and under the target attributes of sampler_fast.cpp; it includes nothing and has no
+// guard.
 
-/// One axis of a vector of pixels: reads pixels base and base + 1.
+/// One axis of a vector of pixels: taps base and base + 1.
 struct Axis {
   V weight[2], slope[2];
   hn::Vec<I> base;
@@ -14,7 +14,7 @@ HWY_INLINE Axis plan_inside(V low, V part) {
   return {{hn::Sub(one, part), part}, {set(-1), one}, hn::ConvertTo(I(), low)};
 }
 
-/// Anywhere, zeros outside: a pair half in the image is moved into it with the weight that is left.
+/// Zero padding: a pair with one tap inside is shifted into the image, with that tap's weight.
 /// `is_nothing`: both taps are outside.
 HWY_INLINE Axis plan_zeros(V p, std::int64_t n, hn::Mask<D>& is_nothing) {
   const D d;
@@ -31,19 +31,19 @@ HWY_INLINE Axis plan_zeros(V p, std::int64_t n, hn::Mask<D>& is_nothing) {
   Axis axis{{either(is_before, rest, part), either(is_after, part, rest)},
             {either(is_before, minus, one), either(is_after, one, minus)},
             hn::Zero(di)};
-  // As integers: what a NaN converts to must not leave the image.
+  // Clamped as integers: a converted NaN must stay inside the image.
   const V first = hn::Min(hn::Max(low, zero), hn::Sub(last, one));
   axis.base = hn::Min(hn::Max(hn::ConvertTo(di, first), hn::Zero(di)),
                       hn::Set(di, static_cast<std::int32_t>(n - 2)));
   return axis;
 }
 
-/// Anywhere, the border repeated or reflected: the pair is moved into the image, and a weight goes to
-/// the pixel that its tap reads.
+/// Border or reflection padding: the pair is shifted into the image, and each weight goes to its
+/// tap's pixel.
 HWY_INLINE Axis plan_continued(V p, std::int64_t n, const SampleOptions& options) {
   const D d;
   const V zero = hn::Zero(d), one = set(1), last = set(static_cast<double>(n - 1));
-  // Further away there is nothing but the border's continuation. A NaN stays one: near - near below.
+  // Clamped far outside, where only padding is. NaN is kept by near - near below.
   const V far = set(1 << 22);
   const V near = hn::IfThenElse(hn::Gt(hn::Abs(p), far), hn::CopySign(far, p), p);
   const V high = hn::Ceil(near), low = hn::Sub(high, one);
@@ -59,7 +59,7 @@ HWY_INLINE Axis plan_continued(V p, std::int64_t n, const SampleOptions& options
             top = set(static_cast<double>(2 * n - 1 - corners));
     for (V& t : at) {
       V m = hn::Sub(t, hn::Mul(period, hn::Floor(hn::Div(t, period))));
-      // The quotient may have been rounded to the next whole number.
+      // The quotient may have been rounded up.
       m = hn::IfThenElse(hn::Lt(m, zero), hn::Add(m, period), m);
       m = hn::IfThenElse(hn::Ge(m, period), hn::Sub(m, period), m);
       t = hn::IfThenElse(hn::Gt(m, last), hn::Sub(top, m), m);
@@ -77,27 +77,28 @@ HWY_INLINE Axis plan_continued(V p, std::int64_t n, const SampleOptions& options
     axis.weight[k] = sum(weight);
     axis.slope[k] = sum(slope);
   }
-  // Again as integers: what a NaN converts to must not leave the image.
+  // Clamped as integers, for NaN.
   const I di;
   axis.base = hn::Min(hn::Max(hn::ConvertTo(di, first), hn::Zero(di)),
                       hn::Set(di, static_cast<std::int32_t>(n - 2)));
   return axis;
 }
 
-/// A vector of pixels: what they weigh and where their pairs start.
+/// A vector of pixels: weights, and first taps.
 struct Pixels {
   V weight(int k) const { return hn::Mul(y.weight[k / 2], x.weight[k % 2]); }  // 00 01 10 11
   Axis x, y;
   hn::Vec<I> at;
   V u, v;  // centred column and row, from Places::next() for matrices
-  // Only lanes [first, last) of the vector read anything.
+  // Only lanes [first, last) have taps inside.
   std::int64_t first = 0, last = 0;
-  bool has_nothing = false;  // some lanes may read nothing: those of is_nothing
+  bool has_nothing = false;  // some of these may have none: is_nothing
   hn::Mask<D> is_nothing;    // only where has_nothing is true
 };
 
-/// Where an image reads, as coordinates() of sampler_rows.h: row by row (start_row and get), or rows as
-/// one line (start_rows and next), so that only its last vector has lanes to spare.
+/// Sampling coordinates of an image, as coordinates() of sampler_rows.h: row by row (start_row and
+/// get), or several rows as one line (start_rows and next), so that only the last vector is
+/// partial.
 class Places {
  public:
   Places(const SampleJob<float>& job, std::int64_t b)
@@ -135,20 +136,20 @@ class Places {
     v_ = hn::Add(first_v_, hn::Set(D(), centred<float>(i, job_.out_h)));
   }
 
-  /// Output pixels j and on of the row; lanes past it read what is harmless. kExact: first and last
-  /// are exact; else last is 0 where no lane reads anything.
+  /// Output pixels from j on; lanes past the row read valid memory. kExact: first and last are
+  /// exact; else last is 0 if no lane has taps inside.
   template <bool kExact>
   HWY_INLINE Pixels get(std::int64_t j) const {
     const D d;
     if (grid_ != nullptr) return at_grid<kExact>(j, job_.out_w);
-    // Lanes past the row stay at its end, so as not to be outside where the row is not.
+    // Lanes past the row repeat its end, which is outside only where the row is.
     const V u = hn::Min(hn::Iota(d, centred<float>(j, job_.out_w)), hn::Set(d, last_u_));
     return at<kExact>(hn::Add(hn::Mul(hn::Set(d, scale_x_), u), hn::Set(d, middle_x_)),
                       hn::Add(hn::Mul(hn::Set(d, scale_y_), u), hn::Set(d, middle_y_)),
                       job_.out_w - j);
   }
 
-  /// The next pixels of n; j says how many there were.
+  /// Next vector of n pixels, from pixel j on.
   HWY_INLINE Pixels next(std::int64_t j, std::int64_t n) {
     const D d;
     if (grid_ != nullptr) return at_grid<false>(j, n);
@@ -251,7 +252,7 @@ HWY_INLINE hn::Mask<D> first_lanes(std::int64_t count) {
   return hn::FirstN(D(), static_cast<std::size_t>(HWY_MIN(kLanes, count)));
 }
 
-/// Sums of the gradient by the places of a row or of a line of rows, or that of a stored grid.
+/// Gradient w.r.t. coordinates: summed over a row or a line of rows, or written to d_grid.
 template <bool kIsRow>
 class PlaceGradients {
  public:
@@ -263,7 +264,7 @@ class PlaceGradients {
         i_(i),
         n_(n),
         adds_(adds) {}
-  /// Pixels j and on, from what the four taps give together with the gradient of the result.
+  /// Pixels from j on; dots: of each tap's pixel with the upstream gradient.
   HWY_INLINE void add(std::int64_t j, const Pixels& p, const V* dots) {
     const D d;
     const auto mask = first_lanes(n_ - j);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sampler one output row at a time, for any kernel and border: the obvious version, in the
-// input's own type, and the oracle of the fast one. Plain memory, no tensors; private to the module.
+// Reference sampler, one output row at a time, for any kernel, padding and type; the oracle of the
+// fast one. Plain memory, no tensors. Private to the module.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace clew::ops {
 
-/// One call of the sampler. Layouts as in sampler.h, dense; null pointers: not there or not asked.
+/// Arguments of a call. Layouts as in sampler.h, dense; null: absent or not requested.
 template <class T>
 struct SampleJob {
   std::int64_t batch = 0, channels = 0, in_h = 0, in_w = 0, out_h = 0, out_w = 0;
@@ -28,7 +28,7 @@ struct SampleJob {
   T* d_theta = nullptr;
 };
 
-/// Normalised places of n pixels: pixel j is at 2 * centred(j) / divisor.
+/// Normalised coordinates of n pixels: pixel j is at 2 * centred(j) / divisor.
 template <class T>
 T centred(std::int64_t j, std::int64_t n) {
   return static_cast<T>(2 * j - (n - 1)) / 2;
@@ -36,7 +36,7 @@ T centred(std::int64_t j, std::int64_t n) {
 inline std::int64_t place_divisor(std::int64_t n, bool align_corners) {
   return align_corners ? (n == 1 ? 1 : n - 1) : n;
 }
-/// Pixels to a unit of normalised places; the image's middle is at pixel (n - 1) / 2.
+/// Pixels per unit of normalised coordinates; the image's centre is at pixel (n - 1) / 2.
 template <class T>
 T place_scale(std::int64_t n, bool align_corners) {
   return static_cast<T>(align_corners ? n - 1 : n) / 2;
@@ -46,19 +46,19 @@ T place_scale(std::int64_t n, bool align_corners) {
 inline float rounded(float p) { return (p + 12582912.0F) - 12582912.0F; }
 inline double rounded(double p) { return (p + 6755399441055744.0) - 6755399441055744.0; }
 
-/// A grid's numbers are rounded; a pixel coordinate that this cannot tell from a whole one is taken
-/// as whole, so that a stored identity grid is exact.
+/// Rounds a pixel coordinate within the grid's rounding error of a whole number, so that a stored
+/// identity grid is exact.
 template <class T>
 T snapped(T p, std::int64_t n) {
   const T whole = rounded(p);
   return std::abs(p - whole) <= static_cast<T>(n) * std::numeric_limits<T>::epsilon() ? whole : p;
 }
 
-/// px = sum of a[k] * (u, v, 1), in pixels; u and v are centred output pixels. The order of the
+/// px = sum of a[k] * (u, v, 1), in pixels; u and v are centred output pixels. The order of
 /// operations makes an identity exact.
 template <class T>
 struct AffineAxis {
-  T a[3];  // theta times `factor`, and the middle of the image added to the last
+  T a[3];  // theta times `factor`, plus the image's centre in the last
   T factor[3];
   AffineAxis(const T* theta, std::int64_t in_n, const SampleJob<T>& job) {
     const bool corners = job.options.align_corners;
@@ -71,7 +71,7 @@ struct AffineAxis {
   }
 };
 
-/// Pixel coordinates that row i of image b reads: px, py [w].
+/// Sampling coordinates of row i of image b: px, py [w], pixels.
 template <class T>
 void coordinates(const SampleJob<T>& job, std::int64_t b, std::int64_t i, T* px, T* py) {
   if (job.theta != nullptr) {
@@ -96,11 +96,11 @@ void coordinates(const SampleJob<T>& job, std::int64_t b, std::int64_t i, T* px,
   }
 }
 
-/// Rows go in strips of so many: whole vectors, whatever the width.
+/// Rows per strip: whole vectors, whatever the width.
 constexpr std::int64_t kStrip = 16;
 inline std::int64_t strips(std::int64_t rows) { return (rows + kStrip - 1) / kStrip; }
 
-/// Gradients by the coordinates of a strip, summed for theta: of gx, gx u, gx v, gy, gy u, gy v.
+/// Gradients w.r.t. coordinates of a strip, summed for theta: gx, gx u, gx v, gy, gy u, gy v.
 struct PlaceSums {
   double x = 0, xu = 0, xv = 0, y = 0, yu = 0, yv = 0;
   PlaceSums& operator+=(const PlaceSums& o) {
@@ -110,9 +110,9 @@ struct PlaceSums {
   }
 };
 
-/// Which parts of the gradient of some strips are wanted: of channels [first, last) of the image, for
-/// which the strips must be all, and of the places, for which the channels must be all: added to
-/// `sums`, one a strip, or, where it is null, written to d_grid.
+/// Requested gradients of some strips: w.r.t. channels [first, last) of the image, with all strips,
+/// and w.r.t. coordinates, with all channels: added to `sums`, one per strip, or, if null, written
+/// to d_grid.
 struct SampleParts {
   std::int64_t first = 0, last = 0;
   bool has_input = false, has_places = false;
@@ -138,7 +138,7 @@ PlaceSums row_sums(const SampleJob<T>& job, std::int64_t i, const T* gx, const T
   return s;
 }
 
-/// Adds up the strips of image b.
+/// Sums the strips of image b.
 template <class T>
 void finish_theta(const SampleJob<T>& job, std::int64_t b, const PlaceSums* of_strips) {
   PlaceSums s;
@@ -151,7 +151,7 @@ void finish_theta(const SampleJob<T>& job, std::int64_t b, const PlaceSums* of_s
   }
 }
 
-/// Writes the gradient of row i of image b by its places.
+/// Writes the gradient w.r.t. the coordinates of row i of image b.
 template <class T>
 void finish_grid_row(const SampleJob<T>& job, std::int64_t b, std::int64_t i, const T* gx,
                      const T* gy) {
@@ -164,7 +164,7 @@ void finish_grid_row(const SampleJob<T>& job, std::int64_t b, std::int64_t i, co
   }
 }
 
-/// Kernels: the first pixel that one reads at p, then weights and their slopes by p of all.
+/// Kernels: first tap at coordinate p, weights, and derivatives of the weights w.r.t. p.
 struct NearestKernel {
   static constexpr int kTaps = 1;
   template <class T>
@@ -210,7 +210,7 @@ struct BicubicKernel {
   }
 };
 
-/// The pixel of the image that stands for pixel i of the endless plane; -1: none, it is zero.
+/// Pixel inside the image for index i under padding; -1: zero.
 inline std::int64_t inside(std::int64_t i, std::int64_t n, const SampleOptions& options) {
   if (i >= 0 && i < n) return i;
   if (options.border == SampleBorder::kZeros) return -1;
@@ -232,7 +232,7 @@ class SampleRows {
         x_(job.out_w * kTaps),
         y_(job.out_w * kTaps) {}
 
-  /// Rows [begin, end) of image b; backward in strips of which all but the last are whole.
+  /// Rows [begin, end) of image b; for backward, whole strips, except the last.
   void forward(std::int64_t b, std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) forward_row(b, i);
   }
@@ -301,7 +301,7 @@ class SampleRows {
   void plan(std::int64_t b, std::int64_t i) {
     coordinates(job_, b, i, px_.data(), py_.data());
     for (std::int64_t j = 0; j < job_.out_w; ++j) {
-      // Either makes the place none, also beside an axis that is outside.
+      // NaN in either coordinate gives NaN, even where the other is outside.
       if (std::isnan(px_[j])) py_[j] = px_[j];
       if (std::isnan(py_[j])) px_[j] = py_[j];
       plan_axis(px_[j], job_.in_w, &x_[j * kTaps]);
@@ -310,8 +310,8 @@ class SampleRows {
   }
 
   void plan_axis(T p, std::int64_t n, Tap* taps) const {
-    // Further away there is nothing but the border's continuation, and in f32 taps would no longer be
-    // whole numbers apart; this also tames infinities.
+    // Clamped far outside, where only padding is: in f32 taps would no longer be whole numbers
+    // apart. Handles infinities, too.
     const T far = std::max(sizeof(T) == 4 ? T{1 << 22} : T{1 << 30}, static_cast<T>(2 * n));
     if (p > far) p = far;
     if (p < -far) p = -far;

@@ -157,7 +157,7 @@ TEST_F(SamplerTest, IdentityIsExact) {
   }
 }
 
-// SYSTEMS: +1 for m >= x and -1 for m < x; x = 2 is a whole pixel.
+// Slopes of the paper: +1 for m >= x and -1 for m < x; x = 2 is a whole pixel.
 TEST_F(SamplerTest, SlopeAtAWholePixelIsFromTheLeft) {
   for (const auto type : {torch::kFloat32, torch::kFloat64}) {
     const Tensor input =
@@ -166,7 +166,7 @@ TEST_F(SamplerTest, SlopeAtAWholePixelIsFromTheLeft) {
     const SampleOptions corners{.align_corners = true};
     const Tensor out = grid_sample(input, grid, corners);
     EXPECT_EQ(out.item<double>(), 100);
-    // Two pixels to a unit of places.
+    // Two pixels per unit of normalised coordinates.
     EXPECT_EQ(torch::autograd::grad({out.sum()}, {grid})[0].view(-1)[0].item<double>(), 2 * 90);
     // A constant image has no slope.
     const Tensor flat = grid_sample(torch::ones_like(input), grid, corners);
@@ -177,7 +177,7 @@ TEST_F(SamplerTest, SlopeAtAWholePixelIsFromTheLeft) {
 // The same on images with two sides, where f32 runs on the vector kernels: at whole pixels from one
 // outside the image to the other, (x,y) of grids and of matrices.
 TEST_F(SamplerTest, SlopesAtWholePixelsAreFromTheLeftOnEveryPath) {
-  constexpr std::int64_t kSide = 8;  // halves and eighths: places and coordinates are exact
+  constexpr std::int64_t kSide = 8;  // halves and eighths: coordinates are exact
   for (const std::int64_t channels : {1, 2, 3, 16}) {
     for (const auto border : kBorders) {
       const SampleOptions o{SampleKernel::kBilinear, border, false};
@@ -186,7 +186,7 @@ TEST_F(SamplerTest, SlopesAtWholePixelsAreFromTheLeftOnEveryPath) {
       const Tensor axis = (2 * pixels + 1) / kSide - 1;
       const auto cells = torch::meshgrid({axis, axis}, "ij");
       const Tensor grid = torch::stack({cells[1], cells[0]}, 2).unsqueeze(0);
-      // A place on its own, so that no neighbour in the vector helps it.
+      // A single coordinate, without neighbours in the vector.
       const Tensor lone = grid.view({-1, 1, 1, 2});
       const auto slopes = [&](torch::Dtype type, const Tensor& places) {
         const Tensor x = input.to(type).expand({places.size(0), -1, -1, -1});
@@ -195,7 +195,8 @@ TEST_F(SamplerTest, SlopesAtWholePixelsAreFromTheLeftOnEveryPath) {
             .to(torch::kFloat64)
             .view({-1, 2});
       };
-      // By hand: the difference of the two pixels at and before it, four pixels to a unit of places.
+      // By hand: the difference of the pixels at and before it, four pixels per unit of
+      // coordinates.
       const auto value = [&](std::int64_t x, std::int64_t y) {
         const auto at = [&](std::int64_t i) -> std::int64_t {
           if (i >= 0 && i < kSide) return i;
@@ -269,7 +270,7 @@ TEST_F(SamplerTest, PlacesFarAwayOrNotNumbers) {
       if (o.border == SampleBorder::kZeros) {
         EXPECT_EQ(largest(out), 0);
       }
-      // Also where the other number alone would be outside.
+      // Also where the other coordinate alone would be outside.
       const double none = std::nan("");
       const Tensor nan = torch::tensor({none, none, none, 9.0, -9.0, none, none, 0.0}, type);
       EXPECT_TRUE(torch::isnan(grid_sample(input, nan.view({1, 2, 2, 2}), o)).all().item<bool>())
@@ -291,8 +292,8 @@ TEST_F(SamplerTest, FarAwayTheBorderContinues) {
   }
 }
 
-// What a place outside gives must not depend on which others share its vector, for these depend on how
-// rows are handed to threads.
+// The result for coordinates outside must not depend on the vector's other lanes, which depend on
+// the distribution over threads.
 TEST_F(SamplerTest, OutsideOfAnInfiniteImageIsZero) {
   for (const std::int64_t channels : {1, 2}) {
     const Tensor input = torch::full({1, channels, 4, 4}, std::numeric_limits<float>::infinity());
@@ -342,7 +343,7 @@ struct TensorBytes : c10::MemoryReportingInfoBase {
 #endif
 };
 
-// Nothing the size of a grid: beside the input no more than the output and the gradients.
+// No allocation of a grid's size: only output and gradients.
 TEST_F(SamplerTest, AffineSamplesNeedNoMemoryButResultsAndGradients) {
   for (const std::int64_t channels : {1, 3, 16}) {
     const Tensor input = torch::rand({4, channels, 40, 40}).requires_grad_();
@@ -369,7 +370,7 @@ void use_targets(std::int64_t targets) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
-/// f32 on the fast paths against f64, which is the obvious version.
+/// f32 on the fast paths against f64, the reference implementation.
 void check_fast(const Tensor& input, const Tensor& places, const SampleOptions& o,
                 ImageSize size = {19, 21}) {
   const bool is_affine = places.dim() == 3;
@@ -395,8 +396,8 @@ void check_fast(const Tensor& input, const Tensor& places, const SampleOptions& 
 const std::vector<std::int64_t> kInstructionSets = {
     0, HWY_AVX3 | HWY_AVX2 | HWY_STATIC_TARGET, HWY_AVX2 | HWY_STATIC_TARGET, HWY_STATIC_TARGET};
 
-// Every layout (one or two channels, groups of 4 and 16 with and without a rest), both kinds of places,
-// sizes that fill no vector, borders.
+// Every layout (one or two channels, groups of 4 and 16 with and without a remainder), grids and
+// matrices, sizes below a vector, paddings.
 TEST_F(SamplerTest, FastAgreesWithTheObviousInEveryInstructionSet) {
   for (const std::int64_t targets : kInstructionSets) {
     if (targets != 0) use_targets(targets & hwy::SupportedTargets());
@@ -484,7 +485,7 @@ TEST_F(SamplerTest, ViewsEmptyBatchesAndPartsOfTheGradients) {
   EXPECT_EQ(torch::autograd::grad({out.sum()}, {none})[0].sizes(), none.sizes());
 }
 
-// Activations in mixed precision: read in f32 at f32 places, and given back in their own type.
+// Activations in mixed precision: sampled in f32 at f32 coordinates, returned in their own type.
 TEST_F(SamplerTest, ShortTypesAreSampledInFloat) {
   const Tensor theta = thetas(2, torch::kFloat32).requires_grad_();
   const Tensor grid = (torch::rand({2, 6, 7, 2}) * 2 - 1).requires_grad_();

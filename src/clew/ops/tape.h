@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small helpers of the operators that record calls on a tape: graph nodes and typed buffers.
-// Private to the module.
+// Helpers of operators that record calls on a tape: graph nodes and typed buffers. Private to the
+// module.
 //
 // The nodes derive from torch::autograd::Node and not from torch::autograd::Function, because they
 // keep C++ objects and must know which gradients are asked for.
@@ -23,14 +23,14 @@
 
 namespace clew::ops {
 
-/// A graph node in the pointer that this LibTorch keeps nodes in: std::shared_ptr with a deleter of
-/// its own (seen in 1.13 and 2.9), or c10::intrusive_ptr (seen in 2.13).
+/// Graph node in LibTorch's pointer type: std::shared_ptr with a custom deleter (1.13, 2.9), or
+/// c10::intrusive_ptr (2.13).
 template <class NodeType, class... Args>
 auto make_node(Args&&... args) {
   if constexpr (std::is_base_of_v<c10::intrusive_ptr_target, NodeType>) {
     return c10::make_intrusive<NodeType>(std::forward<Args>(args)...);
   } else {
-    // Found by argument only when this branch is compiled: 2.13 has no such function.
+    // Found by ADL, only if this branch is compiled: 2.13 has no such function.
     return std::shared_ptr<NodeType>(new NodeType(std::forward<Args>(args)...),
                                      [](auto* node) { deleteNode(node); });
   }
@@ -43,10 +43,10 @@ inline Buffer take_words(const Workspace& workspace, std::size_t count) {
   return workspace.take(count * sizeof(Word));
 }
 
-/// A recording (TorchScript) knows LibTorch's operators only.
+/// True in a TorchScript trace, which can record LibTorch's operators only.
 inline bool is_tracing() { return at::tracer::impl::is_dispatch_enabled(); }
 
-/// A tensor the backward pass reads again, and the proof that nobody wrote into it.
+/// A tensor saved for backward, with its version to detect in-place changes.
 class SavedTensor {
  public:
   SavedTensor() = default;

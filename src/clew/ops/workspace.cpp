@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Free lists by size class: powers of two and their halves, so at most a third of a block is
-// unused.
+// Free lists by size class: powers of two and the midpoints between, so at most a third of a block
+// is unused.
 #include "clew/ops/workspace.h"
 
 #include <bit>
@@ -34,8 +34,7 @@ std::byte* allocate(std::size_t bytes) {
   void* memory = std::aligned_alloc(alignment, rounded);
   if (memory == nullptr) throw std::bad_alloc();
 #ifdef __linux__
-  // The weights' gradients read a few bytes from each of many pages. Only a hint, so a refusal does
-  // not matter.
+  // Weight gradients read a few bytes from each of many pages. Only a hint: errors are ignored.
   if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
 #endif
   return static_cast<std::byte*>(memory);

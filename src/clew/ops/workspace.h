@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps large buffers from one rollout to the next, so that neither malloc nor the kernel is asked
-// for fresh pages in the loop. It is not an allocator for tensors: only the operators of this module
-// take from it.
+// Pool of large buffers, reused from rollout to rollout, to avoid malloc and page faults in the
+// loop. Only for operators of this module, not an allocator for tensors.
 #pragma once
 
 #include <cstddef>
@@ -9,16 +8,14 @@
 
 namespace clew::ops {
 
-/// A block of memory that goes back to its workspace when the last owner lets go. Aligned to 64
-/// bytes, not cleared.
+/// A block that returns to its workspace with its last owner. Aligned to 64 bytes, uninitialised.
 using Buffer = std::shared_ptr<std::byte>;
 
-/// Copies share one pool. Thread-safe, but meant for one worker: its blocks stay warm in that
-/// core's cache.
+/// Copies share one pool. Thread-safe, but meant for one worker: blocks stay in that core's cache.
 class Workspace {
  public:
   Workspace();
-  /// A block of at least `bytes` (> 0); reused if one of that size class is free.
+  /// A block of at least `bytes` (> 0), reused if one of that size class is free.
   Buffer take(std::size_t bytes) const;
   /// Bytes held by the pool, in use or free.
   std::size_t bytes() const;

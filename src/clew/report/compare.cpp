@@ -34,7 +34,7 @@ ComparedRun read_compared(const fs::path& folder, const IsSetting& is_setting) {
   ComparedRun run{.folder = folder};
   const auto config = folder / "config.toml";
   CLEW_CHECK(path_exists(config), folder.string(), " is not a run folder: it has no config.toml");
-  run.system = "navigate";  // whose older runs do not say
+  run.system = "navigate";  // not written by its older runs
   for (const auto& entry : parse_toml(read_file(config, kLongestText), config.string()).entries) {
     if (entry.key == "system" && entry.values.size() == 1) {
       if (const auto* name = std::get_if<std::string>(&entry.values[0])) run.system = *name;
@@ -71,7 +71,7 @@ std::optional<double> mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-/// Three or four digits that count; shares as per cent.
+/// Three or four significant digits; shares as percent.
 std::string number_text(double value, const std::string& unit) {
   char text[40];
   if (unit == "share") {
@@ -163,7 +163,7 @@ Comparison compare(std::span<const fs::path> runs, const IsSetting& is_setting) 
       if (found != setting.measures.end()) means.push_back(found->second.mean);
     }
     const auto [least, most] = std::ranges::minmax_element(means);
-    if (means.empty() || *least == *most) continue;  // equal ones are not better than each other
+    if (means.empty() || *least == *most) continue;  // all equal
     const double best = measure.larger_is_better ? *most : *least;
     for (auto& setting : comparison.settings) {
       const auto found = setting.measures.find(measure.name);

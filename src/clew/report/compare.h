@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of one system side by side: what differs in their settings, and what their evaluations say. Reads
+// Comparison of runs of one system: differing settings, and measures of their evaluations. Reads
 // config.toml, eval.json and metrics.jsonl.
 #pragma once
 
@@ -13,20 +13,20 @@
 
 namespace clew::report {
 
-/// A measure over the runs of a setting.
+/// A measure, averaged over the runs of a setting.
 struct ComparedMeasure {
   double mean = 0;
-  double spread = 0;     // standard deviation of a sample; 0 for one run
-  bool is_best = false;  // of all settings, unless all are equal
+  double spread = 0;     // sample standard deviation; 0 for one run
+  bool is_best = false;  // over all settings, unless all are equal
 };
 
-/// One setting: the runs that differ in nothing but their seed.
+/// One setting: runs that differ only in their seed.
 struct ComparedSetting {
   std::vector<std::filesystem::path> runs;
-  std::map<std::string, std::string> values;  // of Comparison::keys, as TOML writes them
+  std::map<std::string, std::string> values;  // of Comparison::keys, in TOML
   std::map<std::string, ComparedMeasure> measures;
-  int evaluated = 0;                     // how many of the runs have an evaluation
-  std::optional<double> steps, seconds;  // of training, the mean
+  int evaluated = 0;                     // runs with an evaluation
+  std::optional<double> steps, seconds;  // of training, mean
 };
 
 struct ComparisonMeasure {
@@ -36,19 +36,19 @@ struct ComparisonMeasure {
 
 struct Comparison {
   std::string system;
-  std::vector<std::string> keys;  // settings that differ
+  std::vector<std::string> keys;  // differing settings
   std::vector<ComparisonMeasure> measures;
   std::vector<ComparedSetting> settings;  // in the order of their first runs
 };
 
-/// True for keys of a system's config that make a difference to an experiment; others, such as the seed,
-/// are left out of comparisons.
+/// True for keys that are settings of an experiment; others, such as the seed, are not compared.
 using IsSetting = std::function<bool(const std::string& system, const std::string& key)>;
 
-/// Runs of two systems, a folder that is no run, fewer than two runs: clew::Error or UsageError.
+/// Runs of different systems, a folder that is not a run, fewer than two runs: clew::Error or
+/// UsageError.
 Comparison compare(std::span<const std::filesystem::path> runs, const IsSetting& is_setting);
 
-/// A table for people, with an asterisk before the best of each measure.
+/// Human-readable table, with an asterisk before the best of each measure.
 std::string table_text(const Comparison& comparison);
 /// The same as one JSON object, with its newline.
 std::string comparison_json(const Comparison& comparison);

@@ -13,7 +13,7 @@
 namespace clew::report {
 namespace {
 
-constexpr std::size_t kMostRows = 200;  // of a table
+constexpr std::size_t kMostRows = 200;  // per table
 
 std::string unit_text(const std::string& unit) {
   return unit.empty() || unit == "share"
@@ -49,7 +49,7 @@ std::string rows_left_out(const runs::Table& table) {
                       " rows of the table are left out; they stand in eval.json.</p>\n");
 }
 
-/// Columns without a number are left out.
+/// Columns without values are omitted.
 std::string plain_table(const runs::Table& table, const std::string& run_name) {
   std::vector<bool> is_used(table.columns.size());
   double longest = 0;
@@ -87,7 +87,7 @@ std::string plain_table(const runs::Table& table, const std::string& run_name) {
   return concat(text, "</tbody></table></div>\n", rows_left_out(table));
 }
 
-/// Counts of what was taken for what, and the share of errors of each class behind them.
+/// Confusion matrix, with the error rate of each class.
 std::string confusion_table(const runs::Table& table, const std::string& run_name) {
   const std::size_t count = table.columns.size();
   double most = 1;  // off the diagonal
@@ -123,7 +123,7 @@ std::string confusion_table(const runs::Table& table, const std::string& run_nam
   return concat(text, "</tbody></table></div>\n", rows_left_out(table));
 }
 
-/// A row a run, a column a measure, the best of several runs in bold.
+/// Rows: runs; columns: measures; the best of several runs in bold.
 std::string measures_table(std::span<const RunData> runs) {
   std::vector<runs::Measure> measures;
   for (const RunData& run : runs) {
@@ -166,7 +166,7 @@ std::string measures_table(std::span<const RunData> runs) {
                 "</tbody></table></div>\n");
 }
 
-/// Of which step the evaluated weights are, and whether the run has gone further since.
+/// Step of the evaluated weights, and of the run since.
 std::string age_of_weights(const RunData& run, bool has_several) {
   if (!run.evaluation || !run.evaluation->step) return {};
   auto text =
@@ -209,7 +209,7 @@ std::string gallery_section(std::span<const RunData> runs) {
           "<figure class=\"pictures\"><figcaption><b>", escape(item.title), "</b>",
           runs.size() > 1 ? concat(" <span class=\"unit\">", escape(run.name), "</span>") : "",
           "<br><span class=\"about\">", escape(item.caption), "</span></figcaption>\n");
-      // The last one is shown; the slider brings the others.
+      // The last one is visible; the slider selects.
       for (std::size_t i = 0; i < item.pictures.size(); ++i) {
         const auto& [label, uri] = item.pictures[i];
         text += concat("<img src=\"", uri, "\" alt=\"", escape(item.title + ", " + label), "\"",

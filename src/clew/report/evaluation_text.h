@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables and pictures of evaluations, as HTML with everything from files escaped. Not installed.
+// HTML of evaluation tables and galleries, with text from files escaped. Not installed.
 #pragma once
 
 #include <span>
@@ -9,10 +9,10 @@
 
 namespace clew::report {
 
-/// The measures of all runs, the tables of each run, when its weights are from, and
-/// how to evaluate a run that is not.
+/// Measures of all runs, tables of each run, the step of its weights, and the command to evaluate a
+/// run without an evaluation.
 [[nodiscard]] std::string evaluation_section(std::span<const RunData> runs);
-/// The whole section of pictures, or nothing where no run has any.
+/// Picture section; empty without pictures.
 [[nodiscard]] std::string gallery_section(std::span<const RunData> runs);
 
 }  // namespace clew::report

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables and pictures of a run that learns from examples.
+// Tables and pictures of a supervised run.
 #include "clew/report/evaluation_text.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// page.html, page.css and the scripts as they stand in this folder, compiled in by CMake
-// (ClewEmbed.cmake).
+// page.html, page.css and the scripts of this folder, embedded by CMake (ClewEmbed.cmake).
 #pragma once
 
 #include <string_view>

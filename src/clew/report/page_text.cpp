@@ -33,7 +33,7 @@ std::string duration(double seconds) {
                            : concat(minutes / 1440, " d ", minutes / 60 % 24, " h");
 }
 
-// For a tile: 45 s, 15 min, 2.5 h.
+// Short duration for a tile: 45 s, 15 min, 2.5 h.
 std::string short_duration(double seconds) {
   if (seconds < 90) return fixed(seconds, 0) + " s";
   return seconds < 6000 ? fixed(seconds / 60, 0) + " min" : fixed(seconds / 3600, 1) + " h";
@@ -77,7 +77,7 @@ std::string spaced(std::string name) {
   return name;
 }
 
-/// The first measures of the evaluation; before there is one, the last values of the first plot.
+/// First measures of the evaluation; without one, last values of the first plot.
 std::string measure_tiles(const RunData& run) {
   std::string tiles;
   std::size_t made = 0;
@@ -119,7 +119,7 @@ std::string single_headline(const RunData& run) {
   return text + (tiles.empty() ? "" : concat("<div class=\"tiles\">\n", tiles, "</div>\n"));
 }
 
-/// Before each paragraph about a run, where there are several.
+/// Prefix of paragraphs about a run, if there are several.
 std::string who(std::span<const RunData> runs, const RunData& run) {
   return runs.size() > 1 ? escape(run.name) + ": " : "";
 }

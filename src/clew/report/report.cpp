@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMostRuns = 8;  // as many colours as one can tell apart
+constexpr std::size_t kMostRuns = 8;  // distinguishable colours
 
 Json references_json(const std::vector<runs::Reference>& references) {
   Json list = Json::array();
@@ -65,7 +65,7 @@ Json curves_json(const std::vector<runs::Curve>& curves) {
   return list;
 }
 
-// The data of page.js. Inside <script> only "<" can end the block, so it alone is written as an escape.
+// Data of page.js. Inside <script> only "<" can end the block, so only it is escaped.
 std::string page_data(std::span<const RunData> runs) {
   std::string json = "{\"runs\":[";
   for (const RunData& run : runs) {
@@ -100,7 +100,7 @@ bool has_trace(std::span<const RunData> runs) {
   return std::any_of(runs.begin(), runs.end(), [](const RunData& run) { return run.has_trace(); });
 }
 
-// Replaces each {{name}} of the template once; what is put in is not looked at again.
+// Replaces each {{name}} of the template, not recursively.
 std::string fill(std::string_view text,
                  const std::map<std::string, std::string, std::less<>>& parts) {
   std::string page;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page of made-up runs: its parts, its escapes, its errors. That it looks well is for eyes and
-// a browser.
+// The page of synthetic runs: its parts, escapes and errors, not its appearance.
 #include "clew/report/report.h"
 
 #include <gtest/gtest.h>

@@ -28,8 +28,8 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 30;
 constexpr std::size_t kMostPoints = 3000;  // of a curve: more than a screen has columns
 
-// Joins neighbouring rows until at most kMostPoints are left: positions take the last, counts that weigh
-// other metrics the sum, measurements the mean, weighted where a plot says so.
+// Downsamples to at most kMostPoints rows: last value for positions, sum for weights, mean for
+// metrics, weighted where a plot has a weight.
 void thin_out(std::map<std::string, std::vector<double>>& columns, const runs::RunAbout& about) {
   const std::size_t rows = columns.empty() ? 0 : columns.begin()->second.size();
   if (rows <= kMostPoints) return;
@@ -64,9 +64,9 @@ void thin_out(std::map<std::string, std::vector<double>>& columns, const runs::R
   }
 }
 
-// The values with `decimals` digits after the point (before it, when negative): full precision
-// would triple the page. Dividing by a power of ten gives the double nearest to the decimal number,
-// which is then written short.
+// Values rounded to `decimals` decimals (negative: before the point): full precision would triple
+// the page. Division by a power of ten gives the double nearest to the decimal number, which is
+// then printed short.
 Json rounded(const std::vector<double>& values, int decimals = 3) {
   const double scale = std::pow(10.0, std::abs(decimals));
   Json list = Json::array();
@@ -81,7 +81,7 @@ Json rounded(const std::vector<double>& values, int decimals = 3) {
   return list;
 }
 
-// The values to four digits of the largest.
+// Values rounded to four digits of the largest.
 Json significant(const std::vector<double>& values) {
   double largest = 0;
   for (const double value : values)
@@ -150,8 +150,7 @@ struct Picture {
   int width = 0, height = 0;
 };
 
-// A frame sheet as a data URI. Large ones travel as JPEG: a tenth of the bytes, and still what the
-// agent saw.
+// Frame sheet as a data URI; large ones as JPEG, a tenth of the bytes.
 Picture read_picture(const std::filesystem::path& path) {
   constexpr std::size_t kLargest = std::size_t{1} << 20;
   const std::string text = read_file(path, kLongestFile);
@@ -225,7 +224,7 @@ struct TraceReader {
     const auto name = value.find("frame_sheet");
     if (!name) return;
     const std::filesystem::path file = name->string();
-    // A trace may name files of its own folder only, so that a page cannot carry away another file.
+    // Only files of the trace's own folder, so that a page cannot leak others.
     if (file.has_parent_path() || file.empty() || file == "..")
       name->fail("the name of a file in the run folder");
     const int frames =
@@ -279,12 +278,12 @@ void read_trace(const std::filesystem::path& path, RunData& run, Budget& budget)
   if (!trace["episodes"].empty()) run.trace = trace.dump();
 }
 
-/// Pictures as data URIs, as many as the budget holds.
+/// Pictures as data URIs, within the budget.
 void take_pictures(const std::vector<runs::Pictures>& gallery, RunData& run, Budget& budget) {
   std::size_t left_out = 0;
   for (const auto& pictures : gallery) {
     GalleryItem item{.title = pictures.title, .caption = pictures.caption};
-    // Evenly spread ones where there are too many, with the first and the last.
+    // Evenly spaced if too many, with the first and the last.
     const auto count = pictures.files.size();
     const std::size_t most = std::min(count, kMostGalleryPictures);
     for (std::size_t i = 0; i < most; ++i) {
@@ -317,7 +316,7 @@ bool is_position_column(const std::string& name) {
   return name == "step" || name == "frames" || name == "seconds" || name == "epoch";
 }
 
-// One line of metrics.jsonl per row. A last line that was cut short by a kill is left out.
+// One row per line of metrics.jsonl. A partial last line is skipped.
 std::map<std::string, std::vector<double>> read_columns(const std::filesystem::path& folder) {
   std::map<std::string, std::vector<double>> columns;
   const auto path = folder / "metrics.jsonl";
@@ -353,7 +352,7 @@ RunData read_run(const std::filesystem::path& folder, Budget& budget) {
              " must be a run folder, but it has no config.toml; `clew train` makes run folders");
   RunData run;
   run.folder = folder;
-  // "runs/navigate/static_small/20260101-120000/" is called by its last two parts.
+  // Named by the last two components of "runs/navigate/static_small/20260101-120000/".
   std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
   if (!whole.has_filename()) whole = whole.parent_path();
   run.name = (whole.parent_path().filename() / whole.filename()).string();

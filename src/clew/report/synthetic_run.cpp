@@ -167,7 +167,7 @@ class Maker {
     return cells;
   }
 
-  // The first wall along a ray in small steps: how far, and which colour.
+  // First wall along a ray, in small steps: distance and colour.
   std::pair<double, std::size_t> cast(double x, double y, double angle) const {
     constexpr double kStep = 0.01;
     const double dx = std::cos(angle) * kStep, dy = std::sin(angle) * kStep;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A made-up run folder for the report's tests: plausible curves, a small maze, a walk through it
-// with drawn frames. Not the trainer's output, which the command-line tests cover.
+// A synthetic run folder for the report's tests: plausible curves, a small maze, a trajectory with
+// frames. The trainer's real output is covered by the command-line tests.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct SyntheticOptions {
   bool has_depth = true;  // depth and loop closure
 };
 
-/// Makes the run folder; it is gone when the test removes it.
+/// Creates the run folder; the test removes it.
 class SyntheticRun {
  public:
   explicit SyntheticRun(std::filesystem::path folder, SyntheticOptions options = {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN/run.json: what the report calls a run, and how it draws the columns of its metrics.jsonl.
+// RUN/run.json: title, notes and plots of a run for the report.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace clew::runs {
 enum class PlotPlace : std::uint8_t {
   kFirst,   // large, over steps and over minutes
   kSecond,  // beside others
-  kHidden,  // folded away
+  kHidden,  // collapsed
 };
 
 constexpr auto names(PlotPlace) {
@@ -29,32 +29,31 @@ constexpr auto names(PlotPlace) {
 struct Plot {
   struct Line {
     std::string metric, name;
-    bool is_rare = false;  // measured now and then: the line goes on from one to the next
-    std::string weight{};  // a metric that counts what each mean is over, such as episodes
+    bool is_rare = false;  // sparse: the line connects the values
+    std::string weight{};  // metric with the count behind each mean, such as episodes
   };
   std::string title, unit;  // unit as a measure's
   std::vector<Line> lines;
   PlotPlace place = PlotPlace::kSecond;
-  bool has_zero = true;  // whether the axis begins at 0
+  bool has_zero = true;  // the axis begins at 0
   std::vector<Reference> references{};
 };
 
 struct RunAbout {
-  std::string title{};               // empty: the run is called by its folder
+  std::string title{};               // empty: the folder's name
   std::string step_name = "steps";   // such as "agent steps"
-  std::vector<std::string> notes{};  // sentences about its data
-  std::vector<Plot> plots;           // columns that no plot names get one each, folded away
+  std::vector<std::string> notes{};  // sentences about the data
+  std::vector<Plot> plots;           // other columns get a collapsed plot each
 };
 
 /// Writes RUN/run.json atomically.
 void write_about(const std::filesystem::path& run, const RunAbout& about);
-/// RUN/run.json; a default one where there is none. Another file than write_about writes: clew::Error with the
-/// place of the fault.
+/// Reads RUN/run.json; default without one. Malformed: clew::Error with the JSON path.
 RunAbout read_about(const std::filesystem::path& run);
 
-/// Plots of a training that is measured by `measures`: `monitor` first, each with its value on the
-/// validation set ("val_" before its name in metrics.jsonl) and on training batches, then learning rate,
-/// gradient and speed.
+/// Default plots of a supervised training: `monitor` first, then the other `measures`, each on the
+/// validation set (val_<name> in metrics.jsonl) and on training batches, then learning rate,
+/// gradient norm and speed.
 std::vector<Plot> learning_plots(const std::vector<Measure>& measures, const std::string& monitor);
 
 }  // namespace clew::runs

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN/eval.json: one schema for what an evaluation says, whatever the system: a sentence, measures,
-// tables, curves, pictures. Systems write it, the report draws it, `clew compare` reads its measures.
+// RUN/eval.json: results of an evaluation, in one schema for all systems: summary, measures,
+// tables, curves, pictures. Drawn by the report; `clew compare` reads its measures.
 #pragma once
 
 #include <array>
@@ -15,21 +15,21 @@
 
 namespace clew::runs {
 
-/// One number that an evaluation gives.
+/// A metric of an evaluation.
 struct Measure {
   std::string name;               // "error"
-  double value = 0;               // NaN where there is none
+  double value = 0;               // NaN: none
   std::string unit;               // "nats", "share" (shown as per cent), empty for a plain number
   bool larger_is_better = false;  // accuracy: true; error: false
 };
 
-/// The measure of this name; null where there is none.
+/// Measure by name; null for none.
 const Measure* find_measure(const std::vector<Measure>& measures, std::string_view name);
 
 enum class TableStyle : std::uint8_t {
   kPlain,
-  kBars,  // a bar in the first column, as long as its number is large
-  kConfusion,  // square: rows the true classes, columns the predicted ones; what is off the diagonal is shaded
+  kBars,       // with a bar in the first column, proportional to its value
+  kConfusion,  // confusion matrix, rows: targets, columns: predictions; off-diagonal cells shaded
 };
 
 constexpr auto names(TableStyle) {
@@ -44,11 +44,10 @@ struct Table {
   };
   struct Row {
     std::string name;
-    std::vector<double> values;  // one a column, NaN where there is none
-    std::vector<double>
-        errors{};  // standard errors, one a column or none at all; NaN where there is none
+    std::vector<double> values;    // by column; NaN: none
+    std::vector<double> errors{};  // standard errors by column, or empty; NaN: none
   };
-  std::string title, caption, row_title{};  // row_title stands over the names of rows
+  std::string title, caption, row_title{};  // row_title: header of the row names
   std::vector<Column> columns;
   std::vector<Row> rows;
   TableStyle style = TableStyle::kPlain;
@@ -58,42 +57,42 @@ struct Table {
 struct Curve {
   struct Line {
     std::string name;
-    std::vector<double> x, y;  // of one length; NaN in y: a gap
+    std::vector<double> x, y;  // of equal length; NaN in y: a gap
   };
   std::string title, caption, x_name, y_name;
   std::vector<Line> lines;
   bool is_share = false;  // y in 0..1
 };
 
-/// Pictures that belong together, such as one of each moment of a training.
+/// A group of pictures, such as a sequence over a training.
 struct Pictures {
   std::string title, caption;
-  std::vector<std::string> files, labels;  // of one length; paths inside the run folder
+  std::vector<std::string> files, labels;  // of equal length; paths relative to the run folder
 };
 
-/// A level to hold the curve of a metric against, such as a random player's score.
+/// A horizontal reference line for a metric, such as a random player's score.
 struct Reference {
   std::string metric, name;
   double value = 0;
 };
 
 struct Evaluation {
-  std::string system, summary;                 // summary: a sentence, or a few
-  std::optional<std::int64_t> step, run_step;  // of the weights; how far the run was then
+  std::string system, summary;                 // summary: one or a few sentences
+  std::optional<std::int64_t> step, run_step;  // of the weights; of the run at that time
   std::vector<Measure> measures;
   std::vector<Table> tables;
   std::vector<Curve> curves;
   std::vector<Pictures> pictures;
   std::vector<Reference> references;
-  std::string details = "{}";  // a JSON object of the system's own, for other programs
+  std::string details = "{}";  // system-specific JSON object, for other programs
 };
 
-/// The text of eval.json, with its newline. Numbers that are not finite become null.
+/// Text of eval.json, with a final newline. Non-finite numbers become null.
 std::string evaluation_json(const Evaluation& evaluation);
 /// Writes RUN/eval.json atomically.
 void write_evaluation(const std::filesystem::path& run, const Evaluation& evaluation);
-/// RUN/eval.json; nothing where there is none. Another file than write_evaluation writes: clew::Error with
-/// the place of the fault, such as one of an older version.
+/// Reads RUN/eval.json; absent without one. Malformed, or of an older version: clew::Error with the
+/// JSON path.
 std::optional<Evaluation> read_evaluation(const std::filesystem::path& run);
 
 }  // namespace clew::runs

@@ -74,7 +74,7 @@ void remove_parts(const fs::path& run) {
        item.increment(error)) {
     std::error_code ignored;
     if (item->path().extension() != ".part" || !item->is_regular_file(ignored)) continue;
-    // A writer that is at work, such as `clew eval`, has its lock.
+    // Locked by an active writer, such as `clew eval`.
     if (PathLock(item->path()).is_taken()) continue;
     fs::remove(item->path(), ignored);
   }

@@ -45,7 +45,7 @@ std::vector<fs::path> step_pictures(const fs::path& run, std::string_view name) 
         file.find_first_not_of("0123456789", head.size()) == head.size() + digits)
       files.push_back(item.path());
   }
-  std::sort(files.begin(), files.end());  // so do the names
+  std::sort(files.begin(), files.end());  // names sort by step
   return files;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checked values of a JSON file: a wrong type or size is one clear error with file and place. Not
+// Checked access to JSON files: a wrong type or size is a clew::Error with file and JSON path. Not
 // installed.
 #pragma once
 
@@ -15,10 +15,10 @@
 
 namespace clew::runs {
 
-/// A parsed file; keep it alive while its values are in use.
+/// A parsed file; must outlive its Values.
 struct JsonFile {
   std::string name;                  // as shown in errors
-  std::shared_ptr<const void> root;  // a nlohmann::json, which only .cpp files know
+  std::shared_ptr<const void> root;  // nlohmann::json, which only .cpp files include
 };
 
 /// Parses `text`; malformed: clew::Error.
@@ -28,46 +28,46 @@ struct Range {
   double min = -1e300, max = 1e300;
 };
 
-/// One value of a file and where it stands. References a JsonFile.
+/// A value of a file and its JSON path. References a JsonFile.
 class Value {
  public:
   explicit Value(const JsonFile& file) : file_(&file), json_(file.root.get()) {}
 
-  /// The member `key`, which must be there.
+  /// Required member `key`.
   [[nodiscard]] Value at(std::string_view key) const;
-  /// The member `key`; nothing when it is absent or null.
+  /// Optional member `key`; absent if missing or null.
   [[nodiscard]] std::optional<Value> find(std::string_view key) const;
-  /// The elements of a list.
+  /// Elements of a list.
   [[nodiscard]] std::vector<Value> items() const;
-  /// The elements of a list of exactly `count`.
+  /// Elements of a list of exactly `count`.
   [[nodiscard]] std::vector<Value> items(std::size_t count) const;
 
   [[nodiscard]] double number(Range range = {}) const;
   [[nodiscard]] int integer(int min, int max) const;
   [[nodiscard]] std::string string() const;
-  /// A string that `accepts` is true of; `wanted` says which those are.
+  /// A string accepted by `accepts`; `wanted`: its description, for errors.
   [[nodiscard]] std::string string(bool (*accepts)(const std::string&),
                                    const std::string& wanted) const;
-  /// A name of an enumeration's table.
+  /// An enumerator's name.
   template <NamedEnum E>
   [[nodiscard]] E choice() const {
     const auto value = find_named<E>(string());
     if (!value) fail(alternatives(names_of<E>()));
     return *value;
   }
-  /// A list of numbers, null becoming NaN.
+  /// A list of numbers; null becomes NaN.
   [[nodiscard]] std::vector<double> numbers(std::optional<std::size_t> count,
                                             Range range = {}) const;
 
-  /// The names of an object's members, sorted.
+  /// Keys of an object, sorted.
   [[nodiscard]] std::vector<std::string> keys() const;
-  /// The value as JSON text.
+  /// JSON text.
   [[nodiscard]] std::string dump() const;
 
-  /// `number` of a member that may be absent or null.
+  /// `number` of an optional member.
   [[nodiscard]] std::optional<double> maybe_number(std::string_view key, Range range = {}) const;
   [[nodiscard]] std::string maybe_string(std::string_view key) const;
-  /// false, or no elements, where there is none.
+  /// false, or no elements, if missing.
   [[nodiscard]] bool maybe_flag(std::string_view key) const;
   [[nodiscard]] std::vector<Value> maybe_items(std::string_view key) const;
 

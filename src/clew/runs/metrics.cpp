@@ -25,13 +25,12 @@ constexpr std::uint64_t kLongestMetrics = std::uint64_t{1} << 32;
 
 void append_number(std::string& line, double value) {
   if (value == 0 && std::signbit(value)) {
-    line += "-0.0";  // "-0" would read back as the integer 0
+    line += "-0.0";  // "-0" would be parsed as the integer 0
     return;
   }
   std::array<char, 32> digits;
   char* const begin = digits.data();
-  // Whole numbers are written without an exponent; 2^53 is where doubles stop holding every one of
-  // them.
+  // Integers are written without an exponent, up to 2^53, where doubles are exact.
   const bool is_whole = value == std::floor(value) && std::fabs(value) < 0x1p53;
   const auto end =
       is_whole ? std::to_chars(begin, begin + digits.size(), static_cast<std::int64_t>(value))
@@ -45,7 +44,7 @@ struct Parsed {
   bool is_last_open = false;      // the last one has no newline
 };
 
-// One line, or what is wrong with it.
+// Parses a line; returns an error message.
 std::optional<std::string> parse_line(std::string_view text, MetricsLine& line) {
   OrderedJson object;
   try {
@@ -79,7 +78,7 @@ Parsed parse(const std::filesystem::path& path) {
     const std::size_t end = newline == std::string::npos ? text.size() : newline;
     MetricsLine line;
     if (const auto fault = parse_line(std::string_view(text).substr(begin, end - begin), line)) {
-      // Only the last write can have been cut short, and then its newline is what is missing.
+      // Only the last write can be partial, and then lacks its newline.
       if (newline == std::string::npos) break;
       throw Error(concat(path.string(), ":", number, ": ", *fault));
     }
@@ -94,7 +93,7 @@ Parsed parse(const std::filesystem::path& path) {
   return parsed;
 }
 
-// Writes all of `text`, or says why not.
+// Writes all of `text`; false with errno.
 bool write_all(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = ::write(file, text.data(), text.size());
@@ -161,8 +160,7 @@ void MetricsWriter::append(std::int64_t step, std::span<const Metric> metrics) {
   const std::string line = metrics_line(step, metrics);
   if (!write_all(file_, line)) {
     const int cause = errno;
-    // A full disk may have taken half the line; whether the cut succeeds or not, a reader drops
-    // that half.
+    // A full disk may have a partial line; readers skip it even if truncation fails.
     [[maybe_unused]] const int ignored = ::ftruncate(file_, size_);
     throw Error(concat("cannot write '", path_.string(), "': ", std::strerror(cause)));
   }

@@ -13,7 +13,7 @@
 namespace clew::train {
 namespace {
 
-constexpr std::size_t kIsWrong = 4;  // the column of an evaluator's rows
+constexpr std::size_t kIsWrong = 4;  // column of an evaluator's rows
 
 void check_labels(const torch::Tensor& logits, const torch::Tensor& labels) {
   CLEW_CHECK(logits.dim() == 2 && labels.dim() == 1 && labels.size(0) == logits.size(0) &&

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all modules that sort examples into classes share: the loss, and the evaluator with confusion
-// matrix and worst mistakes.
+// Classification: the loss, and the evaluator with confusion matrix and worst mistakes.
 #pragma once
 
 #include <cstdint>
@@ -20,35 +19,35 @@
 
 namespace clew::train {
 
-/// Cross-entropy: logits [B,C] f (raw), targets [B] i64 in [0,C) -> the mean, and the metrics "loss"
-/// (nats) and "error" (the share of examples whose largest logit is another class). A target out of
-/// range: data::ExampleError.
+/// Mean cross-entropy: logits [B,C] f (raw), targets [B] i64 in [0,C) -> loss, and the metrics
+/// "loss" (nats) and "error" (top-1 error rate in [0,1]). A target out of range:
+/// data::ExampleError.
 Loss classification_loss(const torch::Tensor& logits, const torch::Tensor& targets);
 
 struct Mistake {
   std::int64_t index = 0;  // in the data set
   int target = 0, predicted = 0;
-  double confidence = 0;  // probability of what was predicted
+  double confidence = 0;  // probability of `predicted`
 };
 struct ClassificationReport {
   std::vector<std::string> classes;
   std::int64_t examples = 0;
-  double error = 0, loss = 0;           // share; nats
+  double error = 0, loss = 0;           // top-1 error rate; nats
   std::vector<std::int64_t> confusion;  // [C,C], row: target, column: predicted
-  std::vector<Mistake> worst;           // most confident first
+  std::vector<Mistake> worst;           // by descending confidence
 };
 
-/// The examples of `mistakes`, at least one, each with what it is, what it was taken for and how surely.
+/// Grid of misclassified examples (at least one), each with target, prediction and confidence.
 image::Image draw_mistakes(
     const data::Dataset& set, std::span<const Mistake> mistakes,
     const std::vector<std::string>& classes, const image::GridLayout& layout,
     const std::function<image::Image(const torch::Tensor& image)>& draw = data::picture_of);
 
-/// Of the outputs "logits" [B,C] f (raw) and the column "label" [B] i64: the measures "loss" (nats)
-/// and "error" (share).
+/// Outputs "logits" [B,C] f (raw) and column "label" [B] i64 -> measures "loss" (nats) and "error"
+/// (top-1 error rate).
 class ClassificationEvaluator : public Evaluator {
  public:
-  /// `classes`: the name of each.
+  /// `classes`: names by class index.
   explicit ClassificationEvaluator(std::vector<std::string> classes)
       : classes_(std::move(classes)) {}
 
@@ -59,7 +58,7 @@ class ClassificationEvaluator : public Evaluator {
 
   /// The confusion matrix.
   std::vector<runs::Table> tables() const override;
-  /// With at most `worst` mistakes.
+  /// Report with at most `worst` mistakes.
   ClassificationReport report(int worst = 24) const;
 
  private:

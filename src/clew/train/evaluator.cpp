@@ -54,7 +54,7 @@ namespace {
 
 constexpr std::uint64_t kExamples = 0, kOutputs = 1;  // keys
 
-/// The share of this process.
+/// This process's part.
 std::string evaluate_here(const Task& task, std::span<torch::nn::Module* const> networks,
                           const data::Dataset& set, const EvaluationOptions& options,
                           const Processes& processes) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Evaluators: what a network is worth on a data set, in measures.
+// Evaluators: metrics of a network on a data set.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace clew::train {
 class Processes;  // processes.h
 class Task;       // task.h
 
-/// Measures a network on the examples of a set. They come in any order, from several evaluators that
-/// are merged; the result does not depend on it.
+/// Accumulator of evaluation metrics. The result depends neither on the order of the examples nor
+/// on how they were split over evaluators that are merged.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
@@ -30,34 +30,33 @@ class Evaluator {
   Evaluator(const Evaluator&) = delete;
   Evaluator& operator=(const Evaluator&) = delete;
 
-  /// What a network gave for a batch (Task::forward), and the batch. Used by one thread at a time.
+  /// Adds a batch and its outputs (Task::forward). Not thread-safe.
   virtual void add(const data::Batch& outputs, const data::Batch& batch) = 0;
-  /// All that was added, for `merge` in another process.
+  /// Serialised state, for `merge` in another process.
   virtual std::string bytes() const = 0;
   virtual void merge(std::string_view bytes) = 0;
-  /// The measures; always the same names in the same order, NaN where nothing was added.
+  /// Measures, always with the same names in the same order; NaN before the first `add`.
   virtual std::vector<runs::Measure> result() const = 0;
-  /// Tables and curves of an evaluation, such as a confusion matrix or precision over recall.
+  /// Tables and curves, such as a confusion matrix or precision over recall.
   virtual std::vector<runs::Table> tables() const { return {}; }
   virtual std::vector<runs::Curve> curves() const { return {}; }
 };
 
-/// Rows of numbers by a number of their own, such as an example's: how most evaluators keep what
-/// was added.
+/// Rows of numbers by a key, such as the example's index: the state of most evaluators.
 class Rows {
  public:
   explicit Rows(std::size_t columns) : columns_(columns) {}
 
   void add(std::int64_t number, std::span<const double> row);
   std::string bytes() const;
-  /// Rows that `bytes` gave; bytes of other columns: clew::Error.
+  /// Adds the rows of another's `bytes`. Another number of columns: clew::Error.
   void merge(std::string_view bytes);
 
   std::size_t size() const { return rows_.size(); }
   std::size_t columns() const { return columns_; }
-  /// By ascending number.
+  /// By ascending key.
   const std::map<std::int64_t, std::vector<double>>& rows() const { return rows_; }
-  /// The mean of a column, summed by ascending number; NaN of no rows.
+  /// Mean of a column, summed by ascending key; NaN without rows.
   double mean(std::size_t column) const;
 
  private:
@@ -66,16 +65,15 @@ class Rows {
 };
 
 struct EvaluationOptions {
-  int batch = 128;                            // examples that go through a network at once
-  Key key = {};                               // of the examples and of what forward draws
-  std::function<void(double)> on_progress{};  // the share that is done
-  Processes* processes = nullptr;             // that share the work; null: this one alone
+  int batch = 128;                            // batch size
+  Key key = {};                               // of the examples and of Task::forward
+  std::function<void(double)> on_progress{};  // fraction done, in [0,1]
+  Processes* processes = nullptr;             // that share the work; null: this process alone
 };
 
-/// Runs the whole of `set` through networks with equal weights, each in a thread of its own and in
-/// evaluation mode, in batches that do not depend on their number: the result is the same for any
-/// number of networks and processes. With several processes all make this call, and all get the
-/// result. Blocks.
+/// Evaluates `set` with networks of equal weights, one thread each, in evaluation mode. The result
+/// is the same for any number of networks and processes. Collective: every process calls it and
+/// gets the result. Blocks.
 std::unique_ptr<Evaluator> evaluate(const Task& task, std::span<torch::nn::Module* const> networks,
                                     const data::Dataset& set, const EvaluationOptions& options);
 

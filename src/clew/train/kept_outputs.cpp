@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kKeptFormat = "clew.kept_outputs.1";
 constexpr std::uint64_t kMostKeptBytes = 1ULL << 38;
 
-/// Each example of a set several times: example i is number i / versions.
+/// Each example of a set several times: index i is example i / versions.
 class Versions : public data::Dataset {
  public:
   Versions(const data::Dataset& set, int versions) : set_(set), versions_(versions) {}
@@ -63,11 +63,11 @@ class KeptSet : public data::Dataset {
  private:
   const data::Dataset& set_;
   data::Columns columns_;
-  data::Batch kept_;  // example i in rows i * versions and on
+  data::Batch kept_;  // example i in rows i * versions, ...
   int versions_;
 };
 
-/// Columns of `set` that the prefix does not read, and its outputs.
+/// Columns of `set` without the prefix's inputs, plus its outputs.
 data::Columns kept_columns(const data::Dataset& set, const FrozenPrefix& prefix) {
   data::Columns columns = prefix.outputs;
   for (auto& column : set.columns())
@@ -87,7 +87,7 @@ std::string hex(std::uint64_t number) {
   return digits;
 }
 
-/// This process's batches by number, a container each, with its length before it.
+/// This process's batches by number, as length-prefixed containers.
 std::string compute_here(const data::Dataset& set, const FrozenPrefix& prefix,
                          const data::Columns& columns, std::span<torch::nn::Module* const> networks,
                          const KeepOptions& options, const Processes& processes) {
@@ -157,7 +157,7 @@ std::unique_ptr<data::Dataset> keep_outputs(const data::Dataset& set, const Froz
     return std::make_unique<KeptSet>(
         set, columns, compute(versions, prefix, columns, networks, options, processes),
         options.versions);
-  // "": there are none yet, and all processes compute them.
+  // "": no file yet, so all processes compute.
   std::filesystem::path file;
   std::map<std::string, std::string> about;
   const auto stored = processes.from_first([&]() -> std::string {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outputs of the frozen part of a network, computed once for each example and read by every step.
+// Cache of a frozen prefix's outputs: computed once per example, read by every step.
 #pragma once
 
 #include <cstdint>
@@ -18,32 +18,32 @@ namespace clew::train {
 
 class Processes;  // processes.h
 
-/// The part of a network before the first weight that learns. A task whose `forward` takes `outputs` in place of
-/// `inputs` gives the same from them.
+/// Part of a network before the first trainable weight. The task's `forward` gives the same result
+/// from `outputs` as from `inputs`.
 struct FrozenPrefix {
-  /// `outputs` of a batch, [B,...] each. Called in evaluation mode and without a graph.
+  /// batch -> `outputs`, [B,...] each. Called in evaluation mode, without autograd.
   std::function<data::Batch(torch::nn::Module& network, const data::Batch& batch)> run{};
   data::Columns outputs{};            // such as features [1280] f32
-  std::vector<std::string> inputs{};  // columns that nothing behind it reads, such as image
+  std::vector<std::string> inputs{};  // columns that only the prefix reads, such as image
 };
 
 struct KeepOptions {
-  int versions = 1;                // of each example, with draws of their own
-  int batch = 128;                 // examples that go through a network at once
-  Key key = {};                    // of the versions
-  std::string weights{};           // hash of the frozen weights (nn::hash_of)
-  std::filesystem::path folder{};  // where they are stored; empty: in memory alone
-  std::string name{};              // of the set, for the file: FOLDER/NAME-<hash>.safetensors
-  Processes* processes = nullptr;  // that share the work; null: this one alone
-  std::function<void(double)> on_progress{};  // the share that is done
+  int versions = 1;                           // augmented versions of each example
+  int batch = 128;                            // batch size
+  Key key = {};                               // of the versions
+  std::string weights{};                      // hash of the frozen weights (nn::hash_of)
+  std::filesystem::path folder{};             // cache folder; empty: memory only
+  std::string name{};                         // name of the set, in FOLDER/NAME-<hash>.safetensors
+  Processes* processes = nullptr;             // that share the work; null: this process alone
+  std::function<void(double)> on_progress{};  // fraction done, in [0,1]
 };
 
-/// `set` with the outputs of `prefix` in place of its inputs; get's key draws one of the versions.
-/// Computed by `networks` with equal weights, each in a thread of its own, or read from the folder, where
-/// they are found by the content of the set, the weights, the key and the number of versions. The bytes
-/// do not depend on the number of networks and processes. With several processes all make this call, and that of rank 0
-/// alone touches the folder. `set` must outlive the result. A file of that name with outputs of other
-/// weights or examples, or that cannot be read: clew::Error. Blocks.
+/// `set` with the outputs of `prefix` in place of its inputs; the key of `get` chooses the version.
+/// Computed by `networks` of equal weights, one thread each, or read from the folder, where the
+/// cache key is a hash of examples, weights, key and number of versions. The bytes do not depend on
+/// the number of networks and processes. Collective: every process calls it, only rank 0 touches
+/// the folder. `set` must outlive the result. A file that cannot be read, or has outputs of other
+/// weights or examples: clew::Error. Blocks.
 std::unique_ptr<data::Dataset> keep_outputs(const data::Dataset& set, const FrozenPrefix& prefix,
                                             std::span<torch::nn::Module* const> networks,
                                             const KeepOptions& options);

@@ -25,7 +25,7 @@ torch::Tensor hidden_of(torch::nn::Module& network, const torch::Tensor& image) 
   return torch::relu(own.norm(own.first(image)));
 }
 
-/// Quadrants whose hidden units can be kept; counts what the first layer computes.
+/// Quadrants with cacheable hidden units; counts computations of the first layer.
 class KeptTask : public QuadrantTask {
  public:
   KeptTask() { parts = {frozen("first"), frozen("norm")}; }

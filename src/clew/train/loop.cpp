@@ -31,7 +31,7 @@ void note(const std::filesystem::path& run, const std::string& line) {
   log(LogLevel::kInfo, line);
 }
 
-/// Refuses settings that are not those of the checkpoint.
+/// Refuses settings other than the checkpoint's.
 void check_settings_of(const Checkpoint& checkpoint, const std::filesystem::path& run,
                        const RunSettings& now, const std::map<std::string, Resume>& rules) {
   const auto name = checkpoint.path.string();
@@ -45,7 +45,7 @@ void check_settings_of(const Checkpoint& checkpoint, const std::filesystem::path
   check_settings(run / "config.toml", {config, std::atoi(processes.c_str())}, now, rules);
 }
 
-/// The loop. `is_open` becomes true in the process that writes to the folder, once it does.
+/// Training loop. Sets `is_open` in the writing process once it writes to the folder.
 RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOptions& run_options,
                 const RunCallbacks& callbacks, bool& is_open) {
   const auto& options = run_options.loop;
@@ -68,7 +68,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
     metrics->sync();
     save_checkpoint(run, learner.steps(), checkpoint_now());
   };
-  // The first process opens the folder; the others begin with its weights and counters.
+  // Rank 0 opens the folder; the others get its weights and counters.
   const auto beginning = processes.from_first([&] {
     const RunSettings settings{runs::config_without_head(runs::read_config(run)), processes.size()};
     about = {{"clew.config", settings.config},
@@ -104,7 +104,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
     events.emplace(run, unix_seconds(), resumed_at);
     note(run, concat(is_resumed ? "resumed at step " : "started at step ", learner.steps(), " of ",
                      options.steps));
-    if (!has_checkpoint) save();  // that of step 0: a disk that is full or read-only shows at once
+    if (!has_checkpoint) save();  // step 0: detects a full or read-only disk at once
     if (processes.size() == 1) return std::string();
     const auto bytes = checkpoint_now();
     return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -125,7 +125,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
 
   struct Watch {
     Watch(Learner& whose, const PassWatch& watch) : learner(whose) { learner.watch_passes(watch); }
-    ~Watch() { learner.watch_passes(nullptr); }  // the callback may not live longer
+    ~Watch() { learner.watch_passes(nullptr); }  // the callback must not outlive this
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     Learner& learner;
@@ -164,8 +164,8 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
     learner.update();
     is_saved = false;
     if (is_first && learner.is_best()) save_best(run, checkpoint_now());
-    // Lines stand where the step count passes a multiple of log_steps, so a resumed run writes the
-    // same ones.
+    // A line whenever the step count passes a multiple of log_steps, so that a resumed run writes
+    // the same ones.
     if (learner.steps() / options.log_steps != before / options.log_steps || learner.is_finished())
       log_now();
     if (is_first && callbacks.on_update) {
@@ -183,7 +183,7 @@ RunEnd train_in(const std::filesystem::path& run, Learner& learner, const RunOpt
       break;
     }
   }
-  // The others end when the run is written, or with what kept it from being written.
+  // The others end when the run is written, or with the writer's error.
   processes.from_first([&] {
     if (!is_saved) save();
     const std::string reason = learner.early_end();

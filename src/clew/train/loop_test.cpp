@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the loop does with a folder that is not as it left it, and what it says at the end. That a
-// resumed run gives the same bytes: clew/navigate/run_test.cpp and tests/cli.
+// Damaged run folders, and logged ends. Same bytes after a resume: clew/navigate/run_test.cpp and
+// tests/cli.
 #include "clew/train/loop.h"
 
 #include <gtest/gtest.h>

@@ -21,7 +21,7 @@ torch::Tensor scaled(const torch::Tensor& values, const torch::Tensor& factors) 
   return factors.defined() ? values * factors : values;
 }
 
-/// What ops::rmsprop_step takes; undefined ones are none.
+/// True if ops::rmsprop_step supports these tensors (undefined ones are ignored).
 bool is_plain(torch::TensorList tensors) {
   return std::all_of(tensors.begin(), tensors.end(), [](const torch::Tensor& t) {
     return !t.defined() ||
@@ -54,7 +54,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, const torch::Tensor& like,
 void Optimizer::step(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
                      ThreadPool* pool) {
   ++steps_;
-  // Block by block, so that the numbers come from memory once and not for each operator.
+  // In blocks that stay in cache over all operators.
   const std::int64_t count = values.numel(), block = values.device().is_cpu() ? 16384 : count;
   const std::int64_t blocks = count == 0 ? 0 : (count + block - 1) / block;
   std::vector<double> norms(static_cast<std::size_t>(blocks));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SGD, RMSProp, Adam and AdamW over one flat tensor. State is plain tensors with names, so that a
-// checkpoint holds all of it. How the learning rate moves is in schedule.h.
+// SGD, RMSProp, Adam and AdamW over one flat tensor. State is plain named tensors, for checkpoints.
+// Learning rate schedules: schedule.h.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@ enum class OptimizerKind : std::uint8_t {
              // w <- w - lr m. Mnih et al. 2016, eq. S2-S3 (eps stands under the root), with Adam's
              // correction of s: without it the first steps are ten times too long.
   kAdam,     // Kingma and Ba 2014, algorithm 1
-  kAdamW,    // the same, weights shrunk apart from the gradient: Loshchilov and Hutter 2017
+  kAdamW,    // Adam with decoupled weight decay: Loshchilov and Hutter 2017
 };
 constexpr auto names(OptimizerKind) {
   using enum OptimizerKind;
@@ -29,7 +29,7 @@ constexpr auto names(OptimizerKind) {
       {{kSgd, "sgd"}, {kRmsprop, "rmsprop"}, {kAdam, "adam"}, {kAdamW, "adamw"}});
 }
 
-/// From gradients to steps: the keys of both trainers.
+/// Optimiser keys of both trainers.
 struct OptimizerConfig {
   OptimizerKind optimizer = OptimizerKind::kAdam;
   double momentum = 0.9;              // of SGD and RMSProp
@@ -37,12 +37,12 @@ struct OptimizerConfig {
   double beta1 = 0.9, beta2 = 0.999;  // of Adam and AdamW
   double eps = 1e-8;                  // in RMSProp's and Adam's root
   double weight_decay = 0;  // added to g as weight_decay w; AdamW: w <- w - lr weight_decay w
-  double clip = 0;          // largest norm of g (clip_norm)
+  double clip = 0;          // maximal norm of g (clip_norm); 0: no limit
 
   void fields(Fields& v);
 };
 
-/// Of every parameter [P]; undefined: 1 everywhere.
+/// Per-parameter factors [P]; undefined: 1 everywhere.
 struct ParameterFactors {
   torch::Tensor lr = {};     // times the learning rate
   torch::Tensor decay = {};  // times weight_decay
@@ -54,9 +54,9 @@ class Optimizer {
   Optimizer(const OptimizerConfig& config, const torch::Tensor& like,
             ParameterFactors factors = {});
 
-  /// values [P] are changed in place. gradients [P] may be: weight decay is added to them. Values that
-  /// are not finite afterwards: clew::Error. The threads that share the work are those of `pool`, or
-  /// LibTorch's where there is none; the result is the same for any number.
+  /// Updates values [P] in place; gradients [P] may change, too (weight decay). Values that are not
+  /// finite afterwards: clew::Error. Runs on the threads of `pool`, or LibTorch's without one; the
+  /// result is the same for any number of threads.
   void step(const torch::Tensor& values, const torch::Tensor& gradients, double lr,
             ThreadPool* pool = nullptr);
 

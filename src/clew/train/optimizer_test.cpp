@@ -140,7 +140,7 @@ TEST(Optimizer, SinglePrecisionAgreesWithDoubleInEveryBlock) {
       EXPECT_FALSE(torch::equal(exact, torch::sin(torch::arange(count, kDouble) * 0.37 + 1)));
     }
   }
-  // Nothing to move is no error.
+  // No parameters is not an error.
   const auto none = torch::zeros({0});
   Optimizer({}, none).step(none, none, 0.1);
 }
@@ -167,7 +167,7 @@ TEST(ClipNorm, ScalesOnlyWhatIsLonger) {
 }
 
 TEST(Optimizer, SaysWhenTheWeightsAreNotFinite) {
-  // What has no gradient is divided by eps.
+  // A zero gradient is divided by eps.
   for (const auto kind : {OptimizerKind::kRmsprop, OptimizerKind::kAdam, OptimizerKind::kAdamW}) {
     for (const double eps : {0.0, 1e-300}) {  // the same as f32
       const auto values = torch::ones({2});

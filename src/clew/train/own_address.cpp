@@ -15,7 +15,7 @@ std::string own_address_towards(const addrinfo& other) {
   socklen_t length = sizeof own;
   auto* address = reinterpret_cast<sockaddr*>(&own);
   char digits[NI_MAXHOST] = {};
-  // Connecting a datagram socket sends nothing: it chooses the way.
+  // connect() of a datagram socket sends nothing: it chooses the route.
   const bool is_good =
       ::connect(file, other.ai_addr, other.ai_addrlen) == 0 &&
       ::getsockname(file, address, &length) == 0 &&

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where other machines find this one. Private to the module.
+// Address of this machine for its peers. Private to the module.
 #pragma once
 
 #include <string>
 
 namespace clew::train {
 
-/// The address from which this machine talks to `host`, a name or an address, in digits: that of the
-/// right network card, whatever the machine's own name stands for (in Debian's /etc/hosts it is the
-/// loopback). Nothing is sent but questions for the name. Empty where there is no way.
+/// Numeric local address of the route to `host` (name or address). The machine's own name would not
+/// do: in Debian's /etc/hosts it is the loopback. Sends nothing but DNS queries. Empty without a
+/// route.
 std::string own_address_towards(const std::string& host);
 
 }  // namespace clew::train

@@ -28,7 +28,7 @@ void pass_over(std::span<torch::nn::Module* const> networks, const data::Dataset
   std::atomic<std::int64_t> done = 0;
   ThreadPool pool(static_cast<int>(networks.size()));
   pool.run([&](int worker) {
-    const torch::NoGradGuard no_grad;  // belongs to the thread, as OpenMP's number of threads does
+    const torch::NoGradGuard no_grad;  // per thread, as OpenMP's number of threads
     at::init_num_threads();
     auto& network = *networks[static_cast<std::size_t>(worker)];
     network.eval();

@@ -30,7 +30,7 @@ std::int64_t number_in(const nn::TensorFile& file, const char* key, const std::s
 }  // namespace
 
 struct Phases::Impl {
-  /// Begins phase `index`, with the weights of `before` where it is given.
+  /// Begins phase `index`, with the weights `before` if given.
   void begin(std::size_t index, const nn::NamedTensors& before) {
     const auto& phase = phases[index];
     Beginning beginning = first;
@@ -43,7 +43,7 @@ struct Phases::Impl {
       };
     }
     current = index;
-    learner.reset();  // its memory first
+    learner.reset();  // frees its memory first
     learner = std::make_unique<Supervised>(*phase.task, phase.options, fold_in(key, index),
                                            processes, beginning);
     learner->watch_passes(watch);
@@ -52,10 +52,10 @@ struct Phases::Impl {
   std::vector<Phase> phases;
   Beginning first;
   Key key;
-  Processes one;  // where there are no others; of all phases, for a loop holds on to it
+  Processes one;  // without other processes; for all phases, since a loop references it
   Processes* processes = &one;
   std::size_t current = 0;
-  std::int64_t steps_before = 0;  // of the phases that are over
+  std::int64_t steps_before = 0;  // of finished phases
   std::unique_ptr<Supervised> learner;
   PassWatch watch;
 };

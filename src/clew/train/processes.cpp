@@ -30,20 +30,19 @@ int number(const char* name, const std::string& text, int min, int max) {
   return value;
 }
 
-/// What starts processes without torchrun's variables, and its own for rank and size.
+/// Launchers without torchrun's variables, with theirs for rank and size.
 struct Launcher {
   const char *name, *rank, *size;
 };
 constexpr Launcher kLaunchers[] = {
     {"Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"Slurm", "SLURM_PROCID",
-     "SLURM_STEP_NUM_TASKS"},         // the size is of srun; sbatch sets a rank, too
-    {"MPI", "PMI_RANK", "PMI_SIZE"},  // MPICH, Intel MPI
+    {"Slurm", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},  // srun's size; sbatch sets a rank, too
+    {"MPI", "PMI_RANK", "PMI_SIZE"},                    // MPICH, Intel MPI
 };
 
 enum class Kind : std::uint8_t { kMessage, kError, kUsageError };
 
-/// What `make` gave, or the text of what it threw.
+/// Result of `make`, or the text of its exception.
 struct Outcome {
   Kind kind = Kind::kMessage;
   std::string message;
@@ -61,7 +60,7 @@ Outcome outcome_of(const std::function<std::string()>& make) {
   }
 }
 
-/// What each process says of itself first: short messages fit in, long ones follow.
+/// First message of each process: contains short messages, long ones follow.
 struct Head {
   std::uint64_t length = 0;
   Kind kind = Kind::kMessage;
@@ -89,8 +88,8 @@ ProcessPlace place_from_environment(const std::function<const char*(const char*)
   if (launcher != nullptr && read(size_name).empty()) size_name = launcher->size;
   const std::string rank = read(rank_name), size = read(size_name);
   ProcessPlace place;
-  if (rank.empty() && size.empty()) {  // an address alone was exported for something else
-    // A batch script has a rank, but runs once.
+  if (rank.empty() && size.empty()) {  // an address alone is for something else
+    // A batch script itself has a rank, but runs once.
     if (const auto tasks = read("SLURM_NTASKS"); !read("SLURM_PROCID").empty() && tasks > "1") {
       log(LogLevel::kWarning, concat("Slurm has ", tasks,
                                      " tasks here, of which srun starts the processes: this one, "
@@ -121,7 +120,7 @@ ProcessPlace place_from_environment(const std::function<const char*(const char*)
   place.rank = number(rank_name, rank, 0, place.size - 1);
   place.address = read("MASTER_ADDR");
   place.port = number("MASTER_PORT", read("MASTER_PORT"), 1, 65535);
-  // torchrun's agent keeps the store itself, and the keys of each attempt apart.
+  // torchrun's agent hosts the store, with a key prefix per attempt.
   place.has_store = read("TORCHELASTIC_USE_AGENT_STORE") == "True";
   if (place.has_store) place.prefix = "/worker/attempt_" + read("TORCHELASTIC_RESTART_COUNT");
   return place;
@@ -131,7 +130,7 @@ ProcessPlace place_from_environment() {
   return place_from_environment([](const char* name) { return std::getenv(name); });
 }
 
-/// The connection to the others, and the memory of what goes through it.
+/// Connection to the others, and its buffers.
 class Processes::Link {
  public:
   Link(const ProcessPlace& place, const std::function<void(int port)>& on_listening,
@@ -146,7 +145,7 @@ class Processes::Link {
     std::memcpy(heads.data(), all.data_ptr(), heads.size() * sizeof(Head));
     return heads;
   }
-  /// `message` of every process, each at most `longest` bytes, of which `heads` tell the number.
+  /// Gathers `message` of every process, of at most `longest` bytes; sizes are in `heads`.
   std::vector<std::string> exchange(const std::string& message, const std::vector<Head>& heads,
                                     std::uint64_t longest) {
     const auto part = bytes(static_cast<std::int64_t>(longest)),
@@ -165,7 +164,7 @@ class Processes::Link {
         torch::from_blob(message.data(), {static_cast<std::int64_t>(length)}, torch::kUInt8));
     return message;
   }
-  /// Each process adds its share of the numbers over all processes, then all collect the shares.
+  /// All-reduce: each process sums its part of the numbers, then an all-gather of the parts.
   void sum(const torch::Tensor& values) {
     const std::int64_t count = values.size(0), share = (count + size_ - 1) / size_;
     if (!outgoing_.defined() || outgoing_.size(0) != share * size_) {
@@ -198,10 +197,10 @@ Processes::~Processes() = default;
 
 std::vector<std::string> Processes::gather(const std::function<std::string()>& make) {
   if (link_ == nullptr) return {make()};
-  is_lost_ = true;  // until it has gone well
+  is_lost_ = true;  // until success
   const auto outcome = outcome_of(make);
   if (outcome.fault && is_known_)
-    std::rethrow_exception(outcome.fault);  // a call within `make` told
+    std::rethrow_exception(outcome.fault);  // passed on by a call within `make`
   Head mine{
       .length = outcome.message.size(), .kind = outcome.kind, .is_stop_wanted = is_stop_wanted_};
   std::memcpy(mine.message, outcome.message.data(),
@@ -250,7 +249,7 @@ void Processes::sum(const torch::Tensor& values) {
              values.scalar_type(), " (Processes::sum)");
   if (link_ == nullptr) return;
   is_lost_ = true;
-  const auto host = values.cpu();  // itself where it is there
+  const auto host = values.cpu();  // no copy on the CPU
   link_->sum(host);
   if (!values.is_cpu()) values.copy_(host);
   is_lost_ = false;
@@ -266,7 +265,7 @@ void Processes::tell_failure(const std::exception& failure) noexcept {
       throw Error(torch_error != nullptr ? torch_error->what_without_backtrace() : failure.what());
     });
   } catch (const std::exception&) {
-    // Its own failure, or nobody is there to hear it.
+    // Its own failure, or no process is left.
   }
 }
 

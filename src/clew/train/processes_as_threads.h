@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: threads that stand for processes. Each has a Processes of its own, and they talk
-// through sockets as processes do.
+// For tests: threads in place of processes, each with its own Processes, over real sockets.
 #pragma once
 
 #include <exception>
@@ -14,7 +13,7 @@
 
 namespace clew::train {
 
-/// Runs `job` in `size` threads, each of them a process of one training, and gives what each threw.
+/// Runs `job` in `size` threads, one per rank; returns the error text of each, empty for none.
 inline std::vector<std::string> run_as_threads(int size, const std::function<void(Processes&)>& job,
                                                double timeout_s = 60) {
   std::promise<int> port;

@@ -270,7 +270,7 @@ std::map<std::string, bool> pipe_signal_is_blocked() {
   return threads;
 }
 
-// A write to a process that is gone raises SIGPIPE in the thread that writes.
+// A write to an ended process raises SIGPIPE in the writing thread.
 TEST(Processes, SendingThreadsOutliveTheOthers) {
   auto own = pipe_signal_is_blocked();
   std::mutex mutex;

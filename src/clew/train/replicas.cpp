@@ -27,7 +27,7 @@ void Replicas::add(torch::nn::Module& network,
 
 void Replicas::run(const std::function<void(int copy)>& work) {
   pool_.run([&](int copy) {
-    at::init_num_threads();  // OpenMP's number of threads belongs to the thread that asks for it
+    at::init_num_threads();  // OpenMP's number of threads is per calling thread
     work(copy);
   });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// K copies of a network in K threads on one device: shared weights, gradients summed in a fixed order,
-// clipped and checked. What a copy learns from, and the step that follows, is the trainer's.
+// Data parallelism in one process: K copies of a network in K threads on one device, with shared
+// weights and gradients summed in a fixed order, clipped and checked. Data and optimiser step are
+// the trainer's.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace clew::train {
 
-/// Order in which gradients g1, g2, ... are added; their sum's last bits depend on it.
+/// Summation order of gradients g1, g2, ...; the last bits of the sum depend on it.
 enum class SumOrder : std::uint8_t {
   kInTurn,   // ((g1 + g2) + g3) + g4
   kInPairs,  // (g1 + g2) + (g3 + g4), as sum_in_pairs (processes.h) adds
@@ -30,8 +31,8 @@ class Replicas {
   /// Starts the threads; sets the number of LibTorch's intra-op threads.
   explicit Replicas(const ReplicasOptions& options);
 
-  /// The next copy, which must outlive this. The first one's weights become those of all, but for what
-  /// `is_frozen` says yes to (nn::flatten), which later ones share as well.
+  /// Adds a copy, which must outlive this. All share the first one's weights; frozen ones stay out
+  /// of `flat` (nn::flatten).
   void add(torch::nn::Module& network,
            const std::function<bool(const std::string& name)>& is_frozen = {});
   /// Copies so far.
@@ -44,12 +45,11 @@ class Replicas {
   /// [P] f32, of all copies.
   const torch::Tensor& values() const { return flats_[0].values; }
 
-  /// Calls work(copy) for each in its thread. Blocks. Errors as ThreadPool::run.
+  /// Calls work(copy) in each copy's thread. Blocks. Errors as ThreadPool::run.
   void run(const std::function<void(int copy)>& work);
-  /// The first copy's gradients become the sum of all; others may change. Blocks.
+  /// Sums all gradients into the first copy's; the others' may change. Blocks.
   void sum_gradients(SumOrder order);
-  /// Scales the first copy's gradients so that their norm is at most `limit` (0: no limit) and returns the
-  /// norm before. A norm that is not finite: clew::Error.
+  /// clip_norm of the first copy's gradients. A norm that is not finite: clew::Error.
   double clip_gradients(double limit);
 
   ThreadPool& pool() { return pool_; }

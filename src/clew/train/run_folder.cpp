@@ -26,7 +26,7 @@ constexpr std::size_t kCheckpointsKept = 2;
 
 fs::path best_path(const fs::path& run) { return run / "checkpoints" / "best.safetensors"; }
 
-/// Oldest first: the names sort by step.
+/// By ascending step, as the names sort.
 std::vector<fs::path> checkpoint_files(const fs::path& run) {
   std::vector<fs::path> files;
   std::error_code error;
@@ -38,7 +38,7 @@ std::vector<fs::path> checkpoint_files(const fs::path& run) {
   return files;
 }
 
-/// The whole number that `digits` are; nothing where they are something else.
+/// Integer value of `digits`; absent if not an integer.
 std::optional<std::int64_t> whole_number(std::string_view digits) {
   std::int64_t value = 0;
   const auto* end = digits.data() + digits.size();
@@ -65,7 +65,7 @@ Checkpoint read_checkpoint(const fs::path& path) {
   return checkpoint;
 }
 
-/// The number that an entry is; NaN where it is something else.
+/// Numeric value of an entry; NaN if not a number.
 double number_of(const ConfigTree::Entry* entry) {
   if (entry == nullptr || entry->values.size() != 1 || entry->is_array) return std::nan("");
   if (const auto* integer = std::get_if<std::int64_t>(&entry->values[0]))
@@ -168,7 +168,7 @@ void check_settings(const fs::path& file, const RunSettings& then, const RunSett
   for (const auto& key : keys) {
     const auto *was = before.find(key), *is = after.find(key);
     const double old_number = number_of(was), new_number = number_of(is);
-    // "1" and "1.0"; whole numbers, which a double may not hold, are compared as text.
+    // "1" equals "1.0"; integers, which a double may not represent, are compared as text.
     const bool is_same =
         text_of(was) == text_of(is) ||
         (old_number == new_number && was->values[0].index() != is->values[0].index());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked of the bytes of a checkpoint before anything is taken from them, and of a folder
-// before it is written to. Whole runs: loop_test.cpp and tests/cli/train_test.py.
+// Validation of checkpoints, and of folders before writing. Whole runs: loop_test.cpp and
+// tests/cli/train_test.py.
 #include "clew/train/run_folder.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the learning rate moves over a training. A function of the step alone, so there is nothing to
-// save.
+// Learning rate schedules. Functions of the step alone: no state to save.
 #pragma once
 
 #include <array>
@@ -22,25 +21,25 @@ constexpr auto names(ScheduleKind) {
       {{kConstant, "constant"}, {kLinear, "linear"}, {kCosine, "cosine"}, {kStep, "step"}});
 }
 
-/// Learning rate of a training: the keys of both trainers. Steps are what the training counts in.
+/// Learning rate keys of both trainers. Steps are agent steps or optimiser steps (Learner::steps).
 struct ScheduleConfig {
   double lr = 1e-3, lr_end = 0;
   ScheduleKind schedule = ScheduleKind::kCosine;
-  std::int64_t warmup = 0;                  // steps of a straight climb from lr / warmup
+  std::int64_t warmup = 0;                  // steps of linear warm-up, from lr / warmup
   std::int64_t step_every = 1'000'000'000;  // kStep
   double step_factor = 0.1;                 // kStep
 
   void fields(Fields& v);
 };
 
-/// Refuses a lr_end above lr where the schedule is kStep: UsageError.
+/// lr_end above lr with kStep: UsageError.
 void check_schedule(const ScheduleConfig& config);
 
 struct Schedule {
   ScheduleConfig config;
   std::int64_t steps = 1;  // of the whole training
 
-  /// The learning rate of step `step`, from 0.
+  /// Learning rate of step `step`, from 0.
   double at(std::int64_t step) const;
 };
 

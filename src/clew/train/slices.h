@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices of a batch: their metrics and outputs, within a process and on the way to the others. Private to
+// Slices of a batch: metrics and outputs, and their serialisation for other processes. Private to
 // the module.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace clew::train {
 
-/// Weighted means of metrics, matched by name.
+/// Weighted means of metrics by name.
 class Means {
  public:
   void add(const std::vector<runs::Metric>& metrics, double weight) {
@@ -27,7 +27,7 @@ class Means {
       sum.weight += weight;
     }
   }
-  /// Absent where nothing was added since `clear`, which keeps the names.
+  /// Without a value where nothing was added since `clear`, which keeps the names.
   std::vector<runs::Metric> get() const {
     std::vector<runs::Metric> metrics;
     for (const auto& sum : sums_) {
@@ -44,7 +44,7 @@ class Means {
     for (const auto& sum : sums_) names.push_back(sum.name);
     return names;
   }
-  /// Sum and weight of each name, and back.
+  /// State as sum and weight of each name; `set` is the inverse.
   std::vector<double> numbers() const {
     std::vector<double> numbers;
     for (const auto& sum : sums_) numbers.insert(numbers.end(), {sum.value, sum.weight});
@@ -68,33 +68,34 @@ class Means {
 
 /// Metrics of one slice of a batch.
 struct Slice {
-  double weight = 0;  // how much counted in it (Loss::weight)
+  double weight = 0;  // Loss::weight
   std::vector<runs::Metric> metrics{};
 };
 
-/// Slices for the other processes: a line each, numbers without rounding.
+/// Slices as text, one a line, numbers without rounding.
 std::string slice_text(const std::vector<Slice>& slices);
 std::vector<Slice> parse_slices(const std::string& text);
 
-/// A batch as a safetensors container, for other processes and files, with
-/// metadata of its own.
+/// A batch as a safetensors container.
 std::string batch_bytes(const data::Batch& batch,
                         const std::map<std::string, std::string>& metadata = {});
-/// Back; `metadata` gets all that there is. Not such a container: clew::Error beginning with `where`.
+/// Inverse of batch_bytes; fills `metadata`. Malformed: clew::Error beginning with `where`.
 data::Batch parse_batch(const std::string& bytes, const std::string& where,
                         std::map<std::string, std::string>* metadata = nullptr);
 
-/// The same tensors without their graph; those that had one are its leaves and want a gradient.
+/// Detached tensors; those with a graph become leaves that require a gradient.
 data::Batch as_leaves(const data::Batch& batch);
-/// The tensors of a batch, column by column.
+/// Tensors of a batch, column by column.
 std::vector<torch::Tensor> tensors_of(const data::Batch& batch);
-/// Back from the outputs that have a graph, with gradients [as tensors_of]; undefined ones are left out.
+/// Backward pass from the outputs with a graph, with gradients [as tensors_of]; undefined ones are
+/// skipped.
 void backward(const data::Batch& outputs, const std::vector<torch::Tensor>& gradients);
 
-/// A loss that is no finite number with a graph, or whose weight is none: clew::Error.
+/// A loss that is not a finite scalar with a graph, or a weight not finite or negative:
+/// clew::Error.
 void check_loss(const Loss& loss);
 
-/// Names that commas join.
+/// Comma-separated names.
 std::vector<std::string> split_commas(const std::string& text);
 
 }  // namespace clew::train

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slices of a batch in workers and processes: what they give is what one slice gives.
+// Slices of a batch in workers and processes: the same results as one slice.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -72,7 +72,7 @@ TEST(Supervised, SlicesWeighWhatCountsInThem) {
   }
 }
 
-/// The loss is of all pairs of examples: logits of one class shall be alike.
+/// Loss over all pairs of examples: similar logits within a class.
 struct PairTask : QuadrantTask {
   PairTask() { has_norm = false; }
   Loss loss(const data::Batch& outputs, const data::Batch& batch, const Key&) const override {

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view kNetwork = "network.", kAverage = "ema.";
 
-/// The weights of a checkpoint under the network's names.
+/// Weights of a checkpoint under the network's names.
 nn::NamedTensors tensors_of(const Checkpoint& checkpoint) {
   nn::NamedTensors tensors;
   const auto add = [&](const std::string& bytes) {
@@ -45,7 +45,7 @@ nn::NamedTensors tensors_of(const Checkpoint& checkpoint) {
   return tensors;
 }
 
-/// Refuses loaded numbers that are NaN or infinite.
+/// Refuses loaded values that are not finite.
 void check_finite(const torch::nn::Module& network, const nn::LoadReport& report,
                   const StartConfig& start) {
   const std::unordered_set<std::string_view> loaded(report.loaded.begin(), report.loaded.end());

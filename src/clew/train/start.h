@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a network's first weights come from, and which of them stay or move slowly: the keys `start` of a
-// recipe.
+// Initial weights, frozen and slow modules: the keys `start` of a recipe.
 #pragma once
 
 #include <string>
@@ -36,27 +35,26 @@ struct StartConfig {
   }
 };
 
-/// Makes a backbone's name in start.weights the path of its published weights; files and run folders of that
-/// name come first. Weights that are not at hand: clew::Error, which says what brings them. A word that is no
-/// name, file or folder: UsageError naming the nearest.
+/// Replaces a backbone's name in start.weights by the path of its published weights; a file or run
+/// folder of that name takes precedence. Weights that were not downloaded: clew::Error with the
+/// command for it. Neither name, file nor folder: UsageError naming the nearest.
 void resolve_start(StartConfig& start);
 
-/// The tensors of start.weights under the network's names, and their hash. Of a run folder: its best
-/// weights, averaged where it averages them. No such file, or weights with another hash than
-/// start.hash: clew::Error.
+/// Tensors of start.weights under the network's names, and their hash. Of a run folder: its best
+/// weights, the moving average where it has one. No such file, or another hash than start.hash:
+/// clew::Error.
 struct StartWeights {
   nn::NamedTensors tensors;
   std::string hash;  // 16 hexadecimal digits of names, shapes and values
 };
 StartWeights read_start(const StartConfig& start);
 
-/// Copies what fits into `network` and says what was loaded, missing, unexpected and misshapen.
-/// Where nothing fits, where the weights are another backbone's than the network, or what was loaded is not finite:
-/// clew::Error.
+/// Copies matching tensors into `network`; reports loaded, missing, unexpected and misshapen ones.
+/// No match, weights of another backbone, loaded values that are not finite: clew::Error.
 nn::LoadReport load_start(torch::nn::Module& network, const StartConfig& start,
                           const StartWeights& weights);
 
-/// What start.freeze and start.slow say.
+/// Rules of start.freeze and start.slow.
 std::vector<ParameterRule> start_rules(const StartConfig& start);
 
 }  // namespace clew::train

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights of backbones to begin with; those of runs are supervised_run_test.cpp's.
+// Initial weights of backbones; of runs: supervised_run_test.cpp.
 #include "clew/train/start.h"
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ namespace start_test {
 
 namespace fs = std::filesystem;
 
-/// XDG_CACHE_HOME while it lives.
+/// Scope of XDG_CACHE_HOME.
 class Cache {
  public:
   explicit Cache(const fs::path& folder) {
@@ -47,7 +47,7 @@ struct Starts : testing::Test {
   }
   ~Starts() override { fs::remove_all(folder); }
 
-  /// What load_start says of `file` for a backbone of so many classes.
+  /// Report of load_start of `file` for a backbone with `classes` classes.
   std::string load(const std::string& backbone, std::int64_t classes, const fs::path& file,
                    const std::vector<std::string>& skip = {}) const {
     nn::Backbone network(backbone, nn::BackboneOptions{.classes = classes});

@@ -41,7 +41,7 @@ constexpr const char *kFormat = "clew.supervised.checkpoint.2",
 constexpr std::uint64_t kKeyWeights = 0, kKeyTrain = 1, kKeyValidation = 2, kKeyForward = 3,
                         kKeyLoss = 4, kKeySampler = 5;
 
-/// Calls something when a block is left by an exception.
+/// Scope guard for exceptions.
 class OnFailure {
  public:
   explicit OnFailure(std::function<void()> call)
@@ -57,8 +57,8 @@ class OnFailure {
   int exceptions_;
 };
 
-/// values [N] f32 become the sum over all processes, in pairs by rank. Can be called from within
-/// another gather, and fails with the sentence of the process that failed.
+/// In-place sum of values [N] f32 over all processes, pairwise by rank. May be called within
+/// another gather; fails with the error of the failed process.
 void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
   if (processes.size() == 1) return;
   const auto plain = values.cpu().contiguous();
@@ -77,13 +77,13 @@ void sum_by_gathering(Processes& processes, const torch::Tensor& values) {
 
 struct Worker {
   std::shared_ptr<torch::nn::Module> network;
-  std::vector<torch::nn::Module*> kept_norms;  // batch norms that keep their statistics
-  torch::Tensor statistics;  // [R] f32, of the other batch norms, all in one; undefined without
-  Slice slice;               // its last one
-  data::Batch outputs;       // of it, with their graph, for a loss over the whole batch
+  std::vector<torch::nn::Module*> kept_norms;  // batch norms with frozen statistics
+  torch::Tensor statistics;  // [R] f32, of the other batch norms, flat; undefined without any
+  Slice slice;               // last one
+  data::Batch outputs;       // of it, with their graph, for a whole-batch loss
 };
 
-/// `options`, once they are found to be such as can be trained with.
+/// `options` after validation.
 const SupervisedOptions& checked_options(const Task& task, const SupervisedOptions& options,
                                          const Processes& processes) {
   check_training(task, options, processes.size());
@@ -105,29 +105,28 @@ struct Supervised::Impl {
   Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
        Processes* the_processes, const Beginning& beginning);
 
-  /// With the next replica; `beginning` and rules are asked for the first.
+  /// Worker with the next replica; `beginning` and rules are evaluated for the first.
   Worker make_worker(const Beginning& beginning);
-  /// The running statistics of batch norms become the mean of those of all slices of a batch of
-  /// `count` examples, which differ by what each saw in this step.
+  /// Averages running statistics of batch norms over all slices of a batch of `count` examples.
   void merge_statistics(std::int64_t count);
   ParameterFactors parameter_factors() const;
-  /// Runs this process's part of the next batch through the networks, forward and backward: the
-  /// slices of all processes in the order they have in the batch, or one for the whole batch.
+  /// Forward and backward of this process's part of the next batch. Returns the slices of all
+  /// processes in batch order, or one for the whole batch.
   std::vector<Slice> run_batch();
-  /// The loss over the outputs of all slices, here and in the other processes, and backward.
+  /// Forward and backward of a loss over the outputs of all slices, also of other processes.
   Slice run_whole_batch(const data::Batch& columns, std::int64_t position);
   template <class Make>
   auto named_errors(const data::Batch& batch, const Make& make) const;
-  /// Buffers such as running means belong to each worker; the first one's are the network's.
+  /// Copies the first worker's buffers, such as running means, to the others.
   void spread_buffers();
-  /// Computes the outputs of the frozen part that are kept, where there are such, once.
+  /// Computes cached outputs of the frozen prefix, if any, once.
   void keep();
   data::Loader& train();
   const data::Dataset& validation_set() {
     keep();
     return kept_validation ? *kept_validation : task.validation_set();
   }
-  /// Those of the first process's network everywhere.
+  /// Broadcasts rank 0's buffers.
   void share_buffers();
 
   const Task& task;
@@ -135,30 +134,30 @@ struct Supervised::Impl {
   Key key;
   ops::Precision precision;
   torch::Device device;
-  Processes one;  // where there are no others
+  Processes one;  // without other processes
   Processes& processes;
   Schedule schedule;
-  std::map<std::string, ParameterSettings> settings;  // of each parameter
+  std::map<std::string, ParameterSettings> settings;  // by parameter
   bool keeps_frozen_in_checkpoint;
   Replicas replicas;
-  std::vector<Worker> workers;            // one for each replica
-  std::shared_ptr<nn::SliceGroup> group;  // of the slices, where batch norms see all of them
+  std::vector<Worker> workers;            // one per replica
+  std::shared_ptr<nn::SliceGroup> group;  // for synchronised batch norms
   Optimizer optimizer;
-  torch::Tensor ema;  // [P] f32, undefined without
+  torch::Tensor ema;  // [P] f32; undefined without moving average
   std::filesystem::path keep_folder;
-  std::unique_ptr<data::Dataset> kept_train, kept_validation;  // null: nothing is kept
+  std::unique_ptr<data::Dataset> kept_train, kept_validation;  // null: no cache
   bool is_kept_known = false;
-  std::unique_ptr<data::Loader> loader;  // of the training set, once a batch was asked for
+  std::unique_ptr<data::Loader> loader;  // of the training set, made on first use
   std::int64_t steps = 0;
   double waited = 0;  // seconds, for the loader
   Means train_means;
-  std::vector<runs::Metric> validation;  // of the last evaluation, until they were taken
-  bool larger_is_better = false;         // of the monitored measure
+  std::vector<runs::Metric> validation;  // of the last evaluation, until taken
+  bool larger_is_better = false;         // of the monitored metric
   double grad_norm_sum = 0, grad_norm_count = 0;
-  double best = std::nan("");  // none so far
+  double best = std::nan("");  // NaN: none yet
   std::int64_t evaluations_since_best = 0;
   bool is_best = false;
-  PassWatch watch;  // over evaluations
+  PassWatch watch;  // of evaluations
 };
 
 Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_options, Key the_key,
@@ -181,7 +180,7 @@ Supervised::Impl::Impl(const Task& the_task, const SupervisedOptions& the_option
       }()),
       optimizer(options, replicas.values(), parameter_factors()),
       keep_folder(beginning.keep_folder) {
-  spread_buffers();  // a beginning sets those of the first worker
+  spread_buffers();  // set in the first worker by `beginning`
   if (options.ema > 0) ema = replicas.values().clone();
   if (options.batch_norm == BatchNormMode::kSync) {
     group = std::make_shared<nn::SliceGroup>(options.workers, [this](const torch::Tensor& values) {
@@ -395,7 +394,7 @@ std::vector<Slice> Supervised::Impl::run_batch() {
         check_loss(loss);
         worker.slice.metrics = loss.metrics;
         (loss.value * (worker.slice.weight / static_cast<double>(count))).backward();
-      } else if (group) {  // whose batch norms meet on the way back, too
+      } else if (group) {  // whose batch norms synchronise in backward, too
         auto zeros = tensors_of(worker.outputs);
         for (auto& tensor : zeros) tensor = torch::zeros_like(tensor);
         backward(worker.outputs, zeros);
@@ -417,13 +416,13 @@ std::vector<Slice> Supervised::Impl::run_batch() {
 }
 
 Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t position) {
-  std::vector<data::Batch> leaves;  // of each worker
+  std::vector<data::Batch> leaves;  // by worker
   for (auto& worker : workers) leaves.push_back(as_leaves(worker.outputs));
-  const auto join = [](std::vector<data::Batch> parts) {  // but for those of empty slices
+  const auto join = [](std::vector<data::Batch> parts) {  // without empty slices
     std::erase_if(parts, [](const data::Batch& part) { return part.size() == 0; });
     return parts.empty() ? data::Batch() : data::join(parts);
   };
-  std::vector<data::Batch> outputs, batches;  // of each process
+  std::vector<data::Batch> outputs, batches;  // by process
   const auto mine = join(leaves);
   if (processes.size() == 1) {
     outputs = {mine};
@@ -449,7 +448,7 @@ Slice Supervised::Impl::run_whole_batch(const data::Batch& columns, std::int64_t
   Slice all{.weight = loss.weight.value_or(static_cast<double>(batch.size())), .metrics = {}};
   if (all.weight == 0) return all;
   all.metrics = loss.metrics;
-  if (mine.size() == 0) return all;  // this process has no slice, and so no graph
+  if (mine.size() == 0) return all;  // no slice, so no graph
   check_loss(loss);
   loss.value.backward();
   replicas.run([&](int i) {
@@ -535,7 +534,7 @@ void Supervised::update() {
     self.replicas.sum_gradients(SumOrder::kInPairs);
     self.processes.sum(flat.gradients);
     self.merge_statistics(self.train().size_of(self.steps));
-    // Each slice gave its mean times its weight, as a share of the batch's examples.
+    // Each slice's gradient is its mean times its weight over the batch size.
     const auto examples = static_cast<double>(self.train().size_of(self.steps));
     if (!self.task.whole_batch_columns() && weight > 0 && weight != examples)
       flat.gradients.mul_(examples / weight);
@@ -543,7 +542,7 @@ void Supervised::update() {
     self.grad_norm_count += 1;
     self.optimizer.step(flat.values, flat.gradients, self.schedule.at(self.steps));
     if (self.ema.defined()) {
-      // A short memory at first, so that the average does not hold on to the untrained weights.
+      // Lower decay at first, so that the average forgets the initial weights.
       const auto made = static_cast<double>(self.steps);
       self.ema.lerp_(flat.values, 1 - std::min(self.options.ema, (1 + made) / (10 + made)));
     }
@@ -674,7 +673,7 @@ std::vector<std::byte> Supervised::frozen() const {
 void Supervised::restore_frozen(std::span<const std::byte> bytes, const std::string& name) {
   const torch::NoGradGuard no_grad;
   const auto file = parse_checkpoint(bytes, name, kFrozenFormat);
-  for (auto& [parameter, tensor] : impl_->replicas.flat().frozen)  // the others share them
+  for (auto& [parameter, tensor] : impl_->replicas.flat().frozen)  // shared by the others
     tensor.copy_(
         nn::read_tensor(file, "network." + parameter, torch::kFloat32, tensor.sizes(), name));
 }
@@ -697,7 +696,7 @@ void Supervised::restore(std::span<const std::byte> bytes, const std::string& na
     if (self.ema.defined()) read("ema.", self.ema);
   }
   if (self.keeps_frozen_in_checkpoint) {
-    for (const auto& [entry, tensor] : flat.frozen)  // the other workers share them
+    for (const auto& [entry, tensor] : flat.frozen)  // shared by the other workers
       tensor.copy_(
           nn::read_tensor(file, "network." + entry, torch::kFloat32, tensor.sizes(), name));
   }

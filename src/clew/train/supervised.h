@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learning from examples: the Learner of every Task (task.h). K workers in one process with a copy of
-// the network and a slice of each batch each, gradients summed in a fixed order, one optimiser step,
-// evaluation on the validation set now and then, the best weights, early stop; in several processes,
-// too (processes.h). Run folders and resuming are in loop.h.
+// Supervised training: the Learner of every Task (task.h). Data-parallel over K workers per
+// process, each with a copy of the network and a slice of each batch, and over processes
+// (processes.h); gradients are summed in a fixed order. Validation, best weights, early stopping.
+// Run folders and resuming: loop.h.
 #pragma once
 
 #include <array>
@@ -28,11 +28,11 @@
 
 namespace clew::train {
 
-/// Part of a batch that batch norms see in training.
+/// Examples over which batch norms take their statistics in training.
 enum class BatchNormMode : std::uint8_t {
-  kSlice,   // their worker's slice
-  kSync,    // all slices, of networks of clew::nn::BatchNorm2d
-  kFrozen,  // nothing: they keep their statistics, weights and biases
+  kSlice,   // the worker's slice
+  kSync,    // the whole batch; only networks of clew::nn::BatchNorm2d
+  kFrozen,  // none: statistics, weights and biases are frozen
 };
 constexpr auto names(BatchNormMode) {
   return std::to_array<Named<BatchNormMode>>({{BatchNormMode::kSlice, "slice"},
@@ -62,30 +62,30 @@ struct SupervisedOptions : LoopConfig, ScheduleConfig, OptimizerConfig {
   std::vector<std::string> phases;
 
   void fields(Fields& v);
-  /// The same with a precision that means the same everywhere (ops::resolve_precision).
+  /// Copy with a precision that does not depend on the machine (ops::resolve_precision).
   SupervisedOptions resolved() const;
 };
 
-/// Refuses what would fail only after a run folder was made: a device that this machine or this LibTorch has not, a batch that is smaller than the number
-/// of all processes' workers or larger than the set, no validation set, a monitored measure that the
-/// evaluator does not give. UsageError.
+/// Checks before a run folder is made: device available, batch size between the number of all
+/// processes' workers and the size of the set, a validation set, a monitored metric that the
+/// evaluator has. Else UsageError.
 void check_training(const Task& task, const SupervisedOptions& options, int processes = 1);
 
-/// What a training has beside task and options.
+/// Initial weights, and settings of a training beside task and options.
 struct Beginning {
-  /// Sets the weights of the first network, before workers share them; a restored training needs none.
+  /// Loads the initial weights, before workers share them; not needed for a restored training.
   std::function<void(torch::nn::Module& network)> load{};
-  std::vector<ParameterRule> rules{};       // behind the task's
-  bool keeps_frozen_in_checkpoint = false;  // else apart (Learner::frozen)
-  std::filesystem::path keep_folder{};      // of kept outputs of a frozen part; empty: in memory
+  std::vector<ParameterRule> rules{};       // applied after the task's
+  bool keeps_frozen_in_checkpoint = false;  // else separate (Learner::frozen)
+  std::filesystem::path keep_folder{};      // cache of the frozen prefix's outputs; empty: memory
 };
 
 class Supervised : public Learner {
  public:
   /// `task` and `processes` must outlive this. With N processes a batch has N times train.workers
-  /// slices, and the weights are those of one process with as many workers: to the byte where
-  /// train.workers is a power of two. All processes then make the same calls of update, evaluate
-  /// and restore. Bad options: UsageError.
+  /// slices, and the weights equal those of one process with that many workers: to the byte where
+  /// train.workers is a power of two. update, evaluate and restore are collective. Invalid options:
+  /// UsageError.
   Supervised(const Task& task, const SupervisedOptions& options, Key key,
              Processes* processes = nullptr, const Beginning& beginning = {});
   ~Supervised() override;
@@ -94,19 +94,19 @@ class Supervised : public Learner {
 
   void update() override;
   std::int64_t steps() const override;  // optimiser steps
-  /// Time that update() has waited for its loaders, since this was made.
+  /// Total time that update() has waited for data.
   double waited_seconds() const;
-  bool is_finished() const override;  // all steps made, or nothing better for train.patience times
+  bool is_finished() const override;  // all steps made, or train.patience exhausted
   std::string early_end() const override;
-  /// epoch, the metrics of the loss, the evaluator's measures as val_<name> (absent where the
-  /// network was not evaluated since the last call), grad_norm, lr.
+  /// epoch, the loss's metrics, the evaluator's measures as val_<name> (absent without an
+  /// evaluation since the last call), grad_norm, lr.
   std::vector<runs::Metric> take_metrics() override;
   bool is_best() const override;
   void watch_passes(PassWatch watch) override;
   Processes* processes() const override;
 
-  /// Weights that learn and buffers under "network.", their moving average under "ema." where there is one,
-  /// optimiser, counters.
+  /// Trainable weights and buffers under "network.", their moving average under "ema." where there
+  /// is one, optimiser state, counters.
   std::vector<std::byte> checkpoint(
       const std::map<std::string, std::string>& about = {}) const override;
   void restore(std::span<const std::byte> bytes, const std::string& name) override;
@@ -114,14 +114,14 @@ class Supervised : public Learner {
   std::vector<std::byte> frozen() const override;
   void restore_frozen(std::span<const std::byte> bytes, const std::string& name) override;
 
-  /// The network as it is now, without averaging; in training or evaluation mode, as the last call
-  /// left it. For looking, not for changing.
+  /// Current network, without averaging, in the mode that the last call left it in. Must not be
+  /// changed.
   torch::nn::Module& network();
-  /// Calls `look` while the network has the weights that are evaluated: their moving average where
-  /// there is one.
+  /// Calls `look` while the network has the evaluated weights: the moving average where there is
+  /// one.
   void with_evaluated_weights(const std::function<void()>& look);
 
-  /// Measures on the whole validation set, with the averaged weights where there are any. Blocks.
+  /// Measures of the evaluated weights on the whole validation set. Blocks.
   std::vector<runs::Measure> evaluate();
 
  private:
@@ -129,9 +129,9 @@ class Supervised : public Learner {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Copies the weights (their average where there is one) and buffers of a checkpoint into `network`
-/// and puts it into evaluation mode; `frozen` has the weights that never change, where there are any.
-/// Missing or misshapen: clew::Error.
+/// Copies weights (the moving average where there is one) and buffers of a checkpoint into
+/// `network` and sets evaluation mode; `frozen`: container of frozen weights. Missing or misshapen:
+/// clew::Error.
 void load_network(torch::nn::Module& network, std::span<const std::byte> checkpoint,
                   const std::string& name, std::span<const std::byte> frozen = {});
 void load_network(torch::nn::Module& network, const Checkpoint& checkpoint);

@@ -64,7 +64,7 @@ SupervisedOptions SupervisedOptions::resolved() const {
 }
 
 void check_training(const Task& task, const SupervisedOptions& options, int processes) {
-  struct Named {  // as a recipe has them
+  struct Named {  // recipe values
     SupervisedOptions train;
     void fields(Fields& v) { v.group("train", train); }
   };

@@ -37,15 +37,15 @@ std::unique_ptr<LearningConfig> config_of(const LearningSystem& system, const Co
   return config;
 }
 
-/// A phase of a run: its config, and the task of that.
+/// A phase of a run.
 struct RunPhase {
   std::string text;
   std::unique_ptr<LearningConfig> config;
   std::unique_ptr<Task> task;
 };
 
-/// The phases that train.phases names; `config` is resolved. Another seed or other weights to begin with, no
-/// steps, words that are no settings: UsageError beginning with the phase.
+/// Phases of train.phases; `config` is resolved. A phase with another seed or other initial
+/// weights, without steps, or with invalid settings: UsageError beginning with the phase.
 std::vector<RunPhase> phases_of(const LearningSystem& system, LearningConfig& config) {
   std::vector<RunPhase> phases;
   for (const auto& text : config.train.phases) {
@@ -76,7 +76,7 @@ std::vector<RunPhase> phases_of(const LearningSystem& system, LearningConfig& co
   return phases;
 }
 
-/// Refuses phases whose networks have other parameters than the recipe's.
+/// Refuses a phase whose network has other parameters than the recipe's.
 void check_same_network(const torch::nn::Module& network, const RunPhase& phase) {
   const auto own = nn::state_of(*phase.task->make_network()), wanted = nn::state_of(network);
   bool is_same = own.size() == wanted.size();
@@ -182,7 +182,7 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
   const auto task = system.make_task(*config);
   const bool is_first = processes == nullptr || processes->is_first();
   Beginning beginning{.load = {}, .rules = start_rules(config->start), .keep_folder = run / "kept"};
-  // The others get the weights of the first process; a resumed run has them in its checkpoint.
+  // The others get rank 0's weights; a resumed run has them in its checkpoint.
   if (is_first && !has_checkpoints(run)) {
     beginning.load = [&](torch::nn::Module& network) {
       system.begin(network, *config);
@@ -196,7 +196,7 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
   const Key key = fold_in(Key{config->seed}, kKeyTraining);
   const auto phases = phases_of(system, *config);
   std::unique_ptr<Learner> learner;
-  std::function<Supervised&()> supervised;  // of the phase that is trained
+  std::function<Supervised&()> supervised;  // of the current phase
   if (phases.empty()) {
     auto one = std::make_unique<Supervised>(*task, config->train, key, processes, beginning);
     supervised = [own = one.get()]() -> Supervised& { return *own; };

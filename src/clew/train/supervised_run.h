@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Run folders of systems that learn from examples: made from a recipe, trained, resumed, evaluated,
-// exported, the same for every LearningSystem.
+// Runs of a LearningSystem: create from a recipe, train, resume, evaluate, predict, export.
 #pragma once
 
 #include <filesystem>
@@ -16,36 +15,34 @@
 
 namespace clew::train {
 
-/// Makes root/recipe/<UTC time>/ with the resolved config in it and returns its path. `about` stands
-/// above the config (write_run_config). What the recipe cannot be, for training in `processes`
-/// processes: clew::Error or UsageError, before there is a folder.
+/// Creates root/recipe/<UTC time>/ with the resolved config, below the comment `about`
+/// (write_run_config), and returns its path. A recipe that is invalid, for this number of
+/// processes: clew::Error or UsageError, before the folder is created.
 std::filesystem::path create_run(const LearningSystem& system, const std::filesystem::path& root,
                                  const std::string& recipe, const ConfigTree& tree,
                                  const std::string& about, int processes = 1);
-/// The config of a run folder. Of several processes, all call this and only the first needs to have the
-/// folder.
+/// Config of a run folder. Collective; only rank 0 needs the folder.
 std::unique_ptr<LearningConfig> read_run(const LearningSystem& system,
                                          const std::filesystem::path& run,
                                          Processes* processes = nullptr);
-/// Trains the run's network (loop.h says how). A new run begins with the weights that `start` names;
-/// what was loaded of them goes to the log and to RUN/log.txt. With several processes all make this
-/// call.
+/// Trains the run's network (loop.h). A new run begins with the weights of `start`; the load report
+/// goes to the log and RUN/log.txt. Collective.
 RunEnd train_run(const LearningSystem& system, const std::filesystem::path& run, bool is_resumed,
                  const RunCallbacks& callbacks, Processes* processes = nullptr);
-/// The network of a run with the weights that LearningSystem::choose_checkpoint says, in evaluation mode.
+/// Network of a run with the weights of LearningSystem::choose_checkpoint, in evaluation mode.
 std::shared_ptr<torch::nn::Module> load_run(const LearningSystem& system,
                                             const std::filesystem::path& run);
-/// Those weights on the whole test set. `on_progress` gets the share that is done.
+/// Evaluation of load_run's network on the whole test set. `on_progress` gets the fraction done.
 RunEvaluation evaluate_run(const LearningSystem& system, const std::filesystem::path& run,
                            const std::function<void(double)>& on_progress = {});
 /// Writes the pictures of an evaluation, and RUN/eval.json.
 void write_evaluation(const std::filesystem::path& run, const RunEvaluation& result);
-/// The answers of the run's network to picture files (LearningSystem::predict). Options that the system
-/// does not support: UsageError.
+/// Predictions of load_run's network for picture files (LearningSystem::predict). Options that the
+/// system does not support: UsageError.
 std::vector<Prediction> predict_run(const LearningSystem& system, const std::filesystem::path& run,
                                     const std::vector<std::filesystem::path>& images,
                                     const PredictOptions& options = {});
-/// Writes the network in the format that `out` ends in.
+/// Writes the network in the format of `out`'s extension.
 void export_run(const LearningSystem& system, const std::filesystem::path& run,
                 const std::filesystem::path& out);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Run folders of a system that learns from examples, from the recipe to the evaluation, and weights
-// to begin with.
+// Run folders of a supervised system, from recipe to evaluation, and initial weights.
 #include "clew/train/supervised_run.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +27,7 @@ namespace supervised_run_test {
 
 namespace fs = std::filesystem;
 
-/// Points in the plane; the class says whether x y > 0.
+/// Points in the plane; class 1 for x y > 0.
 class Points : public data::Dataset {
  public:
   explicit Points(Key key) : key_(key) {}
@@ -278,7 +277,7 @@ TEST_F(SupervisedRuns, BeginsWithTheWeightsOfARunOrAFile) {
                   .find(concat("weights of ", from.string(),
                                ": 2 loaded, 2 skipped (head.weight, head.bias)")),
               std::string::npos);
-    // The run needs them no more.
+    // The run no longer needs them.
     fs::rename(from, folder / "away");
     train(run, true);
     auto after = weights(run);
@@ -288,7 +287,7 @@ TEST_F(SupervisedRuns, BeginsWithTheWeightsOfARunOrAFile) {
     const auto file = nn::parse_safetensors(std::as_bytes(std::span(newest.bytes)), "checkpoint");
     EXPECT_FALSE(file.tensors.contains("network.body.0.weight"));
     EXPECT_TRUE(path_exists(run / "checkpoints/frozen.safetensors"));
-    // Frozen weights of a run can be begun with, too.
+    // Initial weights from a run with frozen weights.
     const auto next = create(concat("start.weights=", run.string(), " train.steps=1 train.lr=0"));
     train(next);
     EXPECT_TRUE(weights(next).at("body.0.weight").equal(before.at("body.0.weight")));

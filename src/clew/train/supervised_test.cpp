@@ -125,7 +125,7 @@ TEST(Supervised, MixedPrecisionLearnsF32WeightsAndMeasuresThemInF32) {
   while (!resumed.is_finished()) resumed.update();
   EXPECT_EQ(resumed.checkpoint(), learner.checkpoint());
 
-  // The same weights in a training that knows nothing of bf16 measure the same.
+  // The same weights in an fp32 training give the same measures.
   Supervised reader(task, options(), Key{1});
   reader.restore(learner.checkpoint(), "checkpoint");
   EXPECT_EQ(metric(reader.evaluate(), "error"), error);
@@ -372,7 +372,7 @@ TEST(Supervised, ALossThatIsNotANumberStopsAllProcesses) {
 }
 
 TEST(Supervised, TheMonitoredMeasureChoosesTheWeights) {
-  // As an accuracy would, the measure grows the better it is.
+  // Larger is better, as for an accuracy.
   struct Right : ClassificationEvaluator {
     using ClassificationEvaluator::ClassificationEvaluator;
     std::vector<runs::Measure> result() const override {

@@ -38,7 +38,7 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// TFRecord stores crcs rotated and offset, so that a crc of data that holds crcs stays useful.
+// TFRecord masks crcs by rotation and offset, since crcs of data that contain crcs are weak.
 std::uint32_t masked_crc(const std::string& text) {
   return std::rotr(crc32c(bytes_of(text)), 15) + 0xa282ead8U;
 }
@@ -57,10 +57,10 @@ nn::ProtoMessage event_head(double wall_seconds, std::int64_t step) {
 constexpr const char* kPrefix = "events.out.tfevents.";
 constexpr std::int64_t kLastSecond = 9'999'999'999;  // of ten digits
 
-/// The name that sorts behind all others of the folder; "" where there is none.
+/// Last file name of the folder in sort order; "" for none.
 std::string last_event_file(const std::filesystem::path& folder) {
   std::string last;
-  std::error_code error;  // of a folder that is not there says what follows
+  std::error_code error;  // a missing folder is reported later
   for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
     const auto name = item.path().filename().string();
     if (name.starts_with(kPrefix)) last = std::max(last, name);
@@ -68,7 +68,7 @@ std::string last_event_file(const std::filesystem::path& folder) {
   return last;
 }
 
-/// The seconds in the name of an event file; 0 where it has none.
+/// Seconds in the name of an event file; 0 without.
 std::int64_t second_of(const std::string& name) {
   long long second = 0;
   return std::sscanf(name.c_str(), "events.out.tfevents.%10lld", &second) == 1 ? second : 0;
@@ -94,8 +94,8 @@ std::string tfrecord(const std::string& bytes) {
 
 EventWriter::EventWriter(const std::filesystem::path& folder, double wall_seconds,
                          std::optional<std::int64_t> resumed_after_step) {
-  // TensorBoard takes the files of a folder in the order of their names: ten digits of seconds sort
-  // by time. A clock that was put back does not change the order.
+  // TensorBoard reads files by name: ten digits of seconds sort by time, also after the clock was
+  // set back.
   constexpr int kMostFilesASecond = 10000;
   const std::string last = last_event_file(folder);
   const double now = std::clamp(wall_seconds, 0.0, static_cast<double>(kLastSecond));
@@ -115,8 +115,8 @@ EventWriter::EventWriter(const std::filesystem::path& folder, double wall_second
   }
   write_record(
       nn::ProtoMessage().real(kWallTime, wall_seconds).text(kFileVersion, "brain.Event:2").bytes());
-  // Each START takes back all from its step on, except the first that TensorBoard meets in a folder:
-  // so a run that was never resumed has one too.
+  // Each START event discards all events from its step on, except the first in a folder: so a run
+  // that was never resumed has one, too.
   auto event = event_head(wall_seconds, resumed_after_step ? *resumed_after_step + 1 : 0);
   event.message(kSessionLog, nn::ProtoMessage().integer(kSessionStatus, kStatusStart));
   write_record(event.bytes());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes against published vectors and against a record worked out by hand.
+// Bytes against published test vectors and a record by hand.
 #include "clew/train/tensorboard.h"
 
 #include <gtest/gtest.h>

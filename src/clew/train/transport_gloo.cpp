@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes meet at a TCPStore of c10d and then talk by its Gloo. Only sends of fixed order are
-// asked of it: what is added in which order is ours (processes.cpp).
+// Rendezvous by c10d's TCPStore, transport by its Gloo. Only data movement; the order of summation
+// is ours (processes.cpp).
 #include <c10/util/Logging.h>
 #include <pthread.h>
 
@@ -26,18 +26,18 @@ namespace {
 
 using Group = c10d::ProcessGroupGloo;
 
-// Where torchrun's agent keeps the store, which other versions do not understand.
+// Hint for a store of torchrun's agent, which other versions do not understand.
 constexpr const char* kTorchrun =
     "; torchrun must be that of this LibTorch, or run with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1";
 
-/// LibTorch from 2.1 on: a store without libuv, which Debian's has not.
+/// LibTorch from 2.1 on: a store without libuv, which Debian's build lacks.
 template <class Options>
 void set_without_libuv(Options& options) {
   if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
 }
 
-/// No warnings of c10d while processes meet, for our error says the same; only for a LibTorch that logs without glog
-/// (Debian 13's), and not where TORCH_CPP_LOG_LEVEL asks for them.
+/// Silences c10d's warnings during rendezvous, which our error repeats; only for a LibTorch without
+/// glog (Debian 13's), and not if TORCH_CPP_LOG_LEVEL is set.
 void silence_warnings() {
 #ifndef C10_USE_GLOG
   constexpr int kErrors = 2;  // GLOG_ERROR, whose namespace differs
@@ -46,7 +46,7 @@ void silence_warnings() {
 #endif
 }
 
-/// The first line of what a library said, without the place in its source.
+/// First line of a library's message, without its source location.
 std::string said(const std::exception& error) {
   const auto* own = dynamic_cast<const c10::Error*>(&error);
   std::string text = own != nullptr ? own->what_without_backtrace() : error.what();
@@ -56,8 +56,8 @@ std::string said(const std::exception& error) {
   return text;
 }
 
-/// The interface that GLOO_SOCKET_IFNAME names, as in PyTorch, or else that on the way to where all
-/// meet. PyTorch takes that of this machine's name, which is often the loopback.
+/// Interface of GLOO_SOCKET_IFNAME, as in PyTorch, else that of the route to rank 0. PyTorch uses
+/// the one of this machine's name, which is often the loopback.
 auto make_device(const ProcessPlace& place) {
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
   if (interface != nullptr && *interface != '\0') return Group::createDeviceForInterface(interface);
@@ -66,8 +66,8 @@ auto make_device(const ProcessPlace& place) {
   return own.empty() ? Group::createDefaultDevice() : Group::createDeviceForHostname(own);
 }
 
-/// While it lives, a write to a process that is gone is an error on this thread and on those it starts, as long as
-/// they live. Gloo writes without MSG_NOSIGNAL, and the signal would end this process too.
+/// Blocks SIGPIPE on this thread and on those it starts, so that writing to a lost process is an
+/// error: Gloo writes without MSG_NOSIGNAL.
 class NoPipeSignals {
  public:
   NoPipeSignals() {
@@ -152,8 +152,8 @@ class GlooTransport : public Transport {
   }
 
  private:
-  /// Each says that it has come. Who looks after the others waits for all of them here, because Gloo
-  /// does not return before its timeout where one is missing.
+  /// Announces this process. With a callback, waits for all here, because Gloo does not return
+  /// before its timeout if one is missing.
   void meet(c10d::Store& store, std::chrono::milliseconds timeout,
             const std::function<void()>& while_waiting) const {
     constexpr const char* kHere = "clew.here";

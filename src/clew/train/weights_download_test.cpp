@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What needs no server and no pip; tests/cli/weights_test.py has one of each.
+// Without server and pip; tests/cli/weights_test.py has both.
 #include "clew/train/weights_download.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a training of digit readers with spatial transformers can be told: the keys of
-// recipes/warp.
+// Recipe keys of digit classification with spatial transformers: recipes/warp.
 #pragma once
 
 #include <array>

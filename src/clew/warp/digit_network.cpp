@@ -19,13 +19,13 @@
 namespace clew::warp {
 namespace {
 
-constexpr std::int64_t kConv1 = 9, kConv2 = 7;  // sides of the body's kernels
+constexpr std::int64_t kConv1 = 9, kConv2 = 7;  // kernel sizes of the body
 constexpr std::int64_t kLocaliserWidth = 32, kLocaliserFilters = 20, kLocaliserConv = 5;
 
-/// The side behind an unpadded convolution and 2x2 pooling.
+/// Size after an unpadded convolution and 2x2 pooling.
 std::int64_t after(std::int64_t side, std::int64_t kernel) { return (side - kernel + 1) / 2; }
 
-/// A first layer behind a transformer, or of a localiser: what they learn from stays f32.
+/// First layer after a transformer, or of a localiser: f32, for their gradients.
 struct NarrowConv2dImpl : torch::nn::Conv2dImpl, clew::nn::OnnxConvertible {
   using torch::nn::Conv2dImpl::Conv2dImpl;
   torch::Tensor forward(const torch::Tensor& images) {
@@ -38,7 +38,7 @@ struct NarrowConv2dImpl : torch::nn::Conv2dImpl, clew::nn::OnnxConvertible {
 };
 TORCH_MODULE(NarrowConv2d);
 
-/// The body's parameters at a width, by the shapes of its layers.
+/// Number of the body's parameters at a width.
 std::int64_t body_parameters(bool is_cnn, std::int64_t width, std::int64_t channels,
                              std::int64_t side, std::int64_t classes) {
   if (!is_cnn) {
@@ -63,7 +63,7 @@ clew::nn::Layers make_body(bool is_cnn, bool is_warped, std::int64_t width, std:
                             torch::nn::Linear(width, classes));
   }
   const std::int64_t last = after(after(side, kConv1), kConv2);
-  // ReLU behind the pooling is the same as before it, on a quarter of the numbers.
+  // ReLU after pooling equals ReLU before it, on a quarter of the values.
   return clew::nn::Layers(make_first(is_warped, {channels, width, kConv1}), torch::nn::MaxPool2d(2),
                           torch::nn::ReLU(), torch::nn::Conv2d(width, width, kConv2),
                           torch::nn::MaxPool2d(2), torch::nn::ReLU(), torch::nn::Flatten(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The networks of the paper's experiments with digits (arXiv 1506.02025, appendix A): a fully
-// connected or a convolutional classifier, with no, one or several spatial transformers before it.
+// Networks of the paper's digit experiments (arXiv 1506.02025, appendix A): a fully connected or
+// convolutional classifier after zero or more spatial transformers.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -21,20 +21,19 @@ struct DigitShape {
   std::int64_t channels = 1, side = 42, classes = 10;
 };
 
-/// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer sees all
-/// channels and warps all of them; what they give is put side by side as channels, average-pooled,
-/// and classified.
+/// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw). Every transformer localises from
+/// and warps all channels; their outputs are concatenated as channels, average-pooled and
+/// classified.
 struct DigitNetworkImpl : torch::nn::Module, nn::OnnxConvertible {
-  /// The width of the body is the one whose number of parameters comes nearest to
-  /// config.parameters; UsageError where even a width of 1 has over 5 % more, or the images are too
-  /// small for the layers.
+  /// The body's width is chosen for a number of parameters nearest to config.parameters. Even a
+  /// width of 1 has over 5 % more, or images too small for the layers: UsageError.
   DigitNetworkImpl(const NetworkConfig& config, const DigitShape& shape);
 
   torch::Tensor forward(const torch::Tensor& images);
-  /// images -> what the body sees [B,C*transformers,s,s].
+  /// images -> inputs of the body [B,C*transformers,s,s].
   torch::Tensor warp(const torch::Tensor& images);
 
-  /// What the body makes of what it sees, [B,...] behind each ReLU, and the logits.
+  /// Inputs of the body -> its activations [B,...] after each ReLU, and the logits.
   std::vector<torch::Tensor> activations(const torch::Tensor& seen);
 
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,

@@ -35,7 +35,7 @@ constexpr std::int64_t kPictureDigits = 18;
 constexpr const char *kWarps = "warps", *kMistakes = "pictures/mistakes.png";
 constexpr double kFramesPerSecond = 8;
 
-/// The frames as a video whose sides are even, as encoders want them.
+/// Writes frames as a video, with even sides for encoders.
 void write_video(const std::filesystem::path& path,
                  const std::vector<std::filesystem::path>& frames) {
   std::optional<image::VideoWriter> video;
@@ -48,7 +48,7 @@ void write_video(const std::filesystem::path& path,
   if (video) video->close();
 }
 
-/// Whether the outermost pixels of a grey picture are light, on average.
+/// True if the border pixels of a grey picture are light on average.
 bool has_light_ground(const image::FloatImage& grey) {
   double sum = 0;
   int count = 0;
@@ -131,7 +131,7 @@ std::function<void(std::int64_t, bool)> DigitSystem::make_drawer(
     runs::write_gallery(run, gallery);
   };
   make_folders(runs::picture_folder(run));
-  // Of the new weights, also where a run was killed before it could be made.
+  // Picture of the initial weights, also after a kill before it was made.
   if (!path_exists(runs::step_picture(run, kWarps, 0))) draw(0);
   return [draw](std::int64_t steps, bool is_last) {
     if (runs::is_pictured(steps) || is_last) draw(steps);

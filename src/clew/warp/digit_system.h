@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading distorted digits as a system that learns from examples: recipes/warp.
+// System for classification of distorted digits: recipes/warp.
 #pragma once
 
 #include <filesystem>
@@ -19,29 +19,28 @@ class DigitSystem : public train::LearningSystem {
   std::unique_ptr<train::LearningConfig> make_config() const override {
     return std::make_unique<WarpConfig>();
   }
-  /// data.source becomes where the digits really come from.
+  /// Resolves data.source.
   std::vector<std::string> resolve(train::LearningConfig& config) const override;
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   std::string progress_text(const runs::MetricsLine& line) const override;
-  /// Draws what the transformers do with the first digits of the validation set, at the start,
-  /// where runs::is_pictured says so and at the end, with the weights that are evaluated, and
-  /// RUN/gallery.json anew.
+  /// Draws the transforms of the first validation digits with the evaluated weights, at the start,
+  /// at runs::is_pictured steps and at the end, and rewrites RUN/gallery.json.
   std::function<void(std::int64_t steps, bool is_last)> make_drawer(
       const std::filesystem::path& run, const train::Task& task,
       const std::function<train::Supervised&()>& learner) const override;
-  /// Errors, confusion and the worst mistakes; pictures of these and of the transformers over the
+  /// Errors, confusion matrix and worst mistakes; pictures of these and of the transforms over the
   /// training (also as a video, warps.avi).
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,
                                 torch::nn::Module& network) const override;
-  /// With a note where the digits are drawn ones.
+  /// With a note for procedural digits.
   runs::RunAbout about(const train::LearningConfig& config, const train::Task& task) const override;
   bool can_predict() const override { return true; }
-  /// The class, with the probabilities of all, of a picture, or of two for addition, whose digits are light
-  /// on a dark ground.
+  /// Class and probabilities for one picture (for addition two) of light digits on a dark
+  /// background.
   std::vector<train::Prediction> predict(torch::nn::Module& network,
                                          const train::LearningConfig& config,
                                          const std::vector<std::filesystem::path>& images,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading distorted digits as a task for train/supervised.h.
+// Classification of distorted digits as a task.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace clew::warp {
 
-/// What networks for a kind of digits read and say. Needs no data at hand.
+/// Input and output shapes and names for a kind of digits. Needs no data.
 struct DigitLook {
   DigitShape shape;
   std::vector<std::string> class_names;
@@ -23,11 +23,11 @@ DigitLook look_of(data::DigitsKind kind);
 
 class DigitTask : public train::Task {
  public:
-  /// Loads the digits; what they or the network cannot be: clew::Error or UsageError.
+  /// Loads the digits. Invalid data or network: clew::Error or UsageError.
   explicit DigitTask(const WarpConfig& config);
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  /// logits [B,classes].
+  /// logits [B,classes] (raw).
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,

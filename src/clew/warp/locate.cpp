@@ -24,16 +24,16 @@ using torch::Tensor;
 constexpr std::uint64_t kLocateDigits = 1, kLocatePictures = 2;
 constexpr const char* kPieces = "pieces";
 constexpr std::int64_t kLayers = 3, kMeasured = 256;
-/// What a layer counts, from the images on: the last ones know a whole digit from a part of it.
+/// Layer weights, in forward order: the last layers distinguish a whole digit from a part.
 constexpr std::array<double, kLayers> kLayerWeights = {0.3, 0.7, 2};
-constexpr double kLeast = 0.3;  // of a digit's length: a cut with less in it is nearly nothing
+constexpr double kLeast = 0.3;  // of a digit's norm: crops below are nearly empty
 
-/// The localisation network: two convolutions, and of each of the second's maps where its mass lies,
-/// (x,y) in [-1,1]. The paper puts layers of units there, which must learn each place by itself, and
-/// a hundred pictures do not teach them; this finds alike what is alike, wherever it is.
+/// Localisation network: two convolutions and a spatial soft-argmax of each feature map, (x,y) in
+/// [-1,1]. The paper's fully connected layers must learn each position separately, for which a
+/// hundred pictures are too few; this is translation-equivariant.
 struct MassesImpl : torch::nn::Module {
   static constexpr std::int64_t kMaps = 8, kFeatures = 2 * kMaps;
-  static constexpr double kSharpness = 32;  // so that the mass is not spread evenly at first
+  static constexpr double kSharpness = 32;  // inverse temperature, against a uniform initial map
 
   MassesImpl() {
     namespace tnn = torch::nn;
@@ -41,7 +41,7 @@ struct MassesImpl : torch::nn::Module {
         register_module("conv1", tnn::Conv2d(tnn::Conv2dOptions(1, kMaps, 9).stride(4).padding(4)));
     conv2 = register_module("conv2", tnn::Conv2d(tnn::Conv2dOptions(kMaps, kMaps, 5).padding(2)));
   }
-  /// images [B,1,H,W] f32 -> [B,16] f32: the x of each map, then the y.
+  /// images [B,1,H,W] f32 -> [B,16] f32: x of each map, then y.
   Tensor forward(const Tensor& images) {
     const auto maps = conv2->forward(torch::relu(conv1->forward(images)));
     const auto mass = torch::softmax(kSharpness * maps.flatten(2), 2).view_as(maps);
@@ -67,7 +67,7 @@ std::shared_ptr<const data::Digits> make_digits(const LocateConfig& config) {
                                  fold_in(Key{config.seed}, kLocateDigits));
 }
 
-/// Pictures with a digit somewhere, and two columns from get's key: piece and jitter.
+/// Pictures with columns piece and jitter, drawn from get's key.
 class WithPieces : public data::Dataset {
  public:
   explicit WithPieces(const LocateConfig& config)
@@ -85,7 +85,7 @@ class WithPieces : public data::Dataset {
     auto example = digits_.get(index, key);
     Stream stream(fold_in(key, 1));
     const auto side = static_cast<float>(example["image"].size(1));
-    const float room = 1 - data::kDigitSide / side;  // of the piece's centre, either way
+    const float room = 1 - data::kDigitSide / side;  // range of the patch's centre, either way
     std::array<float, 4> drawn = {};
     for (auto& value : drawn) value = 2 * stream.uniform() - 1;
     example.set("piece", torch::tensor({drawn[0] * room, drawn[1] * room}));

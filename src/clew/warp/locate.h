@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Co-localisation (arXiv 1506.02025, appendix A.2): in pictures that all hold an object of one class,
-// a transformer learns where it is without being told what it looks like or where it is anywhere. What
-// it cuts out of two pictures shall be more alike, to a network that knows digits, than what it cuts
-// out of a picture is to a random piece of that picture.
+// Co-localisation (arXiv 1506.02025, appendix A.2): a transformer learns to locate the object of
+// one class that all pictures contain, without labels or boxes. Triplet loss on features of a digit
+// classifier: crops of two pictures are to be more similar than a crop and a random patch of the
+// same picture.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -85,47 +85,46 @@ struct LocateConfig : train::LearningConfig {
   }
 };
 
-/// images [B,1,S,S] f32 in [0,1] -> boxes [B,4] f32, pixels xyxy, of transformers that scale and move
-/// (attention), each from weights of its own; and the features of what they cut out. The encoder is part
-/// of the network, so that a checkpoint is whole, and never learns.
+/// images [B,1,S,S] f32 in [0,1] -> boxes [B,4] f32 xyxy, pixels, of attention transformers, each
+/// with random initial weights of its own, and features of their crops. The frozen encoder is part
+/// of the network, so that a checkpoint is self-contained.
 struct LocatorImpl : torch::nn::Module {
   LocatorImpl(const LocateConfig& config, std::int64_t side);
 
   std::size_t starts() const { return transformers.size(); }
-  /// images [B,1,S,S] -> cuts [B,1,28,28] of one transformer, whose boxes are moved by steps [B,2] pixels
-  /// (x,y) where they are defined.
+  /// images [B,1,S,S] -> crops [B,1,28,28] of one transformer, with boxes shifted by steps [B,2]
+  /// (x,y), pixels, if defined.
   torch::Tensor cut(std::size_t start, const torch::Tensor& images,
                     const torch::Tensor& steps = {});
-  /// cuts [B,1,28,28] -> [B,F]: by how much the activations behind each of the encoder's three layers
-  /// differ from those of an empty cut, each layer brought to nearly its weight in length. So more ink
-  /// than a digit has makes a cut no more unlike the random pieces, and what is nearly empty is
-  /// nearly 0.
+  /// crops [B,1,28,28] -> [B,F]: differences of the encoder's three layers of activations to those
+  /// of an empty crop, each layer normalised to about its weight. So extra ink does not increase
+  /// the distance to random patches, and nearly empty crops are near 0.
   torch::Tensor features(const torch::Tensor& cuts);
   /// Sets `lengths` from digits [B,1,28,28].
   void measure(const torch::Tensor& digits);
-  /// The boxes of the last cut, [B,4] f32.
+  /// Boxes of the last cut, [B,4] f32 xyxy, pixels.
   torch::Tensor boxes() const;
 
   std::vector<SpatialTransformer> transformers;
   DigitNetwork encoder{nullptr};
-  torch::Tensor lengths;  // [3] f32, a buffer: of the layers' differences, root mean square
+  torch::Tensor lengths;  // [3] f32, buffer: RMS norms of the layers' differences
 
  private:
   std::vector<torch::Tensor> ink(const torch::Tensor& cuts);
 
   std::int64_t side_;
   double scale_, scale_rate_;
-  torch::Tensor found_;  // [B,3], what the last cut read
+  torch::Tensor found_;  // [B,3], parameters of the last cut
 };
 TORCH_MODULE(Locator);
 
-/// Features of cuts a [B,F] and of random pieces r [B,F] of the same pictures -> the mean over all pairs n != m of
-/// max(0, |a_n - a_m|^2 - apart |a_n - r_n|^2 + margin).
+/// Features of crops a [B,F] and of random patches r [B,F] of the same pictures -> mean over all
+/// pairs n != m of max(0, |a_n - a_m|^2 - apart |a_n - r_n|^2 + margin), 0-d.
 torch::Tensor pair_hinge(const torch::Tensor& cuts, const torch::Tensor& pieces, double margin,
                          double apart = 1);
 
-/// Measures "loss", "error" (share of boxes with an IoU of at most 0.5) and "overlap" (mean IoU) of the
-/// start with the least loss. The loss is of the pairs in each batch.
+/// Measures "loss" (over pairs in each batch), "error" (share of boxes with an IoU of at most 0.5)
+/// and "overlap" (mean IoU) of the start with the lowest loss.
 class LocateEvaluator : public train::Evaluator {
  public:
   LocateEvaluator(const LocateConfig& config)
@@ -138,29 +137,28 @@ class LocateEvaluator : public train::Evaluator {
   std::string bytes() const override;
   void merge(std::string_view bytes) override;
   std::vector<runs::Measure> result() const override;
-  /// The start with the least loss.
+  /// Index of the start with the lowest loss.
   std::size_t best_start() const;
 
  private:
   double mean_loss(std::size_t start) const;
 
   double margin_, apart_;
-  train::Rows
-      losses_;  // of each batch, by its first example: loss times pairs, and pairs, of each start
-  train::Rows overlaps_;  // of each example, by start
+  train::Rows losses_;  // by the batch's first example: loss times pairs, and pairs, of each start
+  train::Rows overlaps_;  // IoU by example and start
 };
 
-/// All pictures are for training, validation and test: where the object is, training is never told.
+/// Unsupervised: the same pictures are for training, validation and test.
 class LocateTask : public train::Task {
  public:
   explicit LocateTask(const LocateConfig& config);
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  /// pieces [B,F], and of each start i cuts<i> [B,F] and boxes<i> [B,4] (pixels, xyxy).
+  /// pieces [B,F], and for each start i cuts<i> [B,F] and boxes<i> [B,4] (xyxy, pixels).
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
-  /// The sum over all starts. Metrics are of the start with the least loss on this batch: loss, error,
-  /// overlap, as LocateEvaluator's.
+  /// Sum over all starts. Metrics loss, error, overlap, as LocateEvaluator's, of the start with the
+  /// lowest loss on this batch.
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
   std::optional<std::vector<std::string>> whole_batch_columns() const override {
@@ -175,7 +173,7 @@ class LocateTask : public train::Task {
   std::vector<train::ParameterRule> rules(const torch::nn::Module& network) const override;
 
   std::int64_t side() const { return side_; }
-  /// Some digits as they are, [N,1,28,28], for LocatorImpl::measure.
+  /// Undistorted digits [N,1,28,28], for LocatorImpl::measure.
   torch::Tensor plain_digits() const;
 
  private:
@@ -184,6 +182,6 @@ class LocateTask : public train::Task {
   std::int64_t side_ = 0;
 };
 
-/// Refuses what would fail only while it trains: batches of a single picture. UsageError.
+/// Batches of a single picture, which have no pairs: UsageError.
 void check_pairs(const LocateConfig& config);
 }  // namespace clew::warp

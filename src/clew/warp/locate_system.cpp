@@ -39,7 +39,7 @@ const LocateConfig& own_config(const train::LearningConfig& config) {
   return dynamic_cast<const LocateConfig&>(config);
 }
 
-/// Some pictures with the digit's box and the one that was found.
+/// Pictures with ground truth and predicted box.
 image::Image draw_boxes(LocatorImpl& locator, const data::Dataset& set, std::size_t start) {
   std::vector<image::Tile> tiles;
   for (std::int64_t i = 0; i < std::min<std::int64_t>(kPictures, set.size()); ++i) {
@@ -90,7 +90,7 @@ std::vector<std::string> LocateSystem::resolve(train::LearningConfig& config) co
   own.data.source = digits.source;
   own.data.dir = digits.dir;
   own.encoder_network = reader.network;
-  (void)train::load_run(DigitSystem(), own.encoder);  // refuses what cannot be read
+  (void)train::load_run(DigitSystem(), own.encoder);  // checks that it can be read
   return notes;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Co-localisation as a system that learns from examples: recipes/warp/locate.
+// System for co-localisation: recipes/warp/locate.
 #pragma once
 
 #include <memory>
@@ -17,19 +17,19 @@ class LocateSystem : public train::LearningSystem {
   std::unique_ptr<train::LearningConfig> make_config() const override {
     return std::make_unique<LocateConfig>();
   }
-  /// Finds the digits, and takes the encoder's network from its run.
+  /// Resolves data.source, and the encoder's network from its run.
   std::vector<std::string> resolve(train::LearningConfig& config) const override;
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
-  /// The encoder gets the weights of its run, from which it never moves.
+  /// Loads the frozen encoder's weights from its run.
   void begin(torch::nn::Module& network, const train::LearningConfig& config) const override;
   std::string progress_text(const runs::MetricsLine& line) const override;
-  /// The last one: nothing says which weights find more.
+  /// The last one: no metric without boxes selects better weights.
   train::Checkpoint choose_checkpoint(const std::filesystem::path& run) const override {
     return train::newest_checkpoint(run);
   }
-  /// How many are found, an intersection over union above 0.5, and some of the pictures.
+  /// Share of located objects (IoU above 0.5), and some pictures.
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,

@@ -52,7 +52,7 @@ TEST(Locator, BoxesAreWhatIsCutOut) {
   for (int k = 0; k < 4; ++k)
     EXPECT_NEAR(box[0][k].item<double>(), (std::array{30, 10, 58, 38})[static_cast<std::size_t>(k)],
                 1e-4);
-  // A step in pixels moves what is cut out, not the box.
+  // A shift in pixels moves the crop, not the box.
   const auto moved = locator->cut(0, image, torch::tensor({{-3.F, 5.F}}));
   EXPECT_LT((moved - image.narrow(2, 15, 28).narrow(3, 27, 28)).abs().max().item<double>(), 1e-4);
   EXPECT_TRUE(torch::equal(locator->boxes(), box));
@@ -92,8 +92,7 @@ TEST(Locator, FeaturesOfDigitsHaveOneLengthAndOfNothingNone) {
 }
 
 TEST(Locator, FindsAMassWhereverItLies) {
-  // The localisation network's 16 numbers move with the picture: what is learned at one place holds
-  // at all.
+  // The localisation network's 16 outputs are translation-equivariant.
   LocateConfig config;
   config.encoder_network.transform.reset();
   torch::manual_seed(1);
@@ -131,7 +130,7 @@ TEST(LocateTask, TheStartWithTheLeastLossCounts) {
   torch::manual_seed(1);
   Locator locator(config, task.side());
   for (const std::size_t outside : {0, 1}) {
-    // One looks beyond the picture, where all cuts are alike, the other at its middle.
+    // One is outside of the picture, where all crops are equal, the other at its centre.
     const torch::NoGradGuard no_grad;
     for (std::size_t i = 0; i < 2; ++i)
       locator->named_parameters()["transformer" + std::to_string(i) + ".localiser.last.bias"][1] =

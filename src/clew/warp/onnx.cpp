@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spatial transformers and the networks around them as ONNX operators: the grids that transform.cpp
-// makes, from constants and products, and GridSample.
+// ONNX export of spatial transformers and their networks: transform.cpp's grids from constants and
+// products, and GridSample.
 #include <torch/types.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ using nn::OnnxGraph;
 using nn::OnnxValue;
 using torch::Tensor;
 
-/// parameters [B,P] times a constant matrix [P,N], plus a constant [N], as [B,rows,columns].
+/// parameters [B,P] times a constant [P,N], plus a constant [N] -> [B,rows,columns].
 OnnxValue matrix_of(OnnxGraph& graph, const OnnxValue& parameters, const Tensor& map,
                     const Tensor& shift, std::int64_t rows) {
   const auto bias = graph.constant(shift, "matrix_bias");
@@ -24,7 +24,7 @@ OnnxValue matrix_of(OnnxGraph& graph, const OnnxValue& parameters, const Tensor&
   return graph.reshape(flat, {-1, rows, shift.size(0) / rows});
 }
 
-/// The 2x3 matrix of the kinds that are one: which parameter goes where, and what is constant.
+/// theta [B,2,3] of affine kinds.
 OnnxValue affine_of(OnnxGraph& graph, TransformKind kind, const OnnxValue& parameters) {
   const auto count = parameter_count(kind);
   const auto shift = affine_matrix(kind, torch::zeros({1, count})).flatten();
@@ -44,7 +44,7 @@ OnnxValue projective_grid(OnnxGraph& graph, const OnnxValue& parameters, const T
 }
 
 OnnxValue thin_plate_grid(OnnxGraph& graph, const OnnxValue& parameters, const Tensor& points) {
-  // A control point moved by one tells how much it moves each point.
+  // Displacement of each point per unit displacement of a control point.
   const auto count = parameter_count(TransformKind::kThinPlate) / 2;
   const auto moves =
       torch::stack({torch::eye(count), torch::zeros({count, count})}, 2).view({count, 2 * count});

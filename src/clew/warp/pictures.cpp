@@ -16,8 +16,8 @@ namespace clew::warp {
 namespace {
 
 constexpr int kScale = 3, kColumns = 12;
-constexpr int kLines = 4;  // parts into which the lines of a grid cut it
-// Colours that also people who see few colours can tell apart (Okabe and Ito 2008).
+constexpr int kLines = 4;  // intervals between grid lines
+// Colour-blind safe palette (Okabe and Ito 2008).
 constexpr image::Colour kTransformerColours[] = {{230, 159, 0},  {86, 180, 233},  {0, 158, 115},
                                                  {240, 228, 66}, {204, 121, 167}, {213, 94, 0},
                                                  {0, 114, 178},  {160, 160, 160}};
@@ -27,7 +27,7 @@ std::uint8_t byte(float value) {
   return static_cast<std::uint8_t>(std::lround(255 * std::clamp(value, 0.0F, 1.0F)));
 }
 
-/// grid [h,w,2] f32 -> its border and lines on a picture of an image of sides `side` pixels.
+/// Draws border and lines of grid [h,w,2] f32 on a picture of an image with `side` pixels per side.
 void draw_grid(image::Image& picture, const torch::Tensor& grid, image::Colour colour) {
   const auto at = grid.accessor<float, 3>();
   const auto height = grid.size(0), width = grid.size(1);

@@ -52,8 +52,7 @@ Tensor SpatialTransformerImpl::locate(const Tensor& images) {
   CLEW_CHECK(features.size(1) == options_.features, "the localisation network must give ",
              options_.features, " numbers for an image, got ", features.size(1), " for images ",
              images.sizes(), " (SpatialTransformer)");
-  const ops::Autocast off(
-      ops::Precision::kFp32);  // places finer than a pixel want all their digits
+  const ops::Autocast off(ops::Precision::kFp32);  // subpixel coordinates need full precision
   const Tensor parameters =
       ops::linear(features.to(last_->weight.scalar_type()), last_->weight, last_->bias)
           .to(ops::place_type(images));

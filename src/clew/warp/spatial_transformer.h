@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The spatial transformer as a module (arXiv 1506.02025): a localisation network looks at images and
-// says how to transform them. Several can stand side by side, or anywhere in a network.
+// Spatial transformer module (arXiv 1506.02025): a localisation network predicts a transform of the
+// images, which is applied to them. May be used several times, anywhere in a network.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -23,16 +23,16 @@ namespace clew::warp {
 
 struct SpatialTransformerOptions {
   TransformKind transform = TransformKind::kAffine;
-  std::int64_t features = 0;        // numbers the localisation network gives for an image
-  ops::ImageSize output_size = {};  // {}: that of the images
+  std::int64_t features = 0;        // outputs of the localisation network per image
+  ops::ImageSize output_size = {};  // {}: the input's
   ops::SampleOptions sample = {};
-  std::vector<double> initial = {};  // parameters before training; empty: the identity
+  std::vector<double> initial = {};  // initial parameters; empty: the identity
 };
 
 struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
-  /// `localiser` is any module holder whose forward maps images [B,C,H,W] to a tensor of `features`
-  /// numbers for each, in any shape [B,...]. After it comes a linear layer with zero weights and the
-  /// bias `initial`: at first every image is transformed alike, by the identity bit for bit.
+  /// `localiser`: module holder whose forward maps images [B,C,H,W] to `features` numbers each,
+  /// [B,...]. A linear layer follows, with zero weights and bias `initial`: initially all images
+  /// have the same transform; the identity is exact, bit for bit.
   template <class Localiser>
   SpatialTransformerImpl(Localiser localiser, SpatialTransformerOptions options)
       : SpatialTransformerImpl(
@@ -43,27 +43,27 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
                          std::function<torch::Tensor(const torch::Tensor&)> forward_localiser,
                          SpatialTransformerOptions options);
 
-  /// images [B,C,H,W] f -> [B,C,h,w] of their type: warp(images, locate(images)). Also activations in
-  /// mixed precision: of bf16 or f16 images the places are f32.
+  /// images [B,C,H,W] f -> [B,C,h,w] of their type: warp(images, locate(images)). For bf16 and f16
+  /// images, sampling coordinates are f32.
   torch::Tensor forward(const torch::Tensor& images);
-  /// images [B,C,H,W] f -> parameters [B,P] of the transform, of their ops::place_type.
+  /// images [B,C,H,W] f -> transform parameters [B,P] of their ops::place_type.
   torch::Tensor locate(const torch::Tensor& images);
-  /// images [B,C,H,W], parameters [B,P] of their ops::place_type -> [B,C,h,w] of the images' type; the
-  /// images may be others than those located.
+  /// images [B,C,H,W], parameters [B,P] of their ops::place_type -> [B,C,h,w] of the images' type;
+  /// the images may differ from those of locate.
   torch::Tensor warp(const torch::Tensor& images, const torch::Tensor& parameters);
 
-  /// What the last locate gave, without its graph; undefined before the first.
+  /// Parameters of the last locate, detached; undefined before the first.
   const torch::Tensor& last_parameters() const { return last_parameters_; }
-  /// The places [B,h,w,2] the last warp read, without a graph; undefined before the first.
+  /// Sampling grid [B,h,w,2] of the last warp, detached; undefined before the first.
   torch::Tensor last_grid() const;
 
-  /// forward, for images of a known size; the localisation network must be one ONNX can hold.
+  /// Images must have a fixed size, and the localisation network must be exportable.
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override;
 
   const SpatialTransformerOptions& options() const { return options_; }
 
-  /// All that localises has names that start with this: localisation network and last layer.
+  /// Name prefix of the localisation network and its last layer.
   static constexpr const char* kLocaliserPrefix = "localiser.";
 
  private:
@@ -81,8 +81,8 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
 };
 TORCH_MODULE(SpatialTransformer);
 
-/// Prefixes of the names, among all of `network`, of the parameters that localise: what a learning
-/// rate factor for localisation networks applies to. One for each transformer inside.
+/// Name prefixes of all localisation networks in `network`, one per transformer, for learning rate
+/// factors.
 std::vector<std::string> localiser_prefixes(const torch::nn::Module& network);
 
 }  // namespace clew::warp

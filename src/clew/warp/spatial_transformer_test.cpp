@@ -87,7 +87,7 @@ TEST_F(SpatialTransformerTest, EveryParameterHasAPrefixAndGetsAGradient) {
   EXPECT_EQ(net->named_parameters().size(), 10U);
 }
 
-// A blob somewhere must come to the middle: nothing but the transformer can bring it there.
+// A blob must be centred, which only the transformer can do.
 TEST_F(SpatialTransformerTest, LearnsToCentreABlob) {
   const auto blobs = [](const Tensor& centres) {  // [B,2] in places -> [B,1,20,20]
     const Tensor places = ops::identity_grid({20, 20}, false).unsqueeze(0);
@@ -110,7 +110,7 @@ TEST_F(SpatialTransformerTest, LearnsToCentreABlob) {
   EXPECT_LT(last, 0.1 * first);
 }
 
-// Behind a convolution in mixed precision its images are bf16.
+// After a convolution in mixed precision its images are bf16.
 TEST_F(SpatialTransformerTest, StandsAnywhereInANetworkInMixedPrecision) {
   for (const auto& [kind, name] : names(TransformKind{})) {
     nn::Conv2d before(nn::Conv2dOptions(1, 4, 3)), after(nn::Conv2dOptions(4, 2, 3));

@@ -41,7 +41,7 @@ void check_parameters(TransformKind kind, const Tensor& parameters, const char* 
 
 Tensor column(const Tensor& parameters, std::int64_t i) { return parameters.select(1, i); }
 
-// [B,3,3] of any kind but thin plates.
+// Matrix [B,3,3] of any kind but thin plates.
 Tensor square_matrix(TransformKind kind, const Tensor& p) {
   if (kind == TransformKind::kProjective)
     return torch::cat({p, torch::ones_like(p.slice(1, 0, 1))}, 1).view({-1, 3, 3});
@@ -49,8 +49,8 @@ Tensor square_matrix(TransformKind kind, const Tensor& p) {
   return torch::cat({affine_matrix(kind, p), last}, 1);
 }
 
-// Whether each of matrices [B,3,3] has an inverse that is more than rounding: its determinant against
-// the sum of the same six products without signs, so that the size of rows and columns does not count.
+// True for each well-conditioned matrix of [B,3,3]: determinant relative to the sum of absolute
+// values of its six products, independent of row and column scales.
 Tensor is_regular(const Tensor& matrix) {
   const Tensor m = matrix.detach(), size = m.abs();
   const auto at = [](const Tensor& t, int row, int column) {
@@ -69,8 +69,8 @@ Tensor is_regular(const Tensor& matrix) {
   return determinant.abs() > 8 * rounding * bound;
 }
 
-// Whether parameters of such a kind can say what each matrix does: for a projective one, whose last entry
-// is divided away, it must be above zero, or what is before the horizon would come behind it.
+// True for each matrix that parameters of this kind can represent: a projective one is divided by
+// its last entry, which must be positive, or points would change sides of the horizon.
 Tensor is_of_kind(TransformKind kind, const Tensor& matrix, const Tensor& parameters) {
   const Tensor is_finite = torch::isfinite(parameters.detach()).all(1);
   if (kind != TransformKind::kProjective) return is_finite;
@@ -83,7 +83,7 @@ void check_all(const Tensor& good, TransformKind kind, const char* what, const c
              " that is '", name_of(kind), "' (", where, ")");
 }
 
-// The parameters of a 3x3 matrix that such a transform can make.
+// Parameters of a representable 3x3 matrix.
 Tensor parameters_of(TransformKind kind, const Tensor& m) {
   const Tensor flat = m.reshape({-1, 9});
   const auto pick = [&](std::initializer_list<std::int64_t> columns) {
@@ -108,8 +108,8 @@ void check_has_matrix(TransformKind kind, const char* what) {
              " among its kind; wanted affine, attention, translation or projective");
 }
 
-// r^2 log r^2 between all pairs of points [N,2] and [M,2] f64 -> [N,M]. The bound changes no number;
-// without it the gradient where two points meet would be 0 times infinity.
+// r^2 log r^2 between points [N,2] and [M,2] f64 -> [N,M]. The clamp changes no value; without it
+// the gradient at coincident points would be 0 times infinity.
 Tensor thin_plate(const Tensor& a, const Tensor& b) {
   const Tensor r2 = (a.unsqueeze(1) - b.unsqueeze(0)).square().sum(2);
   return torch::xlogy(r2, r2.clamp_min(std::numeric_limits<double>::min()));
@@ -119,8 +119,8 @@ Tensor control_points() {
   return ops::identity_grid({kSide, kSide}, true, torch::kFloat64).view({kControls, 2});
 }
 
-// points [N,2] -> [N,16]: how much each control point's offset moves each point. The surface of
-// least bending through the 16 offsets (Bookstein 1989); it moves affinely far away.
+// points [N,2] -> basis [N,16]: displacement of each point per control point's displacement, by the
+// thin-plate spline (Bookstein 1989), which is asymptotically affine.
 Tensor thin_plate_basis(const Tensor& points) {
   const auto with_affine = [](const Tensor& p) {
     return torch::cat({torch::ones({p.size(0), 1}, torch::kFloat64), p}, 1);
@@ -136,7 +136,7 @@ Tensor thin_plate_basis(const Tensor& points) {
   return torch::matmul(rows, inverse).to(points.options());
 }
 
-// x [B,K] times weight [N,K] transposed -> [B,N]; B may be 0.
+// x [B,K] times transposed weight [N,K] -> [B,N]; B may be 0.
 Tensor product(const Tensor& x, const Tensor& weight) {
   if (x.size(0) == 0) return torch::mm(x, weight.t());
   return ops::linear(x, weight, torch::zeros({weight.size(0)}, weight.options()));
@@ -150,10 +150,10 @@ Tensor moved(TransformKind kind, const Tensor& p, const Tensor& points, const Te
     const auto from = points.unbind(1);
     return torch::stack({axes[0] + from[0], axes[1] + from[1]}, 2);
   }
-  // Products with the identity are exact in whatever order they are summed.
+  // Products with the identity are exact in any summation order.
   const Tensor homogeneous = torch::cat({points, torch::ones_like(points).slice(1, 0, 1)}, 1);
   if (is_affine(kind)) return torch::matmul(homogeneous, affine_matrix(kind, p).transpose(1, 2));
-  // Three planes [B,N], so that all that follows, and its gradients, runs along the points.
+  // Three planes [B,N], so that the following operators run along the points.
   const Tensor rows = square_matrix(kind, p).transpose(0, 1).reshape({-1, 3});
   const auto planes = product(rows, homogeneous).view({3, -1, points.size(0)}).unbind(0);
   const Tensor depth = planes[2].clamp_min(kHorizon);

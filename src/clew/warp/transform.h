@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transformations of a spatial transformer (arXiv 1506.02025, section 3.2): numbers that say
-// where in the input each place of the output is read. Not the reading: that is ops/sampler.h.
+// Parametrised transforms of a spatial transformer (arXiv 1506.02025, section 3.2), from output to
+// input coordinates. Sampling: ops/sampler.h.
 //
-// Places are normalised (x,y); what -1 and +1 are, edges or centres of the border pixels, is the
-// sampler's convention (half-pixel by default). Parameters are [B,P] f, P and meaning by kind.
-// All is differentiable by LibTorch's operators, on any device.
+// Coordinates are normalised (x,y); whether -1 and +1 are edges or centres of the border pixels is
+// the sampler's convention (half-pixel by default). Parameters are [B,P] f, P and meaning by kind.
+// Differentiable, on any device.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ enum class TransformKind : std::uint8_t {
   kAttention,    // 3: s, tx, ty of [[s,0,tx],[0,s,ty]]
   kTranslation,  // 2: tx, ty
   kProjective,   // 8: rows of a 3x3 matrix whose last entry is 1
-  kThinPlate,    // 32: (dx,dy) of 16 control points, row after row of a 4x4 grid over [-1,1]^2: the
-                 // place of each in the input is its own plus this
+  kThinPlate,    // 32: displacements (dx,dy) of 16 control points, a row-major 4x4 grid over
+  // [-1,1]^2
 };
 constexpr auto names(TransformKind) {
   using enum TransformKind;
@@ -34,30 +34,31 @@ constexpr auto names(TransformKind) {
 }
 
 std::int64_t parameter_count(TransformKind kind);
-/// Parameters [P] that leave every place where it is.
+/// Parameters [P] of the identity.
 torch::Tensor identity_parameters(TransformKind kind,
                                   const torch::TensorOptions& tensor_options = {});
 
-/// Whether the transform is a 2x3 matrix: affine, attention, translation.
+/// True for transforms that are a 2x3 matrix: affine, attention, translation.
 bool is_affine(TransformKind kind);
-/// Parameters [B,P] of such a transform -> [B,2,3], as ops::affine_sample takes it.
+/// Parameters [B,P] of such a transform -> theta [B,2,3] for ops::affine_sample.
 torch::Tensor affine_matrix(TransformKind kind, const torch::Tensor& parameters);
 
-/// The least denominator of a projective point.
+/// Minimal denominator of a projective point.
 constexpr double kHorizon = 1e-3;
 
-/// Parameters [B,P], points [N,2] of the output, the same for all -> [B,N,2] of the input. Projective
-/// points on or behind the horizon (denominator under kHorizon) go far away, not to the other side.
+/// Parameters [B,P], output points [N,2] -> input points [B,N,2]. Projective points on or behind
+/// the horizon (denominator below kHorizon) are mapped far away, not to the opposite side.
 torch::Tensor transform_points(TransformKind kind, const torch::Tensor& parameters,
                                const torch::Tensor& points);
 
-/// Grids for ops::grid_sample; keeps what depends on the size alone.
+/// Grids for ops::grid_sample, with cached tensors for the size.
 class GridGenerator {
  public:
-  /// Grids of this size, of the type and on the device of `tensor_options`.
+  /// `tensor_options`: dtype and device of the grids.
   GridGenerator(TransformKind kind, ops::ImageSize size, bool align_corners,
                 const torch::TensorOptions& tensor_options = {});
-  /// Parameters [B,P] -> [B,height,width,2]. The identity gives ops::identity_grid bit for bit.
+  /// Parameters [B,P] -> grid [B,height,width,2]. The identity gives ops::identity_grid bit for
+  /// bit.
   torch::Tensor operator()(const torch::Tensor& parameters) const;
 
  private:
@@ -67,13 +68,12 @@ class GridGenerator {
   torch::Tensor basis_;   // [h*w,16] of thin plates
 };
 
-/// Parameters of the transform back, kind by kind. There is none for thin plates, for a matrix without
-/// an inverse, and for a projective one whose way back puts (0,0) on or behind the horizon, so that its
-/// last entry could not be 1: clew::Error.
+/// Parameters of the inverse. None for thin plates, a singular matrix, or a projective inverse that
+/// maps (0,0) on or behind the horizon, so that its last entry cannot be 1: clew::Error.
 torch::Tensor invert(TransformKind kind, const torch::Tensor& parameters);
-/// Parameters of first `inner`, then `outer`; not for thin plates. Warping by A and the result by B
-/// is one warp by compose(A, B): the last warp's places are transformed first. A
-/// projective result that puts (0,0) on or behind the horizon: clew::Error.
+/// Parameters of `outer` after `inner`; not for thin plates. Warping by A, then by B, is one warp
+/// by compose(A, B), since the last warp's coordinates are transformed first. A projective result
+/// that maps (0,0) on or behind the horizon: clew::Error.
 torch::Tensor compose(TransformKind kind, const torch::Tensor& outer, const torch::Tensor& inner);
 
 }  // namespace clew::warp

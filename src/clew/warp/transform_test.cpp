@@ -28,7 +28,7 @@ Tensor numbers(std::vector<double> values, std::int64_t columns) {
   return torch::tensor(values, torch::kFloat64).view({-1, columns});
 }
 
-// Near the identity, so that projective ones have no horizon in sight.
+// Near the identity, so that projective ones have no horizon in the image.
 Tensor some(TransformKind kind, std::int64_t batch, double size = 0.2) {
   const Tensor identity = identity_parameters(kind, torch::kFloat64);
   return identity + size * (2 * torch::rand({batch, identity.size(0)}, torch::kFloat64) - 1);
@@ -114,8 +114,8 @@ TEST_F(TransformTest, InverseAndComposition) {
   EXPECT_LT(largest(invert(TransformKind::kAttention, half) - numbers({2, -0.5, 2}, 3)), 1e-15);
 }
 
-// By hand: the way back of the first takes (0,0) to a denominator of -1, so that its last entry would be
-// divided to 1 by turning all signs, and what is before the horizon would come behind it.
+// By hand: the inverse of the first maps (0,0) to a denominator of -1, so that normalising its last
+// entry to 1 would change all signs, and swap the sides of the horizon.
 TEST_F(TransformTest, ProjectiveResultsMustKeepWhatIsBeforeTheHorizonThere) {
   const auto kind = TransformKind::kProjective;
   const Tensor good = identity_parameters(kind, torch::kFloat64).view({1, 8});
@@ -138,7 +138,7 @@ TEST_F(TransformTest, RoundingDoesNotMakeAMatrixRegular) {
     const Tensor flat = numbers({0.1, 0.7, 0, 0.3, 2.1, 0}, 6).to(type);
     expect_error([&] { invert(TransformKind::kAffine, flat); },
                  "transform 0 of the batch has no inverse that is 'affine' (invert)");
-    // Small or lopsided is not flat.
+    // Small or anisotropic is not singular.
     const Tensor small = numbers({1e-6, 0, 1000, 0, 1e3, -1000}, 6).to(type);
     const Tensor back = invert(TransformKind::kAffine, small).to(torch::kFloat64);
     EXPECT_NEAR(back[0][0].item<double>(), 1e6, 1);
@@ -222,7 +222,7 @@ TEST_F(TransformTest, GradientsMatchFiniteDifferencesInDouble) {
   }
 }
 
-// f32 goes through kernels of ours, f64 through LibTorch's.
+// f32 uses our kernels, f64 LibTorch's.
 TEST_F(TransformTest, SinglePrecisionAgreesWithDouble) {
   for (const auto kind : kAll) {
     const Tensor p = some(kind, 5), up = torch::rand({5, 7, 9, 2}, torch::kFloat64);

@@ -30,7 +30,7 @@ bool is_digit_at(const std::string& text, std::size_t at) {
   return at < text.size() && text[at] >= '0' && text[at] <= '9';
 }
 
-/// The digits from `at` on, without zeros in front; `at` moves behind them.
+/// Digits from `at` on, without leading zeros; advances `at`.
 std::string_view number_at(const std::string& text, std::size_t& at) {
   while (at < text.size() && text[at] == '0') ++at;
   const std::size_t begin = at;
@@ -67,7 +67,7 @@ std::vector<ClipFolder> list_clips(const fs::path& root) {
   for (auto& one : list_classes(root, &others)) {
     const fs::path folder = root / fs::path(one.name);
     if (one.files.empty()) {
-      // Of video files, or empty; an empty folder of frames among them is passed over.
+      // A class of video files, or empty; empty folders of frames among them are ignored.
       if (one.name.find('/') == std::string::npos) (void)class_at(folder);
       continue;
     }

@@ -20,7 +20,7 @@ using CocoJson = nlohmann::json;
 
 constexpr std::uint64_t kMaxCocoBytes = std::uint64_t{4} << 30;
 constexpr std::int64_t kMaxCocoSide = 65535;
-constexpr double kMaxCocoEdge = 1e5;  // of points, which may lie a little outside
+constexpr double kMaxCocoEdge = 1e5;  // of coordinates, which may be slightly outside
 constexpr std::int64_t kMaxCocoPixels = std::int64_t{1} << 28;
 
 std::string quoted_coco(const CocoJson& value) {
@@ -30,8 +30,8 @@ std::string quoted_coco(const CocoJson& value) {
   return concat(start, start.size() < text.size() ? "..." : "");
 }
 
-/// A value of the file and its place in it, "annotations[17].bbox", which is put together for errors
-/// only. Points to the value that it was taken from.
+/// A value of the file with its JSON path, "annotations[17].bbox", which is built lazily for
+/// errors. References its parent.
 class CocoValue {
  public:
   CocoValue(const CocoJson& root, const std::string& name) : value_(root), name_(name) {}
@@ -52,7 +52,7 @@ class CocoValue {
     return value_.size();
   }
   std::int64_t whole(std::int64_t low, std::int64_t high) const {
-    // An integer above 2^63 - 1 is unsigned, and would wrap.
+    // Integers above 2^63 - 1 are unsigned and would wrap.
     const bool fits = value_.is_number_integer() &&
                       (!value_.is_number_unsigned() ||
                        value_.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
@@ -91,7 +91,7 @@ class CocoValue {
   std::size_t index_ = 0;
 };
 
-/// COCO's text of run lengths: six bits a character, the fourth and later as differences.
+/// COCO's compressed RLE: six bits per character, differences from the fourth run on.
 std::vector<std::uint32_t> counts_of(const std::string& text, const CocoValue& where) {
   std::vector<std::uint32_t> counts;
   for (std::size_t i = 0; i < text.size();) {
@@ -166,8 +166,8 @@ CocoAnnotation read_annotation(const CocoValue& value) {
   return one;
 }
 
-/// Changes between outside and inside along the columns of a polygon, as COCO's programs find them: its
-/// edges at five times the size, and of each column's crossings the nearest pixel.
+/// Transitions between outside and inside along the columns of a polygon, as in COCO's API: edges
+/// upsampled five times, and the nearest pixel of each column's crossings.
 std::vector<std::uint32_t> crossings_of(const std::vector<double>& polygon, int width, int height) {
   constexpr double kScale = 5;
   std::vector<std::pair<int, int>> points;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// COCO's form of a detection and segmentation set (T.-Y. Lin et al. 2014), written and read:
+// Reader and writer of COCO's detection and segmentation format (T.-Y. Lin et al. 2014):
 //   SPLIT/NAME.jpg                     pictures; SPLIT is train, val or test
-//   annotations/instances_SPLIT.json   their objects: boxes, classes, masks as polygons or run lengths
+//   annotations/instances_SPLIT.json   objects: boxes, classes, masks as polygons or RLE
 // Without LibTorch, so that the reader can be fuzzed.
 #pragma once
 
@@ -15,7 +15,8 @@
 
 namespace clew::data {
 
-/// Run lengths of a mask, column by column, of zeros and ones in turn; their sum is width * height.
+/// Run-length encoding of a mask: column-major, zeros and ones alternating; the sum is width *
+/// height.
 struct CocoRuns {
   int width = 0, height = 0;
   std::vector<std::uint32_t> counts;
@@ -35,10 +36,10 @@ struct CocoCategory {
 
 struct CocoAnnotation {
   std::int64_t id = 0, image = 0, category = 0;
-  std::array<double, 4> box_xyxy_px = {};  // edges; the file has x, y, width and height
-  double area_px = 0;                      // of the mask, or of the box where there is none
+  std::array<double, 4> box_xyxy_px = {};  // the file has x, y, width and height
+  double area_px = 0;                      // of the mask, or of the box without one
   bool is_crowd = false;
-  // The mask: polygons (x, y, x, y, ...), or runs; neither where there is none.
+  // Mask: polygons (x, y, x, y, ...) or runs; neither: no mask.
   std::vector<std::vector<double>> polygons = {};
   CocoRuns runs = {};
 };
@@ -50,19 +51,18 @@ struct CocoSet {
 };
 
 [[nodiscard]] std::string format_coco(const CocoSet& set);
-/// The text of a JSON file; all of it is in memory as a tree, about ten times as large. Other JSON,
-/// identifiers that are there twice or name nothing, sides, boxes or masks that are not as above:
-/// clew::Error with name and place. Without "annotations", as of a test set, there are none. Runs may
-/// be a compressed text too; fields that are not named here are passed over.
+/// Parses a JSON file, in memory about ten times its size. Other JSON, duplicate or dangling
+/// identifiers, invalid sizes, boxes or masks: clew::Error with name and JSON path. "annotations"
+/// may be missing, as in a test set. Runs may be compressed RLE; unknown fields are ignored.
 [[nodiscard]] CocoSet parse_coco(std::string_view json, const std::string& name);
 [[nodiscard]] CocoSet read_coco(const std::filesystem::path& path);
 
-/// mask [height,width], row by row, 0 or not.
+/// mask [height,width], row-major, 0 or not -> RLE.
 [[nodiscard]] CocoRuns runs_of(std::span<const std::uint8_t> mask, int width, int height);
-/// -> [height,width] u8, 0 or 1. Counts of another sum: clew::Error.
+/// RLE -> [height,width] u8, 0 or 1. Counts of another sum: clew::Error.
 [[nodiscard]] std::vector<std::uint8_t> mask_of(const CocoRuns& runs);
-/// The mask of an object in a picture of width x height -> [height,width] u8, 0 or 1; empty where it has
-/// none. Polygons are filled as COCO's own programs do, to the pixel.
+/// Mask of an object -> [height,width] u8, 0 or 1; empty without one. Polygons are filled exactly
+/// as by COCO's API.
 [[nodiscard]] std::vector<std::uint8_t> mask_of(const CocoAnnotation& annotation, int width,
                                                 int height);
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMostClasses = 100'000;
 
-/// The values of the record that begins at `at`, which then stands behind it; `line` counts lines.
+/// Values of the record at `at`; advances `at` and `line`.
 std::vector<std::string> next_record(const std::string& text, std::size_t& at, std::size_t& line,
                                      const std::string& name) {
   std::vector<std::string> values(1);

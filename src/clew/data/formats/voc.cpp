@@ -27,7 +27,7 @@ std::string voc_number(double value) {
 
 std::string quoted_voc(std::string_view text) { return concat("'", excerpt(text), "'"); }
 
-/// Text of an element without the blanks around it.
+/// Trimmed text of an element.
 std::string_view voc_text(const pugi::xml_node& node) {
   std::string_view text = node.child_value();
   constexpr std::string_view kBlanks = " \t\r\n";
@@ -44,7 +44,7 @@ std::optional<double> voc_value(std::string_view text) {
   return value;
 }
 
-/// One annotation file as it is read.
+/// Reader of one annotation file.
 class VocReader {
  public:
   VocReader(std::string_view xml, const std::string& name) : xml_(xml), name_(name) {

@@ -20,7 +20,7 @@ namespace {
 struct Architecture {
   std::string name;
   std::function<void(BackboneBuilder&)> build;
-  bool has_lecun_weights = false;  // AlexNet keeps LibTorch's new weights
+  bool has_lecun_weights = false;  // AlexNet keeps LibTorch's initialisation
 };
 
 const std::vector<Architecture>& architectures() {
@@ -48,7 +48,7 @@ const std::vector<Architecture>& architectures() {
   return kAll;
 }
 
-/// He et al. 2015 for convolutions (by their outputs), N(0, 0.01) for linear layers, as torchvision.
+/// He et al. 2015 (fan out) for convolutions, N(0, 0.01) for linear layers, as torchvision.
 void initialise(torch::nn::Module& network) {
   const torch::NoGradGuard no_grad;
   for (const auto& module : network.modules(/*include_self=*/false)) {

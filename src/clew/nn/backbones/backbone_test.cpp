@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes, geometry, strides and errors of backbones. That they compute what torchvision's do is asked in
+// Shapes, geometry, strides and errors of backbones. Parity with torchvision:
 // tests/parity/backbones_parity_test.cpp.
 #include "clew/nn/backbones/backbone.h"
 
@@ -19,7 +19,7 @@
 namespace clew::nn {
 namespace backbone_test {
 
-/// Parameters and buffers away from 0 and 1, as training leaves them.
+/// Random parameters and buffers, as after training.
 void settle(BackboneImpl& network) {
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : state_of(network)) {
@@ -85,7 +85,7 @@ TEST(Backbones, AShiftedPictureShiftsTheMap) {
     settle(*network);
     ASSERT_EQ(network->feature_map(map).geometry.stride, 16) << name;
     const auto before = network->maps(images, {map})[0], after = network->maps(shifted, {map})[0];
-    // Element 6 of 12 lies far from the border for all but a little of what it sees.
+    // Element 6 of 12 is far from the border for most of its receptive field.
     EXPECT_LT((before.slice(2, 5, 6).slice(3, 5, 6) - after.slice(2, 6, 7).slice(3, 6, 7))
                   .abs()
                   .max()
@@ -140,7 +140,7 @@ TEST(Backbones, TheirOnnxComputesTheSame) {
   for (const auto& name : kSmall) {
     Backbone network(name, BackboneOptions{.classes = 5});
     settle(*network);
-    // Refused unless the written graph computes what forward does, on two sizes.
+    // Compares the graph with forward, at two sizes.
     export_network(
         *network, [&](const auto& inputs) { return std::vector{network->forward(inputs.at(0))}; },
         folder / "net.onnx",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builder of the families of backbones. Not installed.
+// Builders of the backbone families. Not installed.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 
 namespace clew::nn {
 
-/// Makes the layers of one backbone.
+/// Adds the layers of one backbone.
 struct BackboneBuilder {
   BackboneImpl& net;
   const BackboneOptions& options;
 
-  /// Names a layer's value as a map of features.
+  /// Registers a layer's output as a feature map.
   void map(const std::string& name, LayerId x);
-  /// The last layer behind `x`, with `dropout` before it.
+  /// Last layer after `x`, preceded by `dropout`.
   void classify(const std::string& path, LayerId x, double dropout = 0);
   double dropout_or(double own) const { return options.dropout < 0 ? own : options.dropout; }
   void statistics(const InputStatistics& statistics);
@@ -24,7 +24,8 @@ struct BackboneBuilder {
 
 void build_alexnet(BackboneBuilder& build);
 void build_vgg16(BackboneBuilder& build, bool has_batch_norm);
-/// Blocks of each of the four stages; bottlenecks of 1x1, 3x3, 1x1 instead of two of 3x3.
+/// `blocks`: number in each of the four stages. Bottleneck blocks (1x1, 3x3, 1x1) or basic ones
+/// (3x3, 3x3).
 void build_resnet(BackboneBuilder& build, const std::vector<int>& blocks, bool has_bottlenecks);
 void build_mobilenet_v2(BackboneBuilder& build);
 void build_mobilenet_v3(BackboneBuilder& build, bool is_large);

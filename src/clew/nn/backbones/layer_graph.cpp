@@ -31,15 +31,15 @@ torch::Tensor activated(const torch::Tensor& x, Activation kind) {
   throw Error("unknown activation");
 }
 
-/// The same in the memory of `x` where its gradient needs no more than the result.
+/// In place where the gradient needs only the output.
 torch::Tensor activated_in_place(torch::Tensor x, Activation kind) {
   if (kind == Activation::kRelu) return torch::relu_(x);
   if (kind == Activation::kRelu6) return torch::hardtanh_(x, 0, 6);
   return activated(x, kind);
 }
 
-/// True where LibTorch's convolutions are faster on channels that lie side by side: those with AVX-512, which need
-/// no other order then, and in training the batch norms and activations between them.
+/// True where LibTorch is faster with channels last: convolutions with AVX-512, which then need no
+/// reorder, and in training the batch norms and activations between them.
 bool prefers_channels_last(const torch::Tensor& x) {
   static const bool has_avx512 = [] {
     constexpr auto kAll = static_cast<int>(dnnl::cpu_isa::avx512_core);
@@ -147,7 +147,7 @@ LayerId LayerGraph::activation(LayerId x, Activation kind) {
 LayerId LayerGraph::max_pool(LayerId x, std::int64_t kernel, std::int64_t stride,
                              std::int64_t padding) {
   const auto window = window_of(at(x), stride);
-  if (window.stride != stride && kernel == stride) {  // only its dilation is left
+  if (window.stride != stride && kernel == stride) {  // becomes dilation only
     layers_[static_cast<std::size_t>(x.index)].dilation = window.next_dilation;
     return x;
   }
@@ -266,7 +266,7 @@ std::vector<torch::Tensor> LayerGraph::run(const torch::Tensor& x,
     if (is_needed[i] && i > static_cast<std::size_t>(known.index))
       for (const int input : layers_[i].inputs) ++readers[static_cast<std::size_t>(input)];
   for (const auto id : wanted) ++readers[static_cast<std::size_t>(id.index)];
-  // Memory that nobody else reads, and no gradient needs.
+  // Memory with a single reader and without gradient.
   const auto is_of_one_reader = [&, all = readers](int value) {
     const auto kind = layers_[static_cast<std::size_t>(value)].kind;
     return value != known.index && all[static_cast<std::size_t>(value)] == 1 &&
@@ -285,7 +285,7 @@ std::vector<torch::Tensor> LayerGraph::run(const torch::Tensor& x,
       continue;
     }
     values[i] = compute(layers_[i], i, values, key);
-    for (const int input : layers_[i].inputs)  // memory goes back with the last reader
+    for (const int input : layers_[i].inputs)  // freed after the last reader
       if (--readers[static_cast<std::size_t>(input)] == 0)
         values[static_cast<std::size_t>(input)].reset();
   }

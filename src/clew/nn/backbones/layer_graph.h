@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutional networks as a graph of layers: built layer by layer under the parameter names of
-// other libraries, then run, cut at any layer, and exported. Where each map lies in the picture is
-// worked out on the way.
+// Convolutional networks as a graph of layers with parameter names of other libraries: run from and
+// to any layer, exported, with the position of each feature map in the image.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -20,31 +19,31 @@ namespace clew::nn {
 
 enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
 
-/// Position of a map in the picture: the centre of element i is the pixel coordinate
-/// offset + stride i, where pixel centres are whole numbers (He et al. 2015, section 3, for pads that keep the
-/// side; Araujo et al. 2019, equation 4).
+/// Position of a feature map in the image: element i is centred at pixel coordinate offset + stride
+/// i, where pixel centres are whole numbers (He et al. 2015, section 3, for same padding; Araujo et
+/// al. 2019, equation 4).
 struct MapGeometry {
   double stride = 1, offset = 0;
 };
 
-/// A layer of a LayerGraph, by its number.
+/// Index of a layer in a LayerGraph.
 struct LayerId {
   int index = -1;
 };
 
 struct ConvolutionOptions {
   std::int64_t out = 0, kernel = 1, stride = 1;
-  std::int64_t padding = -1;  // -1: half of the window, so that stride 1 keeps the side
+  std::int64_t padding = -1;  // -1: half of the window, so that stride 1 keeps the size
   std::int64_t groups = 1;
   bool has_bias = false;
-  // TensorFlow's "same" padding of even sides: of an uneven sum the larger half comes last.
+  // TensorFlow's "same" padding, for even image sizes: of an odd sum the larger half comes last.
   bool is_padded_as_tensorflow = false;
 };
 
-/// x [B,3,H,W] f -> the values of any of its layers.
+/// x [B,3,H,W] f -> outputs of any of its layers.
 ///
-/// Strides that would pass `output_stride` become dilation of what follows (Chen et al. 2017), as
-/// torchvision's replace_stride_with_dilation does.
+/// Strides beyond `output_stride` become dilation of the following layers (Chen et al. 2017), as
+/// with torchvision's replace_stride_with_dilation.
 class LayerGraph : public torch::nn::Module {
  public:
   explicit LayerGraph(std::int64_t output_stride = 1 << 20);
@@ -54,7 +53,7 @@ class LayerGraph : public torch::nn::Module {
   LayerId convolution(const std::string& path, LayerId x, const ConvolutionOptions& options);
   LayerId batch_norm(const std::string& path, LayerId x, double eps = 1e-5, double momentum = 0.1);
   LayerId activation(LayerId x, Activation kind);
-  /// Left out where its stride becomes dilation and it does not overlap.
+  /// Omitted where its stride becomes dilation and its windows do not overlap.
   LayerId max_pool(LayerId x, std::int64_t kernel, std::int64_t stride, std::int64_t padding = 0);
   LayerId average_pool(LayerId x, std::int64_t side);  // adaptive: [B,C,side,side]
   LayerId add(LayerId a, LayerId b);
@@ -62,15 +61,14 @@ class LayerGraph : public torch::nn::Module {
   LayerId flatten(LayerId x);
   LayerId linear(const std::string& path, LayerId x, std::int64_t out);
   LayerId dropout(LayerId x, double p);
-  /// Layers of a branch beside what was built last: strides and dilation are again those at `x`.
+  /// Starts a parallel branch at `x`: strides and dilation are those at `x`.
   void branch_from(LayerId x);
 
   std::int64_t channels(LayerId x) const { return at(x).channels; }
   MapGeometry geometry(LayerId x) const { return at(x).geometry; }
 
-  /// The values of `wanted`, of which each is computed once. Dropout draws from `key` in training
-  /// mode, and without a key there is none. `known` and its value `x` are where it begins: the input or another
-  /// layer.
+  /// Outputs of layers `wanted`. In training mode dropout draws from `key`; no dropout without a
+  /// key. Starts at layer `known` with value `x`.
   std::vector<torch::Tensor> run(const torch::Tensor& x, const std::vector<LayerId>& wanted,
                                  const Key* key = nullptr, LayerId known = {0}) const;
   /// The same in an ONNX graph.
@@ -97,22 +95,22 @@ class LayerGraph : public torch::nn::Module {
     std::string path{};
     std::shared_ptr<torch::nn::Module> module{};
     std::int64_t channels = 0, kernel = 0, stride = 1, padding = 0, dilation_of_window = 1;
-    std::array<std::int64_t, 2> uneven_padding{};  // before and after, where they differ
+    std::array<std::int64_t, 2> uneven_padding{};  // before and after, if they differ
     double probability = 0;
     Activation activation = Activation::kRelu;
     MapGeometry geometry{};
-    std::int64_t dilation = 1;  // of windows that follow
+    std::int64_t dilation = 1;  // of following windows
   };
   const std::vector<Layer>& layers() const { return layers_; }  // 0 is the input
-  /// The layers that `wanted` needs, from `known` on.
+  /// Layers needed for `wanted`, from `known` on.
   std::vector<bool> needed(const std::vector<LayerId>& wanted, LayerId known = {0}) const;
 
  private:
   const Layer& at(LayerId x) const { return layers_.at(static_cast<std::size_t>(x.index)); }
   LayerId push(Layer layer);
-  /// A layer that changes neither channels nor position.
+  /// Layer after `x` with the same channels and geometry.
   Layer behind(LayerId x, Kind kind) const;
-  /// Stride and dilation of a window with `stride` behind `x`, and the dilation of what follows.
+  /// Stride and dilation of a window with `stride` after `x`, and dilation of the following layers.
   struct Window {
     std::int64_t stride, dilation, next_dilation;
   };

@@ -9,7 +9,7 @@
 namespace clew::nn {
 namespace {
 
-/// The nearest multiple of 8 that is not below 90 % of `value`.
+/// Nearest multiple of 8, at least 90 % of `value`.
 std::int64_t multiple_of_8(double value) {
   const auto nearest = std::max<std::int64_t>(8, (static_cast<std::int64_t>(value + 4) / 8) * 8);
   return static_cast<double>(nearest) < 0.9 * value ? nearest + 8 : nearest;

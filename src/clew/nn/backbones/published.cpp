@@ -23,8 +23,7 @@ PublishedWeights torchvision(const std::string& backbone, const std::string& fil
           .top5 = top5};
 }
 
-/// torchvision's files are those called IMAGENET1K_V1, for which InputStatistics are. Later ones have
-/// other crops.
+/// torchvision's IMAGENET1K_V1 files, which match InputStatistics; later ones have other crops.
 std::vector<PublishedWeights> make_table() {
   std::vector<PublishedWeights> table = {
       torchvision("alexnet", "alexnet-owt-7be5be79.pth",
@@ -54,7 +53,7 @@ std::vector<PublishedWeights> make_table() {
       torchvision("mobilenet_v3_large", "mobilenet_v3_large-8738ca79.pth",
                   "8738ca797c879b547d18bbd15da5736ff2557b2036a9af72225393ca61759a04", 22139423,
                   74.042, 91.340),
-      // The accuracy is that of TensorFlow's checkpoint, of which this file is a conversion.
+      // Accuracy of TensorFlow's checkpoint, from which this file was converted.
       {.backbone = "efficientnet_lite0",
        .file = "efficientnet-lite0-57934424.pth",
        .sha256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",

@@ -11,14 +11,14 @@
 namespace clew::nn {
 namespace {
 
-constexpr int kMostTries = 100;  // prefixes, of files made to take long
+constexpr int kMostTries = 100;  // prefixes, against malicious files
 
 struct Layout {
   std::string backbone, last_layer;
   std::uint64_t hash;
 };
 
-/// Marks of the networks; recognise_test.cpp compares them with the networks themselves.
+/// Layout hashes of the networks; checked by recognise_test.cpp.
 const std::vector<Layout>& layouts() {
   static const std::vector<Layout> kAll = {
       {"alexnet", "classifier.6", 0xee4f86cb29877d43},
@@ -35,7 +35,7 @@ const std::vector<Layout>& layouts() {
   return kAll;
 }
 
-/// The tensors below `prefix`, without it.
+/// Tensors below `prefix`, with the prefix removed.
 std::vector<TensorInfo> below(std::span<const TensorInfo> tensors, const std::string& prefix) {
   std::vector<TensorInfo> inner;
   for (const auto& one : tensors) {

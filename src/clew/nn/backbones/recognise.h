@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backbone of a file of weights, by the names and shapes of its tensors alone.
+// Backbone of a weights file, by names and shapes of its tensors alone.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@ namespace clew::nn {
 struct BackboneFit {
   std::string backbone;  // of backbone_names()
   std::int64_t classes = 0;
-  std::string prefix;  // before the names: "", "state_dict."
+  std::string prefix;  // of the names: "", "state_dict."
 
   std::string text() const;  // "resnet18 of 1000 classes behind 'state_dict.'"
 };
 
-/// Hash of names and shapes in any order, without those of `last_layer` and counters of batches.
+/// Order-independent hash of names and shapes, without `last_layer` and batch norms' counters.
 [[nodiscard]] std::uint64_t layout_hash(std::span<const TensorInfo> tensors,
                                         const std::string& last_layer);
 
-/// The backbone that has the same tensors, with any number of classes; others may stand beside them where
-/// they have a prefix. Builds no network.
+/// Backbone with the same tensors, for any number of classes. Additional tensors are allowed where
+/// the backbone's have a prefix. Builds no network.
 [[nodiscard]] std::optional<BackboneFit> fitting_backbone(std::span<const TensorInfo> tensors);
 
 }  // namespace clew::nn

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One door to every format a network can leave in, by the ending of the file's name.
+// Export of networks, in the format of the file's extension.
 #pragma once
 
 #include <array>
@@ -15,9 +15,9 @@
 namespace clew::nn {
 
 enum class ExportFormat : std::uint8_t {
-  kSafetensors,  // weights alone, as is kPth
+  kSafetensors,  // weights only, as kPth
   kPth,
-  kTorchscript,  // the whole network, as is kOnnx
+  kTorchscript,  // the whole network, as kOnnx
   kOnnx,
 };
 constexpr auto names(ExportFormat) {
@@ -27,13 +27,12 @@ constexpr auto names(ExportFormat) {
                                              {kTorchscript, "torchscript"},
                                              {kOnnx, "onnx"}});
 }
-/// Of its files: ".safetensors".
+/// File extension: ".safetensors".
 std::string ending_of(ExportFormat format);
 
-/// Writes `module`, whose inference is `forward`, to `path`, whose ending is that of a format; the
-/// edges, with a batch of any size, are those of `options`. TorchScript is traced, and ONNX compared with
-/// `forward`, on made-up numbers in [0,1] of the inputs' shapes and types. In one step: nothing is
-/// written when anything is wrong. Blocks.
+/// Writes `module`, whose inference is `forward`, to `path`, atomically. Inputs and outputs:
+/// `options`, for any batch size. TorchScript is traced, and ONNX compared with `forward`, on
+/// synthetic inputs in [0,1]. On error nothing is written. Blocks.
 void export_network(torch::nn::Module& module, const ForwardFunction& forward,
                     const std::filesystem::path& path, const OnnxOptions& options);
 

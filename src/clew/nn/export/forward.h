@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The type of a network's inference, as the exporters take it.
+// Inference functions for the exporters.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace clew::nn {
 
-/// Inference of a network: inputs -> results.
+/// inputs -> outputs.
 using ForwardFunction =
     std::function<std::vector<torch::Tensor>(const std::vector<torch::Tensor>&)>;
 

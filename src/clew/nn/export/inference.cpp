@@ -38,7 +38,7 @@ Evaluating::~Evaluating() {
   for (const auto& [part, is_training] : modes_) part->train(is_training);
 }
 
-// The parent comes first: its train() reaches its children, which are set right after it.
+// Parent first: its train() is recursive, and children are set afterwards.
 void Evaluating::remember(torch::nn::Module& module) {
   modes_.emplace_back(&module, module.is_training());
   for (const auto& child : module.children()) remember(*child);

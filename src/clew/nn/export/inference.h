@@ -12,7 +12,7 @@
 
 namespace clew::nn {
 
-/// Evaluation mode until the end of the scope; every part then is in the mode it was in.
+/// Scope of evaluation mode; restores every submodule's mode.
 class Evaluating {
  public:
   explicit Evaluating(torch::nn::Module& module);
@@ -26,14 +26,13 @@ class Evaluating {
   std::vector<std::pair<torch::nn::Module*, bool>> modes_;
 };
 
-/// The line of LibTorch's many that says what was wrong: the interpreter's last, or the first.
+/// Relevant line of LibTorch's message: the interpreter's last, or the first.
 std::string reason_of(const std::exception& error);
 
 bool has_free_sides(const std::vector<OnnxEdge>& inputs);
 
-/// An example of each input, a batch of two: numbers in [0,1] that differ from element to element, the
-/// same every time; integers are 0 and 1. Both change when mirrored. Free sides are those of
-/// example_size, or twice its height.
+/// Deterministic example inputs with batch size 2: real numbers in [0,1], all different; integers 0
+/// and 1; neither symmetric under flips. Free dimensions are example_size, or twice its height.
 std::vector<torch::Tensor> example_inputs(const std::vector<OnnxEdge>& inputs,
                                           bool is_tall = false);
 

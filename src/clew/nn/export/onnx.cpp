@@ -18,7 +18,7 @@ namespace clew::nn {
 namespace {
 
 // Options of layers are c10::variant in LibTorch 1.13 and std::variant in 2.x: get, get_if and
-// holds_alternative are found by their argument.
+// holds_alternative are found by ADL.
 
 using Shape = std::vector<std::int64_t>;
 
@@ -27,7 +27,7 @@ Shape list(const torch::ExpandingArray<N>& values) {
   return {values->begin(), values->end()};
 }
 
-/// A parameter or buffer of a layer; its names in the file are those of state_dict.
+/// Initializer of a parameter or buffer, named as in state_dict.
 OnnxValue keep(OnnxGraph& graph, const torch::Tensor& tensor, const char* name) {
   return graph.constant(tensor, name);
 }
@@ -130,8 +130,7 @@ OnnxValue layer_norm(OnnxGraph& graph, const torch::nn::LayerNormImpl& layer, co
 
 // Layers without.
 
-/// The window rounded down gives the same sides as rounded up, or the layer is refused: runtimes
-/// do not agree on what is in a last window that hangs over.
+/// Refuses ceil_mode where it changes the output shape: runtimes differ on a partial last window.
 void check_rounding(const torch::nn::Module& layer, const OnnxValue& x, const OnnxWindow& window,
                     bool rounds_up) {
   if (!rounds_up) return;
@@ -248,7 +247,7 @@ OnnxValue plain(OnnxGraph& graph, const Layer&, const OnnxValue& x) {
   return (graph.*kMethod)(x);
 }
 
-/// Does nothing at inference.
+/// Identity at inference.
 template <class Layer>
 OnnxValue pass(OnnxGraph&, const Layer&, const OnnxValue& x) {
   return x;
@@ -302,9 +301,9 @@ OnnxGraph graph_of(const torch::nn::Module& module, const OnnxOptions& options) 
   return graph;
 }
 
-// The comparison of the written graph with forward.
+// Comparison of the graph with forward.
 
-/// Sums are taken in another order; types of 16 bits keep 8 to 11 of a number.
+/// For another summation order; 16-bit types have 8 to 11 bits of precision.
 double tolerance_of(torch::ScalarType dtype) {
   return dtype == torch::kHalf || dtype == torch::kBFloat16 ? 2e-2 : 1e-4;
 }
@@ -313,7 +312,7 @@ struct Deviation {
   double difference = 0, largest = 0;
 };
 
-/// The largest difference, NaN or infinite where one alone is, and the largest finite `wanted`.
+/// Largest difference (NaN or infinite where only one value is) and largest finite `wanted`.
 Deviation deviation_of(const torch::Tensor& got, const torch::Tensor& wanted) {
   if (wanted.numel() == 0) return {};
   const auto a = got.to(torch::kFloat64), b = wanted.to(torch::kFloat64);

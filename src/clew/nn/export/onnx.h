@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Modules as ONNX files. LibTorch's own layers and Sequential are known; a network of ours writes
-// itself, by OnnxConvertible, also one that derives from a layer, whose forward may be another. What
-// is written is inference: dropout is left out, batch normalisation uses its running statistics,
-// whatever mode the module is in.
+// Export of modules to ONNX: LibTorch's layers and Sequential, and networks that implement
+// OnnxConvertible (also subclasses of a layer, whose forward may differ). Always inference,
+// whatever the module's mode: no dropout, running statistics in batch norms.
 //
-// Outputs are what forward gives (raw scores unless the network says otherwise): decoding stays in
-// one place, outside the file.
+// Outputs are forward's (raw scores unless the network says otherwise); decoding is outside the
+// file.
 #pragma once
 
 #include <filesystem>
@@ -20,36 +19,36 @@
 
 namespace clew::nn {
 
-/// Implemented, beside torch::nn::Module, by networks whose forward is more than a Sequential.
+/// Implemented by modules whose forward is more than a Sequential.
 class OnnxConvertible {
  public:
   virtual ~OnnxConvertible() = default;
-  /// Adds what forward does and gives its results, in the order of forward's. Parameters go in by
-  /// graph.constant(weight, "weight"); children by onnx_child.
+  /// Adds forward's operators and returns its outputs in order. Parameters: graph.constant(weight,
+  /// "weight"); children: onnx_child.
   virtual std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
                                          const std::vector<OnnxValue>& inputs) const = 0;
 };
 
-/// Adds a module: OnnxConvertible, Sequential or a layer of LibTorch. Any other module, and a layer
-/// with an option ONNX has not: clew::Error naming it.
+/// Adds a module: OnnxConvertible, Sequential or a layer of LibTorch. Other modules, and options
+/// without an ONNX equivalent: clew::Error naming it.
 std::vector<OnnxValue> add_to_onnx(OnnxGraph& graph, const torch::nn::Module& module,
                                    const std::vector<OnnxValue>& inputs);
 /// For to_onnx of a module that derives from LibTorch's `layer` and computes the same:
 /// onnx_as(graph, *this, typeid(torch::nn::Conv2dImpl), inputs).
 std::vector<OnnxValue> onnx_as(OnnxGraph& graph, const torch::nn::Module& module,
                                const std::type_info& layer, const std::vector<OnnxValue>& inputs);
-/// add_to_onnx for one value in and out, with names that begin with "NAME.".
+/// add_to_onnx for one input and output, with names prefixed by "NAME.".
 OnnxValue onnx_child(OnnxGraph& graph, const std::string& name, const torch::nn::Module& module,
                      const OnnxValue& input);
 
 struct OnnxEdge {
   std::string name;
-  /// Inputs only; -1: the batch, -2 among the last two sides: any height or width.
+  /// Inputs only; -1: the batch; -2, in the last two dimensions: any height or width.
   std::vector<std::int64_t> shape = {};
   std::string note = {};                    // "[B,3,84,84] f32 in [0,1], RGB"
   torch::ScalarType dtype = torch::kFloat;  // inputs only
-  /// Height and width for which file and forward are compared where they are free; the second time,
-  /// the height is twice this.
+  /// Height and width of the comparison with forward where they are free; the second time, the
+  /// height is doubled.
   std::vector<std::int64_t> example_size = {64, 64};
 };
 
@@ -60,19 +59,18 @@ struct OnnxOptions {
   std::map<std::string, std::string> metadata = {};  // class names and the like
 };
 
-/// The file's bytes; the same module and options give the same bytes. Not compared with forward.
+/// Serialised model; the same module and options give the same bytes. Not compared with forward.
 std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options);
 
-/// Writes `module`, whose inference is `forward`, in one step to a path that ends in ".onnx". Before
-/// that, the written graph is run (OnnxGraph::run) and compared with `forward` in evaluation mode, on
-/// made-up inputs: numbers in [0,1], a batch of two, and two sizes where height or width are free.
-/// Results may differ by 1e-4 of the output's largest absolute value, because sums are taken in
-/// another order, and by 2e-2 in types of 16 bits; more, or other shapes or types: clew::Error, nothing
-/// written. Blocks.
+/// Writes `module`, whose inference is `forward`, atomically to a path that ends in ".onnx". First
+/// runs the graph (OnnxGraph::run) and compares it with `forward` in evaluation mode on synthetic
+/// inputs: numbers in [0,1], batch size 2, and two sizes where height or width are free. Tolerance:
+/// 1e-4 of the output's largest absolute value, because of other orders of summation; 2e-2 for
+/// 16-bit types. A larger difference, other shapes or types: clew::Error, nothing written. Blocks.
 void export_onnx(torch::nn::Module& module, const ForwardFunction& forward,
                  const std::filesystem::path& path, const OnnxOptions& options);
 
-/// The same for a module holder whose forward takes a tensor and gives one.
+/// The same for a module holder whose forward maps one tensor to one tensor.
 template <class Holder>
 void export_onnx(Holder& module, const std::filesystem::path& path, const OnnxOptions& options) {
   export_onnx(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Edges, constants and nodes, the run in LibTorch, and the file. Field numbers are those of
-// onnx.proto. The operators stand in onnx_operators.cpp.
+// Inputs, outputs, initializers, nodes, the run in LibTorch, and serialisation. Field numbers are
+// those of onnx.proto. Operators: onnx_operators.cpp.
 #include "clew/nn/export/onnx_graph.h"
 
 #include <torch/types.h>
@@ -16,7 +16,7 @@
 namespace clew::nn {
 namespace {
 
-/// `names_sides`: of a free height and width, which are named for inputs alone.
+/// `names_sides`: free dimensions are named, for inputs only.
 ProtoMessage value_info(const OnnxValue& value, const std::string& note, bool names_sides) {
   ProtoMessage sides;
   for (std::size_t i = 0; i < value.shape.size(); ++i) {
@@ -35,7 +35,7 @@ ProtoMessage value_info(const OnnxValue& value, const std::string& note, bool na
   return note.empty() ? info : info.text(3, note);
 }
 
-/// `batch` is -1 until a side is the batch.
+/// `batch` is -1 until known.
 void check_computed(const OnnxValue& value, const torch::Tensor& tensor, std::int64_t& batch) {
   bool is_right = tensor.defined() && tensor.scalar_type() == value.dtype &&
                   tensor.dim() == static_cast<std::int64_t>(value.shape.size());
@@ -154,7 +154,7 @@ void OnnxGraph::output(const std::string& name, const OnnxValue& value, const st
 }
 
 OnnxValue OnnxGraph::constant(const torch::Tensor& tensor, const std::string& name) {
-  // A copy, so that a run gives what the file gives also after the weights have changed.
+  // A copy, so that run() matches the file also after the weights have changed.
   const auto copy = tensor.detach().cpu().clone(torch::MemoryFormat::Contiguous);
   OnnxValue value = {unique(scoped(name)), copy.scalar_type(), copy.sizes().vec()};
   onnx_type(value.dtype);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes worked out by hand, shapes, and what is refused. What the files compute is tested with
-// other programs in tests/parity.
+// Bytes by hand, shapes, errors. Computation is tested with other programs in tests/parity.
 #include "clew/nn/export/onnx_graph.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operators, as ONNX's Operators.md describes them. One idea: the methods only state what each
-// operator is called, takes and gives, and how LibTorch computes it.
+// Operators by ONNX's Operators.md. One idea: each method states an operator's name, inputs, output
+// shape and computation in LibTorch.
 #include <torch/types.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ std::int64_t size_of(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-// Attributes: NodeProto's field 5 holds an AttributeProto each.
+// Attributes: AttributeProto in NodeProto's field 5.
 
 ProtoMessage& attribute(ProtoMessage& node, const char* name, std::int64_t value) {
   return node.message(5, ProtoMessage().text(1, name).integer(3, value).integer(20, 2));
@@ -43,7 +43,7 @@ ProtoMessage& attribute(ProtoMessage& node, const char* name, const Shape& value
   return node.message(5, message.integer(20, 7));
 }
 
-/// An axis counted from the front.
+/// Non-negative axis.
 std::int64_t axis_of(const OnnxValue& x, std::int64_t axis, const char* op) {
   const auto rank = static_cast<std::int64_t>(x.shape.size());
   CLEW_CHECK(axis >= -rank && axis < rank, op, " of ", text_of_shape(x.shape), " has no axis ",
@@ -83,7 +83,7 @@ void add_window(ProtoMessage& attributes, const OnnxWindow& window) {
   attribute(attributes, "pads", pads);
 }
 
-/// Spatial sides after a window has slid over them.
+/// Spatial output shape of a sliding window.
 Shape slid(const OnnxValue& x, const OnnxWindow& window, const char* op) {
   Shape sides;
   for (std::size_t i = 0; i < window.kernel.size(); ++i) {
@@ -101,7 +101,7 @@ Shape slid(const OnnxValue& x, const OnnxWindow& window, const char* op) {
   return sides;
 }
 
-/// x, weight and perhaps bias.
+/// Inputs: x, weight and optional bias.
 Tensor convolved(const Tensors& in, const OnnxWindow& window, std::int64_t groups,
                  bool is_transposed) {
   return torch::convolution(in[0], in[1], in.size() > 2 ? in[2] : Tensor(), window.stride,
@@ -397,7 +397,7 @@ OnnxValue OnnxGraph::group_normalization(const OnnxValue& x, std::int64_t groups
     CLEW_CHECK(value.shape == Shape{channels}, "GroupNormalization of ", text_of_shape(x.shape),
                " cannot take ", text_of_shape(value.shape));
   check_types(x, affine, "GroupNormalization");
-  // A group is a channel of a value that has no other sides than its length.
+  // Each group becomes a channel with one spatial dimension.
   const Shape rest(x.shape.begin() + 2, x.shape.end());
   const auto length = is_free(rest) ? kOnnxFree : channels / groups * size_of(rest);
   const auto vector = [&](const Shape& sides, const char* name) {
@@ -496,7 +496,7 @@ OnnxValue OnnxGraph::reshape_by(const OnnxValue& x, const OnnxValue& sides, Shap
 
 OnnxValue OnnxGraph::reshape(const OnnxValue& x, const Shape& shape) {
   check_fixed(x, "Reshape");
-  // The batch goes to the side of -1; without a batch that side can be worked out.
+  // The dimension of -1 is the batch; without a batch it is inferred.
   const bool has_batch = std::ranges::count(x.shape, kOnnxBatch) == 1;
   const auto free = std::ranges::count(shape, -1);
   const auto have = std::abs(size_of(x.shape)), want = std::abs(size_of(shape));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes and types as onnx_graph.cpp and onnx_operators.cpp write them. Not installed.
+// Shapes and types for onnx_graph.cpp and onnx_operators.cpp. Not installed.
 #pragma once
 
 #include <algorithm>
@@ -12,10 +12,10 @@
 
 namespace clew::nn {
 
-/// TensorProto.DataType; clew::Error for a type that ONNX has not.
+/// TensorProto.DataType. A type unknown to ONNX: clew::Error.
 std::int64_t onnx_type(torch::ScalarType dtype);
 
-/// "[B,3,?,?]": the batch and free sides by signs.
+/// "[B,3,?,?]": B for the batch, ? for free dimensions.
 std::string text_of_shape(const std::vector<std::int64_t>& shape);
 
 inline bool is_free(const std::vector<std::int64_t>& shape) {

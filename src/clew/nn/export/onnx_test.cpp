@@ -49,7 +49,7 @@ Tensor ran(const torch::nn::Module& module, const Tensor& input,
 
 struct Home : torch::nn::Module {};
 
-/// Gives its input twice.
+/// Two outputs, both the input.
 struct Twice : torch::nn::Module, OnnxConvertible {
   std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
                                  const std::vector<OnnxValue>& inputs) const override {
@@ -101,7 +101,7 @@ struct Doubled : torch::nn::Conv2dImpl {
 struct Backwards : torch::nn::SequentialImpl {
   using SequentialImpl::SequentialImpl;
 };
-/// Computes what its base does, and says so.
+/// Exports as its base class.
 struct Same : torch::nn::Conv2dImpl, OnnxConvertible {
   using Conv2dImpl::Conv2dImpl;
   std::vector<OnnxValue> to_onnx(OnnxGraph& graph,
@@ -116,7 +116,7 @@ struct Wrong : torch::nn::Module, OnnxConvertible {
   }
 };
 
-// Its forward may be another than the layer's.
+// Its forward may differ from the layer's.
 TEST(Onnx, WhatDerivesFromALayerIsNotThatLayer) {
   const std::vector<std::int64_t> image = {-1, 1, 5, 5};
   const torch::nn::Conv2dOptions options(1, 1, 3);
@@ -169,7 +169,7 @@ TEST(Onnx, OptionsThatOnnxHasNot) {
     EXPECT_NE(got.find(wanted), std::string::npos) << wanted << "\n" << got;
 }
 
-/// A sigmoid in forward, and any other operator in the file.
+/// A sigmoid in forward, another operator in the file.
 struct Mistaken : torch::nn::Module, OnnxConvertible {
   using Write = OnnxValue (*)(OnnxGraph&, const OnnxValue&);
   explicit Mistaken(Write writer) : write(writer) {}
@@ -283,7 +283,7 @@ TEST(Onnx, FreeSidesAreComparedAtTwoSizes) {
   EXPECT_EQ(with({10}), "input 'x': example_size must be a height and a width of at least 1");
   EXPECT_NE(with({2, 2}).find("forward fails on an example [2,1,2,2] (OnnxEdge::example_size): "),
             std::string::npos);
-  // Right for square images alone.
+  // Correct for square images only.
   const auto turned = [](const Tensors& x) { return Tensors{x[0].transpose(2, 3).contiguous()}; };
   torch::nn::Identity same_place;
   EXPECT_NE(refusal(*same_place, {-1, 1, -2, -2}, turned).find("differs from forward by"),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes protocol buffer messages field by field: what an ONNX file and TensorBoard's events are made
-// of. Writing only.
+// Writer of protocol buffer messages, for ONNX files and TensorBoard's events.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +8,7 @@
 
 namespace clew::nn {
 
-/// One message. Fields come out in the order they are added, so equal calls give equal bytes.
+/// One message. Fields are in the order of calls, so equal calls give equal bytes.
 class ProtoMessage {
  public:
   ProtoMessage& integer(int field, std::int64_t value);  // int64, int32, enum, bool
@@ -17,7 +16,7 @@ class ProtoMessage {
   ProtoMessage& real(int field, double value);
   ProtoMessage& text(int field, std::string_view value);  // string, bytes
   ProtoMessage& message(int field, const ProtoMessage& value) { return text(field, value.bytes_); }
-  /// The fields of `other` after those here.
+  /// Appends the fields of `other`.
   ProtoMessage& append(const ProtoMessage& other);
   const std::string& bytes() const { return bytes_; }
 

@@ -21,8 +21,8 @@ namespace {
 using torch::Tensor;
 using Tensors = std::vector<Tensor>;
 
-/// The tree of modules with the same tensors, as TorchScript keeps it. Types are numbered: names of
-/// modules may hold what a name of a type may not.
+/// TorchScript module tree with the same tensors. Types are numbered, since module names may not be
+/// valid type names.
 torch::jit::Module mirror(const torch::nn::Module& module,
                           const std::shared_ptr<torch::jit::CompilationUnit>& unit, int& types) {
   torch::jit::Module result(c10::QualifiedName(concat("__torch__.clew.Module", types++)), unit);
@@ -68,7 +68,7 @@ std::string record(const torch::nn::Module& module, const ForwardFunction& forwa
   return file.str();
 }
 
-/// Other numbers of the same shape: mirrored, and real ones shrunk.
+/// Other values of the same shape: flipped, and real ones scaled.
 Tensors others(const Tensors& examples) {
   Tensors result;
   for (const auto& example : examples) {

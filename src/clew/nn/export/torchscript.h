@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks as TorchScript files (.pt), by tracing: forward runs once on example inputs and what it
-// does is recorded. Python's torch.jit.load and LibTorch's torch::jit::load open them. Choices that
-// forward makes by looking at values are recorded as they fell for the examples.
+// Export to TorchScript (.pt) by tracing: one run of forward on example inputs is recorded, with
+// the control flow of these inputs. Opened by Python's torch.jit.load and LibTorch's
+// torch::jit::load.
 #pragma once
 
 #include <filesystem>
@@ -14,25 +14,25 @@
 namespace clew::nn {
 
 struct TorchScriptOptions {
-  std::vector<torch::Tensor> examples = {};  // one for each input, the batch first
-  /// Inputs of another height or width, for which the file must work, too; empty: not tried.
+  std::vector<torch::Tensor> examples = {};  // one per input, [B,...]
+  /// Inputs of another height or width, for which the file must work, too; empty: not tested.
   std::vector<torch::Tensor> taller = {};
   std::vector<std::string> input_names = {};  // empty: input_0, input_1, ...
-  /// Largest difference allowed between file and network, absolute or relative.
+  /// Tolerance between file and network, absolute or relative.
   double tolerance = 1e-5;
-  /// Also asks the file to work for a batch of another size.
+  /// The file must work for another batch size, too.
   bool is_batch_free = true;
 };
 
-/// Traces `forward` in evaluation mode, with the parameters and buffers of `module` as attributes
-/// under their own names, reads the file back, compares it with the network on other inputs, and
-/// only then writes it in one step to a path that ends in ".pt". What tracing cannot follow (a
-/// kernel that is no LibTorch operator, a batch size that was read as a number) differs there:
-/// clew::Error, nothing written. More than one result is a tuple. Blocks.
+/// Traces `forward` in evaluation mode, with parameters and buffers of `module` as attributes under
+/// their names, loads the result, compares it with the network on other inputs, and then writes it
+/// atomically to a path that ends in ".pt". Where tracing fails (a kernel that is not a LibTorch
+/// operator, a batch size baked in as a constant): clew::Error, nothing written. Several outputs
+/// become a tuple. Blocks.
 void export_torchscript(torch::nn::Module& module, const ForwardFunction& forward,
                         const std::filesystem::path& path, const TorchScriptOptions& options);
 
-/// The same for a module holder whose forward takes a tensor and gives one.
+/// The same for a module holder whose forward maps one tensor to one tensor.
 template <class Holder>
 void export_torchscript(Holder& module, const std::filesystem::path& path,
                         const TorchScriptOptions& options) {

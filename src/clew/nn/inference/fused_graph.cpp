@@ -22,11 +22,11 @@ namespace {
 
 using torch::Tensor;
 
-/// Cache that a thread may hope for: its second level and its share of the third.
+/// Assumed cache per thread: L2 and its share of L3.
 constexpr double kCacheBytes = 8 << 20;
 
-/// Images of a part of a batch of at most `most`, which one thread or all compute: the number for which least goes
-/// through memory. Each part reads all weights, and the values of a step stay in the cache only where they fit.
+/// Images per part, at most `most`, with the least memory traffic: each part reads all weights, and
+/// activations of a step stay in the cache only if they fit.
 std::int64_t part_of(const Program& program, const std::vector<ValueShape>& shapes,
                      std::int64_t most) {
   const auto floats = [](std::int64_t count) { return 4.0 * static_cast<double>(count); };
@@ -52,7 +52,7 @@ std::int64_t part_of(const Program& program, const std::vector<ValueShape>& shap
   return best;
 }
 
-/// The threads that a plan is made for, and that its primitives then take outside of parallel regions.
+/// Scope of OpenMP's number of threads for making and running a plan.
 struct PlanningThreads {
   explicit PlanningThreads(int threads) : before(omp_get_max_threads()) {
     omp_set_num_threads(threads);
@@ -72,7 +72,7 @@ struct FusedGraph::Impl {
   PackedWeights weights;
 
   std::mutex mutex;
-  std::list<std::pair<PlanShape, std::shared_ptr<const Plan>>> plans;  // the last used first
+  std::list<std::pair<PlanShape, std::shared_ptr<const Plan>>> plans;  // most recently used first
 
   std::shared_ptr<const Plan> plan(const PlanShape& shape) {
     const std::scoped_lock lock(mutex);
@@ -155,7 +155,7 @@ std::vector<Tensor> FusedGraph::run(const Tensor& images) const {
     }
     return results;
   }
-  // Each thread computes parts of its own: threads that meet once a batch instead of once a layer.
+  // Parts per thread: one synchronisation per batch instead of per layer.
   const auto part = part_of(impl_->program, shapes, batch / threads);
   const auto whole = impl_->plan({part, height, width, 1});
   const auto rest = batch % part == 0 ? nullptr : impl_->plan({batch % part, height, width, 1});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inference of a LayerGraph on the CPU by oneDNN: batch norms folded, convolution, addition and activation
-// in one call, channels in blocks, memory reused.
+// Inference of a LayerGraph on the CPU by oneDNN: folded batch norms, fused convolution, addition
+// and activation, blocked channels, reused memory.
 #pragma once
 
 #include <cstdint>
@@ -17,33 +17,33 @@
 namespace clew::nn {
 
 struct FusedOptions {
-  ops::ChannelStatistics statistics{};  // images are normalised by these first; empty: not at all
-  // bf16: operands and values between layers, with sums in f32. auto: the faster (ops/precision.h).
+  ops::ChannelStatistics statistics{};  // for normalising images first; empty: none
+  // bf16: operands and activations, with sums in f32. auto: the faster (ops/precision.h).
   ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32;
-  int plans = 8;  // kept, for as many shapes of images and numbers of threads
+  int plans = 8;  // cached, one per image shape and number of threads
 };
 
-/// A snapshot of a LayerGraph in evaluation mode: what happens to the graph later has no effect. Values
-/// agree with LayerGraph::run in fp32 to 1e-4 of their scale (3x3 convolutions go by Winograd's algorithm where the CPU
-/// has it). The first run of a shape makes its plan, a few hundredths of a second for each
-/// network. A batch is computed in parts that the cache holds, as many at once as there are threads.
+/// A snapshot of a LayerGraph in evaluation mode; later changes of the graph have no effect. In
+/// fp32, outputs agree with LayerGraph::run to 1e-4 of their scale (3x3 convolutions use Winograd's
+/// algorithm where the CPU supports it). The first run of a shape makes its plan, in some 10 ms. A
+/// batch is computed in parts that fit the cache, one per thread at a time.
 class FusedGraph {
  public:
-  /// `wanted`: the layers whose values run() gives. None of them, or an index that the graph has not: clew::Error.
+  /// `wanted`: layers whose outputs run() returns, at least one. An unknown layer: clew::Error.
   FusedGraph(const LayerGraph& graph, const std::vector<LayerId>& wanted,
              const FusedOptions& options = {});
   ~FusedGraph();
   FusedGraph(FusedGraph&&) noexcept;
   FusedGraph& operator=(FusedGraph&&) noexcept;
 
-  /// images [B,3,H,W] f of any strides, on the CPU; in [0,1] where there are statistics -> the values of
-  /// `wanted`, new, contiguous f32 without gradient. Any number of threads may call it at once; LibTorch's number of
-  /// threads (torch::set_num_threads) holds. Blocks. Another shape, or a picture too small for a
-  /// layer: clew::Error.
+  /// images [B,3,H,W] f, any strides, on the CPU, in [0,1] with statistics -> outputs of `wanted`,
+  /// contiguous f32 without gradient, owned by the caller. Thread-safe; uses
+  /// torch::get_num_threads() threads. Blocks. Another shape, or an image too small for a layer:
+  /// clew::Error.
   std::vector<torch::Tensor> run(const torch::Tensor& images) const;
 
-  /// Floating point operations for one image of that size: products of convolutions and linear layers, a
-  /// multiply-add counting as two.
+  /// FLOPs of convolutions and linear layers for one image of that size; a multiply-add counts as
+  /// two.
   double operations(std::int64_t height, std::int64_t width) const;
   /// fp32 or bf16.
   ops::Precision precision() const;
@@ -53,10 +53,10 @@ class FusedGraph {
   std::unique_ptr<Impl> impl_;
 };
 
-/// From images in [0,1] to the logits [B,classes] (raw), as BackboneImpl::forward in evaluation mode.
+/// images in [0,1] -> logits [B,classes] (raw), as BackboneImpl::forward in evaluation mode.
 FusedGraph fused_classifier(const BackboneImpl& backbone,
                             ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32);
-/// From images in [0,1] to the maps called `names`, as BackboneImpl::maps.
+/// images in [0,1] -> feature maps `names`, as BackboneImpl::maps.
 FusedGraph fused_maps(const BackboneImpl& backbone, const std::vector<std::string>& names,
                       ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every backbone, and graphs that none of them has, against LayerGraph::run.
+// Every backbone, and other graphs, against LayerGraph::run.
 #include "clew/nn/inference/fused_graph.h"
 
 #include <gtest/gtest.h>
@@ -18,8 +18,7 @@ namespace fused_graph_test {
 
 using torch::Tensor;
 
-/// Parameters and buffers away from 0 and 1, as training leaves them; every layer keeps the scale of
-/// its input, more or less.
+/// Random parameters and buffers, as after training; layers roughly keep the scale of their input.
 void settle(torch::nn::Module& network) {
   const torch::NoGradGuard no_grad;
   for (auto& [name, tensor] : state_of(network)) {
@@ -31,7 +30,7 @@ void settle(torch::nn::Module& network) {
   network.eval();
 }
 
-/// The largest difference, of the largest value.
+/// Largest difference, relative to the largest value.
 double error_between(const Tensor& ours, const Tensor& wanted) {
   EXPECT_EQ(ours.sizes(), wanted.sizes());
   if (ours.sizes() != wanted.sizes()) return 1e9;
@@ -104,7 +103,7 @@ TEST(FusedGraph, ComputesLargeBatchesInParts) {
   EXPECT_TRUE(torch::allclose(fused.run(images.to(torch::kFloat64))[0], fused.run(images)[0]));
 }
 
-/// Layers in an order that keeps them from being taken into one another.
+/// Layers in an order that prevents fusion.
 struct Apart : LayerGraph {
   std::vector<LayerId> wanted;
   Apart() {
@@ -116,7 +115,7 @@ struct Apart : LayerGraph {
         activation(convolution("gate", average_pool(x, 1), {.out = 24, .has_bias = true}),
                    Activation::kHardsigmoid);
     const auto gated = multiply(x, gate);
-    // The addend is read again afterwards, so it must not be written over.
+    // The addend is read again later, so it must not be overwritten.
     const auto sum = add(gated, convolution("first", gated, {.out = 24, .kernel = 3, .groups = 4}));
     const auto again = add(gated, batch_norm("late", sum));  // a norm behind a sum
     const auto both = activation(add(stem, again), Activation::kRelu);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// oneDNN's primitives by one signature for its versions 2 (Debian 12) and 3 (Debian 13). Part of plan.cpp.
+// One interface to oneDNN 2 (Debian 12) and 3 (Debian 13). Part of plan.cpp.
 #pragma once
 
 #include <dnnl.hpp>
@@ -15,7 +15,7 @@ inline const dnnl::engine& engine() {
   return kCpu;
 }
 
-/// A sliding window; a dilation of 0 is none.
+/// A sliding window; dilation 0: none.
 struct Window {
   Dims strides, dilations, before, after, kernel{};
 };

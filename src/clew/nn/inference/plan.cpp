@@ -23,19 +23,19 @@ using onednn::Dims;
 using Type = dnnl::memory::data_type;
 using Format = dnnl::memory::format_tag;
 
-/// Memory that a step reads or writes.
+/// Operand of a step.
 struct Slot {
   enum class Place { kArena, kConstant, kOutput, kScratchpad };
   Desc desc{};
   Place place = Place::kArena;
-  int number = 0;  // of a buffer of the arena, or of an output
+  int number = 0;  // of an arena buffer, or of an output
   std::size_t offset = 0;
   dnnl::memory constant{};
 };
 
 struct Buffer {
   std::size_t bytes = 0, offset = 0;
-  int first = -1, last = -1;  // steps that use it
+  int first = -1, last = -1;  // lifetime, in steps
   bool is_shared = false;     // by two values
 };
 
@@ -47,7 +47,7 @@ struct PlanStep {
   Dims from{}, to{};                             // of an adaptive pool
 };
 
-/// Place and format of a value.
+/// Buffer and memory format of a value.
 struct Located {
   int slot = -1;
   Desc desc{};
@@ -59,8 +59,8 @@ std::size_t aligned(std::size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-/// Offsets of buffers such that those in use at the same time do not overlap, large ones first at the lowest offset that is free
-/// (greedy by size, Pisarchyk and Lee 2020). Gives the bytes of all.
+/// Arena offsets without overlap of live buffers: greedy by size (Pisarchyk and Lee 2020). Returns
+/// the arena's size in bytes.
 std::size_t place(std::vector<Buffer>& buffers) {
   std::vector<Buffer*> order, placed;
   for (auto& buffer : buffers) order.push_back(&buffer);
@@ -82,7 +82,7 @@ std::size_t place(std::vector<Buffer>& buffers) {
   return total;
 }
 
-/// Blocks of channels that the kernels of this CPU are written for.
+/// Blocked channel format of this CPU's kernels.
 Format blocked_format() {
   static const bool has_avx512 = [] {
     const auto all = static_cast<int>(dnnl::cpu_isa::avx512_core);
@@ -100,7 +100,7 @@ struct Elementwise {
   float alpha = 0, beta = 0;
 };
 
-/// oneDNN's operations for an activation, one behind the other.
+/// Sequence of oneDNN eltwise operations for an activation.
 std::vector<Elementwise> elementwise(Activation kind) {
   using dnnl::algorithm;
   switch (kind) {
@@ -108,7 +108,7 @@ std::vector<Elementwise> elementwise(Activation kind) {
       return {{algorithm::eltwise_relu}};
     case Activation::kRelu6:
       return {{algorithm::eltwise_clip, 0, 6}};
-    case Activation::kHardswish:  // version 2 ignores the numbers
+    case Activation::kHardswish:  // version 2 ignores alpha and beta
       return {{algorithm::eltwise_hardswish, 1.0F / 6, 0.5F}};
     case Activation::kHardsigmoid:
       return {{algorithm::eltwise_linear, 1.0F / 6, 0.5F}, {algorithm::eltwise_clip, 0, 1}};
@@ -154,7 +154,7 @@ struct Plan::Impl {
   torch::Tensor scale, shift;  // [3] f32: of an image's channels
   std::int64_t images = 0, height = 0, width = 0;
 
-  /// An arena, and all memory objects of the steps in it.
+  /// An arena with the steps' memory objects.
   struct Workspace {
     torch::Tensor arena, scratchpad;
     std::vector<dnnl::memory> memories;
@@ -167,7 +167,7 @@ struct Plan::Impl {
   void normalise(const torch::Tensor& from, float* to) const;
 };
 
-/// Steps of a plan, one after another.
+/// Builder of a plan, step by step.
 class PlanBuilder {
  public:
   PlanBuilder(Plan::Impl& plan, const Program& program, const PlanShape& shape, Type type,
@@ -258,7 +258,7 @@ class PlanBuilder {
     return {slot, wanted};
   }
 
-  /// Copies of a value that was just computed for those who asked for it.
+  /// Copies a computed value to requested outputs.
   void give_outputs(int value) {
     for (std::size_t i = 0; i < program_.outputs.size(); ++i) {
       if (program_.outputs[i] != value) continue;
@@ -271,7 +271,7 @@ class PlanBuilder {
     }
   }
 
-  /// Weights of a step in a format, packed once for all plans.
+  /// Weights of a step in a memory format, packed once for all plans.
   int constant(int step, bool is_bias, dnnl::memory plain, const Desc& wanted) {
     const std::scoped_lock lock(weights_.mutex);
     for (const auto& entry : weights_.entries)
@@ -321,8 +321,8 @@ class PlanBuilder {
     if (step.activation) append(ops, *step.activation);
     const auto attributes = attributes_of(ops);
 
-    // Winograd's algorithm (Lavin and Gray 2016) takes less than half of the multiplications; with fewer channels
-    // its transforms cost as much.
+    // Winograd (Lavin and Gray 2016) needs less than half of the multiplications; with fewer
+    // channels its transforms cost as much.
     using dnnl::algorithm;
     struct Candidate {
       algorithm kind;
@@ -362,7 +362,8 @@ class PlanBuilder {
     values_[at(step.output)] = y;
   }
 
-  /// Memory of a convolution's result, which holds the addend before: its own where nobody reads it later.
+  /// Destination of a convolution, initialised with the addend: the addend's own memory if it has
+  /// no later reader.
   Located addend_or_new(const ProgramStep& step, const Desc& desc) {
     if (step.addend < 0) return {new_slot(desc), desc};
     const auto& addend = values_[at(step.addend)];
@@ -433,7 +434,7 @@ class PlanBuilder {
     values_[at(step.output)] = y;
   }
 
-  /// Windows of different sizes, by LibTorch.
+  /// Non-uniform windows, by LibTorch.
   void adaptive_pool(const ProgramStep& step) {
     const auto x =
         reordered(values_[at(step.inputs[0])], Desc(dims(step.inputs[0]), Type::f32, Format::nchw));
@@ -466,7 +467,7 @@ class PlanBuilder {
     CLEW_CHECK(other.height == 1 && other.width == 1, "layer ", step.output,
                " takes maps of one size or of one element, got ", one.height, " x ", one.width,
                " and ", other.height, " x ", other.width);
-    // Image by image: a factor for each channel of one image has kernels, for each of several images not.
+    // Per image: kernels exist for per-channel factors of one image, not of several.
     const auto wide = reordered(a, blocked(step.inputs[0]));
     const auto narrow = reordered(values_[at(step.inputs[1])], blocked(step.inputs[1]));
     const auto of_one = [&](const ValueShape& shape) {
@@ -506,7 +507,7 @@ class PlanBuilder {
   Type type_;
   PackedWeights::Impl& weights_;
   std::vector<ValueShape> shapes_;
-  std::vector<int> readers_;  // of each value that are still to come
+  std::vector<int> readers_;  // remaining readers by value
   std::vector<Located> values_;
 };
 
@@ -548,7 +549,7 @@ void Plan::Impl::normalise(const torch::Tensor& from, float* to) const {
           from.data_ptr<float>() + image * from.stride(0) + c * from.stride(1) + y * from.stride(2);
       float* out = to + row * width;
       const float factor = scales[c], offset = shifts[c];
-      if (step == 1) {  // a loop for vector instructions
+      if (step == 1) {  // vectorisable
         for (std::int64_t x = 0; x < width; ++x) out[x] = in[x] * factor + offset;
       } else {
         for (std::int64_t x = 0; x < width; ++x) out[x] = in[x * step] * factor + offset;

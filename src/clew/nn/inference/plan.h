@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program for one shape of images: oneDNN's primitives in their order, formats chosen, weights packed,
-// values placed in one arena.
+// A program compiled for one image shape: oneDNN primitives in order, memory formats, packed
+// weights, one arena for activations.
 #pragma once
 
 #include <compare>
@@ -15,7 +15,7 @@
 
 namespace clew::nn {
 
-/// Weights in the formats that plans of one program want, shared by them.
+/// Weights in the memory formats of a program's plans, shared by them.
 class PackedWeights {
  public:
   PackedWeights();
@@ -37,15 +37,15 @@ struct PlanShape {
 
 class Plan {
  public:
-  /// `program` is read only here. What oneDNN cannot compute: clew::Error.
+  /// `program` need not outlive the constructor. Unsupported by oneDNN: clew::Error.
   Plan(const Program& program, const PlanShape& shape, const ops::ChannelStatistics& statistics,
        ops::Precision precision, PackedWeights& weights);
   ~Plan();
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  /// images [images,3,height,width] f32 of any strides, in [0,1]; outputs[i]: memory of the i-th output,
-  /// f32, contiguous. Any number of threads at once, each with an arena of its own. Blocks.
+  /// images [images,3,height,width] f32, any strides, in [0,1]; outputs[i]: the caller's memory for
+  /// the i-th output, f32, contiguous. Thread-safe, with an arena per call. Blocks.
   void run(const torch::Tensor& images, const std::vector<float*>& outputs) const;
 
  private:

@@ -21,7 +21,7 @@ Tensor copied(const Tensor& values) {
   return values.detach().to(torch::kCPU, torch::kFloat32, false, true).contiguous();
 }
 
-/// y = scale x + shift of a batch norm with its running statistics, [C] f64.
+/// scale, shift [C] f64 of a batch norm with running statistics: y = scale x + shift.
 std::pair<Tensor, Tensor> scale_and_shift(const BatchNorm2dImpl& norm) {
   const auto exact = [](const Tensor& t) { return t.detach().to(torch::kCPU, torch::kFloat64); };
   auto scale = (exact(norm.running_var) + norm.options.eps()).rsqrt();
@@ -66,7 +66,7 @@ class Lowering {
   static std::size_t at(int i) { return static_cast<std::size_t>(i); }
   int root(int layer) const { return root_[at(layer)]; }
 
-  /// The step that gives `value` to one reader alone and can take that reader in; else none.
+  /// Step of `value` that can be fused with its only reader; else null.
   ProgramStep* open_step(int value, std::initializer_list<StepKind> kinds) {
     const auto found = std::ranges::find(steps_, value, &ProgramStep::output);
     if (found == steps_.end() || readers_[at(value)] != 1 || found->activation ||
@@ -75,7 +75,7 @@ class Lowering {
     return &*found;
   }
 
-  /// The step that gives `value` now gives `layer`, behind all others.
+  /// Fuses `layer` into the step, which becomes the last.
   void extend(const ProgramStep& step, int layer) {
     const auto index = &step - steps_.data();
     std::rotate(steps_.begin() + index, steps_.begin() + index + 1, steps_.end());
@@ -170,7 +170,7 @@ class Lowering {
 
   const std::vector<LayerGraph::Layer>& layers_;
   std::vector<bool> is_needed_;
-  std::vector<int> root_, readers_;  // the value that a layer passes on; readers of each value
+  std::vector<int> root_, readers_;  // value that a layer passes on; reader counts
   std::vector<ProgramStep> steps_;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Program of a LayerGraph in evaluation mode: batch norms folded into the products before them,
-// additions and activations put behind them. Without shapes, formats or a library of kernels: those
-// are a plan's.
+// Lowered LayerGraph in evaluation mode: batch norms folded into the preceding products, additions
+// and activations fused. Independent of shapes, formats and kernel library: those are plan.h's.
 #pragma once
 
 #include <array>
@@ -15,7 +14,7 @@
 namespace clew::nn {
 
 enum class StepKind {
-  kConvolution,  // + addend, activation; a batch norm alone is one of 1x1 for each channel
+  kConvolution,  // + addend, activation; a lone batch norm is a depthwise 1x1
   kLinear,       // + activation
   kActivation,
   kMaxPool,
@@ -27,11 +26,11 @@ enum class StepKind {
 
 struct ProgramStep {
   StepKind kind = StepKind::kConvolution;
-  std::vector<int> inputs;  // values, by the numbers of their layers
-  int output = 0;           // of the last layer in it
+  std::vector<int> inputs;  // values, by layer index
+  int output = 0;           // index of its last layer
   int addend = -1;          // value added to a convolution before its activation
   std::optional<Activation> activation{};
-  // Convolution [O,I/groups,k,k], linear [O,I], and their bias [O]: f32, of their own.
+  // Convolution [O,I/groups,k,k], linear [O,I], and their bias [O]: f32, owned.
   torch::Tensor weight{}, bias{};
   std::int64_t kernel = 1, stride = 1, dilation = 1, groups = 1;
   std::int64_t before = 0, after = 0;  // padding
@@ -39,25 +38,25 @@ struct ProgramStep {
 };
 
 struct Program {
-  std::vector<ProgramStep> steps;  // each behind those it reads
-  std::vector<int> outputs;        // values of the wanted layers
-  std::vector<int> readers;        // of each value: inputs and addends of steps, and outputs
+  std::vector<ProgramStep> steps;  // topologically sorted
+  std::vector<int> outputs;        // of the wanted layers
+  std::vector<int> readers;        // use count of each value, as input, addend or output
 };
 
-/// Weights are copied.
+/// Copies the weights.
 Program lowered(const LayerGraph& graph, const std::vector<LayerId>& wanted);
 
-/// Shape of a value, of one image: [channels,height,width]; flat ones have channels alone.
+/// Shape of a value for one image: [channels,height,width], or [channels] if flat.
 struct ValueShape {
   std::int64_t channels = 0, height = 1, width = 1;
   bool is_flat = false;
   std::int64_t count() const { return channels * height * width; }
 };
 
-/// Of each value of `program` for images [3,height,width]. Images too small for a layer: clew::Error.
+/// Shapes of `program`'s values for images [3,height,width]. Too small for a layer: clew::Error.
 std::vector<ValueShape> shapes_of(const Program& program, std::int64_t height, std::int64_t width);
 
-/// Floating point operations of convolutions and linear layers, a multiply-add being two.
+/// FLOPs of convolutions and linear layers; a multiply-add counts as two.
 double operations_of(const Program& program, const std::vector<ValueShape>& shapes);
 
 }  // namespace clew::nn
