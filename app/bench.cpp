@@ -14,8 +14,8 @@
 
 #include "bench/classify_bench.h"
 #include "bench/coco_bench.h"
+#include "bench/digits_bench.h"
 #include "bench/navigate_bench.h"
-#include "bench/readers_bench.h"
 #include "bench/settings_bench.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -120,8 +120,8 @@ void define_with_settings(CLI::App& command, bench::Json (*rows)(const Options&,
 void define_navigate(CLI::App& command) {
   define_with_settings(command, bench::navigate_rows, "agent_steps_per_second");
 }
-void define_readers(CLI::App& command) {
-  define_with_settings(command, bench::readers_rows, "examples_per_second");
+void define_digits(CLI::App& command) {
+  define_with_settings(command, bench::digits_rows, "examples_per_second");
 }
 
 void define_classify(CLI::App& command) {
@@ -154,7 +154,8 @@ constexpr Command kBenches[] = {
     {"navigate", "acting and learning of the navigator, rendering included", define_navigate},
     {"ops", "the navigator's tensor functions, and LibTorch's beside them", define_ops},
     {"peak", "the machine's own limits: multiply-adds and bytes copied a second", define_peak},
-    {"readers", "learning to read distorted digits with spatial transformers", define_readers},
+    {"digits", "training of classifiers of distorted digits, with spatial transformers",
+     define_digits},
     {"render", "one frame: every image, sizes, instruction sets", define_render},
     {"warp", "the sampler of spatial transformers, and LibTorch's beside it", define_warp},
 };

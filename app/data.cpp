@@ -86,14 +86,14 @@ bench::Json json_of(const data::CheckReport& report) {
   bench::Json sizes = bench::Json::array();
   for (const auto& [size, count] : report.sizes)
     sizes.push_back({{"width", size.first}, {"height", size.second}, {"pictures", count}});
-  return {{"format", report.format}, {"classes", report.classes},         {"splits", splits},
-          {"sizes", sizes},          {"passed_over", report.passed_over}, {"findings", findings}};
+  return {{"format", report.format}, {"classes", report.classes}, {"splits", splits},
+          {"sizes", sizes},          {"ignored", report.ignored}, {"findings", findings}};
 }
 
 /// Ignored entries of a picture folder: "2 files .txt, 1 file without ending, extra/".
-std::string passed_over_text(const std::map<std::string, std::int64_t>& passed_over) {
+std::string passed_over_text(const std::map<std::string, std::int64_t>& ignored) {
   std::string text;
-  for (const auto& [what, count] : passed_over) {
+  for (const auto& [what, count] : ignored) {
     text += text.empty() ? "" : ", ";
     text += what.ends_with('/') ? what
                                 : concat(count, count == 1 ? " file " : " files ",
@@ -177,8 +177,8 @@ void define_check(CLI::App& command) {
       for (const auto& one : report.splits)
         std::cout << one.name << ": " << one.examples << " examples\n";
       std::cout << report.classes << " classes\n";
-      if (!report.passed_over.empty())
-        std::cout << "passed over: " << passed_over_text(report.passed_over) << '\n';
+      if (!report.ignored.empty())
+        std::cout << "passed over: " << passed_over_text(report.ignored) << '\n';
       if (const auto sizes = sizes_text(report.sizes); !sizes.empty())
         std::cout << "sizes: " << sizes << '\n';
       for (std::size_t i = 0; i < report.findings.size() && i < kMost; ++i) {

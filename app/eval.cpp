@@ -21,7 +21,8 @@ namespace clew::app {
 namespace {
 
 /// Evaluation of other programs' predictions: `clew eval SYSTEM predictions=FILE truth=FILE`.
-void judge(const System& system, const std::vector<std::string>& settings, bool is_json) {
+void evaluate_predictions(const System& system, const std::vector<std::string>& settings,
+                          bool is_json) {
   if (system.judge == nullptr)
     throw UsageError(concat(system.name, " judges no files of answers; name a run folder"));
   ConfigTree tree;
@@ -38,7 +39,7 @@ void judge(const System& system, const std::vector<std::string>& settings, bool 
     throw UsageError(concat("`clew eval ", system.name,
                             "` needs predictions=FILE and truth=FILE, got ",
                             files.predictions.empty() ? "no predictions" : "no truth"));
-  const auto evaluation = system.judge(files.predictions, files.truth);
+  const auto evaluation = system.evaluate_predictions(files.predictions, files.truth);
   std::cout << (is_json ? runs::evaluation_json(evaluation) : evaluation.summary + "\n")
             << std::flush;
 }
@@ -65,7 +66,8 @@ void define_eval(CLI::App& command) {
     std::error_code ignored;
     if (!std::filesystem::exists(request->run, ignored)) {
       for (const auto& system : systems())
-        if (request->run == system.name) return judge(system, *settings, request->is_json);
+        if (request->run == system.name)
+          return evaluate_predictions(system, *settings, request->is_json);
     }
     const auto& system = system_of_run(request->run);
     for (const auto& setting : *settings) apply_override(request->settings, setting);

@@ -114,14 +114,14 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
     const auto evaluation = train::evaluate_run(
         *system, request.run, [&line](double share) { line.show_share(share, "evaluating"); });
     line.end();
-    return EvalAnswer{
+    return EvalOutput{
         .text = request.is_json ? runs::evaluation_json(evaluation.evaluation)
                                 : evaluation.evaluation.summary + "\n",
         .keep = [run = request.run, evaluation] { train::write_evaluation(run, evaluation); }};
   };
-  if (system->can_judge()) {
+  if (system->can_evaluate_predictions()) {
     row.judge = [system](const fs::path& predictions, const fs::path& truth) {
-      return system->judge(predictions, truth);
+      return system->evaluate_predictions(predictions, truth);
     };
   }
   row.export_run = [system](const fs::path& run, const fs::path& out) {

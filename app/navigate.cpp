@@ -121,7 +121,7 @@ System navigate_system() {
                 navigate::EvalOptions options;
                 load(options, request.settings);
                 const auto evaluation = evaluate_run(request.run, options);
-                return EvalAnswer{request.is_json
+                return EvalOutput{request.is_json
                                       ? runs::evaluation_json(navigate::run_evaluation(evaluation))
                                       : evaluation_table(evaluation),
                                   [=] {

@@ -17,18 +17,18 @@ std::string json_text(const Json& json) {
   return json.dump(2, ' ', true, Json::error_handler_t::replace) + '\n';
 }
 
-using SettingWords = std::vector<std::string>;
+using SettingArguments = std::vector<std::string>;
 
 /// Adds "SETTINGS", KEY=VALUE arguments, to a command; the result is filled before its callback.
-inline std::shared_ptr<const SettingWords> add_words(CLI::App& command) {
-  auto words = std::make_shared<SettingWords>();
+inline std::shared_ptr<const SettingArguments> add_words(CLI::App& command) {
+  auto words = std::make_shared<SettingArguments>();
   command.add_option("SETTINGS", *words, "settings, see below")->type_name("KEY=VALUE");
   return words;
 }
 
 /// The struct's defaults with overrides. Invalid key or value: UsageError.
 template <class C>
-C settings_of(const SettingWords& words) {
+C settings_of(const SettingArguments& words) {
   C settings;
   ConfigTree tree;
   for (const auto& word : words) apply_override(tree, word);

@@ -35,7 +35,7 @@ struct PredictRequest {
 };
 
 /// Output of `clew eval`, and a callback that writes RUN/eval.json and pictures.
-struct EvalAnswer {
+struct EvalOutput {
   std::string text;
   std::function<void()> keep;
 };
@@ -60,7 +60,7 @@ struct System {
                               train::Processes& processes)>
       train;
   bool is_parallel = true;  // supports several processes
-  std::function<EvalAnswer(const EvalRequest& request)> eval;
+  std::function<EvalOutput(const EvalRequest& request)> eval;
   /// Evaluates a file of predictions against ground truth; null: not supported.
   std::function<runs::Evaluation(const std::filesystem::path& predictions,
                                  const std::filesystem::path& truth)>

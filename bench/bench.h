@@ -94,20 +94,21 @@ struct OpsOptions {
 /// the rollout, in fp32), median CPU times of one thread.
 Json ops_rows(const OpsOptions& options);
 
-enum class Places : std::uint8_t { kAffine, kGrid };
-constexpr auto names(Places) {
-  return std::to_array<Named<Places>>({{Places::kAffine, "affine"}, {Places::kGrid, "grid"}});
+enum class Coordinates : std::uint8_t { kAffine, kGrid };
+constexpr auto names(Coordinates) {
+  return std::to_array<Named<Coordinates>>(
+      {{Coordinates::kAffine, "affine"}, {Coordinates::kGrid, "grid"}});
 }
 
 struct WarpOptions {
   double seconds = 0.3;
   int threads = 2;
-  Places places = Places::kAffine;
+  Coordinates coordinates = Coordinates::kAffine;
   bool has_large = true;
   void fields(Fields& v) {
     v("seconds", seconds, {.above = 0, .max = 60, .help = "of ours, for each row"});
     v("threads", threads, {.min = 1, .max = 64, .help = "rows for one thread up to this many"});
-    v("places", places, {.help = "from matrices, or from grids in memory"});
+    v("coordinates", coordinates, {.help = "from matrices, or from grids in memory"});
     v("large", has_large, {.help = "also 256 images of 224x224: about 1 GiB"});
   }
 };

@@ -9,6 +9,6 @@ namespace clew::bench {
 extern const std::string_view kClassifyTorchvision;
 extern const std::string_view kCocoPycocotools;
 extern const std::string_view kNavPyTorch;
-extern const std::string_view kReadersPyTorch;
+extern const std::string_view kDigitsPyTorch;
 
 }  // namespace clew::bench

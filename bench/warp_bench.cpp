@@ -64,15 +64,16 @@ Json row(const Shape& shape, bool is_affine, int threads, double budget, double 
   const std::int64_t out[] = {shape.batch, shape.channels, shape.out, shape.out};
   const Tensor up = torch::randn(out);
   const Tensor grid = torch::affine_grid_generator(theta, out, false).detach().requires_grad_();
-  const Tensor places = is_affine ? theta : grid;
+  const Tensor coordinates = is_affine ? theta : grid;
   const auto ours = [&] {
     const Tensor result = is_affine ? ops::affine_sample(images, theta, {shape.out, shape.out})
                                     : ops::grid_sample(images, grid);
-    torch::autograd::grad({result}, {images, places}, {up});
+    torch::autograd::grad({result}, {images, coordinates}, {up});
   };
   const auto theirs = [&] {
     const Tensor at = is_affine ? torch::affine_grid_generator(theta, out, false) : grid;
-    torch::autograd::grad({torch::grid_sampler(images, at, 0, 0, false)}, {images, places}, {up});
+    torch::autograd::grad({torch::grid_sampler(images, at, 0, 0, false)}, {images, coordinates},
+                          {up});
   };
   ours();
   theirs();
@@ -109,8 +110,8 @@ Json warp_rows(const WarpOptions& options) {
     for (const Shape& shape : kShapes) {
       if (shape.batch * shape.channels * shape.in * shape.in > kLarge && !options.has_large)
         continue;
-      rows.push_back(
-          row(shape, options.places == Places::kAffine, threads, options.seconds, copied_a_second));
+      rows.push_back(row(shape, options.coordinates == Coordinates::kAffine, threads,
+                         options.seconds, copied_a_second));
     }
   }
   torch::set_num_threads(before);

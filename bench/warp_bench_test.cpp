@@ -7,9 +7,9 @@ namespace clew::bench {
 namespace warp_bench_test {
 
 TEST(WarpBench, GivesARowForEachShapeAndNumberOfThreads) {
-  for (const auto places : {Places::kAffine, Places::kGrid}) {
+  for (const auto coordinates : {Coordinates::kAffine, Coordinates::kGrid}) {
     const Json rows =
-        warp_rows({.seconds = 0.001, .threads = 2, .places = places, .has_large = false});
+        warp_rows({.seconds = 0.001, .threads = 2, .coordinates = coordinates, .has_large = false});
     ASSERT_EQ(rows.size(), 4U);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const Json& row = rows[i];

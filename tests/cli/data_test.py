@@ -444,7 +444,7 @@ class Check(DataTest):
         for i, name in enumerate(("train/a/1", "train/b/1", "val/a/1", "val/b/1")):
             png(self.folder / f"p/{name}.png", i)
         self.assertEqual(self.json("data", "check", "p", "--json"), {
-            "format": "images", "classes": 2, "findings": [], "passed_over": {},
+            "format": "images", "classes": 2, "findings": [], "ignored": {},
             "sizes": [{"width": 3, "height": 2, "pictures": 4}],
             "splits": [{"name": "train", "examples": 2}, {"name": "val", "examples": 2}]})
 

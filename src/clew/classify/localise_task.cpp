@@ -46,7 +46,7 @@ class SingleObject : public data::Dataset {
   std::shared_ptr<const data::Dataset> scenes_;
 };
 
-/// Adds column `place`: the box in relative coordinates.
+/// Adds column `relative_box`: the box in relative coordinates.
 class Placed : public data::Dataset {
  public:
   explicit Placed(std::shared_ptr<const data::Dataset> set) : set_(std::move(set)) {}
@@ -57,11 +57,11 @@ class Placed : public data::Dataset {
                height = static_cast<float>(example["image"].size(1));
     return {{"image", example["image"]},
             {"label", example["label"]},
-            {"place", example["box"] / torch::tensor({width, height, width, height})}};
+            {"relative_box", example["box"] / torch::tensor({width, height, width, height})}};
   }
   data::Columns columns() const override {
     auto all = set_->columns();
-    all[2].name = "place";
+    all[2].name = "relative_box";
     all[2].meaning = "edges xyxy of the object in shares of the picture's sides";
     return all;
   }
@@ -86,9 +86,9 @@ std::shared_ptr<const LocaliseConfig> with_objects(LocaliseConfig config) {
   return std::make_shared<const LocaliseConfig>(std::move(config));
 }
 
-/// place [B,4] xyxy -> cxcywh.
-torch::Tensor numbers_of(const torch::Tensor& place) {
-  const auto low = place.slice(1, 0, 2), high = place.slice(1, 2, 4);
+/// relative_box [B,4] xyxy -> cxcywh.
+torch::Tensor numbers_of(const torch::Tensor& box) {
+  const auto low = box.slice(1, 0, 2), high = box.slice(1, 2, 4);
   return torch::cat({(low + high) / 2, high - low}, 1);
 }
 
@@ -116,7 +116,7 @@ void LocaliseEvaluator::add(const data::Batch& outputs, const data::Batch& batch
   CLEW_CHECK(logits.dim() == 2 && logits.size(1) == count + 4, "outputs must be [B,", count + 4,
              "], got ", logits.sizes());
   const auto predicted = logits.slice(1, 0, count).argmax(1);
-  const auto overlaps = ops::box_overlap(boxes_of(logits), batch["place"]);
+  const auto overlaps = ops::box_overlap(boxes_of(logits), batch["relative_box"]);
   for (std::int64_t i = 0; i < logits.size(0); ++i) {
     const auto label = batch["label"][i].item<std::int64_t>();
     const bool is_wrong = predicted[i].item<std::int64_t>() != label;
@@ -170,14 +170,14 @@ train::Loss LocaliseTask::loss(const data::Batch& outputs, const data::Batch& ba
   const auto count = all.size(1) - 4;
   const auto logits = all.slice(1, 0, count);
   const auto class_loss = torch::cross_entropy_loss(logits, batch["label"]);
-  const auto numbers = all.slice(1, count), wanted = numbers_of(batch["place"]);
+  const auto numbers = all.slice(1, count), wanted = numbers_of(batch["relative_box"]);
   const auto box_loss = box_loss_ == BoxLoss::kMse
                             ? torch::mse_loss(numbers, wanted)
                             : torch::smooth_l1_loss(numbers, wanted, at::Reduction::Mean, kBend);
   const auto value = class_loss + box_loss * box_weight_;
   const torch::NoGradGuard no_grad;
   const auto is_right = logits.argmax(1).eq(batch["label"]);
-  const auto overlap = ops::box_overlap(boxes_of(all), batch["place"]);
+  const auto overlap = ops::box_overlap(boxes_of(all), batch["relative_box"]);
   return {
       .value = value,
       .metrics = {

@@ -16,7 +16,7 @@ namespace clew::classify {
 /// relative.
 torch::Tensor boxes_of(const torch::Tensor& outputs);
 
-/// Outputs "logits" [B,C+4] f and columns label [B] i64 and place [B,4] f32 (xyxy, relative) ->
+/// Outputs "logits" [B,C+4] f and columns label [B] i64 and relative_box [B,4] f32 (xyxy, relative) ->
 /// "error", top-1 error rate; "overlap", mean IoU; "localised", share with the right class and an
 /// IoU of at least 0.5.
 class LocaliseEvaluator : public train::Evaluator {
@@ -55,7 +55,7 @@ class LocaliseTask : public PictureTask {
   double box_weight_;
 };
 
-/// Scenes of one object with the recipe's views: image, label, place.
+/// Scenes of one object with the recipe's views: image, label, relative_box.
 std::shared_ptr<const data::Dataset> open_objects(const LocaliseConfig& config, data::Split split);
 
 }  // namespace clew::classify

@@ -29,7 +29,7 @@ TEST(Localise, PlacesAreSharesOfTheViewedPicture) {
   EXPECT_EQ(example["image"].sizes(), (std::vector<std::int64_t>{3, 32, 64}));
   config.data.views.eval = {};
   const auto plain = LocaliseTask(config).test_set().get(3, Key{});
-  EXPECT_LT((plain["place"] - example["place"]).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((plain["relative_box"] - example["place"]).abs().max().item<double>(), 1e-6);
 }
 
 TEST(Localise, LossAndMeasures) {
@@ -42,7 +42,7 @@ TEST(Localise, LossAndMeasures) {
                                        {0.0F, 5.0F, 0.9F, 0.9F, 0.1F, 0.1F},
                                        {0.0F, 5.0F, 0.5F, 0.5F, 0.5F, 0.5F}}));
   batch.set("label", torch::tensor({0, 1, 0}));
-  batch.set("place", torch::tensor({0.25F, 0.25F, 0.75F, 0.75F}).repeat({3, 1}));
+  batch.set("relative_box", torch::tensor({0.25F, 0.25F, 0.75F, 0.75F}).repeat({3, 1}));
   batch.indices = torch::arange(3);
   const auto classes =
       torch::cross_entropy_loss(outputs["logits"].slice(1, 0, 2), batch["label"]).item<double>();

@@ -74,8 +74,8 @@ struct Drawn {
 };
 
 /// Draws a box [4] f32 xyxy, relative, on a picture.
-void draw_place(image::Image& picture, const torch::Tensor& place, image::Colour colour) {
-  const auto at = place.contiguous();
+void draw_box(image::Image& picture, const torch::Tensor& box, image::Colour colour) {
+  const auto at = box.contiguous();
   const float* edges = at.data_ptr<float>();
   const auto width = static_cast<float>(picture.width), height = static_cast<float>(picture.height);
   image::draw_rectangle(picture, edges[0] * width, edges[1] * height, edges[2] * width - 1,
@@ -168,7 +168,8 @@ train::RunEvaluation TransferSystem::describe(const fs::path& run,
           .write_pictures = [run, drawn] { drawn.write(run); }};
 }
 
-runs::Evaluation TransferSystem::judge(const fs::path& predictions, const fs::path& truth) const {
+runs::Evaluation TransferSystem::evaluate_predictions(const fs::path& predictions,
+                                                      const fs::path& truth) const {
   std::vector<std::string> classes;
   std::map<std::string, std::int64_t> labels;  // by canonical path
   std::error_code ignored;
@@ -268,19 +269,19 @@ void LocaliseSystem::answer(train::Prediction& prediction, const torch::Tensor& 
                             bool wants_picture) const {
   const auto shares = torch::softmax(logits.slice(0, 0, std::ssize(classes)), 0);
   const auto number = shares.argmax().item<std::int64_t>();
-  const auto place = boxes_of(logits.unsqueeze(0))[0].clamp(0, 1);
+  const auto relative = boxes_of(logits.unsqueeze(0))[0].clamp(0, 1);
   const auto width = static_cast<double>(image.size(2)),
              height = static_cast<double>(image.size(1));
   const std::array<double, 4> box = {
-      place[0].item<double>() * width, place[1].item<double>() * height,
-      place[2].item<double>() * width, place[3].item<double>() * height};
+      relative[0].item<double>() * width, relative[1].item<double>() * height,
+      relative[2].item<double>() * width, relative[3].item<double>() * height};
   const auto share = shares[number].item<double>();
   const auto label = concat(name_at(classes, number), " ", fixed(100 * share, 1), " %");
   prediction.text = concat(label, " in ", fixed(box[0], 0), ",", fixed(box[1], 0), " to ",
                            fixed(box[2], 0), ",", fixed(box[3], 0));
   if (wants_picture) {
     auto picture = data::to_image(image);
-    draw_place(picture, place, kFoundBox);
+    draw_box(picture, relative, kFoundBox);
     const image::Tile tile[] = {{.picture = std::move(picture), .label = label}};
     prediction.picture = image::grid(tile, {.columns = 1});
   }
@@ -305,8 +306,8 @@ train::RunEvaluation LocaliseSystem::describe(const fs::path& run,
     const auto said = outputs[0].slice(0, 0, std::ssize(classes)).argmax().item<std::int64_t>();
     const auto label = example["label"].item<std::int64_t>();
     auto picture = data::to_image(example["image"]);
-    draw_place(picture, example["place"], kTrueBox);
-    draw_place(picture, boxes_of(outputs)[0].clamp(0, 1), kFoundBox);
+    draw_box(picture, example["relative_box"], kTrueBox);
+    draw_box(picture, boxes_of(outputs)[0].clamp(0, 1), kFoundBox);
     tiles.push_back({.picture = std::move(picture),
                      .label = said == label
                                   ? name_at(classes, label)

@@ -16,12 +16,12 @@ class TransferSystem : public PictureSystem {
   std::string name() const override { return "classify"; }
   std::unique_ptr<train::LearningConfig> make_config() const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
-  bool can_judge() const override { return true; }
+  bool can_evaluate_predictions() const override { return true; }
   /// predictions: JSON list of `clew predict --json`, of objects with `image`, a path, and `class`.
   /// truth: a picture folder by class. A picture without a prediction, a prediction without a
   /// picture, an unknown class: clew::Error.
-  runs::Evaluation judge(const std::filesystem::path& predictions,
-                         const std::filesystem::path& truth) const override;
+  runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
+                                        const std::filesystem::path& truth) const override;
   /// Worst mistakes, with Grad-CAM heat maps.
   train::RunEvaluation describe(const std::filesystem::path& run,
                                 const train::LearningConfig& config, const train::Task& task,

@@ -299,8 +299,8 @@ CheckReport check_pictures(const fs::path& folder, const CheckOptions& options) 
   }
   CLEW_CHECK(!pictures.empty() || !classes.empty(), "'", folder.string(),
              "' holds neither files of MNIST's form nor pictures in FOLDER/CLASS/");
-  for (const auto& path : other_files) ++report.passed_over[path.extension().string()];
-  for (const auto& path : other_folders) ++report.passed_over[path.filename().string() + '/'];
+  for (const auto& path : other_files) ++report.ignored[path.extension().string()];
+  for (const auto& path : other_folders) ++report.ignored[path.filename().string() + '/'];
   report.classes = static_cast<std::int64_t>(classes.size());
   for (const auto& [name, counts] : classes) {
     for (const auto& [split, where] : splits) {

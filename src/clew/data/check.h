@@ -34,7 +34,7 @@ struct CheckReport {
   std::int64_t classes = 0;
   std::vector<Finding> findings;
   // Picture folders: ignored files by extension (".txt", ""), and ignored folders ("more/").
-  std::map<std::string, std::int64_t> passed_over = {};
+  std::map<std::string, std::int64_t> ignored = {};
   std::map<std::pair<int, int>, std::int64_t> sizes = {};  // pictures by (width, height)
 };
 

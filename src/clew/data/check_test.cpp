@@ -214,7 +214,7 @@ TEST_F(CheckData, WhatIsPassedOverIsCounted) {
   for (const char* name : {"Train/a/1.gif", "Train/a/2.gif", "Valid/README", "Train/a/.hidden"})
     write_file_atomic(folder / name, std::string_view("no picture"));
   const auto report = check_data(folder);
-  EXPECT_EQ(report.passed_over,
+  EXPECT_EQ(report.ignored,
             (std::map<std::string, std::int64_t>{{"", 1}, {".gif", 2}, {"more/", 1}}));
   EXPECT_EQ(report.splits[0].name, "Train");
   EXPECT_TRUE(report.findings.empty());

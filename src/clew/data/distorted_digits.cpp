@@ -50,10 +50,10 @@ class DistortedDigits::Drawer {
                "a distorted digit's corner_px, control_px and patches must be at least 0, got ",
                how_.corner_px, ", ", how_.control_px, " and ", how_.patches);
     CLEW_CHECK(
-        how_.corner_px == 0 || (how_.turn_deg == 0 && !how_.is_placed),
+        how_.corner_px == 0 || (how_.turn_deg == 0 && !how_.is_translated),
         "a distorted digit's corner_px moves the whole picture: with it turn_deg must be 0 and "
-        "is_placed false, got ",
-        how_.turn_deg, " and ", how_.is_placed);
+        "is_translated false, got ",
+        how_.turn_deg, " and ", how_.is_translated);
     if (how_.control_px > 0) grid_ = std::make_unique<const ControlGrid>(how_.side);
   }
 
@@ -93,7 +93,7 @@ class DistortedDigits::Drawer {
  private:
   PointF place(float scale, Stream& stream) const {
     const float middle = static_cast<float>(how_.side - 1) / 2;
-    if (!how_.is_placed) return {middle, middle};
+    if (!how_.is_translated) return {middle, middle};
     const float room = (static_cast<float>(how_.side) - scale * kDigitSide) / 2;
     if (!how_.is_on_whole_pixels) {
       const float x = between(stream, -room, room), y = between(stream, -room, room);
@@ -153,13 +153,13 @@ Distortion distortion_of(DigitsKind kind) {
       return {.side = kDigitSide, .turn_deg = 90};
     case DigitsKind::kRts:
     case DigitsKind::kAddition:
-      return {.turn_deg = 45, .scale_low = .7F, .scale_high = 1.2F, .is_placed = true};
+      return {.turn_deg = 45, .scale_low = .7F, .scale_high = 1.2F, .is_translated = true};
     case DigitsKind::kP:
       return {.scale_low = .75F, .corner_px = 5};
     case DigitsKind::kE:
       return {.side = kDigitSide, .scale_low = .75F, .control_px = 1.5F};
     case DigitsKind::kTc:
-      return {.side = 60, .is_placed = true, .is_on_whole_pixels = true, .patches = 6};
+      return {.side = 60, .is_translated = true, .is_on_whole_pixels = true, .patches = 6};
   }
   return {.side = kDigitSide};
 }
@@ -220,7 +220,7 @@ std::vector<std::string> AddedDigits::class_names() const {
 LocatedDigits::LocatedDigits(std::shared_ptr<const Digits> digits, LocatedOptions options)
     : drawer_(std::make_unique<const DistortedDigits::Drawer>(
           std::move(digits), Distortion{.side = options.side,
-                                        .is_placed = true,
+                                        .is_translated = true,
                                         .is_on_whole_pixels = true,
                                         .patches = options.patches})),
       options_(options.draw) {

@@ -21,7 +21,7 @@ struct Distortion {
   int side = 42;                        // of the picture, pixels
   float turn_deg = 0;                   // maximal rotation either way, uniform
   float scale_low = 1, scale_high = 1;  // uniform
-  bool is_placed = false;               // random translation; false: centred
+  bool is_translated = false;           // random translation; false: centred
   bool is_on_whole_pixels = false;      // translation by whole pixels
   float corner_px = 0;                  // standard deviation of the corners' displacement
   float control_px = 0;                 // the same of 4x4 control points of a thin-plate spline

@@ -300,7 +300,7 @@ TEST(DistortedDigits, OneSentencePerError) {
       "a distorted digit's corner_px, control_px and patches must be at least 0, got 0, 0 and -1");
   EXPECT_EQ(error_of([] { DistortedDigits(some_digits(), {.turn_deg = 10, .corner_px = 5}); }),
             "a distorted digit's corner_px moves the whole picture: with it turn_deg must be 0 and "
-            "is_placed false, got 10 and 0");
+            "is_translated false, got 10 and 0");
 }
 
 }  // namespace distorted_digits_test

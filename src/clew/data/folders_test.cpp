@@ -292,9 +292,9 @@ TEST_F(Folders, WhatIsPassedOverIsNamed) {
             (std::vector<std::string>{in_folder("more") + " is passed over: it is no split"}));
   write_file_atomic(folder / "train/a/notes.txt", std::string_view("no picture"));
   write_file_atomic(folder / "train/a/1.gif", std::string_view("no picture we read"));
-  std::vector<fs::path> passed_over;
-  EXPECT_EQ(list_classes(folder / "train", &passed_over)[0].files.size(), 1U);
-  EXPECT_EQ(passed_over.size(), 2U);
+  std::vector<fs::path> ignored;
+  EXPECT_EQ(list_classes(folder / "train", &ignored)[0].files.size(), 1U);
+  EXPECT_EQ(ignored.size(), 2U);
 }
 
 TEST_F(Folders, WhatOtherProgramsLeaveIsNoClass) {

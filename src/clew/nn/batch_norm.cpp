@@ -58,8 +58,8 @@ struct SlicedNorm : torch::autograd::Function<SlicedNorm> {
 
 }  // namespace
 
-SliceGroup::SliceGroup(int slices, std::function<void(const Tensor&)> sum_elsewhere)
-    : sum_elsewhere_(std::move(sum_elsewhere)), parts_(static_cast<std::size_t>(slices)) {}
+SliceGroup::SliceGroup(int slices, std::function<void(const Tensor&)> all_reduce)
+    : sum_elsewhere_(std::move(all_reduce)), parts_(static_cast<std::size_t>(slices)) {}
 
 Tensor SliceGroup::sum(int slice, const Tensor& values) {
   const torch::NoGradGuard no_grad;

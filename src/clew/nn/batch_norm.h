@@ -22,8 +22,8 @@ namespace clew::nn {
 /// Sums over the threads of a batch's slices.
 class SliceGroup {
  public:
-  /// `sum_elsewhere` adds the other processes' slices to a tensor; called by one thread at a time.
-  explicit SliceGroup(int slices, std::function<void(const torch::Tensor&)> sum_elsewhere = {});
+  /// `all_reduce` adds the other processes' slices to a tensor; called by one thread at a time.
+  explicit SliceGroup(int slices, std::function<void(const torch::Tensor&)> all_reduce = {});
 
   /// Sum of `values`, f32 or f64, over all slices, in their order. Collective over the slices'
   /// threads; blocks until all have called. After fail() in any thread: clew::Error.

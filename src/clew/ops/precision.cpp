@@ -93,7 +93,7 @@ Probe libtorch_probe() {
   const Tensor images = filled({kImages, kChannels, kSide, kSide}, 1).requires_grad_(),
                weight = filled({kChannels, kChannels, kKernel, kKernel}, 0.1).requires_grad_(),
                bias = filled({kChannels}, 0.1);
-  const double places = (kSide - kKernel + 1) * (kSide - kKernel + 1);
+  const double positions = (kSide - kKernel + 1) * (kSide - kKernel + 1);
   return {[=](Precision precision) {
             Tensor y;
             {
@@ -102,7 +102,7 @@ Probe libtorch_probe() {
             }
             (void)torch::autograd::grad({y.to(torch::kFloat32).sum()}, {images, weight});
           },
-          3.0 * 2 * kImages * places * kChannels * kChannels * kKernel * kKernel};
+          3.0 * 2 * kImages * positions * kChannels * kChannels * kKernel * kKernel};
 }
 
 /// True if a small convolution and a linear layer in bf16 run forward and backward.

@@ -56,16 +56,16 @@ void run_forward(const SampleJob<T>& job) {
 template <class Rows, class T>
 void run_backward(const SampleJob<T>& job) {
   const bool has_input = job.d_input != nullptr, has_theta = job.d_theta != nullptr,
-             has_places = has_theta || job.d_grid != nullptr;
+             has_coordinates = has_theta || job.d_grid != nullptr;
   const std::int64_t height = job.out_h, channels = job.channels;
   if (job.batch >= at::get_num_threads()) {
     at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
       Rows rows(job);
-      std::vector<PlaceSums> sums(has_theta ? strips(height) : 0);
+      std::vector<CoordinateSums> sums(has_theta ? strips(height) : 0);
       for (std::int64_t b = first; b < last; ++b) {
-        std::ranges::fill(sums, PlaceSums());
+        std::ranges::fill(sums, CoordinateSums());
         rows.backward(b, 0, height,
-                      {0, channels, has_input, has_places, has_theta ? sums.data() : nullptr});
+                      {0, channels, has_input, has_coordinates, has_theta ? sums.data() : nullptr});
         if (has_theta) finish_theta(job, b, sums.data());
       }
     });
@@ -80,9 +80,9 @@ void run_backward(const SampleJob<T>& job) {
       }
     });
   }
-  if (has_places) {
+  if (has_coordinates) {
     const std::int64_t each = strips(height);
-    std::vector<PlaceSums> sums(has_theta ? job.batch * each : 0);
+    std::vector<CoordinateSums> sums(has_theta ? job.batch * each : 0);
     at::parallel_for(0, job.batch * each, grain(channels * job.out_w * kStrip),
                      [&](std::int64_t first, std::int64_t last) {
                        Rows rows(job);
@@ -113,12 +113,12 @@ void run_groups(const SampleJob<float>& job, const SampleKernels& kernels, std::
   if (job.d_theta == nullptr && job.d_grid == nullptr) return;
   at::parallel_for(0, job.batch, 1, [&](std::int64_t first, std::int64_t last) {
     const auto memory = scratch();
-    std::vector<PlaceSums> sums(job.d_theta != nullptr ? strips(job.out_h) : 0);
+    std::vector<CoordinateSums> sums(job.d_theta != nullptr ? strips(job.out_h) : 0);
     for (std::int64_t b = first; b < last; ++b) {
-      std::ranges::fill(sums, PlaceSums());
+      std::ranges::fill(sums, CoordinateSums());
       for (std::int64_t g = 0; g < groups; ++g)
-        kernels.places_group(job, b, g, job.d_theta != nullptr ? sums.data() : nullptr,
-                             memory.get());
+        kernels.coordinates_group(job, b, g, job.d_theta != nullptr ? sums.data() : nullptr,
+                                  memory.get());
       if (job.d_theta != nullptr) finish_theta(job, b, sums.data());
     }
   });
@@ -157,8 +157,8 @@ struct SamplerCall {
   SampleOptions options;
 
   template <class T>
-  SampleJob<T> job(const Tensor& input, const Tensor& places) const {
-    const T* const from = places.data_ptr<T>();
+  SampleJob<T> job(const Tensor& input, const Tensor& coordinates) const {
+    const T* const from = coordinates.data_ptr<T>();
     return {.batch = input.size(0),
             .channels = input.size(1),
             .in_h = input.size(2),
@@ -175,17 +175,17 @@ struct SamplerCall {
 // Edges: input, coordinates.
 struct SampleNode : torch::autograd::Node {
   SamplerCall call;
-  SavedTensor input, places;
+  SavedTensor input, coordinates;
 
   template <class T>
-  void fill(const Tensor& up, const Tensor& d_input, const Tensor& d_places) const {
-    SampleJob<T> job =
-        call.job<T>(input.get("the input", name_of(call.is_affine)),
-                    places.get(call.is_affine ? "theta" : "the grid", name_of(call.is_affine)));
+  void fill(const Tensor& up, const Tensor& d_input, const Tensor& d_coordinates) const {
+    SampleJob<T> job = call.job<T>(
+        input.get("the input", name_of(call.is_affine)),
+        coordinates.get(call.is_affine ? "theta" : "the grid", name_of(call.is_affine)));
     job.upstream = up.data_ptr<T>();
     job.d_input = d_input.defined() ? d_input.data_ptr<T>() : nullptr;
     (call.is_affine ? job.d_theta : job.d_grid) =
-        d_places.defined() ? d_places.data_ptr<T>() : nullptr;
+        d_coordinates.defined() ? d_coordinates.data_ptr<T>() : nullptr;
     run(job);
   }
 
@@ -198,7 +198,7 @@ struct SampleNode : torch::autograd::Node {
     const char* const where = name_of(call.is_affine);
     if (task_should_compute_output(0)) grads[0] = torch::empty_like(input.get("the input", where));
     if (task_should_compute_output(1))
-      grads[1] = torch::empty_like(places.get("the places", where));
+      grads[1] = torch::empty_like(coordinates.get("the coordinates", where));
     if (grads[0].defined() || grads[1].defined())
       up.scalar_type() == torch::kFloat64 ? fill<double>(up, grads[0], grads[1])
                                           : fill<float>(up, grads[0], grads[1]);
@@ -226,30 +226,31 @@ void check_input(const Tensor& input, const char* where) {
              "input must be f32, f64, bf16 or f16, got ", shape_of(input), " (", where, ")");
 }
 
-void check_places(const Tensor& places, const char* name, const Tensor& input, const char* where) {
-  const auto type = place_type(input);
-  CLEW_CHECK(places.scalar_type() == type && places.device() == input.device(), name, " must be ",
-             type, " on ", input.device(), " for the input ", shape_of(input), ", got ",
-             shape_of(places), " (", where, ")");
+void check_coordinates(const Tensor& coordinates, const char* name, const Tensor& input,
+                       const char* where) {
+  const auto type = coordinate_type(input);
+  CLEW_CHECK(coordinates.scalar_type() == type && coordinates.device() == input.device(), name,
+             " must be ", type, " on ", input.device(), " for the input ", shape_of(input),
+             ", got ", shape_of(coordinates), " (", where, ")");
 }
 
-Tensor sample(const Tensor& input_given, const Tensor& places_given, const SamplerCall& call) {
+Tensor sample(const Tensor& input_given, const Tensor& coordinates_given, const SamplerCall& call) {
   const Tensor input = input_given.detach().contiguous(),
-               places = places_given.detach().contiguous();
+               coordinates = coordinates_given.detach().contiguous();
   Tensor output = torch::empty({input.size(0), input.size(1), call.size.height, call.size.width},
                                input.options());
   const auto run_on = [&]<class T>(T) {
-    SampleJob<T> job = call.job<T>(input, places);
+    SampleJob<T> job = call.job<T>(input, coordinates);
     job.output = output.data_ptr<T>();
     run(job);
   };
   input.scalar_type() == torch::kFloat64 ? run_on(double{}) : run_on(float{});
-  if (torch::autograd::compute_requires_grad(input_given, places_given)) {
+  if (torch::autograd::compute_requires_grad(input_given, coordinates_given)) {
     const auto node = make_node<SampleNode>();
     node->call = call;
     node->input = SavedTensor(input);
-    node->places = SavedTensor(places);
-    node->set_next_edges(torch::autograd::collect_next_edges(input_given, places_given));
+    node->coordinates = SavedTensor(coordinates);
+    node->set_next_edges(torch::autograd::collect_next_edges(input_given, coordinates_given));
     torch::autograd::set_history(output, node);
   }
   return output;
@@ -257,7 +258,7 @@ Tensor sample(const Tensor& input_given, const Tensor& places_given, const Sampl
 
 }  // namespace
 
-torch::Dtype place_type(const Tensor& input) {
+torch::Dtype coordinate_type(const Tensor& input) {
   return is_short(input) ? torch::kFloat32 : input.scalar_type();
 }
 
@@ -265,12 +266,12 @@ Tensor identity_grid(ImageSize size, bool align_corners,
                      const torch::TensorOptions& tensor_options) {
   CLEW_CHECK(size.height > 0 && size.width > 0, "size must be at least 1x1, got ", size.height, "x",
              size.width, " (identity_grid)");
-  const auto places = [&](std::int64_t n) {
+  const auto coordinates = [&](std::int64_t n) {
     return torch::arange(1 - n, n, 2, tensor_options) /
            static_cast<double>(place_divisor(n, align_corners));
   };
-  return torch::stack({places(size.width).expand({size.height, size.width}),
-                       places(size.height).unsqueeze(1).expand({size.height, size.width})},
+  return torch::stack({coordinates(size.width).expand({size.height, size.width}),
+                       coordinates(size.height).unsqueeze(1).expand({size.height, size.width})},
                       2);
 }
 
@@ -281,7 +282,7 @@ Tensor grid_sample(const Tensor& input, const Tensor& grid, const SampleOptions&
                  grid.size(1) > 0 && grid.size(2) > 0 && grid.size(3) == 2,
              "grid must be [", input.size(0), ",h,w,2] with h and w at least 1, got ",
              shape_of(grid), " (grid_sample)");
-  check_places(grid, "grid", input, where);
+  check_coordinates(grid, "grid", input, where);
   if (is_short(input))
     return grid_sample(input.to(torch::kFloat32), grid, options).to(input.scalar_type());
   if (!input.device().is_cpu() || is_tracing())
@@ -297,7 +298,7 @@ Tensor affine_sample(const Tensor& input, const Tensor& theta, ImageSize size,
   CLEW_CHECK(theta.defined() && theta.dim() == 3 && theta.size(0) == input.size(0) &&
                  theta.size(1) == 2 && theta.size(2) == 3,
              "theta must be [", input.size(0), ",2,3], got ", shape_of(theta), " (affine_sample)");
-  check_places(theta, "theta", input, where);
+  check_coordinates(theta, "theta", input, where);
   CLEW_CHECK(size.height > 0 && size.width > 0, "size must be at least 1x1, got ", size.height, "x",
              size.width, " (affine_sample)");
   if (is_short(input))
@@ -309,8 +310,9 @@ Tensor affine_sample(const Tensor& input, const Tensor& theta, ImageSize size,
   }
   if (is_tracing()) {
     // Without the batch size, which a trace would record as a constant.
-    const Tensor places = identity_grid(size, options.align_corners, theta.options()).view({-1, 2});
-    const Tensor base = torch::cat({places, torch::ones_like(places).slice(1, 0, 1)}, 1);
+    const Tensor coordinates =
+        identity_grid(size, options.align_corners, theta.options()).view({-1, 2});
+    const Tensor base = torch::cat({coordinates, torch::ones_like(coordinates).slice(1, 0, 1)}, 1);
     const Tensor grid =
         torch::matmul(base, theta.transpose(1, 2)).view({-1, size.height, size.width, 2});
     return grid_sample(input, grid, options);

@@ -46,9 +46,9 @@ torch::Tensor identity_grid(ImageSize size, bool align_corners,
                             const torch::TensorOptions& tensor_options = {});
 
 /// Dtype of the sampling coordinates of an image: f32 for bf16 and f16, else its own.
-torch::ScalarType place_type(const torch::Tensor& input);
+torch::ScalarType coordinate_type(const torch::Tensor& input);
 
-/// input [B,C,H,W] f32, f64, bf16 or f16, grid [B,h,w,2] of its place_type, (x,y) normalised ->
+/// input [B,C,H,W] f32, f64, bf16 or f16, grid [B,h,w,2] of its coordinate_type, (x,y) normalised ->
 /// [B,C,h,w] of the input's type; bf16 and f16 are accumulated in f32. Copies tensors that are not
 /// dense. NaN coordinates give NaN. No second derivative. On other devices than the CPU, LibTorch's
 /// grid_sampler with its own derivatives at kinks, and rounding.
@@ -56,7 +56,7 @@ torch::Tensor grid_sample(const torch::Tensor& input, const torch::Tensor& grid,
                           const SampleOptions& options = {});
 
 /// The same for an affine grid, theta [B,2,3] times (x,y,1), which is not stored: input [B,C,H,W],
-/// theta of its place_type -> [B,C,size.height,size.width]. Extra memory for dense f32 or f64: at
+/// theta of its coordinate_type -> [B,C,size.height,size.width]. Extra memory for dense f32 or f64: at
 /// most 4 MiB of scratch per thread.
 torch::Tensor affine_sample(const torch::Tensor& input, const torch::Tensor& theta, ImageSize size,
                             const SampleOptions& options = {});

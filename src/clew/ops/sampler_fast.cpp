@@ -44,7 +44,7 @@ constexpr std::int64_t kLanes = HWY_MIN(16, HWY_MAX_BYTES / 4);
 
 V set(double x) { return hn::Set(D(), static_cast<float>(x)); }
 
-#include "clew/ops/sampler_places-inl.h"
+#include "clew/ops/sampler_coordinates-inl.h"
 
 // ---- one channel at a time: pixels in vectors
 
@@ -89,12 +89,12 @@ void Forward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, st
   const std::int64_t area = job.in_h * job.in_w, out_area = job.out_h * job.out_w;
   const float* const images = job.input + b * job.channels * area;
   HWY_ALIGN std::int32_t at[kLanes];
-  Places places(job, b);
-  places.start_rows(begin);
+  SamplingCoordinates coordinates(job, b);
+  coordinates.start_rows(begin);
   float* const out = job.output + b * job.channels * out_area + begin * job.out_w;
   const std::int64_t n = (end - begin) * job.out_w;
   for (std::int64_t j = 0; j < n; j += kLanes) {
-    const Pixels p = places.next(j, n);
+    const Pixels p = coordinates.next(j, n);
     const auto mask = first_lanes(n - j);
     if (p.last == 0) {
       for (std::int64_t c = 0; c < job.channels; ++c)
@@ -197,16 +197,16 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
   const bool has_quads = parts.has_input && scratch != nullptr;
   HWY_ALIGN float given[4][kLanes], fours[4 * kLanes];
   HWY_ALIGN std::int32_t at[kLanes];
-  Places places(job, b);
+  SamplingCoordinates coordinates(job, b);
   for (std::int64_t i = begin; i < end; i += kStrip) {
-    places.start_rows(i);
+    coordinates.start_rows(i);
     const float* const up_rows = job.upstream + b * job.channels * out_area + i * job.out_w;
     const std::int64_t n = HWY_MIN(kStrip, end - i) * job.out_w;
-    PlaceGradients<false> by_places(job, b, i, n, false);
+    CoordinateGradients<false> by_coordinates(job, b, i, n, false);
     for (std::int64_t j = 0; j < n; j += kLanes) {
-      const Pixels p = places.next(j, n);
+      const Pixels p = coordinates.next(j, n);
       if (p.last == 0) {
-        if (parts.has_places) by_places.nothing(j);
+        if (parts.has_coordinates) by_coordinates.nothing(j);
         continue;
       }
       const auto mask = first_lanes(n - j);
@@ -214,7 +214,7 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
       V dots[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
       for (std::int64_t c = parts.first; c < parts.last; ++c) {
         const V up = hn::MaskedLoad(mask, d, up_rows + c * out_area + j);
-        if (parts.has_places) {
+        if (parts.has_coordinates) {
           const float* const image = images + c * area;
           V v[4];
           read_fours(image, in_w, at, v);
@@ -253,9 +253,9 @@ void Backward(const SampleJob<float>& job, std::int64_t b, std::int64_t begin, s
           }
         }
       }
-      if (parts.has_places) by_places.add(j, p, dots);
+      if (parts.has_coordinates) by_coordinates.add(j, p, dots);
     }
-    if (parts.sums != nullptr) parts.sums[(i - begin) / kStrip] += by_places.sums();
+    if (parts.sums != nullptr) parts.sums[(i - begin) / kStrip] += by_coordinates.sums();
   }
   for (std::int64_t c = parts.first; has_quads && c < parts.last; ++c)
     quads.gather(scratch + (c - parts.first) * quads.size(),
@@ -272,13 +272,14 @@ void ImageGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, flo
   const SampleGroup group(job, g);
   (group.is_wide ? Groups<16>::image : Groups<4>::image)(job, b, group.first, scratch);
 }
-void PlacesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g, PlaceSums* sums,
-                 float* scratch) {
+void CoordinatesGroup(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
+                      CoordinateSums* sums, float* scratch) {
   const SampleGroup group(job, g);
-  (group.is_wide ? Groups<16>::places : Groups<4>::places)(job, b, group.first, sums, scratch);
+  (group.is_wide ? Groups<16>::coordinates : Groups<4>::coordinates)(job, b, group.first, sums,
+                                                                     scratch);
 }
 
-constexpr SampleKernels kTable = {Forward, Backward, ForwardGroup, ImageGroup, PlacesGroup};
+constexpr SampleKernels kTable = {Forward, Backward, ForwardGroup, ImageGroup, CoordinatesGroup};
 #else
 #undef CLEW_HAS_KERNELS
 #define CLEW_HAS_KERNELS 0

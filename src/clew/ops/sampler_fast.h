@@ -24,8 +24,8 @@ struct SampleKernels {
   void (*forward_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
                         float* scratch);
   void (*image_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, float* scratch);
-  void (*places_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g, PlaceSums* sums,
-                       float* scratch);
+  void (*coordinates_group)(const SampleJob<float>& job, std::int64_t b, std::int64_t g,
+                            CoordinateSums* sums, float* scratch);
 };
 
 /// Kernels for this CPU and call; null: use SampleRows.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sampler for more than two channels: kGroup (4 or 16) at a time, interleaved in scratch memory, so
-// that one access serves them all. Included by sampler_fast.cpp after sampler_places-inl.h, in the
+// that one access serves them all. Included by sampler_fast.cpp after sampler_coordinates-inl.h, in the
 // same way.
 
 // Prefetch distance of streamed reads, in floats.
@@ -115,11 +115,11 @@ struct Groups {
     const std::int64_t fours = (job.out_w + kLanes) * 4;
     HWY_ALIGN float weight[4][kLanes];
     HWY_ALIGN std::int32_t at[kLanes];
-    Places places(job, b);
+    SamplingCoordinates coordinates(job, b);
     for (std::int64_t i = 0; i < job.out_h; ++i) {
-      places.start_row(i);
+      coordinates.start_row(i);
       for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-        const Pixels p = places.get<false>(j);
+        const Pixels p = coordinates.get<false>(j);
         store_offsets(p, at);
         for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
         for (std::int64_t k = 0; k < kLanes; ++k) {
@@ -151,11 +151,11 @@ struct Groups {
     std::fill_n(scratch, area * kGroup, 0.0F);
     HWY_ALIGN float weight[4][kLanes], up[kGroup * kLanes];
     HWY_ALIGN std::int32_t at[kLanes];
-    Places places(job, b);
+    SamplingCoordinates coordinates(job, b);
     for (std::int64_t i = 0; i < job.out_h; ++i) {
-      places.start_row(i);
+      coordinates.start_row(i);
       for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-        const Pixels p = places.get<true>(j);
+        const Pixels p = coordinates.get<true>(j);
         if (p.last == 0) continue;
         store_offsets(p, at);
         for (int k = 0; k < 4; ++k) hn::Store(p.weight(k), d, weight[k]);
@@ -204,8 +204,8 @@ struct Groups {
     if (streams) hwy::FlushStream();
   }
 
-  static void places(const SampleJob<float>& job, std::int64_t b, std::int64_t first,
-                     PlaceSums* sums, float* scratch) {
+  static void coordinates(const SampleJob<float>& job, std::int64_t b, std::int64_t first,
+                          CoordinateSums* sums, float* scratch) {
     const D d;
     const G g;
     const std::int64_t below = job.in_w * kGroup;
@@ -215,10 +215,10 @@ struct Groups {
     // be forwarded to a wider load.
     HWY_ALIGN float up[kGroup * kLanes], products[2][4][4 * kLanes];
     HWY_ALIGN std::int32_t at[kLanes];
-    Places from_places(job, b);
+    SamplingCoordinates from_coordinates(job, b);
     for (std::int64_t i = 0; i < job.out_h; ++i) {
-      from_places.start_row(i);
-      PlaceGradients<true> by_places(job, b, i, job.out_w, first > 0);
+      from_coordinates.start_row(i);
+      CoordinateGradients<true> by_coordinates(job, b, i, job.out_w, first > 0);
       Pixels waiting;
       std::int64_t waiting_j = -1;
       int turn = 0;
@@ -229,12 +229,12 @@ struct Groups {
           hn::LoadInterleaved4(d, products[of][k], v[0], v[1], v[2], v[3]);
           dots[k] = hn::Add(hn::Add(v[0], v[1]), hn::Add(v[2], v[3]));
         }
-        by_places.add(waiting_j, waiting, dots);
+        by_coordinates.add(waiting_j, waiting, dots);
       };
       for (std::int64_t j = 0; j < job.out_w; j += kLanes) {
-        const Pixels p = from_places.get<false>(j);
+        const Pixels p = from_coordinates.get<false>(j);
         if (p.last == 0) {
-          if (first == 0) by_places.nothing(j);
+          if (first == 0) by_coordinates.nothing(j);
           continue;
         }
         store_offsets(p, at);
@@ -256,7 +256,7 @@ struct Groups {
         waiting = p, waiting_j = j, turn = 1 - turn;
       }
       if (waiting_j >= 0) add_up(1 - turn);
-      if (sums != nullptr) sums[i / kStrip] += by_places.sums();
+      if (sums != nullptr) sums[i / kStrip] += by_coordinates.sums();
     }
   }
 };

@@ -101,9 +101,9 @@ constexpr std::int64_t kStrip = 16;
 inline std::int64_t strips(std::int64_t rows) { return (rows + kStrip - 1) / kStrip; }
 
 /// Gradients w.r.t. coordinates of a strip, summed for theta: gx, gx u, gx v, gy, gy u, gy v.
-struct PlaceSums {
+struct CoordinateSums {
   double x = 0, xu = 0, xv = 0, y = 0, yu = 0, yv = 0;
-  PlaceSums& operator+=(const PlaceSums& o) {
+  CoordinateSums& operator+=(const CoordinateSums& o) {
     x += o.x, xu += o.xu, xv += o.xv;
     y += o.y, yu += o.yu, yv += o.yv;
     return *this;
@@ -115,8 +115,8 @@ struct PlaceSums {
 /// to d_grid.
 struct SampleParts {
   std::int64_t first = 0, last = 0;
-  bool has_input = false, has_places = false;
-  PlaceSums* sums = nullptr;
+  bool has_input = false, has_coordinates = false;
+  CoordinateSums* sums = nullptr;
 };
 
 template <class T>
@@ -128,9 +128,9 @@ void clear_image(const SampleJob<T>& job, std::int64_t b, const SampleParts& par
 }
 
 template <class T>
-PlaceSums row_sums(const SampleJob<T>& job, std::int64_t i, const T* gx, const T* gy) {
+CoordinateSums row_sums(const SampleJob<T>& job, std::int64_t i, const T* gx, const T* gy) {
   const auto v = centred<double>(i, job.out_h);
-  PlaceSums s;
+  CoordinateSums s;
   for (std::int64_t j = 0; j < job.out_w; ++j) {
     const auto u = centred<double>(j, job.out_w);
     s += {gx[j], gx[j] * u, gx[j] * v, gy[j], gy[j] * u, gy[j] * v};
@@ -140,8 +140,8 @@ PlaceSums row_sums(const SampleJob<T>& job, std::int64_t i, const T* gx, const T
 
 /// Sums the strips of image b.
 template <class T>
-void finish_theta(const SampleJob<T>& job, std::int64_t b, const PlaceSums* of_strips) {
-  PlaceSums s;
+void finish_theta(const SampleJob<T>& job, std::int64_t b, const CoordinateSums* of_strips) {
+  CoordinateSums s;
   for (std::int64_t k = 0; k < strips(job.out_h); ++k) s += of_strips[k];
   const double total[6] = {s.xu, s.xv, s.x, s.yu, s.yv, s.y};
   const AffineAxis<T> x(job.theta + b * 6, job.in_w, job), y(job.theta + b * 6 + 3, job.in_h, job);
@@ -260,7 +260,8 @@ class SampleRows {
     }
   }
 
-  void backward_row(std::int64_t b, std::int64_t i, const SampleParts& parts, PlaceSums* sums) {
+  void backward_row(std::int64_t b, std::int64_t i, const SampleParts& parts,
+                    CoordinateSums* sums) {
     plan(b, i);
     std::fill(gx_.begin(), gx_.end(), T{0});
     std::fill(gy_.begin(), gy_.end(), T{0});
@@ -275,7 +276,7 @@ class SampleRows {
             to[at] += y.weight * x.weight * up[j];
           });
         }
-        if (parts.has_places) {
+        if (parts.has_coordinates) {
           T by_x = 0, by_y = 0;
           each_pixel(j, [&](std::int64_t at, const Tap& x, const Tap& y) {
             by_x += y.weight * x.slope * image[at];
@@ -288,7 +289,7 @@ class SampleRows {
     }
     if (sums != nullptr)
       *sums += row_sums(job_, i, gx_.data(), gy_.data());
-    else if (parts.has_places)
+    else if (parts.has_coordinates)
       finish_grid_row(job_, b, i, gx_.data(), gy_.data());
   }
 

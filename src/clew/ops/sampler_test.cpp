@@ -188,9 +188,9 @@ TEST_F(SamplerTest, SlopesAtWholePixelsAreFromTheLeftOnEveryPath) {
       const Tensor grid = torch::stack({cells[1], cells[0]}, 2).unsqueeze(0);
       // A single coordinate, without neighbours in the vector.
       const Tensor lone = grid.view({-1, 1, 1, 2});
-      const auto slopes = [&](torch::Dtype type, const Tensor& places) {
-        const Tensor x = input.to(type).expand({places.size(0), -1, -1, -1});
-        const Tensor p = places.to(type).requires_grad_();
+      const auto slopes = [&](torch::Dtype type, const Tensor& coordinates) {
+        const Tensor x = input.to(type).expand({coordinates.size(0), -1, -1, -1});
+        const Tensor p = coordinates.to(type).requires_grad_();
         return torch::autograd::grad({grid_sample(x, p, o).sum()}, {p})[0]
             .to(torch::kFloat64)
             .view({-1, 2});
@@ -257,7 +257,7 @@ TEST_F(SamplerTest, NearestIsThePapersIntegerKernel) {
   EXPECT_EQ(at(3.6), 0);  // outside
 }
 
-TEST_F(SamplerTest, PlacesFarAwayOrNotNumbers) {
+TEST_F(SamplerTest, CoordinatesFarAwayOrNotNumbers) {
   const double inf = std::numeric_limits<double>::infinity();
   for (const auto type : {torch::kFloat32, torch::kFloat64}) {
     const Tensor input = torch::rand({1, 1, 5, 6}, type).requires_grad_();
@@ -371,12 +371,12 @@ void use_targets(std::int64_t targets) {
 }
 
 /// f32 on the fast paths against f64, the reference implementation.
-void check_fast(const Tensor& input, const Tensor& places, const SampleOptions& o,
+void check_fast(const Tensor& input, const Tensor& coordinates, const SampleOptions& o,
                 ImageSize size = {19, 21}) {
-  const bool is_affine = places.dim() == 3;
+  const bool is_affine = coordinates.dim() == 3;
   const auto run = [&](torch::Dtype type) {
     const Tensor x = input.to(type).detach().requires_grad_(),
-                 p = places.to(type).detach().requires_grad_();
+                 p = coordinates.to(type).detach().requires_grad_();
     const Tensor y = is_affine ? affine_sample(x, p, size, o) : grid_sample(x, p, o);
     // Neither smooth nor constant.
     const Tensor up = torch::arange(y.numel(), type).view(y.sizes()).remainder(7) - 2.5;
@@ -492,13 +492,13 @@ TEST_F(SamplerTest, ShortTypesAreSampledInFloat) {
   for (const auto type : {torch::kBFloat16, torch::kFloat16}) {
     const Tensor input = torch::rand({2, 3, 5, 4}).to(type).requires_grad_();
     const Tensor wide = input.detach().to(torch::kFloat32).requires_grad_();
-    EXPECT_EQ(place_type(input), torch::kFloat32);
-    const auto check = [&](const Tensor& got, const Tensor& wanted, const Tensor& places) {
+    EXPECT_EQ(coordinate_type(input), torch::kFloat32);
+    const auto check = [&](const Tensor& got, const Tensor& wanted, const Tensor& coordinates) {
       EXPECT_EQ(got.scalar_type(), type);
       EXPECT_TRUE(torch::equal(got, wanted.to(type)));
       const Tensor up = torch::rand_like(wanted).to(type);
-      const auto g = torch::autograd::grad({got}, {input, places}, {up});
-      const auto w = torch::autograd::grad({wanted}, {wide, places}, {up.to(torch::kFloat32)});
+      const auto g = torch::autograd::grad({got}, {input, coordinates}, {up});
+      const auto w = torch::autograd::grad({wanted}, {wide, coordinates}, {up.to(torch::kFloat32)});
       EXPECT_TRUE(torch::equal(g[0], w[0].to(type)));
       EXPECT_TRUE(torch::equal(g[1], w[1]));
     };

@@ -109,11 +109,11 @@ class LearningSystem {
     return {};
   }
   /// Support of `judge`.
-  virtual bool can_judge() const { return false; }
+  virtual bool can_evaluate_predictions() const { return false; }
   /// Evaluation of predictions from a file, of another program or of `clew predict --json`, against
   /// a file of ground truth; formats are the system's. Malformed: clew::Error.
-  virtual runs::Evaluation judge(const std::filesystem::path& predictions,
-                                 const std::filesystem::path& truth) const;
+  virtual runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
+                                                const std::filesystem::path& truth) const;
   /// Support of `predict`.
   virtual bool can_predict() const { return false; }
   /// Support of Prediction::picture, and of Prediction::features.

@@ -104,8 +104,8 @@ runs::RunAbout LearningSystem::about(const LearningConfig& /*config*/, const Tas
   return {.plots = runs::learning_plots(task.make_evaluator()->result(), task.monitor())};
 }
 
-runs::Evaluation LearningSystem::judge(const fs::path& /*predictions*/,
-                                       const fs::path& /*truth*/) const {
+runs::Evaluation LearningSystem::evaluate_predictions(const fs::path& /*predictions*/,
+                                                      const fs::path& /*truth*/) const {
   throw UsageError(concat(name(), " judges no files of answers"));
 }
 

@@ -55,7 +55,7 @@ Tensor SpatialTransformerImpl::locate(const Tensor& images) {
   const ops::Autocast off(ops::Precision::kFp32);  // subpixel coordinates need full precision
   const Tensor parameters =
       ops::linear(features.to(last_->weight.scalar_type()), last_->weight, last_->bias)
-          .to(ops::place_type(images));
+          .to(ops::coordinate_type(images));
   last_parameters_ = parameters.detach();
   return parameters;
 }

@@ -46,9 +46,9 @@ struct SpatialTransformerImpl : torch::nn::Module, nn::OnnxConvertible {
   /// images [B,C,H,W] f -> [B,C,h,w] of their type: warp(images, locate(images)). For bf16 and f16
   /// images, sampling coordinates are f32.
   torch::Tensor forward(const torch::Tensor& images);
-  /// images [B,C,H,W] f -> transform parameters [B,P] of their ops::place_type.
+  /// images [B,C,H,W] f -> transform parameters [B,P] of their ops::coordinate_type.
   torch::Tensor locate(const torch::Tensor& images);
-  /// images [B,C,H,W], parameters [B,P] of their ops::place_type -> [B,C,h,w] of the images' type;
+  /// images [B,C,H,W], parameters [B,P] of their ops::coordinate_type -> [B,C,h,w] of the images' type;
   /// the images may differ from those of locate.
   torch::Tensor warp(const torch::Tensor& images, const torch::Tensor& parameters);
 

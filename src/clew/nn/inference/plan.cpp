@@ -178,7 +178,7 @@ class PlanBuilder {
         type_(type),
         weights_(*weights.impl_),
         shapes_(shapes_of(program, shape.height, shape.width)),
-        readers_(program.readers),
+        use_counts_(program.use_counts),
         values_(shapes_.size()) {}
 
   void build() {
@@ -191,8 +191,8 @@ class PlanBuilder {
     for (std::size_t i = 0; i < program_.steps.size(); ++i) {
       const auto& step = program_.steps[i];
       lower(static_cast<int>(i), step);
-      for (const int input : step.inputs) --readers_[at(input)];
-      if (step.addend >= 0) --readers_[at(step.addend)];
+      for (const int input : step.inputs) --use_counts_[at(input)];
+      if (step.addend >= 0) --use_counts_[at(step.addend)];
       give_outputs(step.output);
     }
     plan_.arena_bytes = place(plan_.buffers);
@@ -267,7 +267,7 @@ class PlanBuilder {
               new_slot(Slot{.desc = {dims(value), Type::f32, is_flat ? Format::nc : Format::nchw},
                             .place = Slot::Place::kOutput,
                             .number = static_cast<int>(i)}));
-      --readers_[at(value)];
+      --use_counts_[at(value)];
     }
   }
 
@@ -367,7 +367,7 @@ class PlanBuilder {
   Located addend_or_new(const ProgramStep& step, const Desc& desc) {
     if (step.addend < 0) return {new_slot(desc), desc};
     const auto& addend = values_[at(step.addend)];
-    const bool is_last = readers_[at(step.addend)] == 1;
+    const bool is_last = use_counts_[at(step.addend)] == 1;
     if (is_last && addend.desc == desc && !plan_.buffers[at(slot_of(addend).number)].is_shared)
       return addend;
     const Located y{new_slot(desc), desc};
@@ -507,7 +507,7 @@ class PlanBuilder {
   Type type_;
   PackedWeights::Impl& weights_;
   std::vector<ValueShape> shapes_;
-  std::vector<int> readers_;  // remaining readers by value
+  std::vector<int> use_counts_;  // remaining uses by value
   std::vector<Located> values_;
 };
 

@@ -37,28 +37,28 @@ class Lowering {
       : layers_(graph.layers()),
         is_needed_(graph.needed(wanted)),
         root_(layers_.size()),
-        readers_(layers_.size()) {
+        use_counts_(layers_.size()) {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       root_[i] = static_cast<int>(i);
       if (layers_[i].kind == LayerGraph::Kind::kDropout) root_[i] = root(layers_[i].inputs[0]);
     }
     for (std::size_t i = 1; i < layers_.size(); ++i)
       if (is_needed_[i] && layers_[i].kind != LayerGraph::Kind::kDropout)
-        for (const int input : layers_[i].inputs) ++readers_[at(root(input))];
-    for (const auto id : wanted) ++readers_[at(root(id.index))];
+        for (const int input : layers_[i].inputs) ++use_counts_[at(root(input))];
+    for (const auto id : wanted) ++use_counts_[at(root(id.index))];
   }
 
   Program run(const std::vector<LayerId>& wanted) {
     for (std::size_t i = 1; i < layers_.size(); ++i)
       if (is_needed_[i]) lower(static_cast<int>(i));
-    Program program{.readers = std::vector<int>(layers_.size())};
+    Program program{.use_counts = std::vector<int>(layers_.size())};
     for (const auto id : wanted) program.outputs.push_back(root(id.index));
     program.steps = std::move(steps_);
     for (const auto& step : program.steps) {
-      for (const int input : step.inputs) ++program.readers[at(input)];
-      if (step.addend >= 0) ++program.readers[at(step.addend)];
+      for (const int input : step.inputs) ++program.use_counts[at(input)];
+      if (step.addend >= 0) ++program.use_counts[at(step.addend)];
     }
-    for (const int output : program.outputs) ++program.readers[at(output)];
+    for (const int output : program.outputs) ++program.use_counts[at(output)];
     return program;
   }
 
@@ -69,7 +69,7 @@ class Lowering {
   /// Step of `value` that can be fused with its only reader; else null.
   ProgramStep* open_step(int value, std::initializer_list<StepKind> kinds) {
     const auto found = std::ranges::find(steps_, value, &ProgramStep::output);
-    if (found == steps_.end() || readers_[at(value)] != 1 || found->activation ||
+    if (found == steps_.end() || use_counts_[at(value)] != 1 || found->activation ||
         std::ranges::find(kinds, found->kind) == kinds.end())
       return nullptr;
     return &*found;
@@ -170,7 +170,7 @@ class Lowering {
 
   const std::vector<LayerGraph::Layer>& layers_;
   std::vector<bool> is_needed_;
-  std::vector<int> root_, readers_;  // value that a layer passes on; reader counts
+  std::vector<int> root_, use_counts_;  // value that a layer passes on; reader counts
   std::vector<ProgramStep> steps_;
 };
 
@@ -182,7 +182,7 @@ Program lowered(const LayerGraph& graph, const std::vector<LayerId>& wanted) {
 }
 
 std::vector<ValueShape> shapes_of(const Program& program, std::int64_t height, std::int64_t width) {
-  std::vector<ValueShape> shapes(program.readers.size());
+  std::vector<ValueShape> shapes(program.use_counts.size());
   shapes[0] = {3, height, width};
   for (const auto& step : program.steps) {
     const auto& from = shapes[static_cast<std::size_t>(step.inputs[0])];

@@ -40,7 +40,7 @@ struct ProgramStep {
 struct Program {
   std::vector<ProgramStep> steps;  // topologically sorted
   std::vector<int> outputs;        // of the wanted layers
-  std::vector<int> readers;        // use count of each value, as input, addend or output
+  std::vector<int> use_counts;     // use count of each value, as input, addend or output
 };
 
 /// Copies the weights.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "readers_bench.h"
+#include "digits_bench.h"
 
 #include <torch/nn/module.h>
 #include <torch/nn/modules/conv.h>
@@ -75,7 +75,7 @@ Json best_peer(const std::string& python, const warp::WarpConfig& config, std::i
     auto all = words;
     all.push_back(concat("--processes=", has_processes ? config.train.workers : 1));
     all.push_back(concat("--threads=", has_processes ? 1 : config.train.workers));
-    const Json one = run_peer(python, kReadersPyTorch, all, kRate, best_core_type());
+    const Json one = run_peer(python, kDigitsPyTorch, all, kRate, best_core_type());
     if (best.is_null() || one[kRate] > best[kRate]) best = one;
   }
   return best;
@@ -83,7 +83,7 @@ Json best_peer(const std::string& python, const warp::WarpConfig& config, std::i
 
 }  // namespace
 
-warp::WarpConfig ReadersOptions::rts_config() {
+warp::WarpConfig DigitsBenchOptions::rts_config() {
   warp::WarpConfig config;
   config.data.kind = data::DigitsKind::kRts;
   config.network.warp_size = 56;
@@ -113,7 +113,7 @@ double operations_of_example(const warp::NetworkConfig& config, const warp::Digi
   return 2 * (3 * forward - image_gradients);
 }
 
-Json readers_rows(const ReadersOptions& options, bool has_peer) {
+Json digits_rows(const DigitsBenchOptions& options, bool has_peer) {
   keep_freed_memory();  // as clew train does
   constexpr int kChunks = 10, kWarmUp = 5;
   warp::WarpConfig config = options.config;

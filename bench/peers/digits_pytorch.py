@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training digit readers in plain PyTorch: the number that `clew bench readers --peer` prints beside ours.
+"""Training classifiers of distorted digits in plain PyTorch: the number that `clew bench digits --peer` prints beside ours.
 
 Same networks (recipes/warp: FCN, CNN, and either behind affine spatial transformers by F.affine_grid and F.grid_sample),
 same batch, cross-entropy, Adam. There are no digits: batches are random and already in memory, nothing is distorted and

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `clew bench readers`: training rate of digit classifiers with spatial transformers, distortion
+// `clew bench digits`: training rate of digit classifiers with spatial transformers, distortion
 // included, beside plain PyTorch.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace clew::bench {
 
-struct ReadersOptions {
+struct DigitsBenchOptions {
   double seconds = 5;
   std::string python;
   warp::WarpConfig config = rts_config();
@@ -35,7 +35,7 @@ struct ReadersOptions {
 /// `has_peer` also "peer_examples_per_second" and "times_peer". The peer, in our precision and the
 /// better of its two ways to use as many cores, runs between two halves of ours. No python with
 /// PyTorch, or a transform that the peer does not know: clew::Error.
-Json readers_rows(const ReadersOptions& options, bool has_peer);
+Json digits_rows(const DigitsBenchOptions& options, bool has_peer);
 
 /// FLOPs of convolutions and linear layers per training example, forward and backward, without the
 /// gradient w.r.t. the image; a multiply-add counts as two.

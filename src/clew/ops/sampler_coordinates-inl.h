@@ -89,7 +89,7 @@ struct Pixels {
   V weight(int k) const { return hn::Mul(y.weight[k / 2], x.weight[k % 2]); }  // 00 01 10 11
   Axis x, y;
   hn::Vec<I> at;
-  V u, v;  // centred column and row, from Places::next() for matrices
+  V u, v;  // centred column and row, from SamplingCoordinates::next() for matrices
   // Only lanes [first, last) have taps inside.
   std::int64_t first = 0, last = 0;
   bool has_nothing = false;  // some of these may have none: is_nothing
@@ -99,9 +99,9 @@ struct Pixels {
 /// Sampling coordinates of an image, as coordinates() of sampler_rows.h: row by row (start_row and
 /// get), or several rows as one line (start_rows and next), so that only the last vector is
 /// partial.
-class Places {
+class SamplingCoordinates {
  public:
-  Places(const SampleJob<float>& job, std::int64_t b)
+  SamplingCoordinates(const SampleJob<float>& job, std::int64_t b)
       : job_(job),
         b_(b),
         last_x_(static_cast<float>(job.in_w - 1)),
@@ -254,11 +254,11 @@ HWY_INLINE hn::Mask<D> first_lanes(std::int64_t count) {
 
 /// Gradient w.r.t. coordinates: summed over a row or a line of rows, or written to d_grid.
 template <bool kIsRow>
-class PlaceGradients {
+class CoordinateGradients {
  public:
   /// n pixels from row i on.
-  PlaceGradients(const SampleJob<float>& job, std::int64_t b, std::int64_t i, std::int64_t n,
-                 bool adds)
+  CoordinateGradients(const SampleJob<float>& job, std::int64_t b, std::int64_t i, std::int64_t n,
+                      bool adds)
       : job_(job),
         grid_(job.d_grid == nullptr ? nullptr : job.d_grid + (b * job.out_h + i) * job.out_w * 2),
         i_(i),
@@ -285,7 +285,7 @@ class PlaceGradients {
   void nothing(std::int64_t j) {
     if (grid_ != nullptr) store(j, hn::Zero(D()), hn::Zero(D()));
   }
-  PlaceSums sums() const {
+  CoordinateSums sums() const {
     const auto total = [](V v) { return static_cast<double>(hn::GetLane(hn::SumOfLanes(D(), v))); };
     if constexpr (!kIsRow)
       return {total(x_), total(xu_), total(xv_), total(y_), total(yu_), total(yv_)};

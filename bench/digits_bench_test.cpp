@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "readers_bench.h"
+#include "digits_bench.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include "tests/support/expect_error.h"
 
 namespace clew::bench {
-namespace readers_bench_test {
+namespace digits_bench_test {
 
-TEST(ReadersBench, CountsTheOperationsOfAnExample) {
+TEST(DigitsBench, CountsTheOperationsOfAnExample) {
   // By hand, multiply-adds. The body of 28x28 pixels: 60 filters of 9x9 on 20x20 places, 60 of 60x7x7
   // on 4x4, 60*2*2 to 10 classes. The localiser of 42x42: 20 of 5x5 on 17x17, 20 of 20x5x5 on 4x4,
   // 320 to 20, 20 to 6.
@@ -28,15 +28,15 @@ TEST(ReadersBench, CountsTheOperationsOfAnExample) {
             2 * (3 * (784 * 7 + 7 * 7 + 7 * 10) - 784 * 7));
 }
 
-TEST(ReadersBench, OneRowWithItsRates) {
-  ReadersOptions options;
+TEST(DigitsBench, OneRowWithItsRates) {
+  DigitsBenchOptions options;
   options.seconds = 0.01;
   options.config.data.train_limit = options.config.data.test_limit = 100;
   options.config.network.body = warp::BodyKind::kFcn;
   options.config.network.localiser = warp::LocaliserKind::kFc;
   options.config.train.batch = 8;
   options.config.train.precision = ops::PrecisionChoice::kFp32;
-  const Json rows = readers_rows(options, false);
+  const Json rows = digits_rows(options, false);
   ASSERT_EQ(rows.size(), 1U);
   const Json& row = rows[0];
   EXPECT_EQ(row["network"], "ST-FCN");
@@ -50,13 +50,13 @@ TEST(ReadersBench, OneRowWithItsRates) {
   EXPECT_FALSE(row.contains("peer_examples_per_second"));
 }
 
-TEST(ReadersBench, WhatThePeerDoesNotKnow) {
-  ReadersOptions options;
+TEST(DigitsBench, WhatThePeerDoesNotKnow) {
+  DigitsBenchOptions options;
   options.python = "true";
   options.config.network.transform = warp::TransformKind::kThinPlate;
-  EXPECT_EQ(error_of<UsageError>([&] { (void)readers_rows(options, true); }),
+  EXPECT_EQ(error_of<UsageError>([&] { (void)digits_rows(options, true); }),
             "--peer knows network.transform = none and affine, got 'tps'");
 }
 
-}  // namespace readers_bench_test
+}  // namespace digits_bench_test
 }  // namespace clew::bench
