@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/boxes_bench.h"
 #include "bench/classify_bench.h"
 #include "bench/navigate_bench.h"
 #include "bench/readers_bench.h"
@@ -123,6 +124,10 @@ void define_readers(CLI::App& command) {
   define_with_settings(command, bench::readers_rows, "examples_per_second");
 }
 
+void define_boxes(CLI::App& command) {
+  define_with_peer<bench::BoxesOptions>(command, bench::boxes_rows);
+}
+
 void define_classify(CLI::App& command) {
   define_with_peer<bench::ClassifyOptions>(command, bench::classify_rows);
 }
@@ -138,6 +143,7 @@ void define_warp(CLI::App& command) {
 }
 
 constexpr Command kBenches[] = {
+    {"boxes", "the operators on boxes of detection, and torchvision's beside them", define_boxes},
     {"classify",
      "inference and training of backbones, loading pictures, and torchvision's beside them",
      define_classify},
