@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/instruction_sets.h"
 
 namespace clew::ops {
 namespace nms_test {
@@ -97,6 +98,18 @@ TEST(Nms, SameAsOnePairAfterAnother) {
       EXPECT_TRUE(
           torch::equal(batched_nms(boxes, scores, classes, 0.5), slow(boxes, scores, classes, 0.5)))
           << count;
+    }
+  }
+}
+
+TEST(Nms, SameInEveryInstructionSet) {
+  torch::manual_seed(3);
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    const auto [boxes, scores, classes] = candidates(700, type);
+    const Tensor wanted = nms(boxes, scores, 0.4);
+    for (const std::int64_t targets : kInstructionSets) {
+      const OnlyInstructionSets only(targets);
+      EXPECT_TRUE(torch::equal(nms(boxes, scores, 0.4), wanted)) << targets;
     }
   }
 }

@@ -44,8 +44,7 @@ class BoxColumns {
 void iou_row(const BoxColumns<float>& boxes, const float* box, float* out);
 void iou_row(const BoxColumns<double>& boxes, const double* box, double* out);
 
-/// Has one of the boxes begin, begin + 1, ... an intersection over union above `threshold` (>= 0) with
-/// box [4]?
+/// Intersection over union above `threshold` (>= 0) of box [4] with any of the boxes begin, begin + 1, ...
 bool overlaps_any(const BoxColumns<float>& boxes, std::int64_t begin, const float* box,
                   float threshold);
 bool overlaps_any(const BoxColumns<double>& boxes, std::int64_t begin, const double* box,

@@ -29,7 +29,7 @@ namespace {
 using torch::Tensor;
 using torch::autograd::variable_list;
 
-/// Is a map read by its channels, which stand side by side in whole vectors?
+/// Channels last in memory, in whole vectors.
 bool is_by_pixels(const Tensor& map) {
   const std::int64_t c = map.size(1), h = map.size(2), w = map.size(3);
   return c % kRoiLanes == 0 && map.strides() == torch::IntArrayRef({h * w * c, 1, w * c, c});
@@ -46,12 +46,12 @@ Tensor map_like(const Tensor& shape_of, bool by_pixels, bool is_zero) {
 
 /// Channels of block g: the first, how many, and the width of a pixel.
 struct RoiBlock {
-  RoiBlock(std::int64_t g, std::int64_t channels)
-      : first(g * kRoiBlock),
-        count(std::min(kRoiBlock, channels - first)),
+  RoiBlock(std::int64_t g, std::int64_t channels, std::int64_t size)
+      : first(g * size),
+        count(std::min(size, channels - first)),
         width((count + kRoiLanes - 1) / kRoiLanes * kRoiLanes) {}
-  static std::int64_t blocks(std::int64_t channels) {
-    return (channels + kRoiBlock - 1) / kRoiBlock;
+  static std::int64_t blocks(std::int64_t channels, std::int64_t size) {
+    return (channels + size - 1) / size;
   }
   std::int64_t first, count, width;
 };
@@ -61,8 +61,8 @@ template <class T>
 class RoiTile {
  public:
   void reserve(std::int64_t pixels) {
-    if (pixels * kRoiBlock <= room_) return;
-    room_ = pixels * kRoiBlock;
+    if (pixels * kRoiTileBlock <= room_) return;
+    room_ = pixels * kRoiTileBlock;
     numbers_ = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(room_));
   }
   void place(std::int64_t top, std::int64_t left, std::int64_t rows, std::int64_t columns,
@@ -123,8 +123,24 @@ struct RoiWork {
     return std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(plan.bins() * kRoiBlock));
   }
 
+  /// Blocks of all groups whose maps are copied, or are not.
+  struct Task {
+    const RoiGroup* group;
+    RoiBlock block;
+  };
+  std::vector<Task> tasks(const std::vector<Tensor>& maps, bool by_pixels) const {
+    const std::int64_t size = by_pixels ? kRoiBlock : kRoiTileBlock;
+    std::vector<Task> all;
+    for (const RoiGroup& group : plan.groups) {
+      if (!maps[group.level].defined() || is_by_pixels(maps[group.level]) != by_pixels) continue;
+      for (std::int64_t g = 0; g < RoiBlock::blocks(channels, size); ++g)
+        all.push_back({&group, RoiBlock(g, channels, size)});
+    }
+    return all;
+  }
+
   void forward(const std::vector<Tensor>& maps, T* out) const {
-    const std::int64_t blocks = RoiBlock::blocks(channels);
+    const std::int64_t blocks = RoiBlock::blocks(channels, kRoiBlock);
     const auto& kernels = roi_kernels<T>();
     const auto result = [&](std::int64_t k, std::int64_t first) {
       return out + (k * channels + first) * plan.bins();
@@ -136,21 +152,22 @@ struct RoiWork {
         const Tensor& map = maps[group.level];
         if (!is_by_pixels(map)) continue;
         for (std::int64_t g = 0; g < blocks; ++g) {
-          const RoiBlock block(g, channels);
+          const RoiBlock block(g, channels, kRoiBlock);
           kernels.forward(plan, k, in_place(map, group, block.first, block.width), block.count,
                           memory.get(), result(k, block.first));
         }
       }
     });
-    const auto count = static_cast<std::int64_t>(plan.groups.size());
-    at::parallel_for(0, count * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    const auto copied = tasks(maps, false);
+    const auto count = static_cast<std::int64_t>(copied.size());
+    at::parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
       const auto memory = scratch();
       RoiTile<T> tile;
       for (std::int64_t i = begin; i < end; ++i) {
-        const RoiGroup& group = plan.groups[i / blocks];
+        const RoiGroup& group = *copied[i].group;
+        const RoiBlock& block = copied[i].block;
         const Tensor& map = maps[group.level];
-        if (is_by_pixels(map) || group.rois.empty()) continue;
-        const RoiBlock block(i % blocks, channels);
+        if (group.rois.empty()) continue;
         const T* const from = planes(map, group, block.first);
         const auto read = [&](std::int64_t top, std::int64_t left, std::int64_t rows,
                               std::int64_t columns) {
@@ -174,42 +191,43 @@ struct RoiWork {
 
   /// grads: of the maps, by pixels and zero, or by planes and not set.
   void backward(const T* up, const std::vector<Tensor>& grads) const {
-    const std::int64_t blocks = RoiBlock::blocks(channels);
     const auto& kernels = roi_kernels<T>();
-    const auto count = static_cast<std::int64_t>(plan.groups.size());
-    at::parallel_for(0, count * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-      const auto memory = scratch();
-      RoiTile<T> tile;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const RoiGroup& group = plan.groups[i / blocks];
-        const Tensor& grad = grads[group.level];
-        if (!grad.defined()) continue;
-        const RoiBlock block(i % blocks, channels);
-        const auto add = [&](const RoiMap<T>& map) {
-          for (const std::int64_t k : group.rois)
-            kernels.backward(plan, k, up + (k * channels + block.first) * plan.bins(), block.count,
-                             memory.get(), map);
-        };
-        if (is_by_pixels(grad)) {
-          add({grad.data_ptr<T>() + group.image * grad.stride(0) + block.first, grad.stride(2),
-               grad.stride(3), block.width});
-          continue;
-        }
-        const std::int64_t h = grad.size(2), w = grad.size(3);
-        T* const to = grad.data_ptr<T>() + (group.image * channels + block.first) * h * w;
-        if (group.rows < h || group.columns < w) std::fill_n(to, block.count * h * w, T(0));
-        if (group.rois.empty()) continue;
-        tile.place(group.top, group.left, group.rows, group.columns, block.width);
-        tile.clear();
-        add(tile.template map<T>());
-        tile.write(to, h, w, block.count);
-      }
-    });
+    auto all = tasks(grads, true);
+    const auto copied = tasks(grads, false);
+    all.insert(all.end(), copied.begin(), copied.end());
+    at::parallel_for(
+        0, static_cast<std::int64_t>(all.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+          const auto memory = scratch();
+          RoiTile<T> tile;
+          for (std::int64_t i = begin; i < end; ++i) {
+            const RoiGroup& group = *all[i].group;
+            const RoiBlock& block = all[i].block;
+            const Tensor& grad = grads[group.level];
+            const auto add = [&](const RoiMap<T>& map) {
+              for (const std::int64_t k : group.rois)
+                kernels.backward(plan, k, up + (k * channels + block.first) * plan.bins(),
+                                 block.count, memory.get(), map);
+            };
+            if (is_by_pixels(grad)) {
+              add({grad.data_ptr<T>() + group.image * grad.stride(0) + block.first, grad.stride(2),
+                   grad.stride(3), block.width});
+              continue;
+            }
+            const std::int64_t h = grad.size(2), w = grad.size(3);
+            T* const to = grad.data_ptr<T>() + (group.image * channels + block.first) * h * w;
+            if (group.rows < h || group.columns < w) std::fill_n(to, block.count * h * w, T(0));
+            if (group.rois.empty()) continue;
+            tile.place(group.top, group.left, group.rows, group.columns, block.width);
+            tile.clear();
+            add(tile.template map<T>());
+            tile.write(to, h, w, block.count);
+          }
+        });
   }
 
   /// maps by pixels, of whole vectors of channels -> gradients of x1 y1 x2 y2 of each RoI in [K,5].
   void box_gradient(const std::vector<Tensor>& maps, const T* up, T* grad) const {
-    const std::int64_t blocks = RoiBlock::blocks(channels);
+    const std::int64_t blocks = RoiBlock::blocks(channels, kRoiBlock);
     const auto& kernels = roi_kernels<T>();
     at::parallel_for(0, plan.count, 4, [&](std::int64_t begin, std::int64_t end) {
       const auto memory = scratch();
@@ -217,7 +235,7 @@ struct RoiWork {
         const RoiGroup& group = plan.groups[plan.group_of[k]];
         double sums[4] = {};
         for (std::int64_t g = 0; g < blocks; ++g) {
-          const RoiBlock block(g, channels);
+          const RoiBlock block(g, channels, kRoiBlock);
           kernels.box_gradient(
               plan, k, in_place(maps[group.level], group, block.first, block.width),
               up + (k * channels + block.first) * plan.bins(), block.count, memory.get(), sums);

@@ -96,70 +96,107 @@ struct RoiVectors {
     std::int32_t begin, end;
   };
 
-  static void forward(const RoiPlan<T>& plan, std::int64_t k, const RoiMap<const T>& map,
-                      std::int64_t channels, T* scratch, T* planes) {
+  /// Bins of N vectors of channels, from the first of `map` on; GCC keeps four sums in registers.
+  template <int N>
+  static HWY_INLINE void bins(const RoiPlan<T>& plan, std::int64_t k, const RoiMap<const T>& map,
+                              T* to) {
     const D d;
     const std::int32_t *const row = plan.rows.pixel.data(), *const column =
                                                                 plan.columns.pixel.data();
     const T *const row_weight = plan.rows.weight.data(), *const column_weight =
                                                              plan.columns.weight.data();
-    for (std::int64_t c = 0; c < map.width;) {
-      const bool is_pair = c + 2 * kLanes <= map.width;
-      const std::int64_t second = is_pair ? kLanes : 0;
-      T* to = scratch + c;
-      for (std::int64_t p = 0; p < plan.height; ++p) {
-        const Bin rows(plan.rows, k, p);
-        for (std::int64_t q = 0; q < plan.width; ++q, to += map.width) {
-          const Bin columns(plan.columns, k, q);
-          V a = hn::Zero(d), b = hn::Zero(d);
-          for (std::int32_t r = rows.begin; r < rows.end; ++r) {
-            const T* const line = map.pixels + c + row[r] * map.row_step;
-            V line_a = hn::Zero(d), line_b = hn::Zero(d);
-            for (std::int32_t s = columns.begin; s < columns.end; ++s) {
-              const T* const pixel = line + column[s] * map.pixel_step;
-              const V weight = hn::Set(d, column_weight[s]);
-              line_a = hn::MulAdd(weight, hn::LoadU(d, pixel), line_a);
-              line_b = hn::MulAdd(weight, hn::LoadU(d, pixel + second), line_b);
-            }
-            const V weight = hn::Set(d, row_weight[r]);
-            a = hn::MulAdd(weight, line_a, a);
-            b = hn::MulAdd(weight, line_b, b);
+    constexpr std::int64_t k1 = kLanes, k2 = N > 2 ? 2 * kLanes : 0, k3 = N > 2 ? 3 * kLanes : 0;
+    for (std::int64_t p = 0; p < plan.height; ++p) {
+      const Bin rows(plan.rows, k, p);
+      for (std::int64_t q = 0; q < plan.width; ++q, to += map.width) {
+        const Bin columns(plan.columns, k, q);
+        V a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0;
+        for (std::int32_t r = rows.begin; r < rows.end; ++r) {
+          const T* const line = map.pixels + row[r] * map.row_step;
+          V b0 = hn::Zero(d), b1 = b0, b2 = b0, b3 = b0;
+          for (std::int32_t s = columns.begin; s < columns.end; ++s) {
+            const T* const pixel = line + column[s] * map.pixel_step;
+            const V weight = hn::Set(d, column_weight[s]);
+            b0 = hn::MulAdd(weight, hn::LoadU(d, pixel), b0);
+            if constexpr (N > 1) b1 = hn::MulAdd(weight, hn::LoadU(d, pixel + k1), b1);
+            if constexpr (N > 2) b2 = hn::MulAdd(weight, hn::LoadU(d, pixel + k2), b2);
+            if constexpr (N > 2) b3 = hn::MulAdd(weight, hn::LoadU(d, pixel + k3), b3);
           }
-          hn::StoreU(b, d, to + second);
-          hn::StoreU(a, d, to);
+          const V weight = hn::Set(d, row_weight[r]);
+          a0 = hn::MulAdd(weight, b0, a0);
+          if constexpr (N > 1) a1 = hn::MulAdd(weight, b1, a1);
+          if constexpr (N > 2) a2 = hn::MulAdd(weight, b2, a2);
+          if constexpr (N > 2) a3 = hn::MulAdd(weight, b3, a3);
         }
+        hn::StoreU(a0, d, to);
+        if constexpr (N > 1) hn::StoreU(a1, d, to + k1);
+        if constexpr (N > 2) hn::StoreU(a2, d, to + k2);
+        if constexpr (N > 2) hn::StoreU(a3, d, to + k3);
       }
-      c += is_pair ? 2 * kLanes : kLanes;
+    }
+  }
+
+  static void forward(const RoiPlan<T>& plan, std::int64_t k, const RoiMap<const T>& map,
+                      std::int64_t channels, T* scratch, T* planes) {
+    for (std::int64_t c = 0; c < map.width;) {
+      const std::int64_t left = (map.width - c) / kLanes, count = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+      const RoiMap<const T> from{map.pixels + c, map.row_step, map.pixel_step, map.width};
+      if (count == 4) bins<4>(plan, k, from, scratch + c);
+      if (count == 2) bins<2>(plan, k, from, scratch + c);
+      if (count == 1) bins<1>(plan, k, from, scratch + c);
+      c += count * kLanes;
     }
     to_planes(scratch, map.width, plan.bins(), channels, planes, plan.bins());
   }
 
-  static void backward(const RoiPlan<T>& plan, std::int64_t k, const T* planes,
-                       std::int64_t channels, T* scratch, const RoiMap<T>& map) {
+  /// Adds N vectors of channels of the bins' gradients to the map.
+  template <int N>
+  static HWY_INLINE void spread(const RoiPlan<T>& plan, std::int64_t k, const T* up,
+                                const RoiMap<T>& map) {
     const D d;
-    to_pixels(planes, plan.bins(), plan.bins(), channels, scratch, map.width);
     const std::int32_t *const row = plan.rows.pixel.data(), *const column =
                                                                 plan.columns.pixel.data();
     const T *const row_weight = plan.rows.weight.data(), *const column_weight =
                                                              plan.columns.weight.data();
+    constexpr std::int64_t k1 = kLanes, k2 = N > 2 ? 2 * kLanes : 0, k3 = N > 2 ? 3 * kLanes : 0;
+    constexpr std::int64_t second = N > 1 ? k1 : 0;
     for (std::int64_t p = 0; p < plan.height; ++p) {
       const Bin rows(plan.rows, k, p);
-      for (std::int64_t q = 0; q < plan.width; ++q) {
+      for (std::int64_t q = 0; q < plan.width; ++q, up += map.width) {
         const Bin columns(plan.columns, k, q);
-        const T* const up = scratch + (p * plan.width + q) * map.width;
-        for (std::int64_t c = 0; c < map.width; c += kLanes) {
-          const V given = hn::LoadU(d, up + c);
-          for (std::int32_t r = rows.begin; r < rows.end; ++r) {
-            T* const line = map.pixels + c + row[r] * map.row_step;
-            const V of_row = hn::Mul(given, hn::Set(d, row_weight[r]));
-            for (std::int32_t s = columns.begin; s < columns.end; ++s) {
-              T* const pixel = line + column[s] * map.pixel_step;
-              hn::StoreU(hn::MulAdd(of_row, hn::Set(d, column_weight[s]), hn::LoadU(d, pixel)), d,
-                         pixel);
-            }
+        const V g0 = hn::LoadU(d, up), g1 = hn::LoadU(d, up + second), g2 = hn::LoadU(d, up + k2),
+                g3 = hn::LoadU(d, up + k3);
+        for (std::int32_t r = rows.begin; r < rows.end; ++r) {
+          T* const line = map.pixels + row[r] * map.row_step;
+          const V weight = hn::Set(d, row_weight[r]);
+          const V b0 = hn::Mul(g0, weight), b1 = hn::Mul(g1, weight), b2 = hn::Mul(g2, weight),
+                  b3 = hn::Mul(g3, weight);
+          for (std::int32_t s = columns.begin; s < columns.end; ++s) {
+            T* const pixel = line + column[s] * map.pixel_step;
+            const V share = hn::Set(d, column_weight[s]);
+            add(b0, share, pixel);
+            if constexpr (N > 1) add(b1, share, pixel + k1);
+            if constexpr (N > 2) add(b2, share, pixel + k2);
+            if constexpr (N > 2) add(b3, share, pixel + k3);
           }
         }
       }
+    }
+  }
+  static HWY_INLINE void add(V value, V weight, T* to) {
+    hn::StoreU(hn::MulAdd(value, weight, hn::LoadU(D(), to)), D(), to);
+  }
+
+  static void backward(const RoiPlan<T>& plan, std::int64_t k, const T* planes,
+                       std::int64_t channels, T* scratch, const RoiMap<T>& map) {
+    to_pixels(planes, plan.bins(), plan.bins(), channels, scratch, map.width);
+    for (std::int64_t c = 0; c < map.width;) {
+      const std::int64_t left = (map.width - c) / kLanes, count = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+      const RoiMap<T> to{map.pixels + c, map.row_step, map.pixel_step, map.width};
+      if (count == 4) spread<4>(plan, k, scratch + c, to);
+      if (count == 2) spread<2>(plan, k, scratch + c, to);
+      if (count == 1) spread<1>(plan, k, scratch + c, to);
+      c += count * kLanes;
     }
   }
 

@@ -11,8 +11,9 @@
 
 namespace clew::ops {
 
-/// Channels to a block at most, and what widths are multiples of.
-inline constexpr std::int64_t kRoiBlock = 32, kRoiLanes = 16;
+/// Channels to a block at most: of a copy, which should stay in the second-level cache, and where they are; and
+/// the divisor of widths.
+inline constexpr std::int64_t kRoiTileBlock = 32, kRoiBlock = 64, kRoiLanes = 16;
 
 template <class Number>
 struct RoiMap {

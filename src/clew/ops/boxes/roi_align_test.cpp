@@ -11,6 +11,7 @@
 
 #include "tests/support/expect_error.h"
 #include "tests/support/gradient.h"
+#include "tests/support/instruction_sets.h"
 
 namespace clew::ops {
 namespace roi_align_test {
@@ -217,6 +218,38 @@ TEST(RoiAlign, GradientsByDifferences) {
         rois[k][i] = before;
         EXPECT_NEAR((up - down) / (2 * step), grad[k][i].item<double>(), 1e-6)
             << name(o) << " RoI " << k << ", " << i;
+      }
+    }
+  }
+}
+
+TEST(RoiAlign, AgreesInEveryInstructionSet) {
+  torch::manual_seed(9);
+  const Tensor rois = some_rois(20, 2), up = torch::randn({20, 112, 7, 7}, torch::kFloat64);
+  for (const std::int64_t channels : {20, 112}) {
+    for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+      const Tensor features =
+          torch::randn({2, channels, 20, 16}, torch::kFloat64).contiguous(format);
+      const auto run = [&](torch::Dtype type) {
+        const Tensor x = features.to(type).detach().requires_grad_(),
+                     boxes = rois.to(type).detach().requires_grad_();
+        const Tensor out =
+            roi_align(x, boxes, {.scale = 0.25, .sampling_ratio = 2, .has_box_gradient = true});
+        auto all = torch::autograd::grad({out}, {x, boxes}, {up.narrow(1, 0, channels).to(type)});
+        all.push_back(out.detach());
+        return all;
+      };
+      // Samples at whole pixels, where the slope jumps, are on one side in f32 and on the other in f64.
+      const auto wanted = run(torch::kFloat64), f32 = run(torch::kFloat32);
+      for (const std::int64_t targets : kInstructionSets) {
+        const OnlyInstructionSets only(targets);
+        const auto in_f64 = run(torch::kFloat64), in_f32 = run(torch::kFloat32);
+        for (std::size_t i = 0; i < 3; ++i) {
+          const double scale = 1 + largest(wanted[i]);
+          EXPECT_LT(largest(in_f64[i] - wanted[i]) / scale, 1e-12) << targets << ' ' << i;
+          EXPECT_LT(largest(in_f32[i] - (i == 1 ? f32 : wanted)[i]) / scale, 2e-5)
+              << targets << ' ' << i;
+        }
       }
     }
   }
