@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/boxes_bench.h"
 #include "bench/classify_bench.h"
 #include "bench/coco_bench.h"
 #include "bench/digits_bench.h"
@@ -124,6 +125,10 @@ void define_digits(CLI::App& command) {
   define_with_settings(command, bench::digits_rows, "examples_per_second");
 }
 
+void define_boxes(CLI::App& command) {
+  define_with_peer<bench::BoxesOptions>(command, bench::boxes_rows);
+}
+
 void define_classify(CLI::App& command) {
   define_with_peer<bench::ClassifyOptions>(command, bench::classify_rows);
 }
@@ -143,6 +148,7 @@ void define_warp(CLI::App& command) {
 }
 
 constexpr Command kBenches[] = {
+    {"boxes", "the operators on boxes of detection, and torchvision's beside them", define_boxes},
     {"classify",
      "inference and training of backbones, loading pictures, and torchvision's beside them",
      define_classify},

@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "call_times.h"
 #include "clew/classify/transfer_task.h"
 #include "clew/core/error.h"
 #include "clew/core/log.h"
@@ -39,31 +39,6 @@ double seconds_since(WallClock::time_point start) {
   return std::chrono::duration<double>(WallClock::now() - start).count();
 }
 
-/// Times of calls, in parts.
-class CallTimes {
- public:
-  explicit CallTimes(std::function<void()> work) : work_(std::move(work)) { work_(); }
-  /// Adds calls for `seconds`, at least two.
-  void measure(double seconds) {
-    const auto start = WallClock::now();
-    for (int calls = 0; calls < 2 || seconds_since(start) < seconds; ++calls) {
-      const auto before = WallClock::now();
-      work_();
-      times_.push_back(seconds_since(before));
-    }
-  }
-  double median() const {
-    auto times = times_;
-    std::ranges::sort(times);
-    return times[times.size() / 2];
-  }
-  double best() const { return std::ranges::min(times_); }
-
- private:
-  std::function<void()> work_;
-  std::vector<double> times_;
-};
-
 struct Peer {
   std::string python;  // empty: none
   const ClassifyOptions& options;
@@ -80,10 +55,6 @@ struct Peer {
   }
 };
 
-std::vector<int> counts_up_to(int threads) {
-  return threads == 1 ? std::vector{1} : std::vector{1, threads};
-}
-
 Json rates(const CallTimes& times, int batch, double operations, double peak) {
   const double rate = batch / times.median(), gflops = rate * operations * 1e-9;
   return {{"ms", times.median() * 1e3},
@@ -91,13 +62,6 @@ Json rates(const CallTimes& times, int batch, double operations, double peak) {
           {"images_per_second", rate},
           {"gflops", gflops},
           {"share_of_peak", gflops / peak}};
-}
-
-void add_peer(Json& row, const Json& peer) {
-  const auto ms = peer["peer_ms"].get<double>();
-  row["peer_ms"] = ms;
-  row["times_peer"] = ms / row["ms"].get<double>();
-  row["peer"] = peer;
 }
 
 void add_inference(const ClassifyOptions& options, const Peer& peer, const std::string& name,

@@ -11,7 +11,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
-#include "clew/ops/boxes.h"
+#include "clew/ops/boxes/geometry.h"
 
 namespace clew::classify {
 namespace {

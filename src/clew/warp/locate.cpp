@@ -14,7 +14,7 @@
 
 #include "clew/core/error.h"
 #include "clew/data/digits_config.h"
-#include "clew/ops/boxes.h"
+#include "clew/ops/boxes/geometry.h"
 
 namespace clew::warp {
 namespace {

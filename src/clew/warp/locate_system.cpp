@@ -19,7 +19,7 @@
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/nn/weights.h"
-#include "clew/ops/boxes.h"
+#include "clew/ops/boxes/geometry.h"
 #include "clew/runs/evaluation.h"
 #include "clew/runs/gallery.h"
 #include "clew/train/supervised_run.h"
