@@ -2,13 +2,14 @@
 // Argument checks of the operators on boxes. Private to the folder.
 #pragma once
 
+#include <torch/types.h>
+
 #include <cmath>
 #include <cstdint>
 #include <string>
 
 #include "clew/core/error.h"
 #include "clew/ops/tape.h"
-#include "clew/ops/tensor.h"
 
 namespace clew::ops {
 
