@@ -59,7 +59,7 @@ struct SlicedNorm : torch::autograd::Function<SlicedNorm> {
 }  // namespace
 
 SliceGroup::SliceGroup(int slices, std::function<void(const Tensor&)> all_reduce)
-    : sum_elsewhere_(std::move(all_reduce)), parts_(static_cast<std::size_t>(slices)) {}
+    : all_reduce_(std::move(all_reduce)), parts_(static_cast<std::size_t>(slices)) {}
 
 Tensor SliceGroup::sum(int slice, const Tensor& values) {
   const torch::NoGradGuard no_grad;
@@ -73,7 +73,7 @@ Tensor SliceGroup::sum(int slice, const Tensor& values) {
         for (std::size_t i = 0; i + stride < parts_.size(); i += 2 * stride)
           parts_[i] = parts_[i] + parts_[i + stride];
       total_ = parts_[0].clone();
-      if (sum_elsewhere_) sum_elsewhere_(total_);
+      if (all_reduce_) all_reduce_(total_);
     } catch (...) {
       has_failed_ = true;
       is_complete_.notify_all();

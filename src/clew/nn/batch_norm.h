@@ -41,7 +41,7 @@ class SliceGroup {
   };
 
  private:
-  std::function<void(const torch::Tensor&)> sum_elsewhere_;
+  std::function<void(const torch::Tensor&)> all_reduce_;
   std::mutex mutex_;
   std::condition_variable is_complete_;
   std::vector<torch::Tensor> parts_;
