@@ -43,6 +43,11 @@ inline void check_like(const torch::Tensor& tensor, const char* name, const torc
              ", got ", described(tensor), " (", where, ")");
 }
 
+inline void refuse_create_graph(const char* where) {
+  CLEW_CHECK(!at::GradMode::is_enabled(), where,
+             " has no second derivative: backward must not be called with create_graph");
+}
+
 /// Features and RoIs of the operators that pool them.
 inline void check_features(const torch::Tensor& features, const char* where) {
   CLEW_CHECK(features.defined() && features.dim() == 4 && is_f32_or_f64(features) &&

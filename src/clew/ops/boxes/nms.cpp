@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A candidate is compared with the boxes kept so far, by vectors, until one suppresses it. Candidates come in
-// blocks: against the boxes kept before its block one needs no other's answer, so threads share these.
+// blocks: against the boxes kept before its block one needs no other's answer, so threads share these. Blocks
+// grow, for threads that wait for each other wait long on a busy machine.
 #include "clew/ops/boxes/nms.h"
 
 #include <ATen/Parallel.h>
@@ -22,7 +23,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kBlock = 512;
+constexpr std::int64_t kBlock = 512;  // the smallest
 
 /// The largest T that is not above `threshold`, so that comparing in T is comparing in f64.
 template <class T>
@@ -38,9 +39,10 @@ template <class T>
 void suppress(const T* boxes, const std::vector<std::int64_t>& order, T threshold, bool* is_kept) {
   const auto n = static_cast<std::int64_t>(order.size());
   BoxColumns<T> kept(n);
-  std::vector<char> is_dead(static_cast<std::size_t>(std::min(n, kBlock)));
-  for (std::int64_t first = 0; first < n; first += kBlock) {
-    const std::int64_t count = std::min(kBlock, n - first), before = kept.size();
+  std::vector<char> is_dead(static_cast<std::size_t>(n));
+  for (std::int64_t first = 0, count = 0; first < n; first += count) {
+    const std::int64_t before = kept.size();
+    count = std::min(std::max(kBlock, first / 2), n - first);
     const auto box = [&](std::int64_t i) { return boxes + 4 * order[first + i]; };
     at::parallel_for(0, count, kBlock / 8, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)

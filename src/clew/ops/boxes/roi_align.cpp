@@ -271,6 +271,11 @@ RoiPlan<T> make_plan(const std::vector<Tensor>& maps, const std::vector<double>&
     };
     axis(2, shape.height).add(roi[2], roi[4], plan.rows);
     axis(3, shape.width).add(roi[1], roi[3], plan.columns);
+    CLEW_CHECK(
+        std::max(plan.rows.pixel.size(), plan.columns.pixel.size()) < std::size_t{1} << 31,
+        "rois must have less than 2^31 rows or columns of pixels in all their bins, got more "
+        "at row ",
+        k, " (roi_align)");
     plan.group_of.push_back(
         static_cast<std::int32_t>(level * images + static_cast<std::int64_t>(roi[0])));
     plan.groups[plan.group_of.back()].rois.push_back(k);
@@ -313,7 +318,7 @@ struct RoiAlignNode : torch::autograd::Node {
   std::int64_t rois = 0;
 
   variable_list apply(variable_list&& upstream) override {
-    refuse_second_derivative(where);
+    refuse_create_graph(where);
     const std::size_t levels = shapes.size();
     variable_list grads(levels + 1);
     if (!upstream[0].defined()) return grads;

@@ -49,30 +49,47 @@ void each_plane(const Tensor& rois, const Tensor& grad, const F& add) {
 
 // ---- on whole pixels
 
-/// Pixels [begin,end) of bin p along one axis.
-template <class T>
-class PoolAxis {
- public:
-  PoolAxis(T box_start, T box_end, T scale, std::int64_t bins, std::int64_t pixels)
-      : pixels_(pixels) {
-    const T start = std::round(box_start * scale), end = std::round(box_end * scale);
-    if (!std::isfinite(start) || !std::isfinite(end)) return;
-    constexpr T kFar = 1 << 30;
-    start_ = static_cast<std::int64_t>(std::clamp(start, -kFar, kFar));
-    const auto last = static_cast<std::int64_t>(std::clamp(end, -kFar, kFar));
-    bin_ = static_cast<T>(std::max<std::int64_t>(last - start_ + 1, 1)) / static_cast<T>(bins);
-  }
-  std::pair<std::int64_t, std::int64_t> range(std::int64_t p) const {
-    if (bin_ == 0) return {0, 0};
-    const auto from = static_cast<std::int64_t>(std::floor(static_cast<T>(p) * bin_)),
-               to = static_cast<std::int64_t>(std::ceil(static_cast<T>(p + 1) * bin_));
-    return {std::clamp<std::int64_t>(from + start_, 0, pixels_),
-            std::clamp<std::int64_t>(to + start_, 0, pixels_)};
-  }
+/// Pixels [begin,end) along one axis.
+struct PoolRange {
+  std::int64_t begin = 0, end = 0;
+};
 
- private:
-  std::int64_t pixels_, start_ = 0;
-  T bin_ = 0;  // 0: no pixels at all
+/// Of each bin; none of a box that is not finite.
+template <class T>
+std::vector<PoolRange> pool_ranges(T box_start, T box_end, T scale, std::int64_t bins,
+                                   std::int64_t pixels) {
+  std::vector<PoolRange> ranges(static_cast<std::size_t>(bins));
+  const T start = std::round(box_start * scale), end = std::round(box_end * scale);
+  if (!std::isfinite(start) || !std::isfinite(end)) return ranges;
+  constexpr T kFar = 1 << 30;
+  const auto first = static_cast<std::int64_t>(std::clamp(start, -kFar, kFar)),
+             last = static_cast<std::int64_t>(std::clamp(end, -kFar, kFar));
+  const T bin = static_cast<T>(std::max<std::int64_t>(last - first + 1, 1)) / static_cast<T>(bins);
+  const auto on_map = [&](T place) {
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(place) + first, 0, pixels);
+  };
+  for (std::int64_t p = 0; p < bins; ++p)
+    ranges[p] = {on_map(std::floor(static_cast<T>(p) * bin)),
+                 on_map(std::ceil(static_cast<T>(p + 1) * bin))};
+  return ranges;
+}
+
+/// Largest pixel of a bin of map [.,w] and its place; -1 where there is none.
+template <class T>
+struct LargestPixel {
+  LargestPixel(const T* map, std::int64_t w, const PoolRange& rows, const PoolRange& columns) {
+    if (rows.end <= rows.begin || columns.end <= columns.begin) return;
+    value = -FLT_MAX;  // torchvision's, for f64 too
+    for (std::int64_t i = rows.begin; i < rows.end; ++i) {
+      for (std::int64_t j = columns.begin; j < columns.end; ++j) {
+        if (!(map[i * w + j] > value)) continue;
+        value = map[i * w + j];
+        place = i * w + j;
+      }
+    }
+  }
+  T value = 0;
+  std::int64_t place = -1;
 };
 
 template <class T>
@@ -84,29 +101,19 @@ void pool_forward(const Tensor& features, const Tensor& rois, const RoiPoolOptio
   at::parallel_for(0, rois.size(0), 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t k = first; k < last; ++k) {
       const T* const roi = rois.data_ptr<T>() + 5 * k;
-      const PoolAxis<T> x(roi[1], roi[3], scale, options.width, w),
-          y(roi[2], roi[4], scale, options.height, h);
+      const auto rows = pool_ranges(roi[2], roi[4], scale, options.height, h),
+                 columns = pool_ranges(roi[1], roi[3], scale, options.width, w);
       const T* const maps =
           features.data_ptr<T>() + static_cast<std::int64_t>(roi[0]) * channels * h * w;
-      T* const out = output.data_ptr<T>() + k * channels * bins;
-      std::int32_t* const from = chosen.data_ptr<std::int32_t>() + k * channels * bins;
-      for (std::int64_t bin = 0; bin < bins; ++bin) {
-        const auto [top, bottom] = y.range(bin / options.width);
-        const auto [left, right] = x.range(bin % options.width);
-        const bool is_empty = bottom <= top || right <= left;
-        for (std::int64_t c = 0; c < channels; ++c) {
-          const T* const map = maps + c * h * w;
-          T most = is_empty ? T(0) : -FLT_MAX;  // torchvision's, for f64 too
-          std::int64_t place = -1;
-          for (std::int64_t i = top; i < bottom; ++i) {
-            for (std::int64_t j = left; j < right; ++j) {
-              if (!(map[i * w + j] > most)) continue;
-              most = map[i * w + j];
-              place = i * w + j;
-            }
+      T* out = output.data_ptr<T>() + k * channels * bins;
+      std::int32_t* from = chosen.data_ptr<std::int32_t>() + k * channels * bins;
+      for (std::int64_t c = 0; c < channels; ++c) {
+        for (const PoolRange& in_rows : rows) {
+          for (const PoolRange& in_columns : columns) {
+            const LargestPixel<T> largest(maps + c * h * w, w, in_rows, in_columns);
+            *out++ = largest.value;
+            *from++ = static_cast<std::int32_t>(largest.place);
           }
-          out[c * bins + bin] = most;
-          from[c * bins + bin] = static_cast<std::int32_t>(place);
         }
       }
     }
@@ -129,7 +136,7 @@ struct RoiPoolFunction : torch::autograd::Function<RoiPoolFunction> {
     return output;
   }
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list upstream) {
-    refuse_second_derivative("roi_pool");
+    refuse_create_graph("roi_pool");
     const auto saved = context->get_saved_variables();
     const Tensor up = upstream[0].contiguous();
     const Tensor grad = torch::zeros(context->saved_data["shape"].toIntVector(), up.options());
@@ -302,7 +309,7 @@ struct RoiWarpNode : torch::autograd::Node {
 
   variable_list apply(variable_list&& upstream) override {
     const char* const where = "roi_warp_pool";
-    refuse_second_derivative(where);
+    refuse_create_graph(where);
     variable_list grads(2);
     if (!upstream[0].defined()) return grads;
     const Tensor up = upstream[0].contiguous(), &maps = features.get("the features", where),
