@@ -125,17 +125,21 @@ SliceGroup::Scope::Scope(std::shared_ptr<SliceGroup> group, int slice) {
 }
 SliceGroup::Scope::~Scope() { current = {}; }
 
-BatchNorm2dImpl::BatchNorm2dImpl(const torch::nn::BatchNormOptions& the_options)
+BatchNorm2dImpl::BatchNorm2dImpl(const torch::nn::BatchNormOptions& the_options, bool is_frozen)
     : options(the_options) {
   const auto channels = options.num_features();
   CLEW_CHECK(options.track_running_stats(), "a batch norm of clew keeps running statistics");
   if (options.affine()) {
-    weight = register_parameter("weight", torch::ones({channels}));
-    bias = register_parameter("bias", torch::zeros({channels}));
+    const auto registered = [&](const char* name, Tensor value) {
+      return is_frozen ? register_buffer(name, value) : register_parameter(name, value);
+    };
+    weight = registered("weight", torch::ones({channels}));
+    bias = registered("bias", torch::zeros({channels}));
   }
   running_mean = register_buffer("running_mean", torch::zeros({channels}));
   running_var = register_buffer("running_var", torch::ones({channels}));
-  num_batches_tracked = register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64));
+  if (!is_frozen)
+    num_batches_tracked = register_buffer("num_batches_tracked", torch::zeros({}, torch::kInt64));
 }
 
 std::vector<OnnxValue> BatchNorm2dImpl::to_onnx(OnnxGraph& graph,
@@ -152,12 +156,13 @@ std::vector<OnnxValue> BatchNorm2dImpl::to_onnx(OnnxGraph& graph,
 Tensor BatchNorm2dImpl::forward(const Tensor& x) {
   CLEW_CHECK(x.dim() == 4 && x.size(1) == options.num_features(), "a batch norm of ",
              options.num_features(), " channels is given [B,C,H,W], got ", x.sizes());
-  if (is_training()) num_batches_tracked += 1;
+  const bool is_learning = is_training() && num_batches_tracked.defined();
+  if (is_learning) num_batches_tracked += 1;
   const double momentum = options.momentum() ? *options.momentum()
-                          : is_training()    ? 1 / num_batches_tracked.item<double>()
+                          : is_learning      ? 1 / num_batches_tracked.item<double>()
                                              : 0;
-  if (current.group == nullptr || !is_training()) {
-    return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum,
+  if (current.group == nullptr || !is_learning) {
+    return torch::batch_norm(x, weight, bias, running_mean, running_var, is_learning, momentum,
                              options.eps(), false);
   }
   Tensor mean, variance;

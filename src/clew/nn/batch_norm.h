@@ -53,11 +53,12 @@ class SliceGroup {
 
 /// torch::nn::BatchNorm2d, x [B,C,H,W] -> the same shape (Ioffe and Szegedy 2015, algorithm 1),
 /// with the same names of parameters and buffers. In training, statistics are those of all slices
-/// within a SliceGroup::Scope, else those of x.
+/// within a SliceGroup::Scope, else those of x. Frozen, it normalises by the running statistics in
+/// training, too, and weight and bias are buffers: torchvision's FrozenBatchNorm2d, by its names.
 class BatchNorm2dImpl : public torch::nn::Module, public OnnxConvertible {
  public:
   /// Without a momentum in `options` the running statistics are cumulative averages.
-  explicit BatchNorm2dImpl(const torch::nn::BatchNormOptions& options);
+  explicit BatchNorm2dImpl(const torch::nn::BatchNormOptions& options, bool is_frozen = false);
   explicit BatchNorm2dImpl(std::int64_t channels)
       : BatchNorm2dImpl(torch::nn::BatchNormOptions(channels)) {}
 
@@ -66,8 +67,9 @@ class BatchNorm2dImpl : public torch::nn::Module, public OnnxConvertible {
                                  const std::vector<OnnxValue>& inputs) const override;
 
   torch::nn::BatchNormOptions options;
-  torch::Tensor weight, bias;                                    // [C]; undefined if not affine
-  torch::Tensor running_mean, running_var, num_batches_tracked;  // [C], [C], 0-d i64
+  torch::Tensor weight, bias;               // [C]; undefined if not affine
+  torch::Tensor running_mean, running_var;  // [C]
+  torch::Tensor num_batches_tracked;        // 0-d i64; undefined if frozen
 };
 TORCH_MODULE(BatchNorm2d);
 

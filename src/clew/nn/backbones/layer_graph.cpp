@@ -50,8 +50,27 @@ bool prefers_channels_last(const torch::Tensor& x) {
 
 }  // namespace
 
-LayerGraph::LayerGraph(std::int64_t output_stride) : output_stride_(output_stride) {
+LayerGraph::LayerGraph(std::int64_t output_stride, std::optional<double> frozen_norm_eps)
+    : output_stride_(output_stride), frozen_norm_eps_(frozen_norm_eps) {
   layers_.push_back({.kind = Kind::kInput, .channels = 3});
+}
+
+LayerGraph::LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& wanted,
+                       const std::string& prefix)
+    : output_stride_(whole.output_stride_), frozen_norm_eps_(whole.frozen_norm_eps_) {
+  const auto is_needed = whole.needed(wanted);
+  const auto last = std::ranges::max(wanted, {}, &LayerId::index).index;
+  layers_.assign(whole.layers_.begin(), whole.layers_.begin() + last + 1);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    auto& layer = layers_[i];
+    if (layer.module == nullptr) continue;
+    if (!is_needed[i]) {
+      layer.module = nullptr;
+      continue;
+    }
+    if (layer.path.starts_with(prefix)) layer.path.erase(0, prefix.size());
+    put(layer.path, layer.module);
+  }
 }
 
 LayerId LayerGraph::push(Layer layer) {
@@ -130,10 +149,11 @@ LayerId LayerGraph::convolution(const std::string& path, LayerId x,
 
 LayerId LayerGraph::batch_norm(const std::string& path, LayerId x, double eps, double momentum) {
   auto layer = behind(x, Kind::kBatchNorm);
+  if (frozen_norm_eps_.value_or(0) > 0) eps = *frozen_norm_eps_;
   layer.path = path;
   layer.module =
-      put(path,
-          BatchNorm2d(torch::nn::BatchNormOptions(layer.channels).eps(eps).momentum(momentum)))
+      put(path, BatchNorm2d(torch::nn::BatchNormOptions(layer.channels).eps(eps).momentum(momentum),
+                            frozen_norm_eps_.has_value()))
           .ptr();
   return push(std::move(layer));
 }

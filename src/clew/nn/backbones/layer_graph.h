@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,13 @@ struct ConvolutionOptions {
 /// with torchvision's replace_stride_with_dilation.
 class LayerGraph : public torch::nn::Module {
  public:
-  explicit LayerGraph(std::int64_t output_stride = 1 << 20);
+  /// `frozen_norm_eps`: as in BackboneOptions.
+  explicit LayerGraph(std::int64_t output_stride = 1 << 20,
+                      std::optional<double> frozen_norm_eps = {});
+  /// Layers that `wanted` needs of `whole`, under the same ids and with the same modules; `prefix`, such as
+  /// "features.", is dropped from their paths.
+  LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& wanted,
+             const std::string& prefix);
 
   // Building. `path` is the module's dotted name, "layer1.0.conv1".
   LayerId input() const { return {0}; }
@@ -121,6 +128,7 @@ class LayerGraph : public torch::nn::Module {
                         const std::vector<torch::Tensor>& values, const Key* key) const;
 
   std::int64_t output_stride_;
+  std::optional<double> frozen_norm_eps_;
   std::vector<Layer> layers_;
 };
 

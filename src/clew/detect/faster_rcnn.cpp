@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/detect/faster_rcnn.h"
+
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "clew/core/config.h"
+#include "clew/core/error.h"
+#include "clew/core/text.h"
+#include "clew/nn/backbones/backbone.h"
+#include "clew/ops/boxes/geometry.h"
+#include "clew/ops/boxes/nms.h"
+#include "clew/ops/boxes/roi_align.h"
+
+namespace clew::detect {
+namespace {
+
+using torch::Tensor;
+
+constexpr std::int64_t kPyramidChannels = 256, kHeadChannels = 1024, kBins = 7, kDivisor = 32;
+constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;  // pixels
+constexpr double kFrozenNormEps = 1e-5;
+const ops::BoxCoding kDetectionCoding{.weights = {10, 10, 5, 5}};
+
+struct DetectorArchitecture {
+  std::string name, backbone;
+  std::vector<std::string> maps;  // of the backbone, finest first
+  std::string prefix;             // dropped from the backbone's paths
+};
+
+const std::vector<DetectorArchitecture>& detector_architectures() {
+  static const std::vector<DetectorArchitecture> kAll = {
+      {"resnet50_fpn", "resnet50", {"layer1", "layer2", "layer3", "layer4"}, ""},
+      {"mobilenet_v3_large_fpn", "mobilenet_v3_large", {"features.13", "features.16"}, "features."},
+      {"mobilenet_v3_large_320_fpn",
+       "mobilenet_v3_large",
+       {"features.13", "features.16"},
+       "features."},
+  };
+  return kAll;
+}
+
+const DetectorArchitecture& detector_architecture(const std::string& name) {
+  const auto found = std::ranges::find(detector_architectures(), name, &DetectorArchitecture::name);
+  if (found == detector_architectures().end())
+    throw UsageError(concat("a detector must be one of ", join(detector_names()), ", got '", name,
+                            "'", did_you_mean(name, detector_names())));
+  return *found;
+}
+
+struct RpnHeadImpl : torch::nn::Module {
+  RpnHeadImpl(std::int64_t channels, std::int64_t anchors)
+      : convolution(register_module(
+            "conv",
+            torch::nn::Sequential(torch::nn::Sequential(
+                torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)),
+                torch::nn::ReLU())))),
+        logits(register_module("cls_logits", torch::nn::Conv2d(channels, anchors, 1))),
+        codes(register_module("bbox_pred", torch::nn::Conv2d(channels, 4 * anchors, 1))) {
+    const torch::NoGradGuard no_grad;
+    for (const auto& item : named_parameters()) {
+      if (item.key().ends_with("weight")) item.value().normal_(0, 0.01);
+      if (item.key().ends_with("bias")) item.value().zero_();
+    }
+  }
+  torch::nn::Sequential convolution;
+  torch::nn::Conv2d logits, codes;
+};
+TORCH_MODULE(RpnHead);
+
+struct BoxHeadImpl : torch::nn::Module {
+  explicit BoxHeadImpl(std::int64_t in)
+      : first(register_module("fc6", torch::nn::Linear(in, kHeadChannels))),
+        second(register_module("fc7", torch::nn::Linear(kHeadChannels, kHeadChannels))) {}
+  torch::nn::Linear first, second;
+};
+TORCH_MODULE(BoxHead);
+
+struct BoxPredictorImpl : torch::nn::Module {
+  explicit BoxPredictorImpl(std::int64_t classes)
+      : logits(register_module("cls_score", torch::nn::Linear(kHeadChannels, classes))),
+        codes(register_module("bbox_pred", torch::nn::Linear(kHeadChannels, 4 * classes))) {}
+  torch::nn::Linear logits, codes;
+};
+TORCH_MODULE(BoxPredictor);
+
+/// [B,A*k,H,W] -> [B,H*W*A,k].
+Tensor by_anchor(const Tensor& map, std::int64_t k) {
+  const auto batch = map.size(0), height = map.size(2), width = map.size(3);
+  return map.view({batch, -1, k, height, width}).permute({0, 3, 4, 1, 2}).reshape({batch, -1, k});
+}
+
+Tensor cut_boxes(const Tensor& boxes, ops::ImageSize size) { return ops::clip_boxes(boxes, size); }
+
+}  // namespace
+
+struct FasterRcnnImpl::Parts {
+  std::vector<nn::LayerId> maps;
+  std::shared_ptr<nn::LayerGraph> body;
+  nn::FeaturePyramid pyramid{nullptr};
+  RpnHead rpn{nullptr};
+  BoxHead head{nullptr};
+  BoxPredictor predictor{nullptr};
+};
+
+const std::vector<std::string>& detector_names() {
+  static const auto kNames = [] {
+    std::vector<std::string> names;
+    for (const auto& one : detector_architectures()) names.push_back(one.name);
+    return names;
+  }();
+  return kNames;
+}
+
+FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes) {
+  (void)detector_architecture(name);
+  FasterRcnnOptions options;
+  options.classes = classes;
+  const std::array<double, 5> sizes = {32, 64, 128, 256, 512};
+  if (name == "resnet50_fpn") {
+    for (const double size : sizes) options.anchors.push_back({.sizes = {size}});
+    return options;
+  }
+  options.anchors.assign(3, {.sizes = {sizes.begin(), sizes.end()}});
+  options.least_objectness = 0.05;
+  if (name == "mobilenet_v3_large_320_fpn") {
+    options.short_side = 320;
+    options.long_side = 640;
+    options.evaluation = {150, 150};
+  }
+  return options;
+}
+
+FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions& options)
+    : options_(options), parts_(std::make_shared<Parts>()) {
+  const auto& architecture = detector_architecture(name);
+  CLEW_CHECK(options.classes >= 2, "classes must be at least 2, the background and one more, got ",
+             options.classes);
+  CLEW_CHECK(options.anchors.size() == architecture.maps.size() + 1, name, " has ",
+             architecture.maps.size() + 1, " levels, got anchors for ", options.anchors.size());
+  const nn::Backbone backbone(architecture.backbone,
+                              nn::BackboneOptions{.frozen_norm_eps = kFrozenNormEps});
+  std::vector<std::int64_t> channels;
+  for (const auto& map : architecture.maps) {
+    parts_->maps.push_back(backbone->feature_map(map).layer);
+    channels.push_back(backbone->feature_map(map).channels);
+  }
+  parts_->body = std::make_shared<nn::LayerGraph>(*backbone, parts_->maps, architecture.prefix);
+  parts_->pyramid = nn::FeaturePyramid(channels, kPyramidChannels);
+  const auto group = [&](torch::nn::Module& parent, const char* child) {
+    return parent.register_module(child, std::make_shared<torch::nn::Module>(child));
+  };
+  const auto base = group(*this, "backbone");
+  base->register_module("body", parts_->body);
+  base->register_module("fpn", parts_->pyramid);
+  parts_->rpn =
+      group(*this, "rpn")
+          ->register_module("head", RpnHead(kPyramidChannels, options.anchors[0].count()));
+  const auto heads = group(*this, "roi_heads");
+  parts_->head = heads->register_module("box_head", BoxHead(kPyramidChannels * kBins * kBins));
+  parts_->predictor = heads->register_module("box_predictor", BoxPredictor(options.classes));
+}
+
+ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images) const {
+  CLEW_CHECK(!images.empty(), "a detector needs at least one picture");
+  ResizedImages result;
+  std::vector<Tensor> resized;
+  std::int64_t height = 0, width = 0;
+  for (const auto& image : images) {
+    CLEW_CHECK(image.defined() && image.dim() == 3 && image.size(0) == 3 &&
+                   image.scalar_type() == torch::kFloat32 && image.numel() > 0,
+               "an image must be [3,H,W] f32 with H and W at least 1, got ", image.sizes(), " ",
+               image.scalar_type());
+    const auto short_side = static_cast<float>(std::min(image.size(1), image.size(2))),
+               long_side = static_cast<float>(std::max(image.size(1), image.size(2)));
+    // In f32, as torchvision: a rounding decides about a pixel.
+    const double scale = std::min(static_cast<float>(options_.short_side) / short_side,
+                                  static_cast<float>(options_.long_side) / long_side);
+    const auto scaled = [&](std::int64_t side) {
+      return std::max<std::int64_t>(
+          1, static_cast<std::int64_t>(std::floor(static_cast<double>(side) * scale)));
+    };
+    const ops::ImageSize size{scaled(image.size(1)), scaled(image.size(2))};
+    result.originals.push_back({image.size(1), image.size(2)});
+    result.sizes.push_back(size);
+    resized.push_back(torch::upsample_bilinear2d(
+        ops::normalise(image.unsqueeze(0), options_.statistics), {size.height, size.width}, false));
+    height = std::max(height, size.height);
+    width = std::max(width, size.width);
+  }
+  const auto padded = [](std::int64_t side) { return (side + kDivisor - 1) / kDivisor * kDivisor; };
+  result.images =
+      torch::zeros({std::ssize(images), 3, padded(height), padded(width)}, resized[0].options());
+  for (std::size_t i = 0; i < resized.size(); ++i) {
+    const auto [h, w] = result.sizes[i];
+    result.images[static_cast<std::int64_t>(i)].narrow(1, 0, h).narrow(2, 0, w).copy_(
+        resized[i][0]);
+  }
+  return result;
+}
+
+std::vector<Tensor> FasterRcnnImpl::features(const Tensor& images) {
+  return parts_->pyramid->forward(parts_->body->run(images, parts_->maps));
+}
+
+Proposals FasterRcnnImpl::propose(const std::vector<Tensor>& maps, ops::ImageSize padded) {
+  Proposals result;
+  std::vector<Tensor> objectness, codes;
+  std::vector<ops::ImageSize> sizes;
+  for (const auto& map : maps) {
+    const auto x = parts_->rpn->convolution->forward(map);
+    objectness.push_back(by_anchor(parts_->rpn->logits->forward(x), 1).squeeze(2));
+    codes.push_back(by_anchor(parts_->rpn->codes->forward(x), 4));
+    sizes.push_back({map.size(2), map.size(3)});
+    result.counts.push_back(objectness.back().size(1));
+  }
+  result.objectness = torch::cat(objectness, 1);
+  result.codes = torch::cat(codes, 1);
+  result.anchors =
+      ops::pyramid_anchors(options_.anchors, padded, sizes, maps[0].options().requires_grad(false));
+  return result;
+}
+
+std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
+                                           const std::vector<ops::ImageSize>& sizes) const {
+  const torch::NoGradGuard no_grad;
+  const auto& limits = is_training() ? options_.training : options_.evaluation;
+  std::vector<Tensor> result;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto objectness = proposals.objectness[static_cast<std::int64_t>(i)].detach();
+    const auto codes = proposals.codes[static_cast<std::int64_t>(i)].detach();
+    std::vector<Tensor> best, levels;
+    std::int64_t begin = 0;
+    for (std::size_t level = 0; level < proposals.counts.size(); ++level) {
+      const auto count = proposals.counts[level];
+      const auto part = objectness.narrow(0, begin, count);
+      best.push_back(std::get<1>(part.topk(std::min(limits.before_nms, count))) + begin);
+      levels.push_back(torch::full_like(best.back(), static_cast<std::int64_t>(level)));
+      begin += count;
+    }
+    const auto chosen = torch::cat(best);
+    auto level = torch::cat(levels);
+    auto scores = torch::sigmoid(objectness.index_select(0, chosen));
+    auto boxes = cut_boxes(
+        ops::decode_boxes(codes.index_select(0, chosen), proposals.anchors.index_select(0, chosen))
+            .squeeze(1),
+        sizes[i]);
+    const auto take = [&](const Tensor& rows) {
+      boxes = boxes.index_select(0, rows);
+      scores = scores.index_select(0, rows);
+      level = level.index_select(0, rows);
+    };
+    take(ops::large_boxes(boxes, kLeastProposalSide));
+    take(scores.ge(options_.least_objectness).nonzero().squeeze(1));
+    const auto kept = ops::batched_nms(boxes, scores, level, options_.proposal_nms);
+    result.push_back(boxes.index_select(0, kept.slice(0, 0, limits.after_nms)));
+  }
+  return result;
+}
+
+Tensor FasterRcnnImpl::pool(const std::vector<Tensor>& maps, const std::vector<Tensor>& boxes,
+                            const std::vector<ops::ImageSize>& sizes) const {
+  // The coarsest map is for proposals alone.
+  return ops::pyramid_roi_align({maps.begin(), maps.end() - 1}, boxes, sizes);
+}
+
+std::pair<Tensor, Tensor> FasterRcnnImpl::classify(const Tensor& pooled) {
+  auto x = torch::relu(parts_->head->first->forward(pooled.flatten(1)));
+  x = torch::relu(parts_->head->second->forward(x));
+  return {parts_->predictor->logits->forward(x), parts_->predictor->codes->forward(x)};
+}
+
+std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tensor& codes,
+                                               const std::vector<Tensor>& boxes,
+                                               const std::vector<ops::ImageSize>& sizes) const {
+  const torch::NoGradGuard no_grad;
+  std::vector<Detections> result;
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    const auto count = boxes[i].size(0);
+    const auto all = cut_boxes(
+        ops::decode_boxes(codes.narrow(0, begin, count), boxes[i], kDetectionCoding), sizes[i]);
+    const auto shares = torch::softmax(logits.narrow(0, begin, count), 1);
+    begin += count;
+    Detections found{.boxes = all.slice(1, 1).reshape({-1, 4}),
+                     .scores = shares.slice(1, 1).reshape({-1}),
+                     .labels = torch::arange(1, options_.classes, torch::kInt64).repeat({count})};
+    const auto take = [&](const Tensor& rows) {
+      found.boxes = found.boxes.index_select(0, rows);
+      found.scores = found.scores.index_select(0, rows);
+      found.labels = found.labels.index_select(0, rows);
+    };
+    take(found.scores.gt(options_.least_score).nonzero().squeeze(1));
+    take(ops::large_boxes(found.boxes, kLeastDetectionSide));
+    take(ops::batched_nms(found.boxes, found.scores, found.labels, options_.detection_nms)
+             .slice(0, 0, options_.most_detections));
+    result.push_back(std::move(found));
+  }
+  return result;
+}
+
+std::vector<Detections> FasterRcnnImpl::detect(const std::vector<Tensor>& images) {
+  const torch::NoGradGuard no_grad;
+  const auto resized = resize(images);
+  const auto maps = features(resized.images);
+  const auto boxes =
+      select(propose(maps, {resized.images.size(2), resized.images.size(3)}), resized.sizes);
+  const auto [logits, codes] = classify(pool(maps, boxes, resized.sizes));
+  auto detections = decode(logits, codes, boxes, resized.sizes);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto ratio = [](std::int64_t original, std::int64_t size) {
+      return static_cast<float>(original) / static_cast<float>(size);
+    };
+    const float x = ratio(resized.originals[i].width, resized.sizes[i].width),
+                y = ratio(resized.originals[i].height, resized.sizes[i].height);
+    detections[i].boxes = detections[i].boxes * torch::tensor({x, y, x, y});
+  }
+  return detections;
+}
+
+}  // namespace clew::detect

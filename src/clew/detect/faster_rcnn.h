@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faster R-CNN (Ren et al. 2015, arXiv 1506.01497) on feature pyramids (Lin et al. 2017, arXiv 1612.03144), with the parameter
+// names, constants and results of torchvision's networks.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/nn/backbones/layer_graph.h"
+#include "clew/nn/feature_pyramid.h"
+#include "clew/ops/boxes/anchors.h"
+#include "clew/ops/normalise.h"
+#include "clew/ops/sampler.h"
+
+namespace clew::detect {
+
+/// Limits of region proposals, for training and for evaluation.
+struct ProposalLimits {
+  std::int64_t before_nms = 2000, after_nms = 2000;  // per level and picture; per picture
+};
+
+struct FasterRcnnOptions {
+  std::int64_t classes = 91;  // 0 is the background
+  // Pictures are scaled until the short side has `short_side` pixels, or the long one `long_side`.
+  std::int64_t short_side = 800, long_side = 1333;
+  ops::ChannelStatistics statistics = ops::imagenet_statistics();
+  std::vector<ops::AnchorShapes> anchors;  // per level
+  ProposalLimits training, evaluation{1000, 1000};
+  double proposal_nms = 0.7;           // IoU
+  double least_objectness = 0;         // of proposals
+  double least_score = 0.05;           // of detections
+  double detection_nms = 0.5;          // IoU, within a class
+  std::int64_t most_detections = 100;  // per picture
+};
+
+/// The architectures: "resnet50_fpn", "mobilenet_v3_large_fpn", "mobilenet_v3_large_320_fpn".
+const std::vector<std::string>& detector_names();
+/// torchvision's constants for one of them. Unknown name: UsageError.
+FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes = 91);
+
+/// Pictures of one batch as the network sees them.
+struct ResizedImages {
+  torch::Tensor
+      images;  // [B,3,H,W] f32, normalised, zero to the right and below; H and W multiples of 32
+  std::vector<ops::ImageSize> sizes;  // without that padding
+  std::vector<ops::ImageSize> originals;
+};
+
+/// Output of the region proposal network, levels side by side, row by row, a pixel's anchors side by side.
+struct Proposals {
+  torch::Tensor objectness;          // [B,N] f32 (raw)
+  torch::Tensor codes;               // [B,N,4] f32 (ops::encode_boxes)
+  torch::Tensor anchors;             // [N,4] f32
+  std::vector<std::int64_t> counts;  // of each level
+};
+
+/// Detections of one picture, by falling score.
+struct Detections {
+  torch::Tensor boxes;   // [N,4] f32 xyxy in pixels of the original
+  torch::Tensor scores;  // [N] f32 in [0,1]
+  torch::Tensor labels;  // [N] i64 in 1..classes-1
+};
+
+class FasterRcnnImpl : public torch::nn::Module {
+ public:
+  /// Random weights from LibTorch's generator. Unknown name: UsageError.
+  FasterRcnnImpl(const std::string& name, const FasterRcnnOptions& options);
+
+  /// images, a list of [3,H,W] f32 in [0,1], RGB -> detections. No gradient.
+  std::vector<Detections> detect(const std::vector<torch::Tensor>& images);
+
+  // Stages of it.
+  ResizedImages resize(const std::vector<torch::Tensor>& images) const;
+  /// images [B,3,H,W], normalised -> maps of the pyramid, finest first.
+  std::vector<torch::Tensor> features(const torch::Tensor& images);
+  Proposals propose(const std::vector<torch::Tensor>& maps, ops::ImageSize padded);
+  /// -> boxes [K,4] of each picture, best first, cut at its edges.
+  std::vector<torch::Tensor> select(const Proposals& proposals,
+                                    const std::vector<ops::ImageSize>& sizes) const;
+  /// RoI features [K,256,7,7] of all boxes -> class logits [K,C] (raw), codes [K,4C].
+  torch::Tensor pool(const std::vector<torch::Tensor>& maps,
+                     const std::vector<torch::Tensor>& boxes,
+                     const std::vector<ops::ImageSize>& sizes) const;
+  std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled);
+  /// Scores and codes of all boxes -> detections in pixels of the resized pictures.
+  std::vector<Detections> decode(const torch::Tensor& logits, const torch::Tensor& codes,
+                                 const std::vector<torch::Tensor>& boxes,
+                                 const std::vector<ops::ImageSize>& sizes) const;
+
+  const FasterRcnnOptions& options() const { return options_; }
+
+ private:
+  struct Parts;
+  FasterRcnnOptions options_;
+  std::shared_ptr<Parts> parts_;
+};
+TORCH_MODULE(FasterRcnn);
+
+}  // namespace clew::detect

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Faster R-CNN with torchvision's weights: each stage fed torchvision's tensors, then the whole.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "clew/core/error.h"
+#include "clew/detect/faster_rcnn.h"
+#include "clew/nn/weights.h"
+#include "clew/ops/boxes/geometry.h"
+#include "tests/parity/python.h"
+
+namespace clew::parity {
+namespace detector_parity_test {
+
+constexpr std::int64_t kClasses = 7, kShortSide = 192, kLongSide = 320;
+
+/// The largest difference as a share of the largest absolute value.
+double relative_difference(const torch::Tensor& got, const torch::Tensor& wanted) {
+  EXPECT_EQ(got.sizes(), wanted.sizes());
+  if (got.sizes() != wanted.sizes()) return 1;
+  if (got.numel() == 0) return 0;
+  return ((got - wanted).abs().max() / wanted.abs().max()).item<double>();
+}
+
+double largest_difference(const torch::Tensor& got, const torch::Tensor& wanted) {
+  EXPECT_EQ(got.sizes(), wanted.sizes());
+  if (got.sizes() != wanted.sizes()) return 1e9;
+  return got.numel() == 0 ? 0 : (got - wanted).abs().max().item<double>();
+}
+
+class DetectorParity : public testing::TestWithParam<std::string> {};
+
+TEST_P(DetectorParity, EveryStageIsTorchvisions) {
+  const auto python = python_with({"torchvision"});
+  if (!python)
+    GTEST_SKIP() << "no Python with torchvision: install python3-torchvision or set CLEW_PYTHON to "
+                    "an interpreter that has it";
+  const TestFolder folder;
+  run_python(*python, "detector.py",
+             {GetParam(), std::to_string(kShortSide), std::to_string(kLongSide),
+              folder / "weights.pth", folder / "theirs.pth"});
+  std::map<std::string, torch::Tensor> theirs;
+  for (auto& [name, tensor] : nn::read_tensors(folder / "theirs.pth")) theirs[name] = tensor;
+  const auto numbered = [&](const std::string& label) {
+    std::vector<torch::Tensor> all;
+    for (int i = 0; theirs.contains(concat(label, ".", i)); ++i)
+      all.push_back(theirs.at(concat(label, ".", i)));
+    return all;
+  };
+
+  auto options = detect::detector_options(GetParam(), kClasses);
+  options.short_side = kShortSide;
+  options.long_side = kLongSide;
+  detect::FasterRcnn network(GetParam(), options);
+  (void)nn::load_weights(*network, folder / "weights.pth");  // every name, or clew::Error
+  network->eval();
+  const torch::NoGradGuard no_grad;
+
+  const auto resized = network->resize(numbered("image"));
+  EXPECT_LT(relative_difference(resized.images, theirs.at("resized")), 1e-5);
+  for (std::size_t i = 0; i < resized.sizes.size(); ++i) {
+    const auto wanted = theirs.at("sizes")[static_cast<std::int64_t>(i)];
+    EXPECT_EQ(resized.sizes[i].height, wanted[0].item<std::int64_t>());
+    EXPECT_EQ(resized.sizes[i].width, wanted[1].item<std::int64_t>());
+  }
+
+  const auto maps = network->features(theirs.at("resized")), their_maps = numbered("map");
+  ASSERT_EQ(maps.size(), their_maps.size());
+  for (std::size_t i = 0; i < maps.size(); ++i)
+    EXPECT_LT(relative_difference(maps[i], their_maps[i]), 1e-4) << i;
+
+  auto proposals =
+      network->propose(their_maps, {theirs.at("resized").size(2), theirs.at("resized").size(3)});
+  EXPECT_LT(relative_difference(proposals.objectness, theirs.at("objectness")), 1e-4);
+  EXPECT_LT(relative_difference(proposals.codes, theirs.at("codes")), 1e-4);
+  EXPECT_EQ(largest_difference(proposals.anchors, theirs.at("anchors")), 0);
+
+  proposals.objectness = theirs.at("objectness");
+  proposals.codes = theirs.at("codes");
+  const auto boxes = network->select(proposals, resized.sizes), their_boxes = numbered("proposals");
+  ASSERT_EQ(boxes.size(), their_boxes.size());
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    EXPECT_GT(boxes[i].size(0), 20);
+    EXPECT_LT(largest_difference(boxes[i], their_boxes[i]), 1e-3) << i;
+  }
+
+  const auto pooled = network->pool(their_maps, their_boxes, resized.sizes);
+  EXPECT_LT(relative_difference(pooled, theirs.at("pooled")), 1e-4);
+  const auto [logits, codes] = network->classify(theirs.at("pooled"));
+  EXPECT_LT(relative_difference(logits, theirs.at("logits")), 1e-4);
+  EXPECT_LT(relative_difference(codes, theirs.at("box_codes")), 1e-4);
+
+  const auto decoded =
+      network->decode(theirs.at("logits"), theirs.at("box_codes"), their_boxes, resized.sizes);
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < decoded.size(); ++i) {
+    count += decoded[i].boxes.size(0);
+    EXPECT_LT(largest_difference(decoded[i].boxes, theirs.at(concat("boxes.", i))), 1e-3);
+    EXPECT_LT(largest_difference(decoded[i].scores, theirs.at(concat("scores.", i))), 1e-4);
+    EXPECT_TRUE(torch::equal(decoded[i].labels, theirs.at(concat("labels.", i))));
+  }
+  EXPECT_GE(count, 50);
+
+  // End to end equal scores may fall the other way: 99 % of the boxes are matched.
+  const auto detections = network->detect(numbered("image"));
+  std::int64_t matched = 0, all = 0;
+  for (std::size_t i = 0; i < detections.size(); ++i) {
+    const auto wanted = theirs.at(concat("final.boxes.", i));
+    all += wanted.size(0);
+    if (wanted.size(0) == 0 || detections[i].boxes.size(0) == 0) continue;
+    const auto is_same_class =
+        theirs.at(concat("final.labels.", i)).unsqueeze(1).eq(detections[i].labels.unsqueeze(0));
+    const auto overlap = ops::box_iou(wanted, detections[i].boxes);
+    matched += overlap.ge(0.99).logical_and(is_same_class).any(1).sum().item<std::int64_t>();
+  }
+  EXPECT_GE(all, 50);
+  EXPECT_GE(static_cast<double>(matched), 0.99 * static_cast<double>(all));
+}
+
+INSTANTIATE_TEST_SUITE_P(, DetectorParity, testing::ValuesIn(detect::detector_names()),
+                         [](const auto& one) { return one.param; });
+
+}  // namespace detector_parity_test
+}  // namespace clew::parity
