@@ -61,7 +61,7 @@ double share_of_path(const std::string& file) {
   return static_cast<double>(hash_text(file) >> 11) * 0x1p-53;
 }
 
-std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path>* ignored) {
+std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path>* skipped) {
   check_folder(root);
   std::map<std::string, ClassFolder> classes;
   std::vector<std::pair<fs::path, int>> open = {{root, 0}};  // with depth
@@ -85,8 +85,8 @@ std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path
       } else if (image::has_picture_ending(path) &&
                  (type == fs::file_type::regular || type == fs::file_type::not_found)) {
         found.files.push_back(path);
-      } else if (ignored != nullptr) {
-        ignored->push_back(path);
+      } else if (skipped != nullptr) {
+        skipped->push_back(path);
       }
     }
     CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
@@ -108,7 +108,7 @@ namespace {
 using SplitPaths = std::array<fs::path, kSplitNames.size()>;  // train, val, test; empty: none
 
 /// Split folders in `folder`; all empty without train.
-SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* ignored = nullptr) {
+SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* skipped = nullptr) {
   check_folder(folder);
   SplitPaths splits;
   std::vector<fs::path> others;
@@ -133,7 +133,7 @@ SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* ignored = 
   CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
   if (splits[0].empty()) return {};
   std::ranges::sort(others);
-  if (ignored != nullptr) ignored->insert(ignored->end(), others.begin(), others.end());
+  if (skipped != nullptr) skipped->insert(skipped->end(), others.begin(), others.end());
   return splits;
 }
 
@@ -150,8 +150,8 @@ std::vector<fs::path> files_of(const SplitFolder& where, Split part) {
 
 }  // namespace
 
-std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path>* ignored) {
-  const SplitPaths splits = find_splits(folder, ignored);
+std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path>* skipped) {
+  const SplitPaths splits = find_splits(folder, skipped);
   std::vector<fs::path> found;
   std::ranges::copy_if(splits, std::back_inserter(found),
                        [](const fs::path& path) { return !path.empty(); });

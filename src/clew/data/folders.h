@@ -24,16 +24,16 @@ struct ClassFolder {
 
 /// Classes under `root`, sorted by name, without hidden and system files (@eaDir, __MACOSX). A
 /// folder with neither pictures nor folders is a class without pictures. Links are followed; a
-/// dangling one counts as a file. Files without a picture's extension are added to `ignored`.
+/// dangling one counts as a file. Files without a picture's extension are added to `skipped`.
 /// Pictures directly in `root`, a missing folder: clew::Error. Reads no picture.
 [[nodiscard]] std::vector<ClassFolder> list_classes(
-    const std::filesystem::path& root, std::vector<std::filesystem::path>* ignored = nullptr);
+    const std::filesystem::path& root, std::vector<std::filesystem::path>* skipped = nullptr);
 
 /// Existing folders of the splits train, val and test, in this order; empty without train (then
-/// folders are classes). Other folders are added to `ignored`. Two folders for a split:
+/// folders are classes). Other folders are added to `skipped`. Two folders for a split:
 /// clew::Error.
 [[nodiscard]] std::vector<std::filesystem::path> split_folders(
-    const std::filesystem::path& folder, std::vector<std::filesystem::path>* ignored = nullptr);
+    const std::filesystem::path& folder, std::vector<std::filesystem::path>* skipped = nullptr);
 struct FolderOptions {
   int width = 0, height = 0;                                // resized to, pixels; 0: as they are
   image::Fit fit = image::Fit::kCrop;                       // not kInside
