@@ -23,7 +23,7 @@ namespace {
 /// Evaluation of other programs' predictions: `clew eval SYSTEM predictions=FILE truth=FILE`.
 void evaluate_predictions(const System& system, const std::vector<std::string>& settings,
                           bool is_json) {
-  if (system.judge == nullptr)
+  if (system.evaluate_predictions == nullptr)
     throw UsageError(concat(system.name, " judges no files of answers; name a run folder"));
   ConfigTree tree;
   for (const auto& setting : settings) apply_override(tree, setting);

@@ -120,7 +120,7 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         .keep = [run = request.run, evaluation] { train::write_evaluation(run, evaluation); }};
   };
   if (system->can_evaluate_predictions()) {
-    row.judge = [system](const fs::path& predictions, const fs::path& truth) {
+    row.evaluate_predictions = [system](const fs::path& predictions, const fs::path& truth) {
       return system->evaluate_predictions(predictions, truth);
     };
   }

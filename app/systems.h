@@ -64,7 +64,7 @@ struct System {
   /// Evaluates a file of predictions against ground truth; null: not supported.
   std::function<runs::Evaluation(const std::filesystem::path& predictions,
                                  const std::filesystem::path& truth)>
-      judge;
+      evaluate_predictions;
   /// Exports the network with its best weights in the format of `out`'s extension, one of
   /// `formats`.
   std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>

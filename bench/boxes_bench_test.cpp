@@ -46,8 +46,8 @@ TEST(BoxesBench, WithoutTorchvisionThereIsNoPeer) {
   auto options = quick(BoxesJob::kNms);
   options.python = "/bin/false";
   EXPECT_EQ(error_of([&] { (void)boxes_rows(options, true); }),
-            "--peer needs PyTorch (Debian: apt install python3-torchvision), but /bin/false cannot "
-            "import torchvision");
+            "--peer needs a Python with torchvision (Debian: apt install python3-torchvision), but "
+            "/bin/false cannot import it");
 }
 
 }  // namespace boxes_bench_test

@@ -29,7 +29,7 @@ TEST(Localise, PlacesAreSharesOfTheViewedPicture) {
   EXPECT_EQ(example["image"].sizes(), (std::vector<std::int64_t>{3, 32, 64}));
   config.data.views.eval = {};
   const auto plain = LocaliseTask(config).test_set().get(3, Key{});
-  EXPECT_LT((plain["relative_box"] - example["place"]).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((plain["relative_box"] - example["relative_box"]).abs().max().item<double>(), 1e-6);
 }
 
 TEST(Localise, LossAndMeasures) {

@@ -108,7 +108,7 @@ class LearningSystem {
                                  torch::nn::Module& /*network*/) const {
     return {};
   }
-  /// Support of `judge`.
+  /// Support of `evaluate_predictions`.
   virtual bool can_evaluate_predictions() const { return false; }
   /// Evaluation of predictions from a file, of another program or of `clew predict --json`, against
   /// a file of ground truth; formats are the system's. Malformed: clew::Error.
