@@ -43,6 +43,7 @@ def fill(model):
                 tensor.normal_(0, 0.1)
         model.roi_heads.box_predictor.cls_score.weight.mul_(0.3 if tuple(model.backbone.body)[0] == "conv1" else 3)
         model.rpn.head.bbox_pred.weight.mul_(0.3)
+        model.rpn.head.cls_logits.weight.mul_(0.3)  # probabilities away from 1, where they are equal
         model.roi_heads.box_predictor.bbox_pred.weight.mul_(0.3)
 
 

@@ -85,7 +85,11 @@ TEST_P(DetectorParity, EveryStageIsTorchvisions) {
   ASSERT_EQ(boxes.size(), their_boxes.size());
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     EXPECT_GT(boxes[i].size(0), 20);
-    EXPECT_LT(largest_difference(boxes[i], their_boxes[i]), 1e-3) << i;
+    // As a set: torchvision's order of equal scores is not defined.
+    ASSERT_EQ(boxes[i].sizes(), their_boxes[i].sizes());
+    const auto distances = (boxes[i].unsqueeze(1) - their_boxes[i].unsqueeze(0)).abs().amax(2);
+    EXPECT_LT(distances.amin(0).max().item<double>(), 1e-3) << i;
+    EXPECT_LT(distances.amin(1).max().item<double>(), 1e-3) << i;
   }
 
   const auto pooled = network->pool(their_maps, their_boxes, resized.sizes);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "clew/detect/faster_rcnn.h"
 
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/types.h>
@@ -57,13 +55,17 @@ const DetectorArchitecture& detector_architecture(const std::string& name) {
   return *found;
 }
 
+/// A module without parameters of its own, for the names of what is in it.
+std::shared_ptr<torch::nn::Module> add_group(torch::nn::Module& parent, const char* name) {
+  return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+}
+
 struct RpnHeadImpl : torch::nn::Module {
   RpnHeadImpl(std::int64_t channels, std::int64_t anchors)
-      : convolution(register_module(
-            "conv",
-            torch::nn::Sequential(torch::nn::Sequential(
-                torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, channels, 3).padding(1)),
-                torch::nn::ReLU())))),
+      : convolution(add_group(*add_group(*this, "conv"), "0")
+                        ->register_module(
+                            "0", torch::nn::Conv2d(
+                                     torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))),
         logits(register_module("cls_logits", torch::nn::Conv2d(channels, anchors, 1))),
         codes(register_module("bbox_pred", torch::nn::Conv2d(channels, 4 * anchors, 1))) {
     const torch::NoGradGuard no_grad;
@@ -72,8 +74,7 @@ struct RpnHeadImpl : torch::nn::Module {
       if (item.key().ends_with("bias")) item.value().zero_();
     }
   }
-  torch::nn::Sequential convolution;
-  torch::nn::Conv2d logits, codes;
+  torch::nn::Conv2d convolution, logits, codes;
 };
 TORCH_MODULE(RpnHead);
 
@@ -156,16 +157,13 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
   }
   parts_->body = std::make_shared<nn::LayerGraph>(*backbone, parts_->maps, architecture.prefix);
   parts_->pyramid = nn::FeaturePyramid(channels, kPyramidChannels);
-  const auto group = [&](torch::nn::Module& parent, const char* child) {
-    return parent.register_module(child, std::make_shared<torch::nn::Module>(child));
-  };
-  const auto base = group(*this, "backbone");
+  const auto base = add_group(*this, "backbone");
   base->register_module("body", parts_->body);
   base->register_module("fpn", parts_->pyramid);
   parts_->rpn =
-      group(*this, "rpn")
+      add_group(*this, "rpn")
           ->register_module("head", RpnHead(kPyramidChannels, options.anchors[0].count()));
-  const auto heads = group(*this, "roi_heads");
+  const auto heads = add_group(*this, "roi_heads");
   parts_->head = heads->register_module("box_head", BoxHead(kPyramidChannels * kBins * kBins));
   parts_->predictor = heads->register_module("box_predictor", BoxPredictor(options.classes));
 }
@@ -182,9 +180,9 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images) const {
                image.scalar_type());
     const auto short_side = static_cast<float>(std::min(image.size(1), image.size(2))),
                long_side = static_cast<float>(std::max(image.size(1), image.size(2)));
-    // In f32, as torchvision: a rounding decides about a pixel.
-    const double scale = std::min(static_cast<float>(options_.short_side) / short_side,
-                                  static_cast<float>(options_.long_side) / long_side);
+    // In f32 and by the reciprocal, as torchvision: a rounding decides about a pixel.
+    const double scale = std::min(1 / short_side * static_cast<float>(options_.short_side),
+                                  1 / long_side * static_cast<float>(options_.long_side));
     const auto scaled = [&](std::int64_t side) {
       return std::max<std::int64_t>(
           1, static_cast<std::int64_t>(std::floor(static_cast<double>(side) * scale)));
@@ -217,7 +215,7 @@ Proposals FasterRcnnImpl::propose(const std::vector<Tensor>& maps, ops::ImageSiz
   std::vector<Tensor> objectness, codes;
   std::vector<ops::ImageSize> sizes;
   for (const auto& map : maps) {
-    const auto x = parts_->rpn->convolution->forward(map);
+    const auto x = torch::relu(parts_->rpn->convolution->forward(map));
     objectness.push_back(by_anchor(parts_->rpn->logits->forward(x), 1).squeeze(2));
     codes.push_back(by_anchor(parts_->rpn->codes->forward(x), 4));
     sizes.push_back({map.size(2), map.size(3)});
