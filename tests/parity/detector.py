@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """torchvision's Faster R-CNN for detector_parity_test.cpp: what each of its stages gives.
 
-    detector.py NAME SHORT_SIDE LONG_SIDE WEIGHTS.pth OUT.pth
+    detector.py stages NAME SHORT_SIDE LONG_SIDE WEIGHTS.pth OUT.pth
+    detector.py losses NAME SHORT_SIDE LONG_SIDE WEIGHTS.pth OUT.pth   in f64; samples are the first of their kind
 """
 import sys
 
@@ -47,11 +48,56 @@ def fill(model):
         model.roi_heads.box_predictor.bbox_pred.weight.mul_(0.3)
 
 
-def main(name, short_side, long_side, weights, out):
+class FirstOfTheirKind:
+    """A sampler without chance."""
+
+    def __init__(self, count, fraction):
+        self.count, self.fraction = count, fraction
+
+    def __call__(self, labels):
+        masks = [], []
+        for one in labels:
+            positives = torch.where(one >= 1)[0][:int(self.count * self.fraction)]
+            negatives = torch.where(one == 0)[0][:self.count - len(positives)]
+            for chosen, into in zip((positives, negatives), masks):
+                mask = torch.zeros_like(one, dtype=torch.uint8)
+                mask[chosen] = 1
+                into.append(mask)
+        return masks
+
+
+def losses(model, out):
+    model.double().train()
+    for parameter in model.parameters():
+        parameter.requires_grad_()
+    model.rpn.fg_bg_sampler = FirstOfTheirKind(256, 0.5)
+    model.roi_heads.fg_bg_sampler = FirstOfTheirKind(512, 0.25)
+    images = [torch.rand(3, height, width).double() for height, width in ((120, 160), (150, 101), (97, 240))]
+    targets = []
+    for i, image in enumerate(images):
+        height, width = image.shape[1:]
+        corner = torch.rand(2 * i, 2).double() * torch.tensor([0.5 * width, 0.5 * height])  # none in the first picture
+        side = (0.2 + 0.3 * torch.rand(2 * i, 2).double()) * torch.tensor([width, height])
+        targets.append({"boxes": torch.cat([corner, corner + side], 1), "labels": torch.randint(1, CLASSES, (2 * i,))})
+    found = model(images, targets)
+    sum(found.values()).backward()
+    result = {f"loss.{name}": value.detach() for name, value in found.items()}
+    for i, (image, target) in enumerate(zip(images, targets)):
+        result.update({f"image.{i}": image, f"boxes.{i}": target["boxes"], f"labels.{i}": target["labels"]})
+    for name, parameter in model.named_parameters():
+        grad = parameter.grad.reshape(-1)
+        result["gradient." + name] = torch.stack([grad.norm(), grad.sum(), (grad * torch.arange(len(grad)).double().cos()).sum()])
+    torch.save(result, out)
+
+
+def main(kind, name, short_side, long_side, weights, out):
     torch.manual_seed(1)
     model = model_of(name, int(short_side), int(long_side))
     fill(model)
     torch.save(model.state_dict(), weights)
+    if kind == "losses":
+        losses(model, out)
+        return
     model.eval()
     images = [torch.rand(3, height, width) for height, width in ((120, 160), (150, 101), (97, 240))]
     found = {f"image.{i}": image for i, image in enumerate(images)}

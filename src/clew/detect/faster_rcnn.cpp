@@ -27,7 +27,6 @@ using torch::Tensor;
 constexpr std::int64_t kPyramidChannels = 256, kHeadChannels = 1024, kBins = 7, kDivisor = 32;
 constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;  // pixels
 constexpr double kFrozenNormEps = 1e-5;
-const ops::BoxCoding kDetectionCoding{.weights = {10, 10, 5, 5}};
 
 struct DetectorArchitecture {
   std::string name, backbone;
@@ -113,6 +112,11 @@ struct FasterRcnnImpl::Parts {
   BoxPredictor predictor{nullptr};
 };
 
+const ops::BoxCoding& detection_coding() {
+  static const ops::BoxCoding kCoding{.weights = {10, 10, 5, 5}};
+  return kCoding;
+}
+
 const std::vector<std::string>& detector_names() {
   static const auto kNames = [] {
     std::vector<std::string> names;
@@ -175,8 +179,8 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images) const {
   std::int64_t height = 0, width = 0;
   for (const auto& image : images) {
     CLEW_CHECK(image.defined() && image.dim() == 3 && image.size(0) == 3 &&
-                   image.scalar_type() == torch::kFloat32 && image.numel() > 0,
-               "an image must be [3,H,W] f32 with H and W at least 1, got ", image.sizes(), " ",
+                   image.is_floating_point() && image.numel() > 0,
+               "an image must be [3,H,W] f with H and W at least 1, got ", image.sizes(), " ",
                image.scalar_type());
     const auto short_side = static_cast<float>(std::min(image.size(1), image.size(2))),
                long_side = static_cast<float>(std::max(image.size(1), image.size(2)));
@@ -286,7 +290,7 @@ std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tenso
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     const auto count = boxes[i].size(0);
     const auto all = cut_boxes(
-        ops::decode_boxes(codes.narrow(0, begin, count), boxes[i], kDetectionCoding), sizes[i]);
+        ops::decode_boxes(codes.narrow(0, begin, count), boxes[i], detection_coding()), sizes[i]);
     const auto shares = torch::softmax(logits.narrow(0, begin, count), 1);
     begin += count;
     Detections found{.boxes = all.slice(1, 1).reshape({-1, 4}),

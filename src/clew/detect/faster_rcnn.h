@@ -15,6 +15,7 @@
 #include "clew/nn/backbones/layer_graph.h"
 #include "clew/nn/feature_pyramid.h"
 #include "clew/ops/boxes/anchors.h"
+#include "clew/ops/boxes/geometry.h"
 #include "clew/ops/normalise.h"
 #include "clew/ops/sampler.h"
 
@@ -59,6 +60,9 @@ struct Proposals {
   torch::Tensor anchors;             // [N,4] f32
   std::vector<std::int64_t> counts;  // of each level
 };
+
+/// Coding of the detections' boxes relative to proposals: weights 10, 10, 5, 5.
+const ops::BoxCoding& detection_coding();
 
 /// Detections of one picture, by falling score.
 struct Detections {

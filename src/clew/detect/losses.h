@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training targets and losses of Faster R-CNN (Ren et al. 2015, arXiv 1506.01497, section 3.1.2; Girshick 2015, arXiv 1504.08083,
+// section 2.3), with torchvision's constants.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "clew/core/key.h"
+#include "clew/detect/faster_rcnn.h"
+#include "clew/ops/boxes/matching.h"
+#include "clew/ops/tensor.h"
+
+namespace clew::detect {
+
+/// Objects of one picture, in pixels of the resized picture.
+struct Objects {
+  torch::Tensor boxes;   // [N,4] f xyxy
+  torch::Tensor labels;  // [N] i64 in 1..classes-1
+};
+
+/// Targets of anchors or of proposals of one picture.
+struct BoxTargets {
+  torch::Tensor labels;  // [M] i64: class (of anchors 1), 0 background, -1 ignored
+  torch::Tensor boxes;   // [M,4] f: of the matched object; any where the label is not positive
+};
+
+struct TrainingOptions {
+  ops::MatchOptions anchors{.high = 0.7, .low = 0.3, .allows_low_quality = true};
+  ops::MatchOptions proposals{.high = 0.5, .low = 0.5};
+  std::int64_t sampled_anchors = 256, sampled_proposals = 512;  // per picture
+  double positive_anchors = 0.5, positive_proposals = 0.25;     // largest fraction
+};
+
+/// anchors [M,4] -> targets. Without objects all are background.
+BoxTargets anchor_targets(const torch::Tensor& anchors, const Objects& objects,
+                          const TrainingOptions& options = {});
+/// The same of proposals [M,4], whose labels are the objects'.
+BoxTargets proposal_targets(const torch::Tensor& proposals, const Objects& objects,
+                            const TrainingOptions& options = {});
+
+/// Chooses among anchors or proposals of a picture by their labels.
+using BoxSampler = std::function<ops::BoxSample(std::size_t picture, const torch::Tensor& labels)>;
+struct BoxSamplers {
+  BoxSampler anchors, proposals;
+};
+/// Random ones, the same for the same key.
+BoxSamplers random_samplers(const Key& key, const TrainingOptions& options = {});
+
+/// Losses of one batch, 0-d with their graph.
+struct DetectorLosses {
+  torch::Tensor objectness, proposal_boxes, classes, boxes;
+  torch::Tensor sum() const { return objectness + proposal_boxes + classes + boxes; }
+};
+
+/// Binary cross-entropy of the sampled anchors' objectness, and smooth L1 (beta 1/9) of the positive ones' codes, summed and
+/// divided by the number sampled. `targets` and `samples` by picture.
+void add_proposal_losses(DetectorLosses& losses, const Proposals& proposals,
+                         const std::vector<BoxTargets>& targets,
+                         const std::vector<ops::BoxSample>& samples);
+
+/// Sampled proposals of a batch, one picture after another.
+struct SampledProposals {
+  std::vector<torch::Tensor> boxes;  // [K_i,4] of each picture
+  torch::Tensor labels;              // [K] i64
+  torch::Tensor targets;             // [K,4] f xyxy
+};
+/// Proposals of each picture together with its objects, of which `sample` chooses; without a graph.
+SampledProposals sample_proposals(const std::vector<torch::Tensor>& proposals,
+                                  const std::vector<Objects>& objects, const BoxSampler& sample,
+                                  const TrainingOptions& options = {});
+
+/// Cross-entropy of logits [K,C], and smooth L1 (beta 1/9) of the positive ones' codes [K,4C] for their class, summed and
+/// divided by K. Zero without proposals.
+void add_detection_losses(DetectorLosses& losses, const torch::Tensor& logits,
+                          const torch::Tensor& codes, const SampledProposals& sampled);
+
+/// All four losses of a network in training mode. images as in detect(); objects in pixels of the originals. Objects that are not as above, or of another number than images: clew::Error.
+DetectorLosses detector_losses(FasterRcnnImpl& network, const std::vector<torch::Tensor>& images,
+                               const std::vector<Objects>& objects, const BoxSamplers& samplers,
+                               const TrainingOptions& options = {});
+
+}  // namespace clew::detect
