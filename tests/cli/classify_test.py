@@ -2,10 +2,11 @@
 """Transfer learning from the shell: recipe to evaluation, weights of one run in another, wrong words."""
 import json
 import math
+import os
 import struct
 import tomllib
 
-from harness import CliTest, main, write_png
+from harness import SOURCE, CliTest, main, write_png
 
 TIMEOUT = 240
 SMALL = ["backbone=mobilenet_v3_small", "data.scenes=48", 'data.views=["random_crop=32x32"]',
@@ -74,6 +75,35 @@ with torch.no_grad():
         names = tomllib.loads((run / "config.toml").read_text())["data"]["classes"]
         for one in answer["classes"]:
             self.assertAlmostEqual(theirs[names.index(one["class"])], one["probability"], delta=1e-4)
+
+    def test_onnx_runtime_runs_an_export(self):
+        """Batches of any size, the probabilities of `clew predict`."""
+        witnesses = os.environ.get("CLEW_WITNESSES", SOURCE / "build/witnesses")
+        os.environ["PYTHONPATH"] = str(witnesses)
+        self.addCleanup(os.environ.pop, "PYTHONPATH")
+        run = self.train("classify/transfer", *SMALL)
+        rows = [[(5 * y + 3 * x) % 256 for x in range(32)] for y in range(32)]
+        write_png(self.folder / "small.png", 32, 32, 0, rows)
+        answer, = self.json("predict", run, "small.png", "--json", timeout=TIMEOUT)
+        self.out("export", run, "--out", "n.onnx", timeout=TIMEOUT)
+        (self.folder / "rows.json").write_text(json.dumps(rows))
+        theirs = json.loads(self.python("onnxruntime", """
+import json, numpy, onnxruntime
+session = onnxruntime.InferenceSession("n.onnx", providers=["CPUExecutionProvider"])
+grey = numpy.array(json.load(open("rows.json")), dtype=numpy.float32) / 255
+result = []
+for count in (1, 3):
+    images = numpy.zeros((count, 3, *grey.shape), dtype=numpy.float32)
+    images[-1] = grey
+    logits, = session.run(None, {session.get_inputs()[0].name: images})
+    powers = numpy.exp(logits[-1] - logits[-1].max())
+    result.append((powers / powers.sum()).tolist())
+print(json.dumps(result))
+"""))
+        names = tomllib.loads((run / "config.toml").read_text())["data"]["classes"]
+        for probabilities in theirs:
+            for one in answer["classes"]:
+                self.assertAlmostEqual(probabilities[names.index(one["class"])], one["probability"], delta=1e-4)
 
     def test_cmyk_16_bits_and_palettes(self):
         """As the network saw them, beside the same picture in plain RGB, as Pillow writes and reads them."""

@@ -4,12 +4,14 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <array>
 #include <cmath>
 
 #include "clew/classify/picture_task.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
 #include "clew/data/image_tensor.h"
+#include "clew/data/views.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/nn/inference/fused_graph.h"
@@ -36,6 +38,16 @@ class OnePicture : public data::Dataset {
  private:
   torch::Tensor image_;
 };
+
+/// Height and width of pictures after the evaluation views; `otherwise` where these leave them open.
+std::array<std::int64_t, 2> input_size(const PictureConfig& config, std::int64_t otherwise) {
+  data::Columns columns = {data::image_and_label({3, -1, -1})[0]};
+  for (const auto& view : data::parse_views(config.data.views.eval))
+    columns = view->columns(columns);
+  const auto& shape = columns[0].shape;
+  if (shape[1] > 0 && shape[2] > 0) return {shape[1], shape[2]};
+  return {otherwise, otherwise};
+}
 
 }  // namespace
 
@@ -109,18 +121,19 @@ std::vector<train::Prediction> PictureSystem::predict(
 train::ExportPlan PictureSystem::export_plan(const train::LearningConfig& config,
                                              torch::nn::Module& network) const {
   const auto& backbone = dynamic_cast<nn::BackboneImpl&>(network);
-  const auto side = backbone.statistics().crop;
+  const auto [height, width] = input_size(own(config), backbone.statistics().crop);
   const auto count = outputs(std::ssize(own(config).data.classes));
-  return {.forward =
-              [&backbone](const std::vector<torch::Tensor>& inputs) {
-                return std::vector<torch::Tensor>{backbone.forward(inputs.at(0))};
-              },
-          .options = {.name = backbone.architecture(),
-                      .inputs = {{.name = "images",
-                                  .shape = {nn::kOnnxBatch, 3, side, side},
-                                  .note = concat("[B,3,", side, ",", side, "] f32 in [0,1], RGB")}},
-                      .outputs = {{.name = "logits", .note = concat("[B,", count, "] f32 (raw)")}},
-                      .metadata = {{"classes", join(own(config).data.classes, ",")}}}};
+  return {
+      .forward =
+          [&backbone](const std::vector<torch::Tensor>& inputs) {
+            return std::vector<torch::Tensor>{backbone.forward(inputs.at(0))};
+          },
+      .options = {.name = backbone.architecture(),
+                  .inputs = {{.name = "images",
+                              .shape = {nn::kOnnxBatch, 3, height, width},
+                              .note = concat("[B,3,", height, ",", width, "] f32 in [0,1], RGB")}},
+                  .outputs = {{.name = "logits", .note = concat("[B,", count, "] f32 (raw)")}},
+                  .metadata = {{"classes", join(own(config).data.classes, ",")}}}};
 }
 
 }  // namespace clew::classify
