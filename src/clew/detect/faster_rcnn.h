@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clew/nn/backbones/layer_graph.h"
@@ -87,10 +88,11 @@ class FasterRcnnImpl : public torch::nn::Module {
   /// -> boxes [K,4] of each picture, best first, cut at its edges.
   std::vector<torch::Tensor> select(const Proposals& proposals,
                                     const std::vector<ops::ImageSize>& sizes) const;
-  /// RoI features [K,256,7,7] of all boxes -> class logits [K,C] (raw), codes [K,4C].
+  /// RoIAlign of all boxes on the map of their level -> [K,256,7,7], picture by picture.
   torch::Tensor pool(const std::vector<torch::Tensor>& maps,
                      const std::vector<torch::Tensor>& boxes,
                      const std::vector<ops::ImageSize>& sizes) const;
+  /// [K,256,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding).
   std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled);
   /// Scores and codes of all boxes -> detections in pixels of the resized pictures.
   std::vector<Detections> decode(const torch::Tensor& logits, const torch::Tensor& codes,
