@@ -72,7 +72,7 @@ def losses(model, out):
         parameter.requires_grad_()
     model.rpn.fg_bg_sampler = FirstOfTheirKind(256, 0.5)
     model.roi_heads.fg_bg_sampler = FirstOfTheirKind(512, 0.25)
-    images = [torch.rand(3, height, width).double() for height, width in ((120, 160), (150, 101), (97, 240))]
+    images = [torch.rand(3, height, width).double() for height, width in ((120, 160), (150, 128), (97, 240))]
     targets = []
     for i, image in enumerate(images):
         height, width = image.shape[1:]
@@ -99,7 +99,7 @@ def main(kind, name, short_side, long_side, weights, out):
         losses(model, out)
         return
     model.eval()
-    images = [torch.rand(3, height, width) for height, width in ((120, 160), (150, 101), (97, 240))]
+    images = [torch.rand(3, height, width) for height, width in ((120, 160), (150, 128), (97, 240))]
     found = {f"image.{i}": image for i, image in enumerate(images)}
 
     def keep(module, function):

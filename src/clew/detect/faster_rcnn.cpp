@@ -182,11 +182,11 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images) const {
                    image.is_floating_point() && image.numel() > 0,
                "an image must be [3,H,W] f with H and W at least 1, got ", image.sizes(), " ",
                image.scalar_type());
-    const auto short_side = static_cast<float>(std::min(image.size(1), image.size(2))),
-               long_side = static_cast<float>(std::max(image.size(1), image.size(2)));
-    // In f32 and by the reciprocal, as torchvision: a rounding decides about a pixel.
-    const double scale = std::min(1 / short_side * static_cast<float>(options_.short_side),
-                                  1 / long_side * static_cast<float>(options_.long_side));
+    const auto short_side = static_cast<double>(std::min(image.size(1), image.size(2))),
+               long_side = static_cast<double>(std::max(image.size(1), image.size(2)));
+    // As torchvision 0.21; 0.14 rounds to f32 in between, which takes a pixel from some sides.
+    const double scale = std::min(static_cast<double>(options_.short_side) / short_side,
+                                  static_cast<double>(options_.long_side) / long_side);
     const auto scaled = [&](std::int64_t side) {
       return std::max<std::int64_t>(
           1, static_cast<std::int64_t>(std::floor(static_cast<double>(side) * scale)));
