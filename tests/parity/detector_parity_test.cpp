@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,19 +35,37 @@ double largest_difference(const torch::Tensor& got, const torch::Tensor& wanted)
   return got.numel() == 0 ? 0 : (got - wanted).abs().max().item<double>();
 }
 
-class DetectorParity : public testing::TestWithParam<std::string> {};
+class DetectorParity : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    python_ = python_with({"torchvision"});
+    if (!python_)
+      GTEST_SKIP() << "no Python with torchvision: install python3-torchvision or set CLEW_PYTHON "
+                      "to an interpreter that has it";
+  }
+  /// Runs the script, and gives our network with its weights; its tensors are in `theirs`.
+  detect::FasterRcnn network_beside(const std::string& kind) {
+    const TestFolder folder;
+    run_python(*python_, "detector.py",
+               {kind, GetParam(), std::to_string(kShortSide), std::to_string(kLongSide),
+                folder / "weights.pth", folder / "theirs.pth"});
+    for (auto& [name, tensor] : nn::read_tensors(folder / "theirs.pth")) theirs[name] = tensor;
+    auto options = detect::detector_options(GetParam(), kClasses);
+    options.short_side = kShortSide;
+    options.long_side = kLongSide;
+    detect::FasterRcnn network(GetParam(), options);
+    (void)nn::load_weights(*network, folder / "weights.pth");  // every name, or clew::Error
+    return network;
+  }
+
+  std::map<std::string, torch::Tensor> theirs;
+
+ private:
+  std::optional<std::string> python_;
+};
 
 TEST_P(DetectorParity, EveryStageIsTorchvisions) {
-  const auto python = python_with({"torchvision"});
-  if (!python)
-    GTEST_SKIP() << "no Python with torchvision: install python3-torchvision or set CLEW_PYTHON to "
-                    "an interpreter that has it";
-  const TestFolder folder;
-  run_python(*python, "detector.py",
-             {"stages", GetParam(), std::to_string(kShortSide), std::to_string(kLongSide),
-              folder / "weights.pth", folder / "theirs.pth"});
-  std::map<std::string, torch::Tensor> theirs;
-  for (auto& [name, tensor] : nn::read_tensors(folder / "theirs.pth")) theirs[name] = tensor;
+  auto network = network_beside("stages");
   const auto numbered = [&](const std::string& label) {
     std::vector<torch::Tensor> all;
     for (int i = 0; theirs.contains(concat(label, ".", i)); ++i)
@@ -54,11 +73,6 @@ TEST_P(DetectorParity, EveryStageIsTorchvisions) {
     return all;
   };
 
-  auto options = detect::detector_options(GetParam(), kClasses);
-  options.short_side = kShortSide;
-  options.long_side = kLongSide;
-  detect::FasterRcnn network(GetParam(), options);
-  (void)nn::load_weights(*network, folder / "weights.pth");  // every name, or clew::Error
   network->eval();
   const torch::NoGradGuard no_grad;
 
@@ -137,21 +151,7 @@ TEST_P(DetectorParity, EveryStageIsTorchvisions) {
 }
 
 TEST_P(DetectorParity, LossesAndGradientsAreTorchvisions) {
-  const auto python = python_with({"torchvision"});
-  if (!python)
-    GTEST_SKIP() << "no Python with torchvision: install python3-torchvision or set CLEW_PYTHON to "
-                    "an interpreter that has it";
-  const TestFolder folder;
-  run_python(*python, "detector.py",
-             {"losses", GetParam(), std::to_string(kShortSide), std::to_string(kLongSide),
-              folder / "weights.pth", folder / "theirs.pth"});
-  std::map<std::string, torch::Tensor> theirs;
-  for (auto& [name, tensor] : nn::read_tensors(folder / "theirs.pth")) theirs[name] = tensor;
-  auto options = detect::detector_options(GetParam(), kClasses);
-  options.short_side = kShortSide;
-  options.long_side = kLongSide;
-  detect::FasterRcnn network(GetParam(), options);
-  (void)nn::load_weights(*network, folder / "weights.pth");
+  auto network = network_beside("losses");
   network->to(torch::kFloat64);
   network->train();
 

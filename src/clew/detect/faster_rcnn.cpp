@@ -99,8 +99,6 @@ Tensor by_anchor(const Tensor& map, std::int64_t k) {
   return map.view({batch, -1, k, height, width}).permute({0, 3, 4, 1, 2}).reshape({batch, -1, k});
 }
 
-Tensor cut_boxes(const Tensor& boxes, ops::ImageSize size) { return ops::clip_boxes(boxes, size); }
-
 }  // namespace
 
 struct FasterRcnnImpl::Parts {
@@ -252,7 +250,7 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
     const auto chosen = torch::cat(best);
     auto level = torch::cat(levels);
     auto scores = torch::sigmoid(objectness.index_select(0, chosen));
-    auto boxes = cut_boxes(
+    auto boxes = ops::clip_boxes(
         ops::decode_boxes(codes.index_select(0, chosen), proposals.anchors.index_select(0, chosen))
             .squeeze(1),
         sizes[i]);
@@ -289,7 +287,7 @@ std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tenso
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     const auto count = boxes[i].size(0);
-    const auto all = cut_boxes(
+    const auto all = ops::clip_boxes(
         ops::decode_boxes(codes.narrow(0, begin, count), boxes[i], detection_coding()), sizes[i]);
     const auto shares = torch::softmax(logits.narrow(0, begin, count), 1);
     begin += count;

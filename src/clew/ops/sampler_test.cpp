@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/gradient.h"
 
 namespace clew::ops {
 namespace sampler_test {
@@ -54,24 +55,6 @@ double largest(const Tensor& t) { return t.abs().max().item<double>(); }
 Tensor thetas(std::int64_t batch, torch::Dtype type) {
   const Tensor identity = torch::tensor({1.0, 0.0, 0.0, 0.0, 1.0, 0.0}).view({1, 2, 3});
   return (identity + 0.4 * torch::randn({batch, 2, 3})).to(type);
-}
-
-// The gradient of a scalar by every entry of `x`, against central differences.
-void expect_gradient(const Tensor& x, const std::function<Tensor()>& loss, double tolerance,
-                     const std::string& what) {
-  const Tensor grad = torch::autograd::grad({loss()}, {x})[0].reshape(-1);
-  const torch::NoGradGuard guard;
-  const Tensor flat = x.view(-1);
-  for (std::int64_t i = 0; i < flat.numel(); ++i) {
-    const double step = 1e-6, before = flat[i].item<double>();
-    flat[i] = before + step;
-    const double up = loss().item<double>();
-    flat[i] = before - step;
-    const double down = loss().item<double>();
-    flat[i] = before;
-    ASSERT_NEAR((up - down) / (2 * step), grad[i].item<double>(), tolerance)
-        << what << " entry " << i;
-  }
 }
 
 class SamplerTest : public testing::Test {
