@@ -54,20 +54,12 @@ Augmentation resolved_augmentation(const PictureConfig& config) {
 
 data::SceneOptions scene_options(const PictureConfig& config, data::Split split) {
   const auto& data = config.data;
-  data::SceneOptions options{.size = split == data::Split::kTrain ? data.scenes : data.scenes / 4,
-                             .most_objects = 1,
-                             .has_objects = false,
-                             .has_mask = false,
-                             .key = data::scene_key(fold_in(Key{config.seed}, kKeyScenes), split)};
-  const auto all = data::Scenes::all_class_names();
-  for (const auto& name : data.scene_classes) {
-    const auto found = std::ranges::find(all, name);
-    if (found == all.end())
-      throw UsageError(concat("data.scene_classes must be of ", join(all), ", got '", name, "'",
-                              did_you_mean(name, all)));
-    options.classes.push_back(static_cast<int>(found - all.begin()));
-  }
-  return options;
+  return {.size = split == data::Split::kTrain ? data.scenes : data.scenes / 4,
+          .most_objects = 1,
+          .has_objects = false,
+          .has_mask = false,
+          .classes = data::scene_classes(data.scene_classes, "data.scene_classes"),
+          .key = data::scene_key(fold_in(Key{config.seed}, kKeyScenes), split)};
 }
 
 std::shared_ptr<const data::Dataset> apply_views(const PictureConfig& config,

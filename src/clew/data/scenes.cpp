@@ -756,4 +756,17 @@ std::vector<std::string> Scenes::motion_names() {
   return {"left", "right", "up", "down", "nearer", "farther", "clockwise", "anticlockwise"};
 }
 
+std::vector<int> scene_classes(const std::vector<std::string>& names, const std::string& key) {
+  const auto all = Scenes::all_class_names();
+  std::vector<int> numbers;
+  for (const auto& name : names) {
+    const auto found = std::ranges::find(all, name);
+    if (found == all.end())
+      throw UsageError(concat(key, " must be of ", clew::join(all), ", got '", name, "'",
+                              did_you_mean(name, all)));
+    numbers.push_back(static_cast<int>(found - all.begin()));
+  }
+  return numbers;
+}
+
 }  // namespace clew::data

@@ -32,6 +32,10 @@ struct SceneOptions {
   bool is_fixed = true;                     // example i is always the same; false: from get's key
 };
 
+/// Numbers of classes of scenes by name, for SceneOptions::classes. Unknown: UsageError beginning with `key`.
+[[nodiscard]] std::vector<int> scene_classes(const std::vector<std::string>& names,
+                                             const std::string& key);
+
 /// The foremost object of example i has class i % 12; of n chosen `classes`, classes[i % n] with
 /// label i % n. Columns, objects from front to back:
 ///   image [3,H,W] f32 in [0,1], or clip [T,3,H,W]

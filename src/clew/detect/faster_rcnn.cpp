@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
+#include <tuple>
 #include <utility>
 
 #include "clew/core/config.h"
@@ -24,14 +26,16 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kPyramidChannels = 256, kHeadChannels = 1024, kBins = 7, kDivisor = 32;
+constexpr std::int64_t kHeadChannels = 1024, kBins = 7, kDivisor = 32;
 constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;  // pixels
-constexpr double kFrozenNormEps = 1e-5;
+constexpr const char* kBody = "backbone.body.";
 
 struct DetectorArchitecture {
   std::string name, backbone;
   std::vector<std::string> maps;  // of the backbone, finest first
   std::string prefix;             // dropped from the backbone's paths
+  std::int64_t channels = 256;    // of the pyramid
+  double frozen_norm_eps = 1e-5;  // 0: the backbone's
 };
 
 const std::vector<DetectorArchitecture>& detector_architectures() {
@@ -42,6 +46,18 @@ const std::vector<DetectorArchitecture>& detector_architectures() {
        "mobilenet_v3_large",
        {"features.13", "features.16"},
        "features."},
+      {"mobilenet_v2_fpn",
+       "mobilenet_v2",
+       {"features.6", "features.13", "features.17"},
+       "features.",
+       128,
+       0},
+      {"efficientnet_lite0_fpn",
+       "efficientnet_lite0",
+       {"blocks.4", "blocks.10", "blocks.15"},
+       "",
+       128,
+       0},
   };
   return kAll;
 }
@@ -99,10 +115,22 @@ Tensor by_anchor(const Tensor& map, std::int64_t k) {
   return map.view({batch, -1, k, height, width}).permute({0, 3, 4, 1, 2}).reshape({batch, -1, k});
 }
 
+/// Factors [4] of xyxy coordinates of a picture of size `from` resized to `to`.
+Tensor scales(ops::ImageSize from, ops::ImageSize to) {
+  const auto ratio = [](std::int64_t after, std::int64_t before) {
+    return static_cast<float>(after) / static_cast<float>(before);
+  };
+  const float x = ratio(to.width, from.width), y = ratio(to.height, from.height);
+  return torch::tensor({x, y, x, y});
+}
+
+ops::ImageSize size_of(const Tensor& images) { return {images.size(2), images.size(3)}; }
+
 }  // namespace
 
 struct FasterRcnnImpl::Parts {
   std::vector<nn::LayerId> maps;
+  std::vector<double> offsets;  // of each level (nn::MapGeometry); empty: all 0
   std::shared_ptr<nn::LayerGraph> body;
   nn::FeaturePyramid pyramid{nullptr};
   RpnHead rpn{nullptr};
@@ -124,11 +152,24 @@ const std::vector<std::string>& detector_names() {
   return kNames;
 }
 
+std::string detector_parameter(const std::string& detector, const std::string& parameter) {
+  const auto& prefix = detector_architecture(detector).prefix;
+  return kBody + (parameter.starts_with(prefix) ? parameter.substr(prefix.size()) : parameter);
+}
+
 FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes) {
-  (void)detector_architecture(name);
+  const auto& architecture = detector_architecture(name);
   FasterRcnnOptions options;
   options.classes = classes;
   const std::array<double, 5> sizes = {32, 64, 128, 256, 512};
+  if (architecture.maps.size() == 3) {
+    for (const double size : {32, 64, 128, 256}) options.anchors.push_back({.sizes = {size}});
+    options.short_side = 320;
+    options.long_side = 640;
+    options.training = {1000, 500};
+    options.evaluation = {300, 150};
+    return options;
+  }
   if (name == "resnet50_fpn") {
     for (const double size : sizes) options.anchors.push_back({.sizes = {size}});
     return options;
@@ -151,26 +192,44 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
   CLEW_CHECK(options.anchors.size() == architecture.maps.size() + 1, name, " has ",
              architecture.maps.size() + 1, " levels, got anchors for ", options.anchors.size());
   const nn::Backbone backbone(architecture.backbone,
-                              nn::BackboneOptions{.frozen_norm_eps = kFrozenNormEps});
+                              nn::BackboneOptions{.frozen_norm_eps =
+                                                      options.has_frozen_norms
+                                                          ? std::optional(architecture.frozen_norm_eps)
+                                                          : std::nullopt});
+  options_.statistics = backbone->statistics().channels;
   std::vector<std::int64_t> channels;
+  std::vector<double> offsets;
   for (const auto& map : architecture.maps) {
     parts_->maps.push_back(backbone->feature_map(map).layer);
     channels.push_back(backbone->feature_map(map).channels);
+    offsets.push_back(backbone->feature_map(map).geometry.offset);
   }
+  offsets.push_back(offsets.back());
+  if (std::ranges::any_of(offsets, [](double offset) { return offset != 0; }))
+    parts_->offsets = offsets;
   parts_->body = std::make_shared<nn::LayerGraph>(*backbone, parts_->maps, architecture.prefix);
-  parts_->pyramid = nn::FeaturePyramid(channels, kPyramidChannels);
+  parts_->pyramid = nn::FeaturePyramid(channels, architecture.channels);
   const auto base = add_group(*this, "backbone");
   base->register_module("body", parts_->body);
   base->register_module("fpn", parts_->pyramid);
   parts_->rpn =
       add_group(*this, "rpn")
-          ->register_module("head", RpnHead(kPyramidChannels, options.anchors[0].count()));
+          ->register_module("head", RpnHead(architecture.channels, options.anchors[0].count()));
   const auto heads = add_group(*this, "roi_heads");
-  parts_->head = heads->register_module("box_head", BoxHead(kPyramidChannels * kBins * kBins));
+  parts_->head = heads->register_module("box_head", BoxHead(architecture.channels * kBins * kBins));
   parts_->predictor = heads->register_module("box_predictor", BoxPredictor(options.classes));
 }
 
-ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images) const {
+std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {
+  std::vector<std::string> names;
+  for (const auto& layer : parts_->body->layers())
+    if (layer.module != nullptr && layer.geometry.stride <= stride)
+      names.push_back(kBody + layer.path);
+  return names;
+}
+
+ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images,
+                                     std::int64_t short_side) const {
   CLEW_CHECK(!images.empty(), "a detector needs at least one picture");
   ResizedImages result;
   std::vector<Tensor> resized;
@@ -180,11 +239,12 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images) const {
                    image.is_floating_point() && image.numel() > 0,
                "an image must be [3,H,W] f with H and W at least 1, got ", image.sizes(), " ",
                image.scalar_type());
-    const auto short_side = static_cast<double>(std::min(image.size(1), image.size(2))),
-               long_side = static_cast<double>(std::max(image.size(1), image.size(2)));
+    const auto shorter = static_cast<double>(std::min(image.size(1), image.size(2))),
+               longer = static_cast<double>(std::max(image.size(1), image.size(2)));
     // As torchvision 0.21; 0.14 rounds to f32 in between, which takes a pixel from some sides.
-    const double scale = std::min(static_cast<double>(options_.short_side) / short_side,
-                                  static_cast<double>(options_.long_side) / long_side);
+    const double scale = std::min(
+        static_cast<double>(short_side > 0 ? short_side : options_.short_side) / shorter,
+        static_cast<double>(options_.long_side) / longer);
     const auto scaled = [&](std::int64_t side) {
       return std::max<std::int64_t>(
           1, static_cast<std::int64_t>(std::floor(static_cast<double>(side) * scale)));
@@ -213,27 +273,55 @@ std::vector<Tensor> FasterRcnnImpl::features(const Tensor& images) {
 }
 
 Proposals FasterRcnnImpl::propose(const std::vector<Tensor>& maps, ops::ImageSize padded) {
-  Proposals result;
   std::vector<Tensor> objectness, codes;
-  std::vector<ops::ImageSize> sizes;
   for (const auto& map : maps) {
     const auto x = torch::relu(parts_->rpn->convolution->forward(map));
-    objectness.push_back(by_anchor(parts_->rpn->logits->forward(x), 1).squeeze(2));
-    codes.push_back(by_anchor(parts_->rpn->codes->forward(x), 4));
-    sizes.push_back({map.size(2), map.size(3)});
-    result.counts.push_back(objectness.back().size(1));
+    objectness.push_back(parts_->rpn->logits->forward(x));
+    codes.push_back(parts_->rpn->codes->forward(x));
   }
-  result.objectness = torch::cat(objectness, 1);
-  result.codes = torch::cat(codes, 1);
+  return assemble(objectness, codes, padded);
+}
+
+Proposals FasterRcnnImpl::assemble(const std::vector<Tensor>& objectness,
+                                   const std::vector<Tensor>& codes, ops::ImageSize padded) const {
+  Proposals result;
+  std::vector<Tensor> logits, offsets;
+  std::vector<ops::ImageSize> sizes;
+  for (std::size_t i = 0; i < objectness.size(); ++i) {
+    logits.push_back(by_anchor(objectness[i], 1).squeeze(2));
+    offsets.push_back(by_anchor(codes[i], 4));
+    sizes.push_back(size_of(objectness[i]));
+    result.counts.push_back(logits.back().size(1));
+  }
+  result.objectness = torch::cat(logits, 1);
+  result.codes = torch::cat(offsets, 1);
   result.anchors =
-      ops::pyramid_anchors(options_.anchors, padded, sizes, maps[0].options().requires_grad(false));
+      ops::pyramid_anchors(options_.anchors, padded, sizes,
+                           result.codes.options().requires_grad(false), parts_->offsets);
   return result;
 }
 
+FasterRcnnImpl::DenseGraph FasterRcnnImpl::dense_graph() const {
+  DenseGraph dense{.graph = std::make_shared<nn::LayerGraph>(*parts_->body,
+                                                             nn::LayerGraph::Extension{})};
+  auto& graph = *dense.graph;
+  dense.maps = parts_->pyramid->add_to(graph, parts_->maps);
+  const auto& [convolution, logits, codes] =
+      std::tie(parts_->rpn->convolution, parts_->rpn->logits, parts_->rpn->codes);
+  for (const auto map : dense.maps) {
+    const auto x = graph.activation(graph.convolution(convolution.ptr(), "rpn.head.conv.0.0", map),
+                                    nn::Activation::kRelu);
+    dense.objectness.push_back(graph.convolution(logits.ptr(), "rpn.head.cls_logits", x));
+    dense.codes.push_back(graph.convolution(codes.ptr(), "rpn.head.bbox_pred", x));
+  }
+  return dense;
+}
+
 std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
-                                           const std::vector<ops::ImageSize>& sizes) const {
+                                           const std::vector<ops::ImageSize>& sizes,
+                                           std::optional<ProposalLimits> limits) const {
   const torch::NoGradGuard no_grad;
-  const auto& limits = is_training() ? options_.training : options_.evaluation;
+  if (!limits) limits = is_training() ? options_.training : options_.evaluation;
   std::vector<Tensor> result;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto objectness = proposals.objectness[static_cast<std::int64_t>(i)].detach();
@@ -243,7 +331,7 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
     for (std::size_t level = 0; level < proposals.counts.size(); ++level) {
       const auto count = proposals.counts[level];
       const auto part = objectness.narrow(0, begin, count);
-      best.push_back(std::get<1>(part.topk(std::min(limits.before_nms, count))) + begin);
+      best.push_back(std::get<1>(part.topk(std::min(limits->before_nms, count))) + begin);
       levels.push_back(torch::full_like(best.back(), static_cast<std::int64_t>(level)));
       begin += count;
     }
@@ -262,7 +350,7 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
     take(ops::large_boxes(boxes, kLeastProposalSide));
     take(scores.ge(options_.least_objectness).nonzero().squeeze(1));
     const auto kept = ops::batched_nms(boxes, scores, level, options_.proposal_nms);
-    result.push_back(boxes.index_select(0, kept.slice(0, 0, limits.after_nms)));
+    result.push_back(boxes.index_select(0, kept.slice(0, 0, limits->after_nms)));
   }
   return result;
 }
@@ -270,7 +358,10 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
 Tensor FasterRcnnImpl::pool(const std::vector<Tensor>& maps, const std::vector<Tensor>& boxes,
                             const std::vector<ops::ImageSize>& sizes) const {
   // The coarsest map is for proposals alone.
-  return ops::pyramid_roi_align({maps.begin(), maps.end() - 1}, boxes, sizes);
+  ops::PyramidOptions pyramid;
+  if (!parts_->offsets.empty())
+    pyramid.offsets = {parts_->offsets.begin(), parts_->offsets.end() - 1};
+  return ops::pyramid_roi_align({maps.begin(), maps.end() - 1}, boxes, sizes, pyramid);
 }
 
 std::pair<Tensor, Tensor> FasterRcnnImpl::classify(const Tensor& pooled) {
@@ -308,23 +399,69 @@ std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tenso
   return result;
 }
 
+std::vector<Tensor> FasterRcnnImpl::propose_boxes(const std::vector<Tensor>& images,
+                                                  std::int64_t count) {
+  const torch::NoGradGuard no_grad;
+  const auto resized = resize(images);
+  auto boxes = select(propose(features(resized.images), size_of(resized.images)), resized.sizes,
+                      ProposalLimits{std::max(count, options_.evaluation.before_nms), count});
+  for (std::size_t i = 0; i < boxes.size(); ++i)
+    boxes[i] = boxes[i] * scales(resized.sizes[i], resized.originals[i]);
+  return boxes;
+}
+
 std::vector<Detections> FasterRcnnImpl::detect(const std::vector<Tensor>& images) {
   const torch::NoGradGuard no_grad;
   const auto resized = resize(images);
   const auto maps = features(resized.images);
-  const auto boxes =
-      select(propose(maps, {resized.images.size(2), resized.images.size(3)}), resized.sizes);
-  const auto [logits, codes] = classify(pool(maps, boxes, resized.sizes));
-  auto detections = decode(logits, codes, boxes, resized.sizes);
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    const auto ratio = [](std::int64_t original, std::int64_t size) {
-      return static_cast<float>(original) / static_cast<float>(size);
-    };
-    const float x = ratio(resized.originals[i].width, resized.sizes[i].width),
-                y = ratio(resized.originals[i].height, resized.sizes[i].height);
-    detections[i].boxes = detections[i].boxes * torch::tensor({x, y, x, y});
-  }
+  return finish(resized, maps, propose(maps, size_of(resized.images)));
+}
+
+std::vector<Detections> FasterRcnnImpl::finish(const ResizedImages& images,
+                                               const std::vector<Tensor>& maps,
+                                               const Proposals& proposals) {
+  const torch::NoGradGuard no_grad;
+  const auto boxes = select(proposals, images.sizes);
+  const auto [logits, codes] = classify(pool(maps, boxes, images.sizes));
+  auto detections = decode(logits, codes, boxes, images.sizes);
+  for (std::size_t i = 0; i < detections.size(); ++i)
+    detections[i].boxes = detections[i].boxes * scales(images.sizes[i], images.originals[i]);
   return detections;
+}
+
+namespace {
+
+nn::FusedGraph fused_dense(const FasterRcnnImpl& network, ops::PrecisionChoice precision) {
+  const auto dense = network.dense_graph();
+  auto wanted = dense.maps;
+  wanted.insert(wanted.end(), dense.objectness.begin(), dense.objectness.end());
+  wanted.insert(wanted.end(), dense.codes.begin(), dense.codes.end());
+  return {*dense.graph, wanted, {.precision = precision}};
+}
+
+}  // namespace
+
+FusedDetector::FusedDetector(const FasterRcnn& network, ops::PrecisionChoice precision)
+    : network_(network),
+      levels_(network->options().anchors.size()),
+      dense_(fused_dense(*network, precision)) {}
+
+std::vector<Detections> FusedDetector::detect(const std::vector<Tensor>& images) const {
+  const torch::NoGradGuard no_grad;
+  const auto resized = network_->resize(images);
+  const auto all = dense_.run(resized.images);
+  const auto part = [&](std::size_t number) {
+    const auto begin = all.begin() + static_cast<std::ptrdiff_t>(number * levels_);
+    return std::vector<Tensor>(begin, begin + static_cast<std::ptrdiff_t>(levels_));
+  };
+  auto network = network_;
+  return network->finish(resized, part(0),
+                         network->assemble(part(1), part(2), size_of(resized.images)));
+}
+
+double FusedDetector::operations(std::int64_t height, std::int64_t width) const {
+  const auto resized = network_->resize({torch::zeros({3, height, width})}).images;
+  return dense_.operations(resized.size(2), resized.size(3));
 }
 
 }  // namespace clew::detect

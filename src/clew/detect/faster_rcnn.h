@@ -9,15 +9,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "clew/nn/backbones/layer_graph.h"
 #include "clew/nn/feature_pyramid.h"
+#include "clew/nn/inference/fused_graph.h"
 #include "clew/ops/boxes/anchors.h"
 #include "clew/ops/boxes/geometry.h"
 #include "clew/ops/normalise.h"
+#include "clew/ops/precision.h"
 #include "clew/ops/sampler.h"
 
 namespace clew::detect {
@@ -33,6 +36,8 @@ struct FasterRcnnOptions {
   std::int64_t short_side = 800, long_side = 1333;
   ops::ChannelStatistics statistics = ops::imagenet_statistics();
   std::vector<ops::AnchorShapes> anchors;  // per level
+  // Batch norms of the body keep statistics, weights and biases.
+  bool has_frozen_norms = true;
   ProposalLimits training, evaluation{1000, 1000};
   double proposal_nms = 0.7;           // IoU
   double least_objectness = 0;         // of proposals
@@ -41,9 +46,13 @@ struct FasterRcnnOptions {
   std::int64_t most_detections = 100;  // per picture
 };
 
-/// The architectures: "resnet50_fpn", "mobilenet_v3_large_fpn", "mobilenet_v3_large_320_fpn".
+/// The architectures: torchvision's "resnet50_fpn", "mobilenet_v3_large_fpn" and "mobilenet_v3_large_320_fpn", and smaller
+/// ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn".
 const std::vector<std::string>& detector_names();
-/// torchvision's constants for one of them. Unknown name: UsageError.
+/// Name in the detector of a parameter of its backbone: "features.0.0.weight" -> "backbone.body.0.0.weight". Unknown
+/// detector: UsageError.
+std::string detector_parameter(const std::string& detector, const std::string& parameter);
+/// torchvision's constants for one of them, or our own. Unknown name: UsageError.
 FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes = 91);
 
 /// Pictures of one batch as the network sees them.
@@ -79,20 +88,38 @@ class FasterRcnnImpl : public torch::nn::Module {
 
   /// images, a list of [3,H,W] f32 in [0,1], RGB -> detections. No gradient.
   std::vector<Detections> detect(const std::vector<torch::Tensor>& images);
+  /// images -> proposals [K,4] of each, K up to `count`, best first, in pixels of the original. No gradient.
+  std::vector<torch::Tensor> propose_boxes(const std::vector<torch::Tensor>& images,
+                                           std::int64_t count);
 
   // Stages of it.
-  ResizedImages resize(const std::vector<torch::Tensor>& images) const;
+  /// Body, pyramid and heads of the region proposals as one graph of layers, with the network's modules.
+  struct DenseGraph {
+    std::shared_ptr<nn::LayerGraph> graph;
+    std::vector<nn::LayerId> maps, objectness, codes;  // by level
+  };
+  DenseGraph dense_graph() const;
+  /// Maps of objectness [B,A,H,W] and codes [B,4A,H,W] by level.
+  Proposals assemble(const std::vector<torch::Tensor>& objectness,
+                     const std::vector<torch::Tensor>& codes, ops::ImageSize padded) const;
+  /// The second half of detect().
+  std::vector<Detections> finish(const ResizedImages& images,
+                                 const std::vector<torch::Tensor>& maps,
+                                 const Proposals& proposals);
+  /// `short_side`: instead of the options'; 0: theirs.
+  ResizedImages resize(const std::vector<torch::Tensor>& images, std::int64_t short_side = 0) const;
   /// images [B,3,H,W], normalised -> maps of the pyramid, finest first.
   std::vector<torch::Tensor> features(const torch::Tensor& images);
   Proposals propose(const std::vector<torch::Tensor>& maps, ops::ImageSize padded);
-  /// -> boxes [K,4] of each picture, best first, cut at its edges.
+  /// -> boxes [K,4] of each picture, best first, cut at its edges. `limits`: the options' for the mode.
   std::vector<torch::Tensor> select(const Proposals& proposals,
-                                    const std::vector<ops::ImageSize>& sizes) const;
-  /// RoIAlign of all boxes on the map of their level -> [K,256,7,7], picture by picture.
+                                    const std::vector<ops::ImageSize>& sizes,
+                                    std::optional<ProposalLimits> limits = {}) const;
+  /// RoIAlign of all boxes on the map of their level -> [K,C,7,7], picture by picture.
   torch::Tensor pool(const std::vector<torch::Tensor>& maps,
                      const std::vector<torch::Tensor>& boxes,
                      const std::vector<ops::ImageSize>& sizes) const;
-  /// [K,256,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding).
+  /// [K,C,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding).
   std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled);
   /// Scores and codes of all boxes -> detections in pixels of the resized pictures.
   std::vector<Detections> decode(const torch::Tensor& logits, const torch::Tensor& codes,
@@ -100,6 +127,8 @@ class FasterRcnnImpl : public torch::nn::Module {
                                  const std::vector<ops::ImageSize>& sizes) const;
 
   const FasterRcnnOptions& options() const { return options_; }
+  /// Modules of the body, by their names in this network, whose outputs have strides up to `stride` pixels.
+  std::vector<std::string> body_modules(double stride) const;
 
  private:
   struct Parts;
@@ -107,5 +136,23 @@ class FasterRcnnImpl : public torch::nn::Module {
   std::shared_ptr<Parts> parts_;
 };
 TORCH_MODULE(FasterRcnn);
+
+/// Inference by a snapshot of a network's convolutions in oneDNN (nn::FusedGraph); later changes of its weights have no
+/// effect. Detections agree with FasterRcnnImpl::detect to rounding.
+class FusedDetector {
+ public:
+  explicit FusedDetector(const FasterRcnn& network,
+                         ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32);
+
+  /// As FasterRcnnImpl::detect.
+  std::vector<Detections> detect(const std::vector<torch::Tensor>& images) const;
+  /// FLOPs of the convolutions for a picture of that size, which is resized first; a multiply-add counts as two.
+  double operations(std::int64_t height, std::int64_t width) const;
+
+ private:
+  FasterRcnn network_;
+  std::size_t levels_;
+  nn::FusedGraph dense_;
+};
 
 }  // namespace clew::detect

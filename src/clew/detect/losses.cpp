@@ -135,12 +135,12 @@ BoxSamplers random_samplers(const Key& key, const TrainingOptions& options) {
 
 DetectorLosses detector_losses(FasterRcnnImpl& network, const std::vector<Tensor>& images,
                                const std::vector<Objects>& objects, const BoxSamplers& samplers,
-                               const TrainingOptions& options) {
+                               const TrainingOptions& options, std::int64_t short_side) {
   CLEW_CHECK(objects.size() == images.size(), "objects must be of ", images.size(),
              " pictures, got ", objects.size());
   for (std::size_t i = 0; i < objects.size(); ++i)
     check_objects(objects[i], network.options().classes, i);
-  const auto resized = network.resize(images);
+  const auto resized = network.resize(images, short_side);
   std::vector<Objects> scaled;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const auto ratio = [](std::int64_t size, std::int64_t original) {

@@ -76,9 +76,10 @@ SampledProposals sample_proposals(const std::vector<torch::Tensor>& proposals,
 void add_detection_losses(DetectorLosses& losses, const torch::Tensor& logits,
                           const torch::Tensor& codes, const SampledProposals& sampled);
 
-/// All four losses of a network in training mode. images as in detect(); objects in pixels of the originals. Objects that are not as above, or of another number than images: clew::Error.
+/// All four losses of a network in training mode. images as in detect(); objects in pixels of the originals. Objects that are not as above, or of another number than images: clew::Error. `short_side`: as of
+/// FasterRcnnImpl::resize.
 DetectorLosses detector_losses(FasterRcnnImpl& network, const std::vector<torch::Tensor>& images,
                                const std::vector<Objects>& objects, const BoxSamplers& samplers,
-                               const TrainingOptions& options = {});
+                               const TrainingOptions& options = {}, std::int64_t short_side = 0);
 
 }  // namespace clew::detect

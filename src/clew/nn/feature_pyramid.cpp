@@ -6,7 +6,10 @@
 #include <torch/nn/modules/conv.h>
 #include <torch/types.h>
 
+#include <memory>
+
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 
 namespace clew::nn {
 namespace {
@@ -47,6 +50,28 @@ std::vector<torch::Tensor> FeaturePyramidImpl::forward(const std::vector<torch::
     results[i] = run_block(layer_blocks_, i, sum);
   }
   results.push_back(torch::max_pool2d(results.back(), 1, 2, 0));
+  return results;
+}
+
+std::vector<LayerId> FeaturePyramidImpl::add_to(LayerGraph& graph,
+                                                const std::vector<LayerId>& maps) const {
+  CLEW_CHECK(maps.size() == inner_blocks_->size(), "a feature pyramid takes ",
+             inner_blocks_->size(), " maps, got ", maps.size());
+  const auto convolve = [&](const torch::nn::ModuleList& blocks, const char* name, std::size_t i,
+                            LayerId x) {
+    return graph.convolution(
+        std::dynamic_pointer_cast<torch::nn::Conv2dImpl>(blocks->ptr(i)->children()[0]),
+        concat(name, ".", i, ".0"), x);
+  };
+  std::vector<LayerId> results(maps.size());
+  LayerId sum;
+  for (std::size_t i = maps.size(); i-- > 0;) {
+    auto x = convolve(inner_blocks_, "inner_blocks", i, maps[i]);
+    if (sum.index >= 0) x = graph.add(x, graph.upsample(sum, x));
+    sum = x;
+    results[i] = convolve(layer_blocks_, "layer_blocks", i, sum);
+  }
+  results.push_back(graph.max_pool(results.back(), 1, 2));
   return results;
 }
 

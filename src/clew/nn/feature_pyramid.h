@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "clew/nn/backbones/layer_graph.h"
+
 namespace clew::nn {
 
 /// Maps [B,channels[i],H_i,W_i] from the finest to the coarsest -> as many maps [B,out,H_i,W_i]: 1x1 convolutions, each
@@ -20,6 +22,8 @@ class FeaturePyramidImpl : public torch::nn::Module {
   FeaturePyramidImpl(const std::vector<std::int64_t>& channels, std::int64_t out);
 
   std::vector<torch::Tensor> forward(const std::vector<torch::Tensor>& maps);
+  /// The same as layers of a graph with these modules.
+  std::vector<LayerId> add_to(LayerGraph& graph, const std::vector<LayerId>& maps) const;
 
  private:
   torch::nn::ModuleList inner_blocks_, layer_blocks_;

@@ -83,6 +83,11 @@ class LearningSystem {
   /// the config alone.
   virtual void begin(torch::nn::Module& /*network*/, const LearningConfig& /*config*/) const {}
 
+  /// Name in the network of an entry of start.weights, such as a backbone's in a larger network.
+  virtual std::string start_name(const LearningConfig& /*config*/, const std::string& name) const {
+    return name;
+  }
+
   /// Progress text of a line of metrics.
   virtual std::string progress_text(const runs::MetricsLine& line) const;
   /// Callback after each step that may draw pictures into the run folder; `is_last` after the last

@@ -98,6 +98,11 @@ std::string summary_of(const Evaluator& evaluator, std::int64_t examples) {
   return concat("Of ", examples, " test examples: ", text, ".");
 }
 
+void rename_start(const LearningSystem& system, const LearningConfig& config,
+                  StartWeights& weights) {
+  for (auto& [name, tensor] : weights.tensors) name = system.start_name(config, name);
+}
+
 }  // namespace
 
 runs::RunAbout LearningSystem::about(const LearningConfig& /*config*/, const Task& task) const {
@@ -157,9 +162,10 @@ fs::path create_run(const LearningSystem& system, const fs::path& root, const st
   }
   auto& start = config->start;
   if (!start.weights.empty()) {
-    const auto weights = read_start(start);
-    (void)load_start(*network, start, weights);
+    auto weights = read_start(start);
     start.hash = weights.hash;
+    rename_start(system, *config, weights);
+    (void)load_start(*network, start, weights);
   }
   const auto run = runs::create_run_folder(root, recipe);
   runs::write_run_config(run, about, dump_fields(fields_of(*config)));
@@ -187,7 +193,9 @@ RunEnd train_run(const LearningSystem& system, const fs::path& run, bool is_resu
     beginning.load = [&](torch::nn::Module& network) {
       system.begin(network, *config);
       if (config->start.weights.empty()) return;
-      const auto report = load_start(network, config->start, read_start(config->start));
+      auto weights = read_start(config->start);
+      rename_start(system, *config, weights);
+      const auto report = load_start(network, config->start, weights);
       const auto text = concat("weights of ", config->start.weights, ": ", report.text());
       runs::write_log(run, text);
       log(LogLevel::kInfo, text);

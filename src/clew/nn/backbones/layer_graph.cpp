@@ -73,6 +73,11 @@ LayerGraph::LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& want
   }
 }
 
+LayerGraph::LayerGraph(const LayerGraph& whole, Extension /*extension*/)
+    : output_stride_(whole.output_stride_),
+      frozen_norm_eps_(whole.frozen_norm_eps_),
+      layers_(whole.layers_) {}
+
 LayerId LayerGraph::push(Layer layer) {
   layers_.push_back(std::move(layer));
   return {static_cast<int>(layers_.size()) - 1};
@@ -147,6 +152,21 @@ LayerId LayerGraph::convolution(const std::string& path, LayerId x,
   return push(std::move(layer));
 }
 
+LayerId LayerGraph::convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& module,
+                                const std::string& path, LayerId x) {
+  const auto &weight = module->weight;
+  CLEW_CHECK(weight.size(1) == at(x).channels && module->options.stride()->at(0) == 1, path,
+             " must take ", at(x).channels, " channels with a stride of 1, got ", weight.size(1),
+             " and ", module->options.stride()->at(0));
+  auto layer = behind(x, Kind::kConvolution);
+  layer.path = path;
+  layer.module = module;
+  layer.channels = weight.size(0);
+  layer.kernel = weight.size(2);
+  layer.padding = weight.size(2) / 2;
+  return push(std::move(layer));
+}
+
 LayerId LayerGraph::batch_norm(const std::string& path, LayerId x, double eps, double momentum) {
   auto layer = behind(x, Kind::kBatchNorm);
   if (frozen_norm_eps_.value_or(0) > 0) eps = *frozen_norm_eps_;
@@ -202,6 +222,13 @@ LayerId LayerGraph::multiply(LayerId a, LayerId b) {
   CLEW_ASSERT(at(a).channels == at(b).channels);
   auto layer = behind(a, Kind::kMultiply);
   layer.inputs.push_back(b.index);
+  return push(std::move(layer));
+}
+
+LayerId LayerGraph::upsample(LayerId x, LayerId like) {
+  auto layer = behind(like, Kind::kUpsample);
+  layer.inputs = {x.index, like.index};
+  layer.channels = at(x).channels;
   return push(std::move(layer));
 }
 
@@ -263,6 +290,10 @@ torch::Tensor LayerGraph::compute(const Layer& layer, std::size_t index,
       return x + values[static_cast<std::size_t>(layer.inputs[1])];
     case Kind::kMultiply:
       return x * values[static_cast<std::size_t>(layer.inputs[1])];
+    case Kind::kUpsample: {
+      const auto& like = values[static_cast<std::size_t>(layer.inputs[1])];
+      return torch::upsample_nearest2d(x, {like.size(2), like.size(3)});
+    }
     case Kind::kFlatten:
       return x.flatten(1);
     case Kind::kLinear:
@@ -364,6 +395,9 @@ std::vector<OnnxValue> LayerGraph::run_onnx(OnnxGraph& graph, const OnnxValue& x
         break;
       case Kind::kMultiply:
         value = graph.mul(from, values[static_cast<std::size_t>(layer.inputs[1])]);
+        break;
+      case Kind::kUpsample:
+        value = graph.upsample(from, values[static_cast<std::size_t>(layer.inputs[1])]);
         break;
       case Kind::kFlatten:
         value = graph.flatten(from);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
 #include <torch/types.h>
 
 #include <array>
@@ -54,10 +55,16 @@ class LayerGraph : public torch::nn::Module {
   /// "features.", is dropped from their paths.
   LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& wanted,
              const std::string& prefix);
+  /// All layers of `whole` under the same ids, for adding further ones; its modules are not registered here.
+  struct Extension {};
+  LayerGraph(const LayerGraph& whole, Extension);
 
   // Building. `path` is the module's dotted name, "layer1.0.conv1".
   LayerId input() const { return {0}; }
   LayerId convolution(const std::string& path, LayerId x, const ConvolutionOptions& options);
+  /// A convolution with a module that another one owns, which keeps the size: stride 1, padding of half the window.
+  LayerId convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& module, const std::string& path,
+                      LayerId x);
   LayerId batch_norm(const std::string& path, LayerId x, double eps = 1e-5, double momentum = 0.1);
   LayerId activation(LayerId x, Activation kind);
   /// Omitted where its stride becomes dilation and its windows do not overlap.
@@ -65,6 +72,8 @@ class LayerGraph : public torch::nn::Module {
   LayerId average_pool(LayerId x, std::int64_t side);  // adaptive: [B,C,side,side]
   LayerId add(LayerId a, LayerId b);
   LayerId multiply(LayerId a, LayerId b);  // b may be [B,C,1,1]
+  /// Nearest element of x for each of `like`, whose size the result has.
+  LayerId upsample(LayerId x, LayerId like);
   LayerId flatten(LayerId x);
   LayerId linear(const std::string& path, LayerId x, std::int64_t out);
   LayerId dropout(LayerId x, double p);
@@ -92,6 +101,7 @@ class LayerGraph : public torch::nn::Module {
     kAveragePool,
     kAdd,
     kMultiply,
+    kUpsample,  // of inputs[0] to the size of inputs[1]
     kFlatten,
     kLinear,
     kDropout

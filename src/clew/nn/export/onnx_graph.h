@@ -123,6 +123,8 @@ class OnnxGraph {
   OnnxValue reduce_mean(const OnnxValue& x, std::vector<std::int64_t> axes, bool keeps_sides);
   /// Nearest or bilinear (half-pixel) upsampling of [B,C,H,W] by an integer factor.
   OnnxValue resize(const OnnxValue& x, std::int64_t factor, bool is_bilinear);
+  /// Nearest upsampling of [B,C,h,w] to the height and width of `like` [B,D,H,W].
+  OnnxValue upsample(const OnnxValue& x, const OnnxValue& like);
 
   // Spatial transformers.
   /// x [B,C,H,W], grid [B,h,w,2] (x,y) in [-1,1] -> [B,C,h,w].

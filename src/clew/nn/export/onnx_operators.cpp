@@ -604,6 +604,27 @@ OnnxValue OnnxGraph::resize(const OnnxValue& x, std::int64_t factor, bool is_bil
               });
 }
 
+OnnxValue OnnxGraph::upsample(const OnnxValue& x, const OnnxValue& like) {
+  check_rank(x, 4, "Resize");
+  check_rank(like, 4, "Resize");
+  const auto sides_of = [&](const OnnxValue& value) {
+    return node("Shape", {value}, {}, torch::kInt64, {4}, [](const Tensors& in) {
+      return torch::tensor(in[0].sizes(), torch::kInt64);
+    });
+  };
+  const auto sizes = concat({slice(sides_of(x), 0, 0, 2), slice(sides_of(like), 0, 2, 4)}, 0);
+  const auto none = constant(torch::empty({0}), "none");
+  ProtoMessage attributes;
+  attribute(attributes, "mode", std::string("nearest"));
+  attribute(attributes, "nearest_mode", std::string("floor"));
+  attribute(attributes, "coordinate_transformation_mode", std::string("asymmetric"));
+  return node("Resize", {x, none, none, sizes}, attributes, x.dtype,
+              {x.shape[0], x.shape[1], like.shape[2], like.shape[3]}, [](const Tensors& in) {
+                const auto* sides = in[3].data_ptr<std::int64_t>();
+                return torch::upsample_nearest2d(in[0], {sides[2], sides[3]});
+              });
+}
+
 OnnxValue OnnxGraph::grid_sample(const OnnxValue& x, const OnnxValue& grid,
                                  const OnnxSampling& sampling) {
   check_rank(x, 4, "GridSample");

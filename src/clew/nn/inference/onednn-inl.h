@@ -71,6 +71,11 @@ inline dnnl::eltwise_forward::primitive_desc eltwise(algorithm kind, const Desc&
                                                      float beta, const primitive_attr& attributes) {
   return {engine(), dnnl::prop_kind::forward_inference, kind, x, x, alpha, beta, attributes};
 }
+inline dnnl::resampling_forward::primitive_desc resampling(algorithm kind, const Desc& x,
+                                                           const Desc& y,
+                                                           const primitive_attr& attributes) {
+  return {engine(), dnnl::prop_kind::forward_inference, kind, x, y, attributes};
+}
 
 #else
 
@@ -107,6 +112,11 @@ inline dnnl::binary::primitive_desc binary(algorithm kind, const Desc& a, const 
 inline dnnl::eltwise_forward::primitive_desc eltwise(algorithm kind, const Desc& x, float alpha,
                                                      float beta, const primitive_attr& attributes) {
   return {{dnnl::prop_kind::forward_inference, kind, x, alpha, beta}, attributes, engine()};
+}
+inline dnnl::resampling_forward::primitive_desc resampling(algorithm kind, const Desc& x,
+                                                           const Desc& y,
+                                                           const primitive_attr& attributes) {
+  return {{dnnl::prop_kind::forward_inference, kind, x, y}, attributes, engine()};
 }
 
 #endif

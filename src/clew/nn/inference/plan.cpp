@@ -6,6 +6,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <string_view>
 #include <tuple>
@@ -40,11 +41,11 @@ struct Buffer {
 };
 
 struct PlanStep {
-  enum class Kind { kPrimitive, kNormalise, kAdaptivePool };
+  enum class Kind { kPrimitive, kNormalise, kAdaptivePool, kUpsample };
   Kind kind = Kind::kPrimitive;
   dnnl::primitive primitive{};
   std::vector<std::pair<int, int>> arguments{};  // DNNL_ARG_..., slot
-  Dims from{}, to{};                             // of an adaptive pool
+  Dims from{}, to{};                             // of those that LibTorch computes
 };
 
 /// Buffer and memory format of a value.
@@ -300,6 +301,8 @@ class PlanBuilder {
       case StepKind::kAdd:
       case StepKind::kMultiply:
         return binary(step);
+      case StepKind::kUpsample:
+        return upsample(step);
       case StepKind::kFlatten:
         return flatten(step);
     }
@@ -435,12 +438,28 @@ class PlanBuilder {
   }
 
   /// Non-uniform windows, by LibTorch.
-  void adaptive_pool(const ProgramStep& step) {
+  void adaptive_pool(const ProgramStep& step) { by_libtorch(step, PlanStep::Kind::kAdaptivePool); }
+
+  void upsample(const ProgramStep& step) {
+    const auto &from = shapes_[at(step.inputs[0])], &to = shapes_[at(step.output)];
+    // The nearest elements of oneDNN and LibTorch are the same where factors are whole numbers.
+    if (to.height % from.height != 0 || to.width % from.width != 0)
+      return by_libtorch(step, PlanStep::Kind::kUpsample);
+    const auto x = reordered(values_[at(step.inputs[0])], blocked(step.inputs[0]));
+    const auto chosen = onednn::resampling(dnnl::algorithm::resampling_nearest, x.desc,
+                                           blocked(step.output), attributes_of({}));
+    const Desc desc = chosen.dst_desc();
+    const Located y{new_slot(desc), desc};
+    add(chosen, dnnl::resampling_forward(chosen), {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}});
+    values_[at(step.output)] = y;
+  }
+
+  void by_libtorch(const ProgramStep& step, PlanStep::Kind kind) {
     const auto x =
         reordered(values_[at(step.inputs[0])], Desc(dims(step.inputs[0]), Type::f32, Format::nchw));
     const Desc desc(dims(step.output), Type::f32, Format::nchw);
     const Located y{new_slot(desc), desc};
-    add({.kind = PlanStep::Kind::kAdaptivePool,
+    add({.kind = kind,
          .arguments = {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}},
          .from = dims(step.inputs[0]),
          .to = dims(step.output)});
@@ -606,13 +625,16 @@ void Plan::run(const torch::Tensor& images, const std::vector<float*>& outputs) 
       case PlanStep::Kind::kNormalise:
         impl_->normalise(images, static_cast<float*>(arguments.at(DNNL_ARG_DST).get_data_handle()));
         break;
-      case PlanStep::Kind::kAdaptivePool: {
+      case PlanStep::Kind::kAdaptivePool:
+      case PlanStep::Kind::kUpsample: {
         const auto tensor = [&](int argument, const Dims& dims) {
           return torch::from_blob(arguments.at(argument).get_data_handle(), dims);
         };
+        const auto x = tensor(DNNL_ARG_SRC, step.from);
+        const std::array<std::int64_t, 2> size = {step.to[2], step.to[3]};
         tensor(DNNL_ARG_DST, step.to)
-            .copy_(torch::adaptive_avg_pool2d(tensor(DNNL_ARG_SRC, step.from),
-                                              {step.to[2], step.to[3]}));
+            .copy_(step.kind == PlanStep::Kind::kUpsample ? torch::upsample_nearest2d(x, size)
+                                                          : torch::adaptive_avg_pool2d(x, size));
         break;
       }
     }

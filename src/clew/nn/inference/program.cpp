@@ -151,6 +151,9 @@ class Lowering {
       case LayerGraph::Kind::kMultiply:
         step.kind = StepKind::kMultiply;
         break;
+      case LayerGraph::Kind::kUpsample:
+        step.kind = StepKind::kUpsample;
+        break;
       case LayerGraph::Kind::kFlatten:
         step.kind = StepKind::kFlatten;
         break;
@@ -213,6 +216,12 @@ std::vector<ValueShape> shapes_of(const Program& program, std::int64_t height, s
       case StepKind::kLinear:
         to = {.channels = step.channels, .is_flat = true};
         break;
+      case StepKind::kUpsample: {
+        const auto& like = shapes[static_cast<std::size_t>(step.inputs[1])];
+        to.height = like.height;
+        to.width = like.width;
+        break;
+      }
       case StepKind::kActivation:
       case StepKind::kAdd:
       case StepKind::kMultiply:

@@ -21,6 +21,7 @@ enum class StepKind {
   kAveragePool,
   kAdd,       // + activation
   kMultiply,  // inputs[1] may be [B,C,1,1]
+  kUpsample,  // of inputs[0] to the size of inputs[1]
   kFlatten
 };
 

@@ -27,13 +27,14 @@ Tensor base_anchors(const AnchorShapes& shapes, const torch::TensorOptions& opti
   return (torch::stack({-w, -h, w, h}, 1) / 2).round().to(options);
 }
 
-Tensor grid_anchors(const Tensor& base, ImageSize map, ImageSize stride) {
+Tensor grid_anchors(const Tensor& base, ImageSize map, ImageSize stride, double offset) {
   check_table(base, "base", "A", 4, "grid_anchors");
   CLEW_CHECK(map.height >= 0 && map.width >= 0, "map must be at least 0x0, got ", map.height, "x",
              map.width, " (grid_anchors)");
   const auto steps = [&](std::int64_t count, std::int64_t step) {
-    return (torch::arange(count, base.options().dtype(torch::kInt64)) * step)
-        .to(base.scalar_type());
+    const auto at = (torch::arange(count, base.options().dtype(torch::kInt64)) * step)
+                        .to(base.scalar_type());
+    return offset == 0 ? at : at + offset;
   };
   const Tensor x = steps(map.width, stride.width).expand({map.height, map.width}),
                y = steps(map.height, stride.height).unsqueeze(1).expand({map.height, map.width});
@@ -42,17 +43,21 @@ Tensor grid_anchors(const Tensor& base, ImageSize map, ImageSize stride) {
 }
 
 Tensor pyramid_anchors(const std::vector<AnchorShapes>& levels, ImageSize image,
-                       const std::vector<ImageSize>& maps, const torch::TensorOptions& options) {
+                       const std::vector<ImageSize>& maps, const torch::TensorOptions& options,
+                       const std::vector<double>& offsets) {
   CLEW_CHECK(!levels.empty() && levels.size() == maps.size(),
              "levels must be one to a map and at least one, got ", levels.size(), " for ",
              maps.size(), " maps (pyramid_anchors)");
+  CLEW_CHECK(offsets.empty() || offsets.size() == maps.size(), "offsets must be one to a map, got ",
+             offsets.size(), " for ", maps.size(), " maps (pyramid_anchors)");
   std::vector<Tensor> all;
   for (std::size_t i = 0; i < levels.size(); ++i) {
     const ImageSize map = maps[i];
     CLEW_CHECK(map.height > 0 && map.width > 0, "maps must be at least 1x1, got ", map.height, "x",
                map.width, " (pyramid_anchors)");
     all.push_back(grid_anchors(base_anchors(levels[i], options), map,
-                               {image.height / map.height, image.width / map.width}));
+                               {image.height / map.height, image.width / map.width},
+                               offsets.empty() ? 0 : offsets[i]));
   }
   return torch::cat(all);
 }

@@ -21,14 +21,16 @@ struct AnchorShapes {
 /// Anchors [A,4] around (0,0), rounded to whole pixels (half to even), the sizes of the first ratio first.
 torch::Tensor base_anchors(const AnchorShapes& shapes, const torch::TensorOptions& options = {});
 
-/// base [A,4] f at each pixel of a map, steps of `stride` pixels from (0,0) -> [height*width*A,4], row by row, a
-/// pixel's anchors side by side.
-torch::Tensor grid_anchors(const torch::Tensor& base, ImageSize map, ImageSize stride);
+/// base [A,4] f at each pixel of a map, steps of `stride` pixels from (offset,offset) -> [height*width*A,4], row by
+/// row, a pixel's anchors side by side.
+torch::Tensor grid_anchors(const torch::Tensor& base, ImageSize map, ImageSize stride,
+                           double offset = 0);
 
 /// Anchors of all levels [N,4], one after another: levels[i] on maps[i], whose strides are the whole parts of
-/// image size by map size.
+/// image size by map size, and whose first element lies at offsets[i] pixels; no offsets: at 0.
 torch::Tensor pyramid_anchors(const std::vector<AnchorShapes>& levels, ImageSize image,
                               const std::vector<ImageSize>& maps,
-                              const torch::TensorOptions& options = {});
+                              const torch::TensorOptions& options = {},
+                              const std::vector<double>& offsets = {});
 
 }  // namespace clew::ops

@@ -476,7 +476,16 @@ Tensor pyramid_roi_align(const std::vector<Tensor>& features, const std::vector<
        steps.front())
           .clamp_max(static_cast<std::int64_t>(features.size()) - 1)
           .contiguous();
-  return aligned(features, scales, rois, levels.data_ptr<std::int64_t>(), shape, where);
+  if (options.offsets.empty())
+    return aligned(features, scales, rois, levels.data_ptr<std::int64_t>(), shape, where);
+  CLEW_CHECK(options.offsets.size() == features.size(), "offsets must be one to a level, got ",
+             options.offsets.size(), " for ", features.size(), " (", where, ")");
+  const Tensor offsets = torch::tensor(at::ArrayRef<double>(options.offsets), torch::kFloat64)
+                             .to(rois.scalar_type())
+                             .index_select(0, levels)
+                             .unsqueeze(1);
+  const Tensor shifts = torch::cat({torch::zeros_like(offsets), offsets.expand({-1, 4})}, 1);
+  return aligned(features, scales, rois - shifts, levels.data_ptr<std::int64_t>(), shape, where);
 }
 
 }  // namespace clew::ops

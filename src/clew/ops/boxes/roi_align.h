@@ -41,6 +41,7 @@ struct PyramidOptions {
   bool has_box_gradient = false;
   double canonical_size = 224;  // pixels: root of the area of boxes that belong to canonical_level
   std::int64_t canonical_level = 4;  // stride 2^4
+  std::vector<double> offsets = {};  // pixel at which each map's first element lies; none: 0
 };
 
 /// boxes [K,4] f -> their levels [K] i64 in [lowest,highest]: floor(canonical_level + log2(sqrt(area) /

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/detect/box_evaluator.h"
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "clew/core/error.h"
+
+namespace clew::detect {
+namespace {
+
+constexpr std::int64_t kMostBoxes = 1 << 20;  // of a picture
+constexpr double kCrowd = 1, kDifficult = 2;
+constexpr std::size_t kMostLines = 12;  // of a plot
+
+/// -1 -> NaN.
+double known(double value) {
+  return value < 0 ? std::numeric_limits<double>::quiet_NaN() : value;
+}
+
+BoxXywh xywh(const float* xyxy) {
+  return {xyxy[0], xyxy[1], static_cast<double>(xyxy[2]) - xyxy[0],
+          static_cast<double>(xyxy[3]) - xyxy[1]};
+}
+
+/// [N] or [N,4] of a given type, on the CPU, dense.
+torch::Tensor dense(const torch::Tensor& tensor, torch::ScalarType type) {
+  return tensor.to(torch::kCPU, type).contiguous();
+}
+
+std::int64_t row_number(std::int64_t picture, std::int64_t box) {
+  CLEW_CHECK(box < kMostBoxes, "picture ", picture, " has more than ", kMostBoxes, " boxes");
+  return picture * kMostBoxes + box;
+}
+
+}  // namespace
+
+void BoxEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
+  for (std::int64_t i = 0; i < batch.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const auto picture = batch.indices[i].item<std::int64_t>();
+    const auto column = [&](const data::Batch& from, const char* name, torch::ScalarType type) {
+      return dense(from.list(name)[at], type);
+    };
+    {
+      const auto boxes = column(batch, "boxes", torch::kFloat32),
+                 labels = column(batch, "labels", torch::kInt64),
+                 areas = column(batch, "areas", torch::kFloat32),
+                 crowd = column(batch, "crowd", torch::kBool),
+                 difficult = column(batch, "difficult", torch::kBool);
+      for (std::int64_t k = 0; k < labels.numel(); ++k) {
+        const auto [x, y, width, height] = xywh(boxes.data_ptr<float>() + 4 * k);
+        const double flags = (crowd.data_ptr<bool>()[k] ? kCrowd : 0) +
+                             (difficult.data_ptr<bool>()[k] ? kDifficult : 0);
+        const std::array<double, 8> row = {static_cast<double>(picture),
+                                           static_cast<double>(labels.data_ptr<std::int64_t>()[k]),
+                                           x,
+                                           y,
+                                           width,
+                                           height,
+                                           areas.data_ptr<float>()[k],
+                                           flags};
+        truths_.add(row_number(picture, k), row);
+      }
+    }
+    const auto boxes = column(outputs, "boxes", torch::kFloat32),
+               labels = column(outputs, "labels", torch::kInt64),
+               scores = column(outputs, "scores", torch::kFloat32);
+    for (std::int64_t k = 0; k < labels.numel(); ++k) {
+      const auto [x, y, width, height] = xywh(boxes.data_ptr<float>() + 4 * k);
+      const std::array<double, 7> row = {
+          static_cast<double>(picture),
+          static_cast<double>(labels.data_ptr<std::int64_t>()[k] - 1),
+          x,
+          y,
+          width,
+          height,
+          scores.data_ptr<float>()[k]};
+      detections_.add(row_number(picture, k), row);
+    }
+  }
+}
+
+std::string BoxEvaluator::bytes() const {
+  const auto truths = truths_.bytes(), detections = detections_.bytes();
+  const auto size = static_cast<std::uint64_t>(truths.size());
+  std::string bytes(sizeof size, '\0');
+  std::memcpy(bytes.data(), &size, sizeof size);
+  return bytes + truths + detections;
+}
+
+void BoxEvaluator::merge(std::string_view bytes) {
+  std::uint64_t size = 0;
+  CLEW_CHECK(bytes.size() >= sizeof size, "the state of a box evaluator is cut off");
+  std::memcpy(&size, bytes.data(), sizeof size);
+  bytes.remove_prefix(sizeof size);
+  CLEW_CHECK(size <= bytes.size(), "the state of a box evaluator is cut off");
+  truths_.merge(bytes.substr(0, size));
+  detections_.merge(bytes.substr(size));
+}
+
+std::vector<TruthBox> BoxEvaluator::truths() const {
+  std::vector<TruthBox> truths;
+  for (const auto& [number, row] : truths_.rows())
+    truths.push_back({.image = static_cast<std::int64_t>(row[0]),
+                      .category = static_cast<int>(row[1]),
+                      .box = {row[2], row[3], row[4], row[5]},
+                      .area_px = row[6],
+                      .is_crowd = row[7] == kCrowd || row[7] == kCrowd + kDifficult,
+                      .is_difficult = row[7] >= kDifficult});
+  return truths;
+}
+
+std::vector<ScoredBox> BoxEvaluator::detections() const {
+  std::vector<ScoredBox> detections;
+  for (const auto& [number, row] : detections_.rows())
+    detections.push_back({.image = static_cast<std::int64_t>(row[0]),
+                          .category = static_cast<int>(row[1]),
+                          .box = {row[2], row[3], row[4], row[5]},
+                          .score = row[6]});
+  return detections;
+}
+
+CocoResult BoxEvaluator::coco() const {
+  return evaluate_coco(truths(), detections(),
+                       {.categories = static_cast<int>(std::ssize(classes_))});
+}
+
+std::vector<runs::Measure> BoxEvaluator::result() const { return box_measures(coco()); }
+std::vector<runs::Table> BoxEvaluator::tables() const {
+  return box_tables(coco(), truths(), classes_);
+}
+std::vector<runs::Curve> BoxEvaluator::curves() const { return box_curves(coco(), classes_); }
+
+std::vector<runs::Measure> box_measures(const CocoResult& result) {
+  const auto all = result.summary();
+  const auto share = [](const char* name, double value) {
+    return runs::Measure{
+        .name = name, .value = known(value), .unit = "share", .larger_is_better = true};
+  };
+  return {share("ap", all[0]), share("ap50", all[1]), share("ap75", all[2]),
+          share("ar100", all[8])};
+}
+
+std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,
+                                    const std::vector<std::string>& classes) {
+  runs::Table by_class{.title = "Each class",
+                       .caption = "Average precision by COCO's rules: at an intersection over "
+                                  "union of 0.5, of 0.75, and the mean over 0.5 to 0.95.",
+                       .row_title = "class",
+                       .columns = {{.name = "AP50", .unit = "share"},
+                                   {.name = "AP75", .unit = "share"},
+                                   {.name = "AP", .unit = "share"},
+                                   {.name = "objects"}},
+                       .rows = {},
+                       .style = runs::TableStyle::kBars};
+  for (std::size_t k = 0; k < classes.size(); ++k) {
+    const auto category = static_cast<int>(k);
+    by_class.rows.push_back(
+        {.name = classes[k],
+         .values = {known(result.average_precision(0, 0, category)),
+                    known(result.average_precision(5, 0, category)),
+                    known(result.average_precision(-1, 0, category)),
+                    static_cast<double>(std::ranges::count(truths, category, &TruthBox::category))}});
+  }
+  runs::Table by_size{.title = "Each size",
+                      .caption = "Small: an area below 32^2 pixels; medium: up to 96^2; large: "
+                                 "above. Recall: within 100 detections of a picture and class.",
+                      .row_title = "objects",
+                      .columns = {{.name = "AP", .unit = "share"},
+                                  {.name = "recall", .unit = "share"}},
+                      .rows = {},
+                      .style = runs::TableStyle::kPlain};
+  constexpr std::array<const char*, CocoResult::kAreas> kSizes = {"all", "small", "medium",
+                                                                  "large"};
+  for (int area = 0; area < CocoResult::kAreas; ++area)
+    by_size.rows.push_back({.name = kSizes.at(static_cast<std::size_t>(area)),
+                            .values = {known(result.average_precision(-1, area)),
+                                       known(result.average_recall(2, area))}});
+  return {std::move(by_class), std::move(by_size)};
+}
+
+std::vector<runs::Curve> box_curves(const CocoResult& result,
+                                    const std::vector<std::string>& classes) {
+  runs::Curve curve{.title = "Precision over recall",
+                    .caption = "At an intersection over union of 0.5.",
+                    .x_name = "recall",
+                    .y_name = "precision",
+                    .lines = {},
+                    .is_share = true};
+  const auto k_count = static_cast<std::size_t>(result.categories);
+  const auto at = [&](std::size_t recall, std::size_t k) {
+    return result.precision[((recall * k_count + k) * CocoResult::kAreas) * CocoResult::kLimits +
+                            CocoResult::kLimits - 1];
+  };
+  for (std::size_t k = 0; k < classes.size() && curve.lines.size() < kMostLines; ++k) {
+    if (at(0, k) < 0) continue;
+    runs::Curve::Line line{.name = classes[k], .x = {}, .y = {}};
+    for (std::size_t r = 0; r < CocoResult::kRecalls; ++r) {
+      line.x.push_back(static_cast<double>(r) / (CocoResult::kRecalls - 1));
+      line.y.push_back(at(r, k));
+    }
+    curve.lines.push_back(std::move(line));
+  }
+  if (curve.lines.empty()) return {};
+  return {std::move(curve)};
+}
+
+}  // namespace clew::detect

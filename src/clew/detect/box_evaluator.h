@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluator of detections: average precision by COCO's rules, in all and by class and size of object.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "clew/detect/box_metrics.h"
+#include "clew/train/evaluator.h"
+
+namespace clew::detect {
+
+/// Outputs boxes [N,4] f xyxy, scores [N] f, labels [N] i64 in 1..C, each listed; columns of
+/// data::box_columns. Measures: ap (mean over overlaps 0.5 to 0.95), ap50, ap75, ar100.
+class BoxEvaluator : public train::Evaluator {
+ public:
+  /// `classes`: names; label 1 is the first.
+  explicit BoxEvaluator(std::vector<std::string> classes) : classes_(std::move(classes)) {}
+
+  void add(const data::Batch& outputs, const data::Batch& batch) override;
+  std::string bytes() const override;
+  void merge(std::string_view bytes) override;
+  std::vector<runs::Measure> result() const override;
+  std::vector<runs::Table> tables() const override;
+  std::vector<runs::Curve> curves() const override;
+
+  /// By picture; detections of one by falling score.
+  std::vector<TruthBox> truths() const;
+  std::vector<ScoredBox> detections() const;
+  const std::vector<std::string>& classes() const { return classes_; }
+
+ private:
+  CocoResult coco() const;
+
+  std::vector<std::string> classes_;
+  train::Rows truths_{8};      // picture, class, x, y, width, height, area; 1: crowd, 2: difficult
+  train::Rows detections_{7};  // picture, class, x, y, width, height, score
+};
+
+/// Measures, tables and curves of detections, as of BoxEvaluator.
+std::vector<runs::Measure> box_measures(const CocoResult& result);
+std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,
+                                    const std::vector<std::string>& classes);
+std::vector<runs::Curve> box_curves(const CocoResult& result,
+                                    const std::vector<std::string>& classes);
+
+}  // namespace clew::detect

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipe keys of this module: detection of objects by Faster R-CNN.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/core/config.h"
+#include "clew/data/box_pictures.h"
+#include "clew/data/views.h"
+#include "clew/detect/faster_rcnn.h"
+#include "clew/detect/losses.h"
+#include "clew/train/learning_system.h"
+
+namespace clew::detect {
+
+/// Pictures with boxes: those of data.dir, or drawn scenes.
+struct DetectData : data::BoxDataConfig {
+  data::ViewsConfig views;
+  int scenes = 4000, scene_size = 128;
+  std::vector<std::string> scene_classes;  // empty: all
+
+  void fields(Fields& v) {
+    BoxDataConfig::fields(v);
+    views.fields(v);
+    v("scenes", scenes,
+      {.min = 12,
+       .max = 10'000'000,
+       .help = "drawn scenes to learn from without data.dir, and a quarter as many for validation "
+               "and for testing each"});
+    v("scene_size", scene_size, {.min = 16, .max = 4096, .help = "side of drawn scenes, pixels"});
+    v("scene_classes", scene_classes,
+      {.help = "classes of the drawn scenes, such as [\"ball\", \"star\"]; none: all twelve"});
+  }
+};
+
+/// Regions, and the limits of a detector; 0, or empty: those of the network (detector_options).
+struct RegionConfig {
+  std::int64_t short_side = 0, long_side = 0;
+  std::vector<int> train_short_sides;
+  std::vector<double> anchor_sizes, anchor_ratios;
+  int proposals = 0, train_proposals = 0;
+  int sampled_anchors = 256, sampled_proposals = 0;
+  double proposal_overlap = 0.7, detection_overlap = 0.5, least_score = 0.05, shown_score = 0.5;
+  int most_detections = 100;
+
+  void fields(Fields& v) {
+    v("short_side", short_side,
+      {.min = 0, .max = 8192, .help = "pictures are resized to this short side, pixels"});
+    v("long_side", long_side,
+      {.min = 0, .max = 16384, .help = "unless the long side would be longer than this"});
+    v("train_short_sides", train_short_sides,
+      {.min = 32,
+       .max = 8192,
+       .help = "short sides of training pictures, of which each step draws one, such as [256, 320, "
+               "384]; none: short_side"});
+    v("anchor_sizes", anchor_sizes,
+      {.above = 0.0,
+       .max = 8192.0,
+       .help = "sizes of anchors, roots of areas in pixels, one for each level of the pyramid"});
+    v("anchor_ratios", anchor_ratios,
+      {.above = 0.0, .max = 100.0, .help = "their shapes, height to width"});
+    v("proposals", proposals,
+      {.min = 0, .max = 100'000, .help = "proposals of a picture that are classified"});
+    v("train_proposals", train_proposals,
+      {.min = 0, .max = 100'000, .help = "proposals of a training picture, which are sampled from"});
+    v("sampled_anchors", sampled_anchors,
+      {.min = 2, .max = 100'000, .help = "anchors of a picture in the loss, half of them positive"});
+    v("sampled_proposals", sampled_proposals,
+      {.min = 0,
+       .max = 100'000,
+       .help = "proposals of a picture in the loss, a quarter of them positive"});
+    v("proposal_overlap", proposal_overlap,
+      {.min = 0,
+       .max = 1,
+       .help = "intersection over union above which the lesser of two proposals is dropped"});
+    v("detection_overlap", detection_overlap,
+      {.min = 0, .max = 1, .help = "the same of two detections of one class"});
+    v("least_score", least_score, {.min = 0, .below = 1.0, .help = "of detections"});
+    v("shown_score", shown_score,
+      {.min = 0,
+       .below = 1.0,
+       .help = "of detections that are drawn, told and counted as mistakes; measures and JSON have "
+               "all from least_score"});
+    v("most_detections", most_detections, {.min = 1, .max = 100'000, .help = "of a picture"});
+  }
+};
+
+struct DetectConfig : train::LearningConfig {
+  std::string system = "detect", network = "mobilenet_v2_fpn";
+  int frozen_stride = -1;
+  double body_rate = 1;
+  RegionConfig regions;
+  DetectData data;
+
+  DetectConfig() {
+    train.optimizer = train::OptimizerKind::kSgd;
+    train.lr = 0.01;
+    train.weight_decay = 1e-4;
+    train.batch = 4;
+    train.clip = 10;
+  }
+
+  void fields(Fields& v) override {
+    v("system", system, {.choices = {"detect"}, .help = "the system this recipe is for"});
+    v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
+    v("network", network, {.choices = detector_names(), .help = "the detector"});
+    v("frozen_stride", frozen_stride,
+      {.min = -1,
+       .max = 64,
+       .help = "layers of the backbone up to this stride keep their weights; -1: 4 with "
+               "start.weights, 0, none, without"});
+    v("body_rate", body_rate,
+      {.min = 0,
+       .max = 100,
+       .help = "learning rate of the rest of the backbone, times train.lr"});
+    v.group("regions", regions);
+    v.group("data", data);
+    v.group("start", start);
+    v.group("train", train);
+  }
+};
+
+/// Options of the recipe's network with one class for each of data.classes and the background.
+/// Anchors for another number of levels: UsageError.
+FasterRcnnOptions network_options(const DetectConfig& config);
+/// Options of its losses.
+TrainingOptions training_options(const DetectConfig& config);
+
+/// A split of the recipe's data (data::box_columns), with its views. Unknown scene classes: UsageError.
+std::shared_ptr<const data::Dataset> open_boxes(const DetectConfig& config, data::Split split);
+
+}  // namespace clew::detect

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/detect/detect_system.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/core/text.h"
+#include "clew/data/image_tensor.h"
+#include "clew/detect/box_errors.h"
+#include "clew/detect/box_evaluator.h"
+#include "clew/detect/detect_task.h"
+#include "clew/image/draw.h"
+#include "clew/image/files.h"
+#include "clew/ops/boxes/geometry.h"
+#include "clew/runs/gallery.h"
+
+namespace clew::detect {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kProposalPictures = "proposals", *kWorstFile = "pictures/worst.png";
+constexpr std::int64_t kDrawnPictures = 4, kDrawnProposals = 20;  // through training
+constexpr std::int64_t kRecalledPictures = 200;                   // for the recall of proposals
+constexpr std::array<std::int64_t, 3> kRecallCounts = {50, 300, 1000};
+constexpr std::size_t kWorst = 12;       // pictures of a sheet
+constexpr int kTileSide = 320;           // pixels
+constexpr std::size_t kMostNamed = 5;    // detections told of a picture
+constexpr image::Colour kTruthColour = {255, 255, 255}, kFoundColour = {120, 230, 120},
+                        kWrongColour = {255, 120, 100}, kProposalColour = {90, 150, 255};
+
+const DetectConfig& own(const train::LearningConfig& config) {
+  return dynamic_cast<const DetectConfig&>(config);
+}
+FasterRcnnImpl& detector(torch::nn::Module& network) {
+  return dynamic_cast<FasterRcnnImpl&>(network);
+}
+
+const std::string& class_at(const std::vector<std::string>& classes, int number) {
+  return classes.at(static_cast<std::size_t>(number));
+}
+
+/// Width of a box's lines in a picture.
+int line_width(const image::Image& picture) {
+  return std::max(1, std::min(picture.width, picture.height) / 250 + 1);
+}
+
+void draw_box(image::Image& picture, const BoxXywh& box, image::Colour colour, int width) {
+  const auto [x, y, w, h] = box;
+  image::draw_rectangle(picture, static_cast<float>(x), static_cast<float>(y),
+                        static_cast<float>(x + w - 1), static_cast<float>(y + h - 1),
+                        {.colour = colour, .width = width});
+}
+
+/// A colour for each class, far from the neighbours'.
+image::Colour class_colour(std::size_t number) {
+  static constexpr std::array<image::Colour, 8> kColours = {{{255, 160, 0},
+                                                             {80, 200, 255},
+                                                             {120, 230, 120},
+                                                             {255, 110, 180},
+                                                             {250, 230, 70},
+                                                             {180, 140, 255},
+                                                             {255, 120, 90},
+                                                             {60, 220, 190}}};
+  return kColours.at(number % kColours.size());
+}
+
+/// Draws `text` above a box, on a dark ground, inside the picture.
+void draw_caption(image::Image& picture, const BoxXywh& box, const std::string& text,
+                  image::Colour colour) {
+  const image::TextStyle style{.colour = colour,
+                               .height = std::clamp(std::min(picture.width, picture.height) / 40, 6, 24)};
+  const auto size = image::text_size(text, style);
+  const int x = std::clamp(static_cast<int>(box[0]), 0, std::max(0, picture.width - size.width - 2)),
+            y = std::clamp(static_cast<int>(box[1]) - size.height - 2, 0,
+                           std::max(0, picture.height - size.height));
+  image::fill_rectangle(picture, x, y, x + size.width + 2, y + size.height + 1, {20, 20, 20});
+  image::draw_text(picture, text, x + 1, y, style);
+}
+
+BoxXywh box_at(const torch::Tensor& boxes, std::int64_t row) {
+  const auto at = boxes[row];
+  const auto edge = [&](std::int64_t i) { return at[i].item<double>(); };
+  return {edge(0), edge(1), edge(2) - edge(0), edge(3) - edge(1)};
+}
+
+/// A picture with the best proposals, thin, and the detections.
+image::Image draw_regions(FasterRcnnImpl& network, const torch::Tensor& image,
+                          const std::vector<std::string>& classes, double score) {
+  auto picture = data::to_image(image);
+  const auto proposals = network.propose_boxes({image}, kDrawnProposals)[0];
+  for (std::int64_t i = 0; i < proposals.size(0); ++i)
+    draw_box(picture, box_at(proposals, i), kProposalColour, 1);
+  const auto found = network.detect({image})[0];
+  for (std::int64_t i = 0; i < found.labels.numel(); ++i) {
+    if (found.scores[i].item<double>() < score) continue;
+    const auto label = static_cast<int>(found.labels[i].item<std::int64_t>()) - 1;
+    const auto box = box_at(found.boxes, i);
+    draw_box(picture, box, kFoundColour, line_width(picture));
+    draw_caption(picture, box, class_at(classes, label), kFoundColour);
+  }
+  return picture;
+}
+
+/// A picture of the test set with its objects, and detections by their verdicts.
+image::Image draw_errors(const data::Dataset& set, const PictureErrors& errors,
+                         const std::vector<std::string>& classes) {
+  auto picture = data::to_image(set.get(errors.image, Key{})["image"]);
+  const int width = line_width(picture);
+  for (const auto& truth : errors.truths) draw_box(picture, truth.box, kTruthColour, width + 1);
+  for (std::size_t i = 0; i < errors.detections.size(); ++i) {
+    const bool is_found = errors.verdicts[i] == BoxVerdict::kFound;
+    const auto colour = is_found ? kFoundColour : kWrongColour;
+    draw_box(picture, errors.detections[i].box, colour, width);
+    if (!is_found)
+      draw_caption(picture, errors.detections[i].box,
+                   class_at(classes, errors.detections[i].category), colour);
+  }
+  for (std::size_t t = 0; t < errors.truths.size(); ++t)
+    if (errors.is_missed[t])
+      draw_caption(picture, errors.truths[t].box, class_at(classes, errors.truths[t].category),
+                   kTruthColour);
+  return picture;
+}
+
+runs::Table error_table(const std::vector<PictureErrors>& pictures,
+                        const std::vector<std::string>& classes) {
+  runs::Table table{
+      .title = "Mistakes",
+      .caption = "Of detections from the score on that the recipe draws. Missed: an object without "
+                 "a detection that overlaps it by 0.5. Twice: of an object already found. "
+                 "Misplaced: by 0.1 to 0.5. Confused: on an object of another class. Invented: "
+                 "none of these.",
+      .row_title = "class",
+      .columns = {{.name = "found"},
+                  {.name = "missed"},
+                  {.name = "twice"},
+                  {.name = "misplaced"},
+                  {.name = "confused"},
+                  {.name = "invented"}},
+      .rows = {},
+      .style = runs::TableStyle::kPlain};
+  using enum BoxVerdict;
+  for (std::size_t k = 0; k < classes.size(); ++k) {
+    std::map<BoxVerdict, double> counts;
+    double missed = 0;
+    for (const auto& picture : pictures) {
+      for (std::size_t i = 0; i < picture.detections.size(); ++i)
+        if (picture.detections[i].category == static_cast<int>(k)) ++counts[picture.verdicts[i]];
+      for (std::size_t t = 0; t < picture.truths.size(); ++t)
+        if (picture.truths[t].category == static_cast<int>(k) && picture.is_missed[t]) ++missed;
+    }
+    table.rows.push_back({.name = classes[k],
+                          .values = {counts[kFound], missed, counts[kDouble], counts[kMisplaced],
+                                     counts[kConfused], counts[kInvented]}});
+  }
+  return table;
+}
+
+/// Recall of objects by the best proposals, at two overlaps.
+runs::Table recall_table(FasterRcnnImpl& network, const data::Dataset& set) {
+  runs::Table table{.title = "Proposals",
+                    .caption = {},
+                    .row_title = "proposals of a picture",
+                    .columns = {{.name = "recall at 0.5", .unit = "share"},
+                                {.name = "recall at 0.7", .unit = "share"}},
+                    .rows = {},
+                    .style = runs::TableStyle::kBars};
+  std::array<std::array<double, 2>, kRecallCounts.size()> found{};
+  double objects = 0;
+  const auto pictures = std::min(kRecalledPictures, set.size());
+  for (std::int64_t i = 0; i < pictures; ++i) {
+    const auto example = set.get(i * set.size() / pictures, Key{});
+    const auto& truths = example["boxes"];
+    if (truths.size(0) == 0) continue;
+    objects += static_cast<double>(truths.size(0));
+    const auto proposals = network.propose_boxes({example["image"]}, kRecallCounts.back())[0];
+    if (proposals.size(0) == 0) continue;
+    const auto overlaps = ops::box_iou(truths, proposals);
+    for (std::size_t k = 0; k < kRecallCounts.size(); ++k) {
+      const auto best = overlaps.slice(1, 0, kRecallCounts.at(k)).amax(1);
+      found.at(k)[0] += best.ge(0.5).sum().item<double>();
+      found.at(k)[1] += best.ge(0.7).sum().item<double>();
+    }
+  }
+  table.caption = concat("Share of ", static_cast<std::int64_t>(objects), " objects of ", pictures,
+                         " test pictures that the region proposal network covers.");
+  for (std::size_t k = 0; k < kRecallCounts.size(); ++k)
+    table.rows.push_back({.name = std::to_string(kRecallCounts.at(k)),
+                          .values = {found.at(k)[0] / objects, found.at(k)[1] / objects}});
+  return table;
+}
+
+}  // namespace
+
+std::unique_ptr<train::LearningConfig> DetectSystem::make_config() const {
+  return std::make_unique<DetectConfig>();
+}
+
+std::vector<std::string> DetectSystem::resolve(train::LearningConfig& config) const {
+  auto& mine = dynamic_cast<DetectConfig&>(config);
+  mine.data.views.check();
+  const auto set = open_boxes(mine, data::Split::kTrain);
+  const auto classes = set->class_names();
+  CLEW_CHECK(mine.data.classes.empty() || mine.data.classes == classes, "data.classes are ",
+             join(mine.data.classes), ", but the pictures have ", join(classes));
+  mine.data.classes = classes;
+  if (mine.frozen_stride < 0) mine.frozen_stride = mine.start.weights.empty() ? 0 : 4;
+  (void)network_options(mine);
+  return {concat(set->size(), " pictures with objects of ", classes.size(), " classes from ",
+                 mine.data.dir.empty() ? "drawn scenes" : mine.data.dir,
+                 mine.frozen_stride > 0
+                     ? concat(", layers up to stride ", mine.frozen_stride, " frozen")
+                     : "")};
+}
+
+std::shared_ptr<torch::nn::Module> DetectSystem::make_network(
+    const train::LearningConfig& config) const {
+  return FasterRcnn(own(config).network, network_options(own(config))).ptr();
+}
+
+std::unique_ptr<train::Task> DetectSystem::make_task(const train::LearningConfig& config) const {
+  return std::make_unique<DetectTask>(own(config));
+}
+
+std::string DetectSystem::start_name(const train::LearningConfig& config,
+                                     const std::string& name) const {
+  for (const char* const part : {"backbone.", "rpn.", "roi_heads."})
+    if (name.starts_with(part)) return name;
+  return detector_parameter(own(config).network, name);
+}
+
+std::string DetectSystem::progress_text(const runs::MetricsLine& line) const {
+  auto text = concat("  loss ", fixed(line.get("loss").value_or(std::nan("")), 3));
+  if (const auto value = line.get("val_ap50"))
+    text += concat("  validation AP50 ", percent(*value));
+  if (const auto value = line.get("val_ap")) text += concat("  AP ", percent(*value));
+  return text;
+}
+
+runs::RunAbout DetectSystem::about(const train::LearningConfig& config,
+                                   const train::Task& task) const {
+  auto about = LearningSystem::about(config, task);
+  about.title = concat("Faster R-CNN, ", own(config).network);
+  if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
+  return about;
+}
+
+std::function<void(std::int64_t, bool)> DetectSystem::make_drawer(
+    const fs::path& run, const train::Task& task,
+    const std::function<train::Supervised&()>& learner) const {
+  const auto& set = task.validation_set();
+  const auto classes = set.class_names();
+  const auto draw = [run, &set, learner, classes](std::int64_t steps) {
+    auto& now = learner();
+    now.with_evaluated_weights([&] {
+      const torch::NoGradGuard no_grad;
+      auto& network = detector(now.network());
+      std::vector<image::Tile> tiles;
+      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
+        tiles.push_back(
+            {.picture = draw_regions(network, set.get(i, Key{})["image"], classes, 0.5)});
+      image::write(runs::step_picture(run, kProposalPictures, steps),
+                   image::grid(tiles, {.columns = 2,
+                                       .width = kTileSide,
+                                       .height = kTileSide,
+                                       .label_height = 0}));
+    });
+    const runs::Pictures gallery[] = {runs::pictures_of_steps(
+        run, kProposalPictures, "Proposals and detections",
+        "Pictures of the validation set with the 20 best proposals in blue and the detections in "
+        "green, over the training.")};
+    runs::write_gallery(run, gallery);
+  };
+  make_folders(runs::picture_folder(run));
+  if (!path_exists(runs::step_picture(run, kProposalPictures, 0))) draw(0);
+  return [draw](std::int64_t steps, bool is_last) {
+    if (runs::is_pictured(steps) || is_last) draw(steps);
+  };
+}
+
+train::RunEvaluation DetectSystem::describe(const fs::path& run,
+                                            const train::LearningConfig& config,
+                                            const train::Task& task,
+                                            const train::Evaluator& evaluator,
+                                            torch::nn::Module& network) const {
+  const auto& boxes = dynamic_cast<const BoxEvaluator&>(evaluator);
+  const auto& set = task.test_set();
+  const auto classes = boxes.classes();
+  const double score = own(config).regions.shown_score;
+  const auto truths = boxes.truths();
+  const auto measures = boxes.result();
+  auto errors = box_errors(truths, boxes.detections(), score);
+  runs::Evaluation evaluation{
+      .summary = concat("On ", set.size(), " pictures of the test set with ", truths.size(),
+                        " objects: AP50 ", percent(measures[1].value), ", AP ",
+                        percent(measures[0].value), " (COCO's rules).")};
+  evaluation.tables.push_back(error_table(errors, classes));
+  network.eval();
+  evaluation.tables.push_back(recall_table(detector(network), set));
+  std::ranges::stable_sort(errors, std::greater<>(), &PictureErrors::total);
+  errors.resize(std::min(errors.size(), kWorst));
+  std::erase_if(errors, [](const PictureErrors& one) { return one.total() == 0; });
+  auto worst = nlohmann::json::array();
+  std::vector<image::Tile> tiles;
+  for (const auto& one : errors) {
+    using enum BoxVerdict;
+    const auto wrong = one.total() - one.missed();
+    worst.push_back({{"index", one.image},
+                     {"file", printable(set.origin(one.image))},
+                     {"found", one.count(kFound)},
+                     {"missed", one.missed()},
+                     {"wrong", wrong}});
+    tiles.push_back({.picture = draw_errors(set, one, classes),
+                     .label = concat(one.count(kFound), " found, ", one.missed(), " missed, ",
+                                     wrong, " wrong")});
+  }
+  evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();
+  image::Image sheet;
+  if (!tiles.empty()) {
+    sheet = image::grid(tiles, {.columns = 3, .width = kTileSide, .height = kTileSide});
+    evaluation.pictures.push_back(
+        {.title = "Worst pictures",
+         .caption = "Objects in white, named where they were missed; detections in green where "
+                    "they found one, in red with their class where not.",
+         .files = {kWorstFile},
+         .labels = {"worst pictures"}});
+  }
+  return {.evaluation = std::move(evaluation), .write_pictures = [run, sheet] {
+            if (sheet.pixels.empty()) return;
+            make_folders(runs::picture_folder(run));
+            image::write(run / kWorstFile, sheet);
+          }};
+}
+
+std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
+                                                     const train::LearningConfig& config,
+                                                     const std::vector<fs::path>& images,
+                                                     const train::PredictOptions& options) const {
+  const auto& mine = own(config);
+  const auto& classes = mine.data.classes;
+  network.eval();
+  const FusedDetector detector(FasterRcnn(
+      std::dynamic_pointer_cast<FasterRcnnImpl>(network.shared_from_this())));
+  std::vector<train::Prediction> predictions;
+  for (const auto& path : images) {
+    train::Prediction prediction{.name = path.string()};
+    try {
+      auto picture = image::to_rgb(image::read(path, mine.data.background));
+      const auto found = detector.detect({data::to_tensor(picture)})[0];
+      auto objects = nlohmann::json::array();
+      std::map<int, std::int64_t> counts;
+      std::string best;
+      std::int64_t shown = 0;
+      for (std::int64_t i = 0; i < found.labels.numel(); ++i) {
+        const auto label = static_cast<int>(found.labels[i].item<std::int64_t>()) - 1;
+        const auto score = found.scores[i].item<double>();
+        const auto box = box_at(found.boxes, i);
+        const auto& name = class_at(classes, label);
+        objects.push_back(
+            {{"class", name},
+             {"score", score},
+             {"box", {box[0], box[1], box[0] + box[2], box[1] + box[3]}}});
+        if (score < mine.regions.shown_score) continue;
+        ++counts[label];
+        const auto text = concat(name, " ", fixed(100 * score, 0), " %");
+        if (shown++ < static_cast<std::int64_t>(kMostNamed))
+          best += concat(best.empty() ? "" : ", ", text, " in ", fixed(box[0], 0), ",",
+                         fixed(box[1], 0), " to ", fixed(box[0] + box[2], 0), ",",
+                         fixed(box[1] + box[3], 0));
+        if (!options.wants_pictures) continue;
+        const auto colour = class_colour(static_cast<std::size_t>(label));
+        draw_box(picture, box, colour, line_width(picture));
+        draw_caption(picture, box, text, colour);
+      }
+      for (const auto& [label, count] : counts)
+        prediction.text += concat(prediction.text.empty() ? "" : ", ", count, " ",
+                                  class_at(classes, label));
+      prediction.text = counts.empty() ? "nothing"
+                                       : concat(prediction.text, ": ", best,
+                                                shown > static_cast<std::int64_t>(kMostNamed)
+                                                    ? ", ..."
+                                                    : "");
+      prediction.json = nlohmann::json{{"width", picture.width},
+                                       {"height", picture.height},
+                                       {"objects", objects}}
+                            .dump();
+      if (options.wants_pictures) prediction.picture = std::move(picture);
+    } catch (const Error& error) {
+      prediction.error = error.what();
+    }
+    predictions.push_back(std::move(prediction));
+    if (options.on_progress) options.on_progress(std::ssize(predictions));
+  }
+  return predictions;
+}
+
+}  // namespace clew::detect

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The system "detect": config, training, evaluation and prediction of object detectors.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/train/learning_system.h"
+
+namespace clew::detect {
+
+class DetectSystem : public train::LearningSystem {
+ public:
+  std::string name() const override { return "detect"; }
+  std::unique_ptr<train::LearningConfig> make_config() const override;
+  /// Resolves classes and frozen stride.
+  std::vector<std::string> resolve(train::LearningConfig& config) const override;
+  std::shared_ptr<torch::nn::Module> make_network(
+      const train::LearningConfig& config) const override;
+  std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
+  /// Weights of the backbone alone go into the detector's body.
+  std::string start_name(const train::LearningConfig& config,
+                         const std::string& name) const override;
+
+  std::string progress_text(const runs::MetricsLine& line) const override;
+  runs::RunAbout about(const train::LearningConfig& config, const train::Task& task) const override;
+  /// The best proposals and the detections of validation pictures, through training.
+  std::function<void(std::int64_t steps, bool is_last)> make_drawer(
+      const std::filesystem::path& run, const train::Task& task,
+      const std::function<train::Supervised&()>& learner) const override;
+  /// Worst pictures with both sets of boxes, kinds of mistakes, recall of the proposals.
+  train::RunEvaluation describe(const std::filesystem::path& run,
+                                const train::LearningConfig& config, const train::Task& task,
+                                const train::Evaluator& evaluator,
+                                torch::nn::Module& network) const override;
+
+  bool can_predict() const override { return true; }
+  bool can_draw() const override { return true; }
+  std::vector<train::Prediction> predict(torch::nn::Module& network,
+                                         const train::LearningConfig& config,
+                                         const std::vector<std::filesystem::path>& images,
+                                         const train::PredictOptions& options) const override;
+};
+
+}  // namespace clew::detect

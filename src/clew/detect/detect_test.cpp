@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The task of detection on drawn scenes; whole runs are in tests/cli/detect_test.py.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "clew/core/error.h"
+#include "clew/detect/detect_system.h"
+#include "clew/detect/detect_task.h"
+#include "clew/train/rules.h"
+#include "tests/support/expect_error.h"
+
+namespace clew::detect {
+namespace detect_test {
+
+DetectConfig small() {
+  DetectConfig config;
+  config.data.scenes = 48;
+  config.data.scene_size = 64;
+  config.regions.short_side = 64;
+  config.regions.anchor_sizes = {12, 24, 48, 64};
+  return config;
+}
+
+data::Batch some(const DetectTask& task, std::vector<std::int64_t> indices) {
+  auto batch = data::batch_of(task.train_set(), indices, data::keys_of(indices, Key{5}));
+  batch.indices = torch::tensor(indices);
+  return batch;
+}
+
+TEST(DetectTask, LossesOfASliceAreTheSameForTheSameKey) {
+  torch::manual_seed(1);
+  const DetectTask task(small());
+  const auto network = task.make_network();
+  network->train();
+  const auto batch = some(task, {0, 1, 2});
+  const auto losses = [&](Key key) {
+    return task.loss(task.forward(*network, batch, key), batch, key).value.item<double>();
+  };
+  const double first = losses(Key{1});
+  EXPECT_TRUE(std::isfinite(first));
+  EXPECT_EQ(first, losses(Key{1}));
+  EXPECT_NE(first, losses(Key{2}));
+}
+
+TEST(DetectTask, EvaluationGivesDetectionsInPixelsOfThePicture) {
+  torch::manual_seed(1);
+  auto config = small();
+  config.regions.least_score = 0;
+  config.regions.short_side = 128;  // twice the pictures
+  const DetectTask task(config);
+  const auto network = task.make_network();
+  network->eval();
+  const torch::NoGradGuard no_grad;
+  const auto outputs = task.forward(*network, some(task, {0, 1}), Key{});
+  ASSERT_EQ(outputs.list("boxes").size(), 2U);
+  for (const auto& boxes : outputs.list("boxes")) {
+    ASSERT_GT(boxes.size(0), 0);
+    EXPECT_GE(boxes.min().item<float>(), 0);
+    EXPECT_LE(boxes.max().item<float>(), 64);
+  }
+}
+
+TEST(DetectTask, FrozenStrideAndRateOfTheBody) {
+  auto config = small();
+  config.frozen_stride = 4;
+  config.body_rate = 0.1;
+  const DetectTask task(config);
+  const auto network = task.make_network();
+  std::vector<std::string> names;
+  for (const auto& item : network->named_parameters()) names.push_back(item.key());
+  const auto settings = train::apply_rules(task.rules(*network), names);
+  const auto of = [&](const std::string& name) {
+    const auto found = std::ranges::find(names, name);
+    EXPECT_NE(found, names.end()) << name;
+    return settings[static_cast<std::size_t>(found - names.begin())];
+  };
+  EXPECT_TRUE(of("backbone.body.0.0.weight").is_frozen);
+  EXPECT_TRUE(of("backbone.body.3.conv.0.0.weight").is_frozen);
+  // The first layer of the next stage, still at stride 4.
+  EXPECT_TRUE(of("backbone.body.4.conv.0.0.weight").is_frozen);
+  EXPECT_FALSE(of("backbone.body.4.conv.1.0.weight").is_frozen);
+  EXPECT_EQ(of("backbone.body.4.conv.1.0.weight").lr_factor, 0.1);
+  EXPECT_EQ(of("rpn.head.cls_logits.weight").lr_factor, 1);
+}
+
+TEST(DetectTask, NoObjectsInABatchIsNoError) {
+  torch::manual_seed(1);
+  const DetectTask task(small());
+  const auto network = task.make_network();
+  network->train();
+  auto batch = some(task, {0, 1});
+  batch.set_list("difficult", {torch::ones_like(batch.list("difficult")[0]),
+                               torch::ones_like(batch.list("difficult")[1])});
+  EXPECT_EQ(learned_objects(batch, 0).labels.numel(), 0);
+  const auto loss = task.loss(task.forward(*network, batch, Key{1}), batch, Key{1});
+  EXPECT_TRUE(std::isfinite(loss.value.item<double>()));
+  loss.value.backward();
+  for (const auto& item : network->named_parameters())
+    if (item.value().grad().defined())
+      EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
+}
+
+TEST(DetectSystem, OptionsThatDoNotFitAreRefused) {
+  auto config = small();
+  config.regions.anchor_sizes = {32, 64};
+  expect_error<UsageError>([&] { (void)DetectTask(config).make_network(); },
+                           "regions.anchor_sizes must be 4, one for each level of "
+                           "mobilenet_v2_fpn, got 2");
+  config = small();
+  config.data.classes = {"cat"};
+  EXPECT_TRUE(error_of([&] { const DetectTask task(config); })
+                  .starts_with("data.classes are cat, but the pictures have ball"));
+  config = small();
+  config.data.scene_classes = {"bal"};
+  EXPECT_TRUE(error_of<UsageError>([&] { const DetectTask task(config); })
+                  .starts_with("data.scene_classes must be of "));
+}
+
+TEST(DetectSystem, BackbonesWeightsAreFoundByTheirNames) {
+  const DetectSystem system;
+  DetectConfig config;
+  EXPECT_EQ(system.start_name(config, "features.0.0.weight"), "backbone.body.0.0.weight");
+  EXPECT_EQ(system.start_name(config, "rpn.head.cls_logits.bias"), "rpn.head.cls_logits.bias");
+  config.network = "efficientnet_lite0_fpn";
+  EXPECT_EQ(system.start_name(config, "_conv_stem.weight"), "backbone.body._conv_stem.weight");
+  config.network = "resnet50_fpn";
+  EXPECT_EQ(system.start_name(config, "layer1.0.conv1.weight"),
+            "backbone.body.layer1.0.conv1.weight");
+}
+
+}  // namespace detect_test
+}  // namespace clew::detect
