@@ -2,14 +2,13 @@
 // Data sets: indexed examples with named columns. Batches, order and threads: loader.h.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "clew/core/key.h"
-#include "clew/core/names.h"
 #include "clew/data/example.h"
+#include "clew/data/splits.h"
 
 namespace clew::data {
 
@@ -39,13 +38,6 @@ class Dataset {
   /// for one key. Blocks.
   virtual std::uint64_t content_hash() const;
 };
-
-/// Splits of a data set.
-enum class Split { kTrain, kValidation, kTest };
-constexpr auto names(Split) {
-  return std::to_array<Named<Split>>(
-      {{Split::kTrain, "train"}, {Split::kValidation, "val"}, {Split::kTest, "test"}});
-}
 
 /// Keys of a batch's examples: fold_in(key, i) for example i, fold_in(key, i, k) for its k-th
 /// repetition.

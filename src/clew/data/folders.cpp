@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cctype>
-#include <iterator>
 #include <map>
 #include <span>
 #include <string_view>
@@ -31,16 +29,6 @@ namespace fs = std::filesystem;
 constexpr int kDeepest = 16;
 constexpr std::uint64_t kLongestPicture = 1ULL << 32;
 
-/// Common folder names of the splits.
-constexpr std::array<std::array<std::string_view, 3>, 3> kSplitNames = {
-    {{"train", "training", "train"}, {"val", "valid", "validation"}, {"test", "testing", "test"}}};
-
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 /// True for hidden files and system files of a NAS, macOS, Windows or a file system.
 bool is_foreign(const fs::path& path) {
   constexpr std::string_view kForeign[] = {
@@ -56,10 +44,6 @@ void check_folder(const fs::path& folder) {
 }
 
 }  // namespace
-
-double share_of_path(const std::string& file) {
-  return static_cast<double>(hash_text(file) >> 11) * 0x1p-53;
-}
 
 std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path>* skipped) {
   check_folder(root);
@@ -105,8 +89,6 @@ std::vector<ClassFolder> list_classes(const fs::path& root, std::vector<fs::path
 
 namespace {
 
-using SplitPaths = std::array<fs::path, kSplitNames.size()>;  // train, val, test; empty: none
-
 /// Split folders in `folder`; all empty without train.
 SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* skipped = nullptr) {
   check_folder(folder);
@@ -117,21 +99,21 @@ SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* skipped = 
        entry.increment(code)) {
     std::error_code ignored;
     if (is_foreign(entry->path()) || !entry->is_directory(ignored)) continue;
-    const std::string name = lower_case(entry->path().filename().string());
-    const auto found = std::ranges::find_if(
-        kSplitNames, [&](const auto& names) { return std::ranges::count(names, name) != 0; });
-    if (found == kSplitNames.end()) {
+    const auto part = split_of_name(entry->path().filename().string());
+    if (!part) {
       others.push_back(entry->path());
       continue;
     }
-    fs::path& split = splits[static_cast<std::size_t>(found - kSplitNames.begin())];
+    fs::path& split = *part == Split::kTrain        ? splits.train
+                      : *part == Split::kValidation ? splits.validation
+                                                    : splits.test;
     CLEW_CHECK(split.empty(), "'", folder.string(), "' has two folders for one split, ",
                std::min(split, entry->path()).filename().string(), " and ",
                std::max(split, entry->path()).filename().string());
     split = entry->path();
   }
   CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
-  if (splits[0].empty()) return {};
+  if (splits.train.empty()) return {};
   std::ranges::sort(others);
   if (skipped != nullptr) skipped->insert(skipped->end(), others.begin(), others.end());
   return splits;
@@ -153,38 +135,27 @@ std::vector<fs::path> files_of(const SplitFolder& where, Split part) {
 std::vector<fs::path> split_folders(const fs::path& folder, std::vector<fs::path>* skipped) {
   const SplitPaths splits = find_splits(folder, skipped);
   std::vector<fs::path> found;
-  std::ranges::copy_if(splits, std::back_inserter(found),
-                       [](const fs::path& path) { return !path.empty(); });
+  for (const auto* path : {&splits.train, &splits.validation, &splits.test})
+    if (!path->empty()) found.push_back(*path);
   return found;
 }
 
 SplitFolder split_folder(const fs::path& folder, Split part, const FolderOptions& options) {
-  auto [train, validation, test] = find_splits(folder);
-  const bool has_folders = !train.empty();
-  if (!has_folders) train = folder;
-  if (!options.test.empty()) test = options.test;
-  if (test.empty()) std::swap(validation, test);
-  if (!options.validation.empty()) validation = options.validation;
-  CLEW_CHECK(!has_folders || !test.empty(), "'", folder.string(), "' has a folder ",
-             train.filename().string(), " and must have val or test beside it");
-  const fs::path& own = part == Split::kTrain        ? train
-                        : part == Split::kValidation ? validation
-                                                     : test;
-  if (!own.empty() && part != Split::kTrain) return {.path = own};
-  return {.path = train,
-          .is_shared = validation.empty() || test.empty(),
-          .test_share = test.empty() ? options.test_share : 0,
-          .validation_share = validation.empty() ? options.validation_share : 0};
+  SplitPaths paths = find_splits(folder);
+  const bool has_folders = !paths.train.empty();
+  if (!has_folders) paths.train = folder;
+  if (!options.test.empty()) paths.test = options.test;
+  if (paths.test.empty()) std::swap(paths.validation, paths.test);
+  if (!options.validation.empty()) paths.validation = options.validation;
+  CLEW_CHECK(!has_folders || !paths.test.empty(), "'", folder.string(), "' has a folder ",
+             paths.train.filename().string(), " and must have val or test beside it");
+  return paths.folder(part, {.test = options.test_share, .validation = options.validation_share});
 }
 
 std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where) {
   std::vector<Split> splits;
-  for (const auto& file : one.files) {
-    const double share = share_of_path(file.lexically_relative(where.path).generic_string());
-    splits.push_back(share < where.test_share                            ? Split::kTest
-                     : share < where.test_share + where.validation_share ? Split::kValidation
-                                                                         : Split::kTrain);
-  }
+  for (const auto& file : one.files)
+    splits.push_back(split_of_path(file.lexically_relative(where.path).generic_string(), where));
   if (!splits.empty() && std::ranges::count(splits, Split::kTrain) == 0) splits[0] = Split::kTrain;
   return splits;
 }

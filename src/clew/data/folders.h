@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clew/data/dataset.h"
+#include "clew/data/splits.h"
 #include "clew/image/files.h"
 #include "clew/image/image.h"
 #include "clew/image/transform.h"
@@ -47,12 +48,6 @@ struct FolderOptions {
   bool skip_bad = false;  // leaves out unreadable pictures, each with a warning
 };
 
-/// Folder of a split's pictures.
-struct SplitFolder {
-  std::filesystem::path path;
-  bool is_shared = false;  // with other splits (splits_of)
-  double test_share = 0, validation_share = 0;
-};
 /// Folder of a split: `options`' first, then train, val and test below `folder`. A val without a
 /// test set is the test set, and validation is a share of train. Without split folders, the splits
 /// that `options` does not name share `folder`. Train without a test set: clew::Error.
@@ -61,9 +56,6 @@ struct SplitFolder {
 /// Split of each file of a class, by a hash of its path below `where`, so that adding pictures
 /// moves none from one split to another. If none would be for training, the first one is.
 [[nodiscard]] std::vector<Split> splits_of(const ClassFolder& one, const SplitFolder& where);
-
-/// Hash of a relative path, in [0,1); the same on every machine.
-[[nodiscard]] double share_of_path(const std::string& file);
 
 /// A file in two splits, links followed: clew::Error naming the file and both splits.
 void check_splits_apart(const std::filesystem::path& folder, const FolderOptions& options = {});

@@ -2,12 +2,53 @@
 #include "clew/data/splits.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <numeric>
+#include <string_view>
+#include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 
 namespace clew::data {
+
+std::optional<Split> split_of_name(const std::string& name) {
+  constexpr std::array<std::pair<std::string_view, Split>, 7> kNames = {
+      {{"train", Split::kTrain},
+       {"training", Split::kTrain},
+       {"val", Split::kValidation},
+       {"valid", Split::kValidation},
+       {"validation", Split::kValidation},
+       {"test", Split::kTest},
+       {"testing", Split::kTest}}};
+  std::string text = name;
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const auto& [known, split] : kNames)
+    if (text == known) return split;
+  return std::nullopt;
+}
+
+SplitFolder SplitPaths::folder(Split split, const SplitShares& shares) const {
+  if (split == Split::kValidation && !validation.empty()) return {.path = validation};
+  if (split == Split::kTest && !test.empty()) return {.path = test};
+  return {.path = train,
+          .is_shared = validation.empty() || test.empty(),
+          .test_share = test.empty() ? shares.test : 0,
+          .validation_share = validation.empty() ? shares.validation : 0};
+}
+
+double share_of_path(const std::string& file) {
+  return static_cast<double>(hash_text(file) >> 11) * 0x1p-53;
+}
+
+Split split_of_path(const std::string& file, const SplitFolder& where) {
+  const double share = share_of_path(file);
+  return share < where.test_share                            ? Split::kTest
+         : share < where.test_share + where.validation_share ? Split::kValidation
+                                                             : Split::kTrain;
+}
 
 HeldOut hold_out(std::int64_t size, double share, const Key& key) {
   CLEW_CHECK(share >= 0 && share < 1, "the share that is held out must be in [0,1), got ", share);

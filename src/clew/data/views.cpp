@@ -24,6 +24,8 @@ using torch::Tensor;
 /// Columns with pixels: the last two dimensions are H and W.
 constexpr std::array<const char*, 5> kPixelColumns = {"image", "clip", "mask", "masks", "flow"};
 constexpr std::array<const char*, 2> kColourColumns = {"image", "clip"};
+/// Columns that are not rows of objects, also where they are listed.
+constexpr std::array<const char*, 4> kWholeColumns = {"image", "clip", "mask", "flow"};
 
 struct Size {
   std::int64_t height = 0, width = 0;  // -1: not known in advance
@@ -97,7 +99,7 @@ Tensor areas(const Tensor& boxes) {
 void keep_objects(Example& example, const Columns& columns, const Tensor& kept, std::int64_t count,
                   const std::string& view) {
   for (const Column& column : columns) {
-    if (!column.is_listed) continue;
+    if (!column.is_listed || is_one_of(column.name, kWholeColumns)) continue;
     const Tensor& rows = example[column.name];
     CLEW_CHECK(rows.dim() >= 1 && rows.size(0) == count, "listed column '", column.name,
                "' must have a row for each of ", count, " boxes, got ", rows.sizes(), " (view '",

@@ -21,7 +21,8 @@ namespace clew::data {
 ///   masks [N,H,W]     nearest pixel; 0 outside
 ///   flow [2,H,W] or [T,2,H,W] f32, (x,y) in pixels     resampled, vectors transformed
 /// Objects with less than kLeastArea of their box's area left in the picture, or with an empty box,
-/// are dropped from every listed column, whose rows are objects. Other columns are unchanged.
+/// are dropped from every listed column, whose rows are objects, except image, clip, mask and flow.
+/// Other columns are unchanged.
 class View {
  public:
   virtual ~View() = default;

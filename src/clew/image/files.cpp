@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <utility>
@@ -116,12 +117,6 @@ std::vector<std::uint8_t> encode(const Image& picture, EncodeOptions options) {
   return file;
 }
 
-bool has_picture_ending(const std::filesystem::path& path) {
-  constexpr const char* kEndings[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".pgm",
-                                      ".ppm", ".pnm", ".bmp",  ".tif", ".tiff", ".webp"};
-  return std::ranges::count(kEndings, ending(path)) != 0;
-}
-
 namespace {
 
 /// Applies EXIF's `orientation`.
@@ -181,10 +176,15 @@ FileKind known_kind(std::span<const std::uint8_t> file, const std::string& name)
 
 }  // namespace
 
-Image decode(std::span<const std::uint8_t> file, const std::string& name, Background background) {
+Image decode(std::span<const std::uint8_t> file, const std::string& name, Background background,
+             Orientation orientation) {
   const FileKind kind = known_kind(file, name);
   if (kind == FileKind::kPnm) return to_rgb(parse_pgm(file, name));
-  if (kind == FileKind::kPng) return decode_png(check_png(file, name), name, background);
+  if (kind == FileKind::kPng) {
+    auto png = check_png(file, name);
+    if (orientation == Orientation::kStored) png.orientation = 1;
+    return decode_png(png, name, background);
+  }
   std::vector<std::uint8_t> completed;
   check_whole(kind, file, name, completed);
   if (!completed.empty()) file = completed;
@@ -192,7 +192,9 @@ Image decode(std::span<const std::uint8_t> file, const std::string& name, Backgr
     const auto clear = with_alpha(imdecode(file, cv::IMREAD_UNCHANGED, name), kind);
     if (!clear.empty()) return composited(clear, background, kind == FileKind::kTiff);
   }
-  const cv::Mat bgr = imdecode(file, cv::IMREAD_COLOR, name);
+  const int flags =
+      cv::IMREAD_COLOR | (orientation == Orientation::kStored ? cv::IMREAD_IGNORE_ORIENTATION : 0);
+  const cv::Mat bgr = imdecode(file, flags, name);
   Image picture = blank(bgr.cols, bgr.rows);
   cv::Mat rgb = view(picture);
   cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
@@ -263,10 +265,30 @@ void write(const std::filesystem::path& path, const Image& picture) {
   write_file_atomic(path, std::as_bytes(std::span(bytes)));
 }
 
-Image read(const std::filesystem::path& path, Background background) {
+Image read(const std::filesystem::path& path, Background background, Orientation orientation) {
   const std::string bytes = read_file(path, kLongestFile);
   return decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, path.string(),
-                background);
+                background, orientation);
+}
+
+Sides read_sides(const std::filesystem::path& path) {
+  constexpr std::size_t kStart = 1 << 18;
+  std::vector<char> start(kStart);
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  const auto size_of = [](const auto& bytes) {
+    return header_size({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  };
+  auto size = size_of(start);
+  if (!size && start.size() == kStart) size = size_of(read_file(path, kLongestFile));
+  if (!size) {
+    const Image picture = read(path);
+    return {.width = picture.width, .height = picture.height};
+  }
+  const bool is_turned = size->orientation > 4;
+  return {.width = is_turned ? size->height : size->width,
+          .height = is_turned ? size->width : size->height};
 }
 
 }  // namespace clew::image

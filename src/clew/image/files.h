@@ -33,16 +33,28 @@ constexpr auto names(Background) {
       {{Background::kAuto, "auto"}, {Background::kWhite, "white"}, {Background::kBlack, "black"}});
 }
 
+/// EXIF's orientation: applied, or pixels as they are stored.
+enum class Orientation { kUpright, kStored };
+
 /// PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file in memory -> [H,W,3] u8 RGB (grey repeated; the
 /// first of several pictures). `name` is for errors.
 [[nodiscard]] Image decode(std::span<const std::uint8_t> file, const std::string& name,
-                           Background background = Background::kAuto);
+                           Background background = Background::kAuto,
+                           Orientation orientation = Orientation::kUpright);
 
 /// Writes `picture` atomically, in the format of the extension: .png, .jpg, .jpeg or .pgm.
 void write(const std::filesystem::path& path, const Image& picture);
 /// decode of a file -> [H,W,3] u8 RGB.
 [[nodiscard]] Image read(const std::filesystem::path& path,
-                         Background background = Background::kAuto);
+                         Background background = Background::kAuto,
+                         Orientation orientation = Orientation::kUpright);
+/// Sides of an upright picture, pixels.
+struct Sides {
+  int width = 0, height = 0;
+};
+/// Sides of a file that `read` accepts, from its header alone where it is a JPEG or PNG: damage
+/// behind it is not found.
+[[nodiscard]] Sides read_sides(const std::filesystem::path& path);
 /// Integers [height,width], row-major, as stored in a file.
 struct Values {
   int width = 0, height = 0;

@@ -6,14 +6,26 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cctype>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 #include "clew/core/error.h"
+#include "clew/image/files.h"
 #include "clew/image/image.h"
 
 namespace clew::image {
+
+bool has_picture_ending(const std::filesystem::path& path) {
+  constexpr const char* kEndings[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".pgm",
+                                      ".ppm", ".pnm", ".bmp",  ".tif", ".tiff", ".webp"};
+  std::string ending = path.extension().string();
+  std::ranges::transform(ending, ending.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::ranges::count(kEndings, ending) != 0;
+}
+
 namespace {
 
 using Bytes = std::span<const std::uint8_t>;
@@ -236,6 +248,62 @@ void check_webp(Bytes file, const std::string& name) {
     fail_cut_short(file, name);
   if (has_text(file, 12, "VP8X"))
     check_size(little(file, 24, 3) + 1, little(file, 27, 3) + 1, name);
+}
+
+namespace {
+
+std::optional<HeaderSize> jpeg_size(Bytes start) {
+  HeaderSize size;
+  std::size_t at = 2;
+  while (true) {
+    while (at + 1 < start.size() && !(start[at] == 0xff && is_marker(start[at + 1]))) ++at;
+    if (start.size() < at + 4) return std::nullopt;
+    const int marker = start[at + 1];
+    at += 2;
+    const std::size_t length = two_bytes(start, at);
+    if (length < 2 || start.size() - at < length || marker == 0xd9 || marker == 0xda)
+      return std::nullopt;
+    if (marker == 0xe1 && length > 8 && has_text(start, at + 2, {"Exif\0\0", 6}))
+      size.orientation = orientation_of(start.subspan(at + 8, length - 8));
+    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
+      if (length < 7) return std::nullopt;
+      size.height = static_cast<int>(two_bytes(start, at + 3));
+      size.width = static_cast<int>(two_bytes(start, at + 5));
+      return size;
+    }
+    at += length;
+  }
+}
+
+/// EXIF may follow the pixels.
+std::optional<HeaderSize> png_size(Bytes file) {
+  HeaderSize size;
+  std::size_t at = kPng.size();
+  while (file.size() - at >= 12) {
+    const std::size_t length = four_bytes(file, at);
+    if (file.size() - at - 12 < length) break;
+    if (has_text(file, at + 4, "IHDR") && length == 13) {
+      const auto width = four_bytes(file, at + 8), height = four_bytes(file, at + 12);
+      if (std::max(width, height) > static_cast<std::uint32_t>(kMaxSide)) return std::nullopt;
+      size.width = static_cast<int>(width);
+      size.height = static_cast<int>(height);
+    }
+    if (has_text(file, at + 4, "eXIf"))
+      size.orientation = orientation_of(file.subspan(at + 8, length));
+    if (has_text(file, at + 4, "IEND")) return size;
+    at += 12 + length;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<HeaderSize> header_size(Bytes start) {
+  const FileKind kind = kind_of(start);
+  auto size = kind == FileKind::kJpeg  ? jpeg_size(start)
+              : kind == FileKind::kPng ? png_size(start)
+                                       : std::nullopt;
+  return size && std::min(size->width, size->height) >= 1 ? size : std::nullopt;
 }
 
 }  // namespace clew::image

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,5 +32,14 @@ struct PlainPng {
 void check_bmp(std::span<const std::uint8_t> file, const std::string& name);
 void check_tiff(std::span<const std::uint8_t> file, const std::string& name);
 void check_webp(std::span<const std::uint8_t> file, const std::string& name);
+
+/// Sides and EXIF orientation (1 to 8) of a JPEG or PNG, as they are stored, without checks of its
+/// data.
+struct HeaderSize {
+  int width = 0, height = 0;
+  int orientation = 1;
+};
+/// From the start of a file; nullopt: it ends before them, or is of another format.
+[[nodiscard]] std::optional<HeaderSize> header_size(std::span<const std::uint8_t> start);
 
 }  // namespace clew::image

@@ -2,9 +2,15 @@
 #include "clew/data/formats/coco.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <deque>
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -19,6 +25,7 @@ namespace {
 using CocoJson = nlohmann::json;
 
 constexpr std::uint64_t kMaxCocoBytes = std::uint64_t{4} << 30;
+constexpr std::size_t kCocoBuffer = 1 << 20;
 constexpr std::int64_t kMaxCocoSide = 65535;
 constexpr double kMaxCocoEdge = 1e5;  // of coordinates, which may be slightly outside
 constexpr std::int64_t kMaxCocoPixels = std::int64_t{1} << 28;
@@ -34,13 +41,12 @@ std::string quoted_coco(const CocoJson& value) {
 /// errors. References its parent.
 class CocoValue {
  public:
-  CocoValue(const CocoJson& root, const std::string& name) : value_(root), name_(name) {}
+  /// Element `index` of the file's list `key`.
+  CocoValue(const CocoJson& element, const std::string& name, const char* key, std::size_t index)
+      : value_(element), name_(name), key_(key), index_(index) {}
 
   const CocoJson& json() const { return value_; }
-  std::string where() const {
-    const std::string place = this->place();
-    return place.empty() ? name_ + ": the file" : concat(name_, ": ", place);
-  }
+  std::string where() const { return concat(name_, ": ", place()); }
   bool has(const char* key) const { return value_.contains(key) && !value_[key].is_null(); }
   CocoValue at(const char* key) const {
     CLEW_CHECK(has(key), where(), " must have '", key, "'");
@@ -78,10 +84,10 @@ class CocoValue {
       : value_(value), name_(parent.name_), parent_(&parent), key_(key), index_(index) {}
 
   std::string place() const {
-    if (parent_ == nullptr) return {};
+    if (parent_ == nullptr) return concat(key_, "[", index_, "]");
     const std::string before = parent_->place();
     if (key_ == nullptr) return concat(before, "[", index_, "]");
-    return before.empty() ? key_ : concat(before, ".", key_);
+    return concat(before, ".", key_);
   }
 
   const CocoJson& value_;
@@ -214,31 +220,202 @@ std::vector<std::uint32_t> crossings_of(const std::vector<double>& polygon, int 
   return crossings;
 }
 
-template <class T, class Read>
-std::vector<T> read_list(const CocoValue& root, const char* key, Read read) {
-  std::vector<T> list;
-  std::unordered_set<std::int64_t> ids;
-  const auto values = root.at(key);
-  for (std::size_t i = 0; i < values.list_size(); ++i) {
-    const auto value = values.at(i);
-    list.push_back(read(value));
-    CLEW_CHECK(ids.insert(list.back().id).second, value.where(), ".id must be there once, got ",
-               list.back().id, " again");
+CocoImage read_image(const CocoValue& value) {
+  CocoImage one{.id = value.at("id").id(),
+                .file = value.at("file_name").text(),
+                .width = static_cast<int>(value.at("width").whole(1, kMaxCocoSide)),
+                .height = static_cast<int>(value.at("height").whole(1, kMaxCocoSide))};
+  CLEW_CHECK(std::int64_t{one.width} * one.height <= kMaxCocoPixels, value.where(),
+             " must have at most ", kMaxCocoPixels, " pixels, got ", one.width, "x", one.height);
+  return one;
+}
+
+CocoCategory read_category(const CocoValue& value) {
+  return {.id = value.at("id").id(),
+          .name = value.at("name").text(),
+          .group = value.has("supercategory") && value.json()["supercategory"].is_string()
+                       ? value.json()["supercategory"].get<std::string>()
+                       : ""};
+}
+
+/// Reader of a stream of JSON. Holds one element of the file's lists at a time as a tree.
+class CocoHandler : public nlohmann::json_sax<CocoJson> {
+ public:
+  CocoHandler(const std::string& name, CocoParts parts) : name_(name), parts_(parts) {}
+
+  /// The set, after the last event.
+  CocoSet finish() {
+    CLEW_CHECK(is_there_[0], name_, ": the file must have 'images'");
+    // A deque gives its memory back element by element; a growing vector would hold its content
+    // three times.
+    set_.annotations.reserve(annotations_.size());
+    for (; !annotations_.empty(); annotations_.pop_front())
+      set_.annotations.push_back(std::move(annotations_.front()));
+    check_ids("images", set_.images);
+    check_ids("categories", set_.categories);
+    check_ids("annotations", set_.annotations);
+    check_links();
+    return std::move(set_);
   }
-  return list;
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool string(string_t& value) override { return add(std::move(value)); }
+  bool binary(binary_t&) override { return true; }  // not of JSON
+  bool key(string_t& value) override {
+    key_ = std::move(value);
+    return true;
+  }
+  bool start_object(std::size_t) override { return start(CocoJson::object()); }
+  bool start_array(std::size_t) override { return start(CocoJson::array()); }
+  bool end_object() override { return end(); }
+  bool end_array() override { return end(); }
+  bool parse_error(std::size_t byte, const std::string& token,
+                   const nlohmann::detail::exception& error) override {
+    constexpr int kTooLarge = 406;  // of nlohmann's errors
+    CLEW_CHECK(error.id != kTooLarge, name_, ": holds a number that is too large");
+    const bool is_nan = !token.empty() && (token.back() == 'N' || token.back() == 'I');
+    throw Error(concat(name_, ": is not JSON from its byte ", byte, " on",
+                       is_nan ? ", where JSON has neither NaN nor Infinity" : ""));
+  }
+
+ private:
+  static constexpr std::array<const char*, 3> kLists = {"images", "categories", "annotations"};
+  static constexpr int kDeepest = 64;
+
+  /// Index of the list in kLists that the current key of the file names; 3: another key.
+  std::size_t list_of_key() const {
+    return static_cast<std::size_t>(std::ranges::find(kLists, key_) - kLists.begin());
+  }
+  CocoJson& place(CocoJson value) {
+    auto& parent = *open_.back();
+    if (parent.is_array()) {
+      parent.push_back(std::move(value));
+      return parent.back();
+    }
+    return parent[key_] = std::move(value);
+  }
+  void check_top(const CocoJson& value) const {
+    CLEW_CHECK(depth_ > 0, name_, ": the file must have 'images'");
+    if (depth_ != 1 || value.is_null()) return;
+    CLEW_CHECK(list_of_key() == kLists.size() || value.is_array(), name_, ": ", key_,
+               " must be a list, got ", quoted_coco(value));
+  }
+  bool add(CocoJson value) {
+    check_top(value);
+    if (!open_.empty()) {
+      place(std::move(value));
+    } else if (is_in_list() && depth_ == 2) {
+      read(value);
+    }
+    return true;
+  }
+  bool start(CocoJson value) {
+    if (depth_ > 0 || value.is_array()) check_top(value);
+    CLEW_CHECK(depth_ < kDeepest, name_, ": holds values nested more than ", kDeepest, " deep");
+    if (!open_.empty()) {
+      open_.push_back(&place(std::move(value)));
+    } else if (is_in_list() && depth_ == 2 && is_wanted()) {
+      element_ = std::move(value);
+      open_.push_back(&element_);
+    } else if (depth_ == 1 && list_of_key() < kLists.size()) {
+      list_ = list_of_key();
+      CLEW_CHECK(!is_there_.at(list_), name_, ": ", key_, " must be there once");
+      is_there_.at(list_) = true;
+      next_ = 0;
+    }
+    ++depth_;
+    return true;
+  }
+  bool end() {
+    --depth_;
+    if (!open_.empty()) {
+      open_.pop_back();
+      if (open_.empty()) read(element_);
+    } else if (depth_ == 1) {
+      list_ = kLists.size();
+    }
+    return true;
+  }
+  bool is_in_list() const { return list_ < kLists.size(); }
+  bool is_wanted() const { return list_ != 2 || parts_ == CocoParts::kAll; }
+  void read(const CocoJson& element) {
+    if (!is_wanted()) return;
+    const CocoValue value(element, name_, kLists.at(list_), next_++);
+    if (list_ == 0) set_.images.push_back(read_image(value));
+    if (list_ == 1) set_.categories.push_back(read_category(value));
+    if (list_ == 2) annotations_.push_back(read_annotation(value));
+  }
+
+  template <class T>
+  void check_ids(const char* list, const std::vector<T>& all) const {
+    std::vector<std::pair<std::int64_t, std::size_t>> ids;  // with index
+    ids.reserve(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) ids.emplace_back(all[i].id, i);
+    std::ranges::sort(ids);
+    const auto twin = std::ranges::adjacent_find(
+        ids, [](const auto& a, const auto& b) { return a.first == b.first; });
+    CLEW_CHECK(twin == ids.end(), name_, ": ", list, "[", std::next(twin)->second,
+               "].id must be there once, got ", twin->first, " again");
+  }
+  void check_links() const {
+    std::unordered_map<std::int64_t, const CocoImage*> images;
+    std::unordered_set<std::int64_t> categories;
+    for (const auto& one : set_.images) images.emplace(one.id, &one);
+    for (const auto& one : set_.categories) categories.insert(one.id);
+    for (std::size_t i = 0; i < set_.annotations.size(); ++i) {
+      const auto& one = set_.annotations[i];
+      const auto where = [&] { return concat(name_, ": annotations[", i, "]"); };
+      const auto image = images.find(one.image);
+      CLEW_CHECK(image != images.end(), where(), ".image_id must name an image, got ", one.image);
+      CLEW_CHECK(categories.contains(one.category), where(),
+                 ".category_id must name a category, got ", one.category);
+      const auto& [id, file, width, height] = *image->second;
+      CLEW_CHECK(one.runs.counts.empty() || (one.runs.width == width && one.runs.height == height),
+                 where(), ".segmentation must have the size of its image, ", width, "x", height,
+                 ", got ", one.runs.width, "x", one.runs.height);
+    }
+  }
+
+  const std::string& name_;
+  CocoParts parts_;
+  CocoSet set_;
+  std::deque<CocoAnnotation> annotations_;
+  std::array<bool, kLists.size()> is_there_ = {};
+  int depth_ = 0;
+  std::size_t list_ = kLists.size(), next_ = 0;  // kLists.size(): in none
+  std::string key_;
+  CocoJson element_;
+  std::vector<CocoJson*> open_;  // objects and lists of the element that are not at their end
+};
+
+void add_elements(std::string& text, const char* list, std::size_t count,
+                  const std::function<CocoJson(std::size_t)>& element) {
+  text += concat(text.empty() ? "{" : ",\n", "\"", list, "\":[");
+  for (std::size_t i = 0; i < count; ++i) {
+    text += i == 0 ? "\n" : ",\n";
+    text += element(i).dump(-1, ' ', true, CocoJson::error_handler_t::replace);
+  }
+  text += "]";
 }
 
 }  // namespace
 
 std::string format_coco(const CocoSet& set) {
-  CocoJson images = CocoJson::array(), categories = CocoJson::array(),
-           annotations = CocoJson::array();
-  for (const auto& one : set.images)
-    images.push_back(
-        {{"id", one.id}, {"file_name", one.file}, {"width", one.width}, {"height", one.height}});
-  for (const auto& one : set.categories)
-    categories.push_back({{"id", one.id}, {"name", one.name}, {"supercategory", one.group}});
-  for (const auto& one : set.annotations) {
+  std::string text;
+  add_elements(text, "images", set.images.size(), [&](std::size_t i) -> CocoJson {
+    const auto& one = set.images[i];
+    return {{"id", one.id}, {"file_name", one.file}, {"width", one.width}, {"height", one.height}};
+  });
+  add_elements(text, "categories", set.categories.size(), [&](std::size_t i) -> CocoJson {
+    const auto& one = set.categories[i];
+    return {{"id", one.id}, {"name", one.name}, {"supercategory", one.group}};
+  });
+  add_elements(text, "annotations", set.annotations.size(), [&](std::size_t i) {
+    const auto& one = set.annotations[i];
     const auto& box = one.box_xyxy_px;
     CocoJson json = {{"id", one.id},
                      {"image_id", one.image},
@@ -252,67 +429,30 @@ std::string format_coco(const CocoSet& set) {
     } else if (!one.polygons.empty()) {
       json["segmentation"] = one.polygons;
     }
-    annotations.push_back(std::move(json));
-  }
-  const CocoJson all = {
-      {"images", images}, {"categories", categories}, {"annotations", annotations}};
-  return all.dump(-1, ' ', true, CocoJson::error_handler_t::replace) + '\n';
+    return json;
+  });
+  return text + "}\n";
 }
 
 CocoSet parse_coco(std::string_view json, const std::string& name) {
-  CocoJson tree;
-  try {
-    tree = CocoJson::parse(without_bom(json));
-  } catch (const CocoJson::parse_error& error) {
-    throw Error(concat(name, ": is not JSON from its byte ", error.byte, " on"));
-  } catch (const CocoJson::exception&) {
-    throw Error(concat(name, ": holds a number that is too large"));
-  }
-  const CocoValue root(tree, name);
-  CocoSet set;
-  set.images = read_list<CocoImage>(root, "images", [](const CocoValue& value) {
-    CocoImage one{.id = value.at("id").id(),
-                  .file = value.at("file_name").text(),
-                  .width = static_cast<int>(value.at("width").whole(1, kMaxCocoSide)),
-                  .height = static_cast<int>(value.at("height").whole(1, kMaxCocoSide))};
-    CLEW_CHECK(std::int64_t{one.width} * one.height <= kMaxCocoPixels, value.where(),
-               " must have at most ", kMaxCocoPixels, " pixels, got ", one.width, "x", one.height);
-    return one;
-  });
-  if (root.has("categories")) {
-    set.categories = read_list<CocoCategory>(root, "categories", [](const CocoValue& value) {
-      return CocoCategory{
-          .id = value.at("id").id(),
-          .name = value.at("name").text(),
-          .group = value.has("supercategory") && value.json()["supercategory"].is_string()
-                       ? value.json()["supercategory"].get<std::string>()
-                       : ""};
-    });
-  }
-  if (!root.has("annotations")) return set;
-  std::unordered_map<std::int64_t, const CocoImage*> images;
-  std::unordered_set<std::int64_t> categories;
-  for (const auto& one : set.images) images.emplace(one.id, &one);
-  for (const auto& one : set.categories) categories.insert(one.id);
-  set.annotations = read_list<CocoAnnotation>(root, "annotations", [&](const CocoValue& value) {
-    auto one = read_annotation(value);
-    const auto image = images.find(one.image);
-    CLEW_CHECK(image != images.end(), value.where(), ".image_id must name an image, got ",
-               one.image);
-    CLEW_CHECK(categories.contains(one.category), value.where(),
-               ".category_id must name a category, got ", one.category);
-    CLEW_CHECK(
-        one.runs.counts.empty() ||
-            (one.runs.width == image->second->width && one.runs.height == image->second->height),
-        value.where(), ".segmentation must have the size of its image, ", image->second->width, "x",
-        image->second->height, ", got ", one.runs.width, "x", one.runs.height);
-    return one;
-  });
-  return set;
+  CocoHandler handler(name, CocoParts::kAll);
+  json = without_bom(json);
+  CocoJson::sax_parse(json.begin(), json.end(), &handler);
+  return handler.finish();
 }
 
-CocoSet read_coco(const std::filesystem::path& path) {
-  return parse_coco(read_file(path, kMaxCocoBytes), path.string());
+CocoSet read_coco(const std::filesystem::path& path, CocoParts parts) {
+  std::error_code ignored;
+  const auto bytes = std::filesystem::file_size(path, ignored);
+  std::vector<char> buffer(kCocoBuffer);
+  std::ifstream file;
+  file.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+  if (!ignored && bytes <= kMaxCocoBytes) file.open(path, std::ios::binary);
+  if (!file.is_open()) return parse_coco(read_file(path, kMaxCocoBytes), path.string());
+  const std::string name = path.string();
+  CocoHandler handler(name, parts);
+  CocoJson::sax_parse(file, &handler);
+  return handler.finish();
 }
 
 CocoRuns runs_of(std::span<const std::uint8_t> mask, int width, int height) {

@@ -51,11 +51,16 @@ struct CocoSet {
 };
 
 [[nodiscard]] std::string format_coco(const CocoSet& set);
-/// Parses a JSON file, in memory about ten times its size. Other JSON, duplicate or dangling
-/// identifiers, invalid sizes, boxes or masks: clew::Error with name and JSON path. "annotations"
-/// may be missing, as in a test set. Runs may be compressed RLE; unknown fields are ignored.
+/// Parses a JSON file. Other JSON, also with NaN, values nested more than 64 deep, duplicate or
+/// dangling identifiers, invalid sizes, boxes or masks: clew::Error with name and JSON path.
+/// "annotations" may be missing, as in a test set. Runs may be compressed RLE; unknown fields are
+/// ignored.
 [[nodiscard]] CocoSet parse_coco(std::string_view json, const std::string& name);
-[[nodiscard]] CocoSet read_coco(const std::filesystem::path& path);
+/// Parts of a file.
+enum class CocoParts : std::uint8_t { kAll, kWithoutAnnotations };
+/// The same of a file, read as a stream: needs little memory beside the result.
+[[nodiscard]] CocoSet read_coco(const std::filesystem::path& path,
+                                CocoParts parts = CocoParts::kAll);
 
 /// mask [height,width], row-major, 0 or not -> RLE.
 [[nodiscard]] CocoRuns runs_of(std::span<const std::uint8_t> mask, int width, int height);

@@ -40,14 +40,15 @@ std::string_view voc_text(const pugi::xml_node& node) {
 std::optional<double> voc_value(std::string_view text) {
   double value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (fault != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
+  if (fault != std::errc() || end != text.data() + text.size()) return {};
   return value;
 }
 
 /// Reader of one annotation file.
 class VocReader {
  public:
-  VocReader(std::string_view xml, const std::string& name) : xml_(xml), name_(name) {
+  VocReader(std::string_view xml, const std::string& name, VocBoxes boxes)
+      : xml_(xml), name_(name), is_raw_(boxes == VocBoxes::kRaw) {
     const auto result = document_.load_buffer(xml.data(), xml.size());
     CLEW_CHECK(result, where(result.offset), ": is not XML: ", result.description());
     root_ = document_.child("annotation");
@@ -80,6 +81,7 @@ class VocReader {
   int side(const pugi::xml_node& size, const char* child) const {
     const auto text = voc_text(size.child(child));
     const auto value = voc_value(text);
+    if (is_raw_ && value == 0) return 0;
     CLEW_CHECK(value && *value >= 1 && *value <= kMaxVocSide && std::floor(*value) == *value,
                where(size), ": <", child, "> of <size> must be a whole number in 1..65535, got ",
                quoted_voc(text));
@@ -108,16 +110,17 @@ class VocReader {
     for (std::size_t i = 0; i < 4; ++i) {
       const auto text = voc_text(box.child(kVocEdges[i]));
       const auto value = voc_value(text);
-      CLEW_CHECK(value, where(node), ": <", kVocEdges[i], "> of ", quoted_voc(object.name),
-                 " must be a number, got ", quoted_voc(text));
+      CLEW_CHECK(value && (is_raw_ || std::isfinite(*value)), where(node), ": <", kVocEdges[i],
+                 "> of ", quoted_voc(object.name), " must be a number, got ", quoted_voc(text));
       edges[i] = *value - (i < 2 ? 1 : 0);
+      if (is_raw_) continue;
       CLEW_CHECK(edges[i] >= -1 && edges[i] <= most[i % 2] + 1, where(node), ": <", kVocEdges[i],
                  "> of ", quoted_voc(object.name), " must lie in the picture, in 1..", most[i % 2],
                  ", got ", quoted_voc(text));
       edges[i] = std::clamp(edges[i], 0.0, most[i % 2]);
     }
-    CLEW_CHECK(edges[0] < edges[2] && edges[1] < edges[3], where(node), ": the box of ",
-               quoted_voc(object.name),
+    CLEW_CHECK(is_raw_ || (edges[0] < edges[2] && edges[1] < edges[3]), where(node),
+               ": the box of ", quoted_voc(object.name),
                " must not be empty, got xmin, ymin, xmax, ymax = ", edges[0] + 1, ", ",
                edges[1] + 1, ", ", edges[2], ", ", edges[3]);
     return object;
@@ -125,6 +128,7 @@ class VocReader {
 
   std::string_view xml_;
   const std::string& name_;
+  bool is_raw_;
   pugi::xml_document document_;
   pugi::xml_node root_;
 };
@@ -161,12 +165,12 @@ std::string format_voc(const VocAnnotation& annotation) {
   return out.str();
 }
 
-VocAnnotation parse_voc(std::string_view xml, const std::string& name) {
-  return VocReader(xml, name).read();
+VocAnnotation parse_voc(std::string_view xml, const std::string& name, VocBoxes boxes) {
+  return VocReader(xml, name, boxes).read();
 }
 
-VocAnnotation read_voc(const std::filesystem::path& path) {
-  return parse_voc(read_file(path, kMaxVocBytes), path.string());
+VocAnnotation read_voc(const std::filesystem::path& path, VocBoxes boxes) {
+  return parse_voc(read_file(path, kMaxVocBytes), path.string(), boxes);
 }
 
 std::vector<std::string> parse_voc_ids(std::string_view text, const std::string& name) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -34,11 +35,16 @@ struct VocAnnotation {
 };
 
 [[nodiscard]] std::string format_voc(const VocAnnotation& annotation);
-/// Parses an XML file. Malformed XML, no file or class name, boxes that are not numbers, empty, or
-/// more than a pixel outside the picture: clew::Error with name and line. Boxes are clipped to the
-/// picture; parts of persons and unknown elements are ignored.
-[[nodiscard]] VocAnnotation parse_voc(std::string_view xml, const std::string& name);
-[[nodiscard]] VocAnnotation read_voc(const std::filesystem::path& path);
+/// kChecked: an empty box, or one more than a pixel outside the picture, is a clew::Error, and boxes
+/// are clipped to the picture. kRaw: any numbers, also infinite ones and NaN; sides of 0 are not
+/// given.
+enum class VocBoxes : std::uint8_t { kChecked, kRaw };
+/// Parses an XML file. Malformed XML, no file or class name, boxes that are not numbers: clew::Error
+/// with name and line. Parts of persons and unknown elements are ignored.
+[[nodiscard]] VocAnnotation parse_voc(std::string_view xml, const std::string& name,
+                                      VocBoxes boxes = VocBoxes::kChecked);
+[[nodiscard]] VocAnnotation read_voc(const std::filesystem::path& path,
+                                     VocBoxes boxes = VocBoxes::kChecked);
 
 /// IDs of a split's file: the first word of each line (per-class files append 1, 0 or -1). No ID:
 /// clew::Error.
