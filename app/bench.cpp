@@ -15,6 +15,7 @@
 #include "bench/boxes_bench.h"
 #include "bench/classify_bench.h"
 #include "bench/coco_bench.h"
+#include "bench/detect_bench.h"
 #include "bench/digits_bench.h"
 #include "bench/navigate_bench.h"
 #include "bench/settings_bench.h"
@@ -132,6 +133,9 @@ void define_boxes(CLI::App& command) {
 void define_classify(CLI::App& command) {
   define_with_peer<bench::ClassifyOptions>(command, bench::classify_rows);
 }
+void define_detect(CLI::App& command) {
+  define_with_peer<bench::DetectOptions>(command, bench::detect_rows);
+}
 
 void define_coco(CLI::App& command) {
   define_with_peer<bench::CocoBenchOptions>(command, bench::coco_rows);
@@ -155,6 +159,7 @@ constexpr Command kBenches[] = {
     {"coco", "average precision of detections by COCO's rules, and pycocotools beside it",
      define_coco},
     {"data", "images a second out of the loader, plain and distorted digits", define_data_bench},
+    {"detect", "inference and training of detectors, and torchvision's beside them", define_detect},
     {"levels", "drawing mazes and episodes, reading level files", define_levels},
     {"maze", "observations a second of the maze, and what its parts cost", define_maze},
     {"navigate", "acting and learning of the navigator, rendering included", define_navigate},

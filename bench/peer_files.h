@@ -9,6 +9,7 @@ namespace clew::bench {
 extern const std::string_view kBoxesTorchvision;
 extern const std::string_view kClassifyTorchvision;
 extern const std::string_view kCocoPycocotools;
+extern const std::string_view kDetectTorchvision;
 extern const std::string_view kNavPyTorch;
 extern const std::string_view kDigitsPyTorch;
 

@@ -11,12 +11,12 @@
 namespace clew::detect {
 
 enum class BoxVerdict : std::uint8_t {
-  kFound,     // overlaps an object of its class by at least 0.5, the best such detection
-  kDouble,    // of an object that a better one found
-  kMisplaced, // overlaps an object of its class by 0.1 to 0.5
-  kConfused,  // overlaps an object of another class by at least 0.5
-  kInvented,  // none of these
-  kIgnored,   // in a crowd, or on a difficult object
+  kFound,      // overlaps an object of its class by at least 0.5, the best such detection
+  kDouble,     // of an object that a better one found
+  kMisplaced,  // overlaps an object of its class by 0.1 to 0.5
+  kConfused,   // overlaps an object of another class by at least 0.5
+  kInvented,   // none of these
+  kIgnored,    // in a crowd, or on a difficult object
 };
 
 /// Verdicts on the detections of one picture, and the objects that none of them found.

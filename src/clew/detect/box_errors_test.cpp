@@ -16,7 +16,10 @@ TEST(BoxErrors, EachKindOfMistake) {
       {.image = 3, .category = 1, .box = {60, 0, 10, 10}},
   };
   const std::vector<ScoredBox> detections = {
-      {.image = 3, .category = 0, .box = {0, 0, 10, 9}, .score = 0.8},     // second on the first object
+      {.image = 3,
+       .category = 0,
+       .box = {0, 0, 10, 9},
+       .score = 0.8},  // second on the first object
       {.image = 3, .category = 0, .box = {0, 0, 10, 10}, .score = 0.9},    // finds it
       {.image = 3, .category = 0, .box = {20, 0, 10, 10}, .score = 0.7},   // of the other class
       {.image = 3, .category = 0, .box = {40, 0, 10, 10}, .score = 0.7},   // difficult

@@ -21,9 +21,7 @@ constexpr double kCrowd = 1, kDifficult = 2;
 constexpr std::size_t kMostLines = 12;  // of a plot
 
 /// -1 -> NaN.
-double known(double value) {
-  return value < 0 ? std::numeric_limits<double>::quiet_NaN() : value;
-}
+double known(double value) { return value < 0 ? std::numeric_limits<double>::quiet_NaN() : value; }
 
 BoxXywh xywh(const float* xyxy) {
   return {xyxy[0], xyxy[1], static_cast<double>(xyxy[2]) - xyxy[0],
@@ -152,8 +150,9 @@ std::vector<runs::Measure> box_measures(const CocoResult& result) {
 std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,
                                     const std::vector<std::string>& classes) {
   runs::Table by_class{.title = "Each class",
-                       .caption = "Average precision by COCO's rules: at an intersection over "
-                                  "union of 0.5, of 0.75, and the mean over 0.5 to 0.95.",
+                       .caption =
+                           "Average precision by COCO's rules: at an intersection over "
+                           "union of 0.5, of 0.75, and the mean over 0.5 to 0.95.",
                        .row_title = "class",
                        .columns = {{.name = "AP50", .unit = "share"},
                                    {.name = "AP75", .unit = "share"},
@@ -163,21 +162,22 @@ std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const Tr
                        .style = runs::TableStyle::kBars};
   for (std::size_t k = 0; k < classes.size(); ++k) {
     const auto category = static_cast<int>(k);
-    by_class.rows.push_back(
-        {.name = classes[k],
-         .values = {known(result.average_precision(0, 0, category)),
-                    known(result.average_precision(5, 0, category)),
-                    known(result.average_precision(-1, 0, category)),
-                    static_cast<double>(std::ranges::count(truths, category, &TruthBox::category))}});
+    by_class.rows.push_back({.name = classes[k],
+                             .values = {known(result.average_precision(0, 0, category)),
+                                        known(result.average_precision(5, 0, category)),
+                                        known(result.average_precision(-1, 0, category)),
+                                        static_cast<double>(std::ranges::count(
+                                            truths, category, &TruthBox::category))}});
   }
-  runs::Table by_size{.title = "Each size",
-                      .caption = "Small: an area below 32^2 pixels; medium: up to 96^2; large: "
-                                 "above. Recall: within 100 detections of a picture and class.",
-                      .row_title = "objects",
-                      .columns = {{.name = "AP", .unit = "share"},
-                                  {.name = "recall", .unit = "share"}},
-                      .rows = {},
-                      .style = runs::TableStyle::kPlain};
+  runs::Table by_size{
+      .title = "Each size",
+      .caption =
+          "Small: an area below 32^2 pixels; medium: up to 96^2; large: "
+          "above. Recall: within 100 detections of a picture and class.",
+      .row_title = "objects",
+      .columns = {{.name = "AP", .unit = "share"}, {.name = "recall", .unit = "share"}},
+      .rows = {},
+      .style = runs::TableStyle::kPlain};
   constexpr std::array<const char*, CocoResult::kAreas> kSizes = {"all", "small", "medium",
                                                                   "large"};
   for (int area = 0; area < CocoResult::kAreas; ++area)

@@ -26,8 +26,8 @@ struct One {
     batch.set_list("areas", {torch::tensor({1600.0F, 1600.0F})});
     batch.set_list("crowd", {torch::zeros({2}, torch::kBool)});
     batch.set_list("difficult", {torch::zeros({2}, torch::kBool)});
-    outputs.set_list("boxes", {has_star ? boxes({0, 0, 40, 40, 50, 50, 90, 90})
-                                        : boxes({0, 0, 40, 40})});
+    outputs.set_list("boxes",
+                     {has_star ? boxes({0, 0, 40, 40, 50, 50, 90, 90}) : boxes({0, 0, 40, 40})});
     outputs.set_list("labels", {has_star ? torch::tensor({1, 2}, torch::kInt64)
                                          : torch::tensor({1}, torch::kInt64)});
     outputs.set_list("scores", {has_star ? torch::tensor({0.9F, 0.8F}) : torch::tensor({0.9F})});

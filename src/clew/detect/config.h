@@ -65,9 +65,13 @@ struct RegionConfig {
     v("proposals", proposals,
       {.min = 0, .max = 100'000, .help = "proposals of a picture that are classified"});
     v("train_proposals", train_proposals,
-      {.min = 0, .max = 100'000, .help = "proposals of a training picture, which are sampled from"});
+      {.min = 0,
+       .max = 100'000,
+       .help = "proposals of a training picture, which are sampled from"});
     v("sampled_anchors", sampled_anchors,
-      {.min = 2, .max = 100'000, .help = "anchors of a picture in the loss, half of them positive"});
+      {.min = 2,
+       .max = 100'000,
+       .help = "anchors of a picture in the loss, half of them positive"});
     v("sampled_proposals", sampled_proposals,
       {.min = 0,
        .max = 100'000,
@@ -113,9 +117,7 @@ struct DetectConfig : train::LearningConfig {
        .help = "layers of the backbone up to this stride keep their weights; -1: 4 with "
                "start.weights, 0, none, without"});
     v("body_rate", body_rate,
-      {.min = 0,
-       .max = 100,
-       .help = "learning rate of the rest of the backbone, times train.lr"});
+      {.min = 0, .max = 100, .help = "learning rate of the rest of the backbone, times train.lr"});
     v.group("regions", regions);
     v.group("data", data);
     v.group("start", start);

@@ -33,17 +33,14 @@ constexpr const char *kProposalPictures = "proposals", *kWorstFile = "pictures/w
 constexpr std::int64_t kDrawnPictures = 4, kDrawnProposals = 20;  // through training
 constexpr std::int64_t kRecalledPictures = 200;                   // for the recall of proposals
 constexpr std::array<std::int64_t, 3> kRecallCounts = {50, 300, 1000};
-constexpr std::size_t kWorst = 12;       // pictures of a sheet
-constexpr int kTileSide = 320;           // pixels
-constexpr std::size_t kMostNamed = 5;    // detections told of a picture
+constexpr std::size_t kWorst = 12;     // pictures of a sheet
+constexpr int kTileSide = 320;         // pixels
+constexpr std::size_t kMostNamed = 5;  // detections told of a picture
 constexpr image::Colour kTruthColour = {255, 255, 255}, kFoundColour = {120, 230, 120},
                         kWrongColour = {255, 120, 100}, kProposalColour = {90, 150, 255};
 
 const DetectConfig& own(const train::LearningConfig& config) {
   return dynamic_cast<const DetectConfig&>(config);
-}
-FasterRcnnImpl& detector(torch::nn::Module& network) {
-  return dynamic_cast<FasterRcnnImpl&>(network);
 }
 
 const std::string& class_at(const std::vector<std::string>& classes, int number) {
@@ -78,10 +75,11 @@ image::Colour class_colour(std::size_t number) {
 /// Draws `text` above a box, on a dark ground, inside the picture.
 void draw_caption(image::Image& picture, const BoxXywh& box, const std::string& text,
                   image::Colour colour) {
-  const image::TextStyle style{.colour = colour,
-                               .height = std::clamp(std::min(picture.width, picture.height) / 40, 6, 24)};
+  const image::TextStyle style{
+      .colour = colour, .height = std::clamp(std::min(picture.width, picture.height) / 40, 6, 24)};
   const auto size = image::text_size(text, style);
-  const int x = std::clamp(static_cast<int>(box[0]), 0, std::max(0, picture.width - size.width - 2)),
+  const int x = std::clamp(static_cast<int>(box[0]), 0,
+                           std::max(0, picture.width - size.width - 2)),
             y = std::clamp(static_cast<int>(box[1]) - size.height - 2, 0,
                            std::max(0, picture.height - size.height));
   image::fill_rectangle(picture, x, y, x + size.width + 2, y + size.height + 1, {20, 20, 20});
@@ -137,10 +135,11 @@ runs::Table error_table(const std::vector<PictureErrors>& pictures,
                         const std::vector<std::string>& classes) {
   runs::Table table{
       .title = "Mistakes",
-      .caption = "Of detections from the score on that the recipe draws. Missed: an object without "
-                 "a detection that overlaps it by 0.5. Twice: of an object already found. "
-                 "Misplaced: by 0.1 to 0.5. Confused: on an object of another class. Invented: "
-                 "none of these.",
+      .caption =
+          "Of detections from the score on that the recipe draws. Missed: an object without "
+          "a detection that overlaps it by 0.5. Twice: of an object already found. "
+          "Misplaced: by 0.1 to 0.5. Confused: on an object of another class. Invented: "
+          "none of these.",
       .row_title = "class",
       .columns = {{.name = "found"},
                   {.name = "missed"},
@@ -265,16 +264,15 @@ std::function<void(std::int64_t, bool)> DetectSystem::make_drawer(
     auto& now = learner();
     now.with_evaluated_weights([&] {
       const torch::NoGradGuard no_grad;
-      auto& network = detector(now.network());
+      auto& network = detector_of(now.network());
       std::vector<image::Tile> tiles;
       for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
         tiles.push_back(
             {.picture = draw_regions(network, set.get(i, Key{})["image"], classes, 0.5)});
-      image::write(runs::step_picture(run, kProposalPictures, steps),
-                   image::grid(tiles, {.columns = 2,
-                                       .width = kTileSide,
-                                       .height = kTileSide,
-                                       .label_height = 0}));
+      image::write(
+          runs::step_picture(run, kProposalPictures, steps),
+          image::grid(tiles,
+                      {.columns = 2, .width = kTileSide, .height = kTileSide, .label_height = 0}));
     });
     const runs::Pictures gallery[] = {runs::pictures_of_steps(
         run, kProposalPictures, "Proposals and detections",
@@ -307,7 +305,7 @@ train::RunEvaluation DetectSystem::describe(const fs::path& run,
                         percent(measures[0].value), " (COCO's rules).")};
   evaluation.tables.push_back(error_table(errors, classes));
   network.eval();
-  evaluation.tables.push_back(recall_table(detector(network), set));
+  evaluation.tables.push_back(recall_table(detector_of(network), set));
   std::ranges::stable_sort(errors, std::greater<>(), &PictureErrors::total);
   errors.resize(std::min(errors.size(), kWorst));
   std::erase_if(errors, [](const PictureErrors& one) { return one.total() == 0; });
@@ -350,14 +348,14 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
   const auto& mine = own(config);
   const auto& classes = mine.data.classes;
   network.eval();
-  const FusedDetector detector(FasterRcnn(
-      std::dynamic_pointer_cast<FasterRcnnImpl>(network.shared_from_this())));
+  const FusedDetector fused(
+      FasterRcnn(std::dynamic_pointer_cast<FasterRcnnImpl>(network.shared_from_this())));
   std::vector<train::Prediction> predictions;
   for (const auto& path : images) {
     train::Prediction prediction{.name = path.string()};
     try {
       auto picture = image::to_rgb(image::read(path, mine.data.background));
-      const auto found = detector.detect({data::to_tensor(picture)})[0];
+      const auto found = fused.detect({data::to_tensor(picture)})[0];
       auto objects = nlohmann::json::array();
       std::map<int, std::int64_t> counts;
       std::string best;
@@ -367,10 +365,9 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
         const auto score = found.scores[i].item<double>();
         const auto box = box_at(found.boxes, i);
         const auto& name = class_at(classes, label);
-        objects.push_back(
-            {{"class", name},
-             {"score", score},
-             {"box", {box[0], box[1], box[0] + box[2], box[1] + box[3]}}});
+        objects.push_back({{"class", name},
+                           {"score", score},
+                           {"box", {box[0], box[1], box[0] + box[2], box[1] + box[3]}}});
         if (score < mine.regions.shown_score) continue;
         ++counts[label];
         const auto text = concat(name, " ", fixed(100 * score, 0), " %");
@@ -384,17 +381,15 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
         draw_caption(picture, box, text, colour);
       }
       for (const auto& [label, count] : counts)
-        prediction.text += concat(prediction.text.empty() ? "" : ", ", count, " ",
-                                  class_at(classes, label));
-      prediction.text = counts.empty() ? "nothing"
-                                       : concat(prediction.text, ": ", best,
-                                                shown > static_cast<std::int64_t>(kMostNamed)
-                                                    ? ", ..."
-                                                    : "");
-      prediction.json = nlohmann::json{{"width", picture.width},
-                                       {"height", picture.height},
-                                       {"objects", objects}}
-                            .dump();
+        prediction.text +=
+            concat(prediction.text.empty() ? "" : ", ", count, " ", class_at(classes, label));
+      prediction.text = counts.empty()
+                            ? "nothing"
+                            : concat(prediction.text, ": ", best,
+                                     shown > static_cast<std::int64_t>(kMostNamed) ? ", ..." : "");
+      prediction.json =
+          nlohmann::json{{"width", picture.width}, {"height", picture.height}, {"objects", objects}}
+              .dump();
       if (options.wants_pictures) prediction.picture = std::move(picture);
     } catch (const Error& error) {
       prediction.error = error.what();

@@ -20,11 +20,11 @@ constexpr std::uint64_t kKeyScenes = 1, kKeySide = 2;
 constexpr std::array<const char*, 4> kLosses = {"objectness_loss", "proposal_loss", "class_loss",
                                                 "box_loss"};
 
-FasterRcnnImpl& detector(torch::nn::Module& network) {
+}  // namespace
+
+FasterRcnnImpl& detector_of(torch::nn::Module& network) {
   return dynamic_cast<FasterRcnnImpl&>(network);
 }
-
-}  // namespace
 
 FasterRcnnOptions network_options(const DetectConfig& config) {
   const auto& own = config.regions;
@@ -112,7 +112,7 @@ std::shared_ptr<torch::nn::Module> DetectTask::make_network() const {
 
 data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& batch,
                                 const Key& key) const {
-  auto& own = detector(network);
+  auto& own = detector_of(network);
   const auto& images = batch.list("image");
   data::Batch outputs;
   if (!own.is_training()) {
@@ -166,9 +166,9 @@ std::vector<train::ParameterRule> DetectTask::rules(const torch::nn::Module& net
   const auto is_body = train::names_under("backbone.body");
   if (config_.body_rate != 1)
     rules.push_back({.what = "body_rate", .matches = is_body, .lr_factor = config_.body_rate});
-  const int stride = config_.frozen_stride >= 0       ? config_.frozen_stride
+  const int stride = config_.frozen_stride >= 0      ? config_.frozen_stride
                      : config_.start.weights.empty() ? 0
-                                                      : 4;
+                                                     : 4;
   if (stride == 0) return rules;
   std::vector<std::function<bool(const std::string&)>> modules;
   for (const auto& name : dynamic_cast<const FasterRcnnImpl&>(network).body_modules(stride))

@@ -37,6 +37,9 @@ class DetectTask : public train::Task {
   std::shared_ptr<const data::Dataset> train_, validation_, test_;
 };
 
+/// The network of a DetectTask.
+FasterRcnnImpl& detector_of(torch::nn::Module& network);
+
 /// Objects that a detector learns from, labels from 1: neither crowds nor difficult ones.
 Objects learned_objects(const data::Batch& batch, std::size_t picture);
 

@@ -111,12 +111,14 @@ TEST(DetectSystem, OptionsThatDoNotFitAreRefused) {
                            "mobilenet_v2_fpn, got 2");
   config = small();
   config.data.classes = {"cat"};
-  EXPECT_TRUE(error_of([&] { const DetectTask task(config); })
-                  .starts_with("data.classes are cat, but the pictures have ball"));
+  EXPECT_TRUE(error_of([&] {
+                const DetectTask task(config);
+              }).starts_with("data.classes are cat, but the pictures have ball"));
   config = small();
   config.data.scene_classes = {"bal"};
-  EXPECT_TRUE(error_of<UsageError>([&] { const DetectTask task(config); })
-                  .starts_with("data.scene_classes must be of "));
+  EXPECT_TRUE(error_of<UsageError>([&] {
+                const DetectTask task(config);
+              }).starts_with("data.scene_classes must be of "));
 }
 
 TEST(DetectSystem, BackbonesWeightsAreFoundByTheirNames) {

@@ -191,11 +191,11 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
              options.classes);
   CLEW_CHECK(options.anchors.size() == architecture.maps.size() + 1, name, " has ",
              architecture.maps.size() + 1, " levels, got anchors for ", options.anchors.size());
-  const nn::Backbone backbone(architecture.backbone,
-                              nn::BackboneOptions{.frozen_norm_eps =
-                                                      options.has_frozen_norms
-                                                          ? std::optional(architecture.frozen_norm_eps)
-                                                          : std::nullopt});
+  const nn::Backbone backbone(
+      architecture.backbone,
+      nn::BackboneOptions{.frozen_norm_eps = options.has_frozen_norms
+                                                 ? std::optional(architecture.frozen_norm_eps)
+                                                 : std::nullopt});
   options_.statistics = backbone->statistics().channels;
   std::vector<std::int64_t> channels;
   std::vector<double> offsets;
@@ -242,9 +242,9 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images,
     const auto shorter = static_cast<double>(std::min(image.size(1), image.size(2))),
                longer = static_cast<double>(std::max(image.size(1), image.size(2)));
     // As torchvision 0.21; 0.14 rounds to f32 in between, which takes a pixel from some sides.
-    const double scale = std::min(
-        static_cast<double>(short_side > 0 ? short_side : options_.short_side) / shorter,
-        static_cast<double>(options_.long_side) / longer);
+    const double scale =
+        std::min(static_cast<double>(short_side > 0 ? short_side : options_.short_side) / shorter,
+                 static_cast<double>(options_.long_side) / longer);
     const auto scaled = [&](std::int64_t side) {
       return std::max<std::int64_t>(
           1, static_cast<std::int64_t>(std::floor(static_cast<double>(side) * scale)));
@@ -302,8 +302,8 @@ Proposals FasterRcnnImpl::assemble(const std::vector<Tensor>& objectness,
 }
 
 FasterRcnnImpl::DenseGraph FasterRcnnImpl::dense_graph() const {
-  DenseGraph dense{.graph = std::make_shared<nn::LayerGraph>(*parts_->body,
-                                                             nn::LayerGraph::Extension{})};
+  DenseGraph dense{
+      .graph = std::make_shared<nn::LayerGraph>(*parts_->body, nn::LayerGraph::Extension{})};
   auto& graph = *dense.graph;
   dense.maps = parts_->pyramid->add_to(graph, parts_->maps);
   const auto& [convolution, logits, codes] =

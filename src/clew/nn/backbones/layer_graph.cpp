@@ -154,7 +154,7 @@ LayerId LayerGraph::convolution(const std::string& path, LayerId x,
 
 LayerId LayerGraph::convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& module,
                                 const std::string& path, LayerId x) {
-  const auto &weight = module->weight;
+  const auto& weight = module->weight;
   CLEW_CHECK(weight.size(1) == at(x).channels && module->options.stride()->at(0) == 1, path,
              " must take ", at(x).channels, " channels with a stride of 1, got ", weight.size(1),
              " and ", module->options.stride()->at(0));

@@ -608,9 +608,8 @@ OnnxValue OnnxGraph::upsample(const OnnxValue& x, const OnnxValue& like) {
   check_rank(x, 4, "Resize");
   check_rank(like, 4, "Resize");
   const auto sides_of = [&](const OnnxValue& value) {
-    return node("Shape", {value}, {}, torch::kInt64, {4}, [](const Tensors& in) {
-      return torch::tensor(in[0].sizes(), torch::kInt64);
-    });
+    return node("Shape", {value}, {}, torch::kInt64, {4},
+                [](const Tensors& in) { return torch::tensor(in[0].sizes(), torch::kInt64); });
   };
   const auto sizes = concat({slice(sides_of(x), 0, 0, 2), slice(sides_of(like), 0, 2, 4)}, 0);
   const auto none = constant(torch::empty({0}), "none");

@@ -32,8 +32,8 @@ Tensor grid_anchors(const Tensor& base, ImageSize map, ImageSize stride, double 
   CLEW_CHECK(map.height >= 0 && map.width >= 0, "map must be at least 0x0, got ", map.height, "x",
              map.width, " (grid_anchors)");
   const auto steps = [&](std::int64_t count, std::int64_t step) {
-    const auto at = (torch::arange(count, base.options().dtype(torch::kInt64)) * step)
-                        .to(base.scalar_type());
+    const auto at =
+        (torch::arange(count, base.options().dtype(torch::kInt64)) * step).to(base.scalar_type());
     return offset == 0 ? at : at + offset;
   };
   const Tensor x = steps(map.width, stride.width).expand({map.height, map.width}),
