@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -19,6 +20,21 @@
 
 namespace clew::app {
 namespace {
+
+/// Summary, and the measures where there are several.
+std::string text_of(const runs::Evaluation& evaluation) {
+  auto text = evaluation.summary + "\n";
+  if (evaluation.measures.size() < 2) return text;
+  for (const auto& one : evaluation.measures) {
+    char line[80];
+    const bool is_share = one.unit == "share";
+    std::snprintf(line, sizeof line, "%-12s %7.*f%s%s\n", one.name.c_str(), is_share ? 2 : 4,
+                  is_share ? 100 * one.value : one.value, one.unit.empty() ? "" : " ",
+                  is_share ? "%" : one.unit.c_str());
+    text += line;
+  }
+  return text;
+}
 
 /// Evaluation of other programs' predictions: `clew eval SYSTEM predictions=FILE truth=FILE`.
 void evaluate_predictions(const System& system, const std::vector<std::string>& settings,
@@ -40,8 +56,7 @@ void evaluate_predictions(const System& system, const std::vector<std::string>& 
                             "` needs predictions=FILE and truth=FILE, got ",
                             files.predictions.empty() ? "no predictions" : "no truth"));
   const auto evaluation = system.evaluate_predictions(files.predictions, files.truth);
-  std::cout << (is_json ? runs::evaluation_json(evaluation) : evaluation.summary + "\n")
-            << std::flush;
+  std::cout << (is_json ? runs::evaluation_json(evaluation) : text_of(evaluation)) << std::flush;
 }
 
 }  // namespace

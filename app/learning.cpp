@@ -3,6 +3,7 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,6 +15,7 @@
 #include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/core/memory.h"
+#include "clew/core/text.h"
 #include "clew/data/npy.h"
 #include "clew/image/files.h"
 #include "clew/train/supervised_run.h"
@@ -49,6 +51,11 @@ void write_features(const std::vector<train::Prediction>& answers,
 
 /// Predictions of a run's network, one per line or as JSON; warnings and errors to the log.
 Prediction predict(const train::LearningSystem& system, const PredictRequest& request) {
+  const auto formats = system.prediction_formats();
+  if (!request.format.empty() && std::ranges::find(formats, request.format) == formats.end())
+    throw UsageError(concat("--write must name a format that a run of ", system.name(),
+                            " has: ", formats.empty() ? "none" : join(formats), ", got '",
+                            request.format, "'", did_you_mean(request.format, formats)));
   CountLine progress("images");
   const auto total = static_cast<std::int64_t>(request.images.size());
   const auto answers =
@@ -59,6 +66,9 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
   progress.end();
   if (!request.pictures.empty()) write_pictures(answers, request.pictures);
   if (!request.features.empty()) write_features(answers, request.features);
+  if (!request.format.empty())
+    system.write_predictions(*train::read_run(system, request.run), request.format, request.out,
+                             answers);
   auto list = nlohmann::json::array();
   std::string text;
   std::vector<std::string> errors;

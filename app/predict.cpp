@@ -71,8 +71,20 @@ void define_predict(CLI::App& command) {
                      "folder for the pictures with the answers on them");
   command.add_option("--features", request->features,
                      "file FILE.npy for what the last layer reads, [N,F] f32, a row a picture");
+  auto write = std::make_shared<std::string>();
+  command
+      .add_option("--write", *write,
+                  "answers for other programs: of detection, coco=FILE.json or yolo=FOLDER")
+      ->type_name("FORMAT=PATH");
   command.add_flag("--json", request->is_json, "print JSON");
-  command.callback([request] {
+  command.callback([request, write] {
+    if (!write->empty()) {
+      const auto at = write->find('=');
+      if (at == std::string::npos || at == 0 || at + 1 == write->size())
+        throw UsageError(concat("--write must be FORMAT=PATH, got '", *write, "'"));
+      request->format = write->substr(0, at);
+      request->out = write->substr(at + 1);
+    }
     const auto& system = system_of_run(request->run);
     if (system.predict == nullptr) {
       throw UsageError(concat("a run of ", system.name,

@@ -30,6 +30,8 @@ struct PredictRequest {
   std::filesystem::path run;
   std::vector<std::filesystem::path> images;
   bool is_json = false;
+  std::string format;              // of another program, for `out`; empty: none
+  std::filesystem::path out;       // file or folder in that format
   std::filesystem::path pictures;  // folder for pictures with predictions; empty: none
   std::filesystem::path features;  // .npy file for features; empty: none
 };

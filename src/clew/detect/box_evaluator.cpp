@@ -137,14 +137,23 @@ std::vector<runs::Table> BoxEvaluator::tables() const {
 }
 std::vector<runs::Curve> BoxEvaluator::curves() const { return box_curves(coco(), classes_); }
 
-std::vector<runs::Measure> box_measures(const CocoResult& result) {
+std::vector<runs::Measure> coco_measures(const CocoResult& result) {
+  constexpr std::array<const char*, 12> kNames = {"ap",        "ap50",     "ap75",      "ap_small",
+                                                  "ap_medium", "ap_large", "ar1",       "ar10",
+                                                  "ar100",     "ar_small", "ar_medium", "ar_large"};
   const auto all = result.summary();
-  const auto share = [](const char* name, double value) {
-    return runs::Measure{
-        .name = name, .value = known(value), .unit = "share", .larger_is_better = true};
-  };
-  return {share("ap", all[0]), share("ap50", all[1]), share("ap75", all[2]),
-          share("ar100", all[8])};
+  std::vector<runs::Measure> measures;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    measures.push_back({.name = kNames.at(i),
+                        .value = known(all.at(i)),
+                        .unit = "share",
+                        .larger_is_better = true});
+  return measures;
+}
+
+std::vector<runs::Measure> box_measures(const CocoResult& result) {
+  const auto all = coco_measures(result);
+  return {all[0], all[1], all[2], all[8]};
 }
 
 std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,

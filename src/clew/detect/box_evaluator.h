@@ -38,6 +38,8 @@ class BoxEvaluator : public train::Evaluator {
   train::Rows detections_{7};  // picture, class, x, y, width, height, score
 };
 
+/// The twelve numbers of COCO's table: ap, ap50, ap75, ap_small, ap_medium, ap_large, ar1, ar10, ar100, ar_small, ...
+std::vector<runs::Measure> coco_measures(const CocoResult& result);
 /// Measures, tables and curves of detections, as of BoxEvaluator.
 std::vector<runs::Measure> box_measures(const CocoResult& result);
 std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,

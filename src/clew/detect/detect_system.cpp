@@ -14,11 +14,13 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/log.h"
 #include "clew/core/text.h"
 #include "clew/data/image_tensor.h"
 #include "clew/detect/box_errors.h"
 #include "clew/detect/box_evaluator.h"
 #include "clew/detect/detect_task.h"
+#include "clew/detect/predictions_file.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/ops/boxes/geometry.h"
@@ -35,6 +37,7 @@ constexpr std::int64_t kRecalledPictures = 200;                   // for the rec
 constexpr std::array<std::int64_t, 3> kRecallCounts = {50, 300, 1000};
 constexpr std::size_t kWorst = 12;     // pictures of a sheet
 constexpr int kTileSide = 320;         // pixels
+constexpr double kJudgedScore = 0.5;   // of other programs' detections that count as mistakes
 constexpr std::size_t kMostNamed = 5;  // detections told of a picture
 constexpr image::Colour kTruthColour = {255, 255, 255}, kFoundColour = {120, 230, 120},
                         kWrongColour = {255, 120, 100}, kProposalColour = {90, 150, 255};
@@ -341,6 +344,37 @@ train::RunEvaluation DetectSystem::describe(const fs::path& run,
           }};
 }
 
+runs::Evaluation DetectSystem::evaluate_predictions(const fs::path& predictions,
+                                                    const fs::path& truth) const {
+  const auto boxes = read_judged_boxes(predictions, truth);
+  const auto categories = static_cast<int>(std::ssize(boxes.classes));
+  const auto result =
+      evaluate_coco(boxes.truths, boxes.detections, {.categories = categories, .threads = 2});
+  runs::Evaluation evaluation{
+      .system = name(),
+      .summary =
+          concat(boxes.detections.size(), " detections in ", boxes.pictures, " pictures with ",
+                 boxes.truths.size(), " objects of ", categories, " classes."),
+      .measures = coco_measures(result)};
+  for (const auto& [rule, label] :
+       {std::pair(VocRule::kAllPoints, "voc"), std::pair(VocRule::kElevenPoints, "voc07")}) {
+    double sum = 0, count = 0;
+    for (const auto& one :
+         evaluate_voc(boxes.truths, boxes.detections, {.categories = categories, .rule = rule})) {
+      if (std::isnan(one.average_precision)) continue;
+      sum += one.average_precision;
+      ++count;
+    }
+    evaluation.measures.push_back(
+        {.name = label, .value = sum / count, .unit = "share", .larger_is_better = true});
+  }
+  evaluation.tables = box_tables(result, boxes.truths, boxes.classes);
+  evaluation.tables.push_back(
+      error_table(box_errors(boxes.truths, boxes.detections, kJudgedScore), boxes.classes));
+  evaluation.curves = box_curves(result, boxes.classes);
+  return evaluation;
+}
+
 std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
                                                      const train::LearningConfig& config,
                                                      const std::vector<fs::path>& images,
@@ -398,6 +432,52 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
     if (options.on_progress) options.on_progress(std::ssize(predictions));
   }
   return predictions;
+}
+
+void DetectSystem::write_predictions(const train::LearningConfig& config, const std::string& format,
+                                     const fs::path& out,
+                                     const std::vector<train::Prediction>& predictions) const {
+  const auto& classes = own(config).data.classes;
+  const auto stem_of = [](const train::Prediction& one) {
+    return fs::path(one.name).stem().string();
+  };
+  const auto is_number = [&](const train::Prediction& one) {
+    const auto stem = stem_of(one);
+    return stem.size() <= 18 && stem.find_first_not_of("0123456789") == std::string::npos;
+  };
+  const bool has_numbers = std::ranges::all_of(predictions, is_number);
+  auto results = nlohmann::json::array();
+  std::map<std::string, std::string> texts;
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const auto& one = predictions[i];
+    if (!one.error.empty()) continue;
+    const auto found = nlohmann::json::parse(one.json);
+    const double width = found["width"], height = found["height"];
+    const auto [text, is_new] = texts.emplace(stem_of(one), "");
+    CLEW_CHECK(is_new || format != "yolo", "two pictures are named ", text->first,
+               ", whose texts would be one file");
+    for (const auto& object : found["objects"]) {
+      const auto label = std::ranges::find(classes, object["class"].get<std::string>());
+      const auto number = label - classes.begin();
+      const auto edges = object["box"].get<std::array<double, 4>>();
+      const double w = edges[2] - edges[0], h = edges[3] - edges[1];
+      results.push_back(
+          {{"image_id", has_numbers ? std::stoll(stem_of(one)) : static_cast<long long>(i) + 1},
+           {"category_id", number + 1},
+           {"bbox", {edges[0], edges[1], w, h}},
+           {"score", object["score"]}});
+      text->second +=
+          concat(number, " ", (edges[0] + w / 2) / width, " ", (edges[1] + h / 2) / height, " ",
+                 w / width, " ", h / height, " ", object["score"].get<double>(), "\n");
+    }
+  }
+  if (format == "coco") {
+    if (!has_numbers)
+      log(LogLevel::kInfo, "image_id counts the pictures from 1, for their names are no numbers");
+    return write_file_atomic(out, results.dump() + "\n");
+  }
+  make_folders(out);
+  for (const auto& [stem, text] : texts) write_file_atomic(out / (stem + ".txt"), text);
 }
 
 }  // namespace clew::detect

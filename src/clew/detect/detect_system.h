@@ -37,12 +37,23 @@ class DetectSystem : public train::LearningSystem {
                                 const train::Evaluator& evaluator,
                                 torch::nn::Module& network) const override;
 
+  bool can_evaluate_predictions() const override { return true; }
+  /// Files as of read_judged_boxes.
+  runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
+                                        const std::filesystem::path& truth) const override;
+
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }
   std::vector<train::Prediction> predict(torch::nn::Module& network,
                                          const train::LearningConfig& config,
                                          const std::vector<std::filesystem::path>& images,
                                          const train::PredictOptions& options) const override;
+  /// "coco": a JSON file of results, by the numbers in the names of the files where all are numbers, else by their order
+  /// from 1; "yolo": a folder of texts "class x y width height score", relative to the picture. Classes from 1 and 0.
+  std::vector<std::string> prediction_formats() const override { return {"coco", "yolo"}; }
+  void write_predictions(const train::LearningConfig& config, const std::string& format,
+                         const std::filesystem::path& out,
+                         const std::vector<train::Prediction>& predictions) const override;
 };
 
 }  // namespace clew::detect

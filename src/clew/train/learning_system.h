@@ -129,6 +129,12 @@ class LearningSystem {
   virtual std::vector<Prediction> predict(torch::nn::Module& network, const LearningConfig& config,
                                           const std::vector<std::filesystem::path>& images,
                                           const PredictOptions& options) const;
+  /// Formats of other programs that write_predictions knows, such as "coco".
+  virtual std::vector<std::string> prediction_formats() const { return {}; }
+  /// Writes the predictions without an error to a file or folder, in one of prediction_formats().
+  virtual void write_predictions(const LearningConfig& /*config*/, const std::string& /*format*/,
+                                 const std::filesystem::path& /*out*/,
+                                 const std::vector<Prediction>& /*predictions*/) const {}
   /// Supported export formats.
   virtual std::vector<nn::ExportFormat> export_formats() const { return {}; }
   /// Called only where export_formats() is not empty.

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detection from the shell: recipe to evaluation and predictions, judging of other programs' files, wrong words."""
+import json
+
+from harness import CliTest, main
+
+TIMEOUT = 280
+SMALL = ["data.scenes=16", "data.scene_size=64", "regions.short_side=64", "regions.anchor_sizes=[12, 24, 40, 60]",
+         "train.batch=2", "train.eval_steps=2", "train.log_steps=1", "train.warmup=0"]
+STEPS = "train.steps=2"
+
+
+class Detect(CliTest):
+    def train(self, *words):
+        return self.folder / self.out("train", *words, timeout=TIMEOUT).rstrip("\n")
+
+    def test_from_scenes_to_predictions(self):
+        run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0")
+        told = self.json("eval", run, "--json", timeout=TIMEOUT)
+        self.assertEqual([one["name"] for one in told["measures"]], ["ap", "ap50", "ap75", "ar100", "parameters"])
+        self.assertEqual([table["title"] for table in told["tables"]], ["Mistakes", "Proposals", "Each class", "Each size"])
+        self.out("report", run)
+        self.assertIn("Worst pictures", (run / "report.html").read_text())
+
+        self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=48", "--data", "coco")
+        answers = self.json("predict", run, "coco/test", "--json", "--pictures", "drawn", "--write", "coco=found.json")
+        self.assertEqual([len(answers), answers[0]["width"], answers[0]["height"]], [3, 64, 48])
+        self.assertTrue(answers[0]["objects"])
+        self.assertEqual(len(list((self.folder / "drawn").iterdir())), 3)
+        # Both forms of the same detections are judged alike.
+        (self.folder / "answers.json").write_text(json.dumps(answers))
+        truth = "truth=coco/annotations/instances_test.json"
+        ours = self.json("eval", "detect", "predictions=answers.json", truth, "--json")
+        results = self.json("eval", "detect", "predictions=found.json", truth, "--json")
+        self.assertEqual(ours["measures"], results["measures"])
+        self.assertEqual(len(ours["measures"]), 14)
+        self.assertRegex(self.out("eval", "detect", "predictions=found.json", truth), r"in 3 pictures with \d+ objects of 12 "
+                         r"classes\.\nap  +\d+\.\d\d %\nap50 ")
+        self.out("predict", run, "coco/test", "--write", "yolo=yolo")
+        first = next((self.folder / "yolo").iterdir()).read_text().splitlines()[0].split()
+        self.assertEqual(len(first), 6)
+        self.fails("predict", run, "coco/test", "--write", "voc=x", code=2, error="--write must name a format that a run of detect "
+                   "has: coco, yolo, got 'voc'")
+        self.fails("predict", run, "coco/test", "--write", "coco", code=2, error="--write must be FORMAT=PATH, got 'coco'")
+
+    def test_a_truth_found_is_all_right(self):
+        self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=64", "--data", "coco")
+        truth = json.loads((self.folder / "coco/annotations/instances_test.json").read_text())
+        found = [{key: one[key] for key in ("image_id", "category_id", "bbox")} | {"score": 0.9} for one in truth["annotations"]]
+        (self.folder / "found.json").write_text(json.dumps(found))
+        told = self.json("eval", "detect", "predictions=found.json", "truth=coco/annotations/instances_test.json", "--json")
+        measures = {one["name"]: one["value"] for one in told["measures"]}
+        self.assertEqual([measures["ap"], measures["ap50"], measures["voc"]], [1, 1, 1])
+        self.fails("eval", "detect", "predictions=found.json", "truth=coco", code=1, error="truth = 'coco' is a folder")
+
+    def test_the_same_bytes_from_a_resumed_run(self):
+        whole = self.train("detect/scenes", *SMALL, "train.steps=4", "train.schedule=constant", "--runs", "a")
+        part = self.train("detect/scenes", *SMALL, STEPS, "train.schedule=constant", "--runs", "b")
+        self.out("train", part, "--resume", "train.steps=4", timeout=TIMEOUT)
+        newest = [max((run / "checkpoints").glob("0*"), key=lambda f: f.name) for run in (whole, part)]
+        self.assertEqual(newest[0].name, newest[1].name)
+        self.assertEqual(newest[0].read_bytes(), newest[1].read_bytes())
+
+    def test_what_cannot_be(self):
+        self.fails("train", "detect/scenes", "regions.anchor_sizes=[8]", code=2, error="regions.anchor_sizes must be 4")
+        self.fails("train", "detect/scenes", *SMALL, "network=resnet50", code=2, error="network must be one of resnet50_fpn,")
+        self.fails("train", "detect/scenes", *SMALL, 'data.classes=["cat"]', code=1, error="data.classes are cat, but the pictures")
+        (self.folder / "empty").mkdir()
+        self.fails("train", "detect/bccd", "data.dir=empty", code=1, error="empty")
+
+
+if __name__ == "__main__":
+    main()
