@@ -25,6 +25,7 @@ void define_bench(CLI::App& command);
 void define_compare(CLI::App& command);
 void define_completion(CLI::App& command);
 void define_data(CLI::App& command);
+void define_data_convert(CLI::App& command);
 void define_data_make(CLI::App& command);
 void define_demo(CLI::App& command);
 void define_eval(CLI::App& command);

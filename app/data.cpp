@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew data: lists, downloads, makes, checks and shows data sets.
+// clew data: lists, downloads, makes, checks, converts and shows data sets.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
@@ -13,6 +13,8 @@
 #include "bench/bench.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
+#include "clew/data/box_check.h"
+#include "clew/data/box_set.h"
 #include "clew/data/catalogue.h"
 #include "clew/data/check.h"
 #include "clew/data/download.h"
@@ -146,29 +148,83 @@ struct CheckSettings {
   }
 };
 
+/// Findings of boxes by kind: number, first places, remedy.
+std::string kinds_text(const std::vector<data::Finding>& findings) {
+  constexpr std::size_t kMostPlaces = 3;
+  std::vector<std::string> kinds;
+  for (const auto& one : findings)
+    if (std::ranges::count(kinds, one.kind) == 0) kinds.push_back(one.kind);
+  bench::Json rows = bench::Json::array();
+  std::string places;
+  for (const auto& kind : kinds) {
+    const auto count = std::ranges::count(findings, kind, &data::Finding::kind);
+    rows.push_back({{"finding", kind}, {"count", count}, {"what to do", data::remedy_of(kind)}});
+    std::size_t shown = 0;
+    for (const auto& one : findings) {
+      if (one.kind != kind || shown++ == kMostPlaces) continue;
+      if (shown > kMostPlaces) break;
+      places += concat(kind, ": ", one.where, ": ", one.text, '\n');
+    }
+  }
+  return bench::table_text(rows) + places;
+}
+
+/// Runs `check --fix`: prints the copy's folder.
+void fix(const std::string& folder, const std::string& out, const data::CheckOptions& options) {
+  CountLine line("pictures");
+  const InterruptWatch watch;
+  const auto report = data::fix_boxes(
+      folder, out,
+      {.check = options,
+       .progress = [&line](std::int64_t done,
+                           std::int64_t total) { line.show(done, total, "copied"); },
+       .should_stop = [&watch] { return watch.was_interrupted(); }});
+  line.end();
+  if (report.findings.empty()) {
+    say("nothing wrong found; the copy is the same");
+  } else {
+    std::cout << kinds_text(report.findings);
+  }
+  std::cout.flush();
+  print_name(out);
+  const auto left = std::ranges::count(report.findings, "class", &data::Finding::kind);
+  CLEW_CHECK(left == 0, out, ": ", left, left == 1 ? " class remains" : " classes remain",
+             " in one split alone, or without boxes");
+}
+
 void define_check(CLI::App& command) {
   struct Arguments {
-    std::string folder;
+    std::string folder, out;
     bool is_json = false;
   };
   auto arguments = std::make_shared<Arguments>();
   command
       .add_option("DIR", arguments->folder,
-                  "files as MNIST's, or pictures in DIR/CLASS/ or DIR/{train,val,test}/CLASS/")
+                  "files as MNIST's, pictures in DIR/CLASS/ or DIR/{train,val,test}/CLASS/, or "
+                  "pictures with boxes of Pascal VOC, COCO or YOLO")
       ->required();
-  command.add_flag("--json", arguments->is_json,
-                   "print all findings as JSON, also when there are many");
+  auto* const json = command.add_flag("--json", arguments->is_json,
+                                      "print all findings as JSON, also when there are many");
+  command
+      .add_option("--fix", arguments->out,
+                  "write a mended copy of pictures with boxes into this folder; what is mended is "
+                  "printed")
+      ->excludes(json);
   const auto settings = add_settings<CheckSettings>(command);
   command.callback([arguments, settings] {
     const auto chosen = settings();
     CountLine line("files");
-    const auto report = data::check_data(
-        arguments->folder,
-        {.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency())),
-         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
-         .background = chosen.background,
-         .validation = chosen.other.validation,
-         .test = chosen.other.test});
+    const data::CheckOptions options = {
+        .threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency())),
+        .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
+        .background = chosen.background,
+        .validation = chosen.other.validation,
+        .test = chosen.other.test};
+    if (!arguments->out.empty()) {
+      fix(arguments->folder, arguments->out, options);
+      return;
+    }
+    const auto report = data::check_data(arguments->folder, options);
     line.end();
     if (arguments->is_json) {
       std::cout << json_text(json_of(report));
@@ -181,11 +237,13 @@ void define_check(CLI::App& command) {
         std::cout << "passed over: " << passed_over_text(report.ignored) << '\n';
       if (const auto sizes = sizes_text(report.sizes); !sizes.empty())
         std::cout << "sizes: " << sizes << '\n';
-      for (std::size_t i = 0; i < report.findings.size() && i < kMost; ++i) {
+      const bool has_boxes = clew::find_named<data::BoxFormat>(report.format).has_value();
+      if (has_boxes && !report.findings.empty()) std::cout << kinds_text(report.findings);
+      for (std::size_t i = 0; i < report.findings.size() && i < kMost && !has_boxes; ++i) {
         const auto& one = report.findings[i];
         std::cout << one.kind << ": " << one.where << ": " << one.text << '\n';
       }
-      if (report.findings.size() > kMost)
+      if (report.findings.size() > kMost && !has_boxes)
         std::cout << "and " << report.findings.size() - kMost << " more; --json lists all\n";
     }
     std::cout.flush();
@@ -241,8 +299,10 @@ void define_show(CLI::App& command) {
   };
   auto arguments = std::make_shared<Arguments>();
   command
-      .add_option("SET", arguments->set,
-                  "a set of `clew data list`, or a folder: files as MNIST's, or pictures by class")
+      .add_option(
+          "SET", arguments->set,
+          "a set of `clew data list`, or a folder: files as MNIST's, pictures by class, or with "
+          "boxes")
       ->required();
   command.add_option("--data", arguments->folder, "folder of MNIST; without it digits are drawn");
   command.add_option("--png", arguments->png, "the picture to write")->required();
@@ -280,8 +340,10 @@ constexpr Command kDataCommands[] = {
     {"list", "name the data sets, their size, terms and origin", define_list},
     {"get", "download the original files of a set; goes on where it was broken off", define_get},
     {"make", "draw digits, distorted ones or scenes into files of common forms", define_data_make},
-    {"check", "find unreadable files, other shapes, missing labels, examples in both splits",
+    {"check", "find unreadable files, other shapes, wrong labels or boxes, examples in two splits",
      define_check},
+    {"convert", "write pictures with boxes in another format: Pascal VOC, COCO or YOLO",
+     define_data_convert},
     {"show", "write a picture of some examples with their labels", define_show},
 };
 

@@ -19,7 +19,7 @@ ROOMS = {
     "image": (["core"], ["opencv2", "jpeglib.h", "zlib.h"]),
     "ops": (["core"], ["torch", "hwy"]),
     "nn": (["ops", "core"], ["torch", "dnnl.hpp", "xxhash.h", "nlohmann", "zlib.h"]),
-    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "curl", "openssl", "zlib.h"]),
+    "data": (["ops", "image", "maze", "core"], ["torch", "opencv2", "nlohmann", "pugixml.hpp", "yaml-cpp", "curl", "openssl", "zlib.h"]),
     "train": (["data", "nn", "ops", "image", "runs", "core"], ["torch", "xxhash.h", "nlohmann"]),
     "navigate": (["train", "nn", "ops", "image", "maze", "runs", "core"], ["torch", "nlohmann"]),
     "report": (["image", "runs", "core"], ["nlohmann"]),
@@ -30,9 +30,9 @@ SYSTEM = (["train", "data", "nn", "ops", "image", "runs", "core"], ["torch", "op
 WITHOUT_TORCH = ["core", "maze"]
 # Headers of these libraries may stand only in .cpp files: an installed header must not ask its user for them.
 PRIVATE = {"toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark", "CLI", "spdlog", "curl", "openssl", "zlib.h",
-           "jpeglib.h", "pugixml.hpp", "dnnl.hpp"}
+           "jpeglib.h", "pugixml.hpp", "yaml-cpp", "dnnl.hpp"}
 KNOWN = {"torch", "ATen", "c10", "opencv2", "toml++", "xxhash.h", "nlohmann", "hwy", "gtest", "gmock", "benchmark",
-         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "openssl", "zlib.h", "jpeglib.h", "pugixml.hpp"}
+         "CLI", "spdlog", "dnnl.hpp", "oneapi", "curl", "openssl", "zlib.h", "jpeglib.h", "pugixml.hpp", "yaml-cpp"}
 TORCH = {"torch", "ATen", "c10"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

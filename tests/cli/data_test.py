@@ -550,6 +550,179 @@ class Check(DataTest):
                        error="holds some files of MNIST's form and lacks train-images-idx3-ubyte")
 
 
+class Boxes(DataTest):
+    """Pictures with boxes: check, its mended copies, convert and show."""
+
+    def make(self, form="voc", to="set", **sizes):
+        counts = {"train": 24, "val": 12, "test": 12, **sizes}
+        self.out("data", "make", "scenes", "--data", to, f"format={form}", "width=64", "height=48",
+                 *(f"{key}={value}" for key, value in counts.items()))
+
+    def replace(self, name, old, new, count=1):
+        path = self.folder / name
+        text = path.read_text()
+        self.assertIn(old, text)
+        path.write_text(text.replace(old, new, count))
+
+    def box(self, name, edges):
+        """Replaces the first box of an annotation of Pascal VOC."""
+        path = self.folder / name
+        parts = "".join(f"<{key}>{value}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), edges))
+        path.write_text(re.sub(r"<bndbox>.*?</bndbox>", f"<bndbox>{parts}</bndbox>", path.read_text(), count=1, flags=re.S))
+
+    def test_good_sets_in_every_format(self):
+        self.make()
+        for form in ("voc", "coco", "yolo"):
+            result = self.clew("data", "convert", "set", "--to", form, "--out", form)
+            self.assertEqual((result.code, result.out), (0, f"{form}\n"), result)
+            self.assertRegex(result.err, r"^48 pictures, \d+ boxes\n$")
+            self.assertEqual(self.out("data", "check", form).splitlines(),
+                             ["train: 24 examples", "val: 12 examples", "test: 12 examples", "12 classes",
+                              "nothing wrong found"])
+            self.assertEqual(self.json("data", "check", form, "--json")["format"], form)
+            self.out("data", "show", f"./{form}", "--png", f"{form}.png", "mixed=false", "count=6", "split=test")
+            self.out("data", "convert", form, "--to", "coco", "--out", f"{form}_coco")
+        sheets = {(self.folder / f"{form}.png").read_bytes() for form in ("voc", "coco")}
+        self.assertEqual(len(sheets), 1, "the same boxes are drawn")
+        files = [json.loads((self.folder / f"{form}_coco/annotations/instances_train.json").read_text())
+                 for form in ("voc", "coco", "yolo")]
+        for file in files[1:]:
+            self.assertEqual(file["images"], files[0]["images"])
+            self.assertEqual(file["categories"], files[0]["categories"])
+            for one, other in zip(file["annotations"], files[0]["annotations"], strict=True):
+                self.assertEqual(one["category_id"], other["category_id"])
+                for edge, wanted in zip(one["bbox"], other["bbox"]):
+                    self.assertAlmostEqual(edge, wanted, delta=1e-9)
+        names = sorted(path.name for path in (self.folder / "yolo/labels/val").iterdir())
+        self.assertEqual((len(names), names[0]), (12, "000025.txt"))
+        self.assertEqual((self.folder / "yolo/images/val/000025.jpg").read_bytes(),
+                         (self.folder / "set/JPEGImages/000025.jpg").read_bytes())
+        self.assertFalse((self.folder / "yolo/images/val/000025.jpg").is_symlink())
+
+    def test_every_fault_is_found_and_mended(self):
+        self.make()
+        self.box("set/Annotations/000001.xml", (5, 5, 4, 20))
+        self.box("set/Annotations/000002.xml", (65, 5, 80, 20))
+        self.box("set/Annotations/000003.xml", (-9, 5, 30, 20))
+        self.box("set/Annotations/000004.xml", (5, 5, "nan", 20))
+        path = self.folder / "set/Annotations/000005.xml"
+        one = re.search(r"\t<object>.*?</object>\n", path.read_text(), re.S)[0]
+        path.write_text(path.read_text().replace(one, one + one, 1))
+        (self.folder / "set/JPEGImages/000006.jpg").write_bytes(b"no picture")
+        (self.folder / "set/JPEGImages/000007.jpg").unlink()
+        (self.folder / "set/JPEGImages/000008.jpg").write_bytes((self.folder / "set/JPEGImages/000037.jpg").read_bytes())
+        self.replace("set/Annotations/000009.xml", "<width>64", "<width>99")
+        self.replace("set/Annotations/000010.xml", "</annotation>", "</annotatio>")
+        self.replace("set/Annotations/000025.xml", "<name>", "<name>new_")
+        result = self.clew("data", "check", "set")
+        self.assertEqual((result.code, result.err), (1, "error: set: 11 things are wrong\n"), result)
+        rows = dict(re.findall(r"^(no area|\w+) +(\d+)  \S", result.out, re.M))
+        self.assertEqual(rows, {"unreadable": "2", "no area": "2", "outside": "1", "cut": "1", "twice": "1", "missing": "1",
+                                "size": "1", "duplicate": "1", "class": "1"}, result.out)
+        self.assertIn("\nmissing: JPEGImages/000007.jpg: there is no such picture\n", result.out)
+        self.assertIn("\nduplicate: JPEGImages/000008.jpg: of train is the same as JPEGImages/000037.jpg of test\n", result.out)
+        self.assertIn("\nsize: JPEGImages/000009.jpg: is 64x48, its annotation says 99x48\n", result.out)
+        self.assertIn("\nunreadable: Annotations/000010.xml: ", result.out)
+        kinds = [one["kind"] for one in self.clew_json("data", "check", "set", "--json")["findings"]]
+        self.assertEqual(len(kinds), 11)
+        before = self.files("set")
+        result = self.clew("data", "check", "set", "--fix", "mended")
+        self.assertEqual(result.code, 1, result)  # classes remain
+        self.assertTrue(result.out.endswith("\nmended\n"), result)
+        self.assertIn("in one split alone, or without boxes", result.err)
+        self.assertEqual(self.files("set"), before, "the original is untouched")
+        left = self.clew_json("data", "check", "mended", "--json")
+        self.assertEqual({one["kind"] for one in left["findings"]}, {"class"})
+        self.assertEqual([one["examples"] for one in left["splits"]], [19, 12, 12])
+        self.fails("data", "check", "set", "--fix", "mended", code=1, error="'mended' already holds JPEGImages")
+        self.fails("data", "check", "set", "--fix", "set", code=1, error="a mended copy must go into another folder")
+        self.fails("data", "check", "set", "--fix", "x", "--json", code=2, error="--json")
+        self.make("folders", "plain")
+        self.fails("data", "check", "plain", "--fix", "x", code=1, error="'plain' must hold one of Pascal VOC's")
+
+    def clew_json(self, *words):
+        return json.loads(self.clew(*words).out)
+
+    def files(self, name):
+        return {path: path.read_bytes() for path in sorted((self.folder / name).rglob("*")) if path.is_file()}
+
+    def test_what_can_be_mended_ends_with_0(self):
+        self.make()
+        self.box("set/Annotations/000001.xml", (5, 5, 4, 20))
+        self.replace("set/Annotations/000001.xml", "</annotation>",
+                     "<object><name>ball</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+                     "</object></annotation>")
+        result = self.clew("data", "check", "set", "--fix", "mended")
+        if result.code == 0:
+            self.assertTrue(result.out.splitlines()[0].startswith("finding"), result)
+        self.assertIn("no area  ", result.out)
+        self.out("data", "convert", "mended", "--to", "yolo", "--out", "y", "degenerate=refuse")
+
+    def test_label_ids_with_gaps(self):
+        self.make("coco")
+        for split in ("train", "val", "test"):
+            path = self.folder / f"set/annotations/instances_{split}.json"
+            path.write_text(path.read_text().replace('"category_id":12,', '"category_id":90,').replace('{"id":12,"name"', '{"id":90,"name"'))
+        result = self.clew("data", "check", "set")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("\ngap: categories: classes are numbered 1..90, without 12 and 77 more\n", result.out)
+        self.assertEqual(self.clew("data", "check", "set", "--fix", "mended").code, 0)
+        self.assertIn("nothing wrong found", self.out("data", "check", "mended"))
+
+    def test_boxes_that_are_left_out_and_marks_that_are_lost(self):
+        self.make()
+        self.box("set/Annotations/000001.xml", (5, 5, 4, 20))
+        self.replace("set/Annotations/000002.xml", "<difficult>0", "<difficult>1")
+        result = self.clew("data", "convert", "set", "--to", "yolo", "--out", "y")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("left out: 1 box without area in the picture, the first in 'set/JPEGImages/000001.jpg': box 1, ",
+                      result.err)
+        self.assertIn("\nYOLO cannot hold marks of difficult boxes, which 1 box has\n", result.err)
+        self.fails("data", "convert", "set", "--to", "yolo", "--out", "z", "degenerate=refuse", code=1,
+                   error="1 box has no area in the picture, the first is in 'set/JPEGImages/000001.jpg': box 1")
+        self.assertFalse((self.folder / "z").exists())
+        result = self.clew("data", "show", "./set", "--png", "x.png", "count=4")
+        self.assertIn("1 box has no area in the picture", result.err)
+
+    def test_wrong_words_and_files(self):
+        self.make()
+        def fails(error, *words, code=1):
+            self.fails("data", "convert", *(words or ("set", "--to", "yolo", "--out", "y")), code=code, error=error)
+            self.assertFalse((self.folder / "y").exists())
+        fails("--to must be one of voc, coco, yolo, got 'yol'; did you mean 'yolo'?", "set", "--to", "yol", "--out", "y", code=2)
+        fails("'none' must be a folder of pictures with boxes, there is no such folder", "none", "--to", "voc", "--out", "y")
+        fails("'set' already holds JPEGImages", "set", "--to", "voc", "--out", "set")
+        fails("validation_share must be", "set", "--to", "voc", "--out", "y", "validation_share=2", code=2)
+        self.fails("data", "check", "set", "test=set", code=2, error="validation and test are for a folder of pictures by class")
+        self.replace("set/Annotations/000025.xml", "<name>", "<name>new_")
+        fails("of 'set/Annotations/000025.xml' is not in the training data, which has")
+        self.replace("set/Annotations/000001.xml", "</annotation>", "")
+        fails("set/Annotations/000001.xml:")
+        self.replace("set/ImageSets/Main/val.txt", "000025", "000002")
+        self.fails("data", "show", "./set", "--png", "x.png", code=1,
+                   error="a picture must be in one split, got './set/JPEGImages/000002.jpg' in train and in val")
+
+    def test_wrong_json(self):
+        self.make("coco", train=3, val=2, test=2)
+        path = self.folder / "set/annotations/instances_train.json"
+        good = path.read_text()
+        def fails(text, error):
+            path.write_text(text)
+            self.fails("data", "convert", "set", "--to", "voc", "--out", "y", code=1, error=error)
+        box = re.search(r'"bbox":\[([^,]*),', good)
+        def with_edge(value):
+            return good.replace(box[0], f'"bbox":[{value},', 1)
+        fails(with_edge("NaN"), "where JSON has neither NaN nor Infinity")
+        fails(with_edge('"7"'), 'annotations[0].bbox[0] must be a number in -100000..100000, got "7"')
+        fails(with_edge("[" * 100_000 + "]" * 100_000), "holds values nested more than 64 deep")
+        fails(with_edge("[" * 100_000), "holds values nested more than 64 deep")
+        fails(re.sub(r'"image_id":\d+', '"image_id":999', good, count=1), "annotations[0].image_id must name an image, got 999")
+        fails(re.sub(r'"category_id":\d+', '"category_id":999', good, count=1),
+              "annotations[0].category_id must name a category, got 999")
+        fails(good[:len(good) // 2], "is not JSON from its byte")
+        fails(good.replace('000001.jpg', '000009.jpg'), "1 picture is missing of 3, the first is 'set/train/000009.jpg'")
+
+
 class Show(DataTest):
     def size(self, name):
         head = (self.folder / name).read_bytes()[:24]

@@ -42,6 +42,9 @@ bool passes(std::span<const std::uint8_t> file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::span<const std::uint8_t> file(data, size);
+  if (const auto sides = clew::image::header_size(file))
+    if (sides->width < 1 || sides->height < 1 || sides->orientation < 1 || sides->orientation > 8)
+      std::abort();
   if (!passes(file)) return 0;
   // What follows the picture's end may go; with that it may not.
   while (passes(file.first(file.size() - 1))) file = file.first(file.size() - 1);

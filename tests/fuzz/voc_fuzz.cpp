@@ -9,9 +9,11 @@
 #include "message.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view xml(reinterpret_cast<const char*>(data), size);
   clew::data::VocAnnotation annotation;
   try {
-    annotation = clew::data::parse_voc({reinterpret_cast<const char*>(data), size}, "input");
+    (void)clew::data::parse_voc(xml, "input", clew::data::VocBoxes::kRaw);
+    annotation = clew::data::parse_voc(xml, "input");
   } catch (const clew::Error& error) {
     check_message(error.what());
     return 0;

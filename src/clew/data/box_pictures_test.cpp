@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -104,6 +106,75 @@ TEST_F(BoxFolder, ListedPicturesPassThroughViews) {
   EXPECT_EQ(example["difficult"].size(0), 0);
   const ViewedSet padded(set, parse_views({"pad=4", "flip"}));
   EXPECT_EQ(padded.get(0, {})["labels"].size(0), 2);
+}
+
+/// JPEG of 8x6 stored pixels with an EXIF orientation.
+std::vector<std::uint8_t> turned_jpeg(std::uint8_t orientation) {
+  auto file = image::encode(image::blank(8, 6), {.format = image::Format::kJpeg});
+  const std::vector<std::uint8_t> exif = {
+      0xff, 0xe1, 0,    34, 'E', 'x', 'i', 'f', 0, 0, 'I',         'I', '*', 0, 8, 0, 0, 0,
+      1,    0,    0x12, 1,  3,   0,   1,   0,   0, 0, orientation, 0,   0,   0, 0, 0, 0, 0};
+  file.insert(file.begin() + 2, exif.begin(), exif.end());
+  return file;
+}
+
+TEST_F(BoxFolder, PicturesHaveTheOrientationOfTheirAnnotation) {
+  for (const bool is_stored : {true, false}) {
+    picture("a", object_text("dog", 0, 0, 2, 2), is_stored ? 8 : 6, is_stored ? 6 : 8);
+    picture("b", "");
+    fs::remove(folder_ / "JPEGImages/a.png");
+    const auto jpeg = turned_jpeg(6);
+    write_file_atomic(folder_ / "JPEGImages/a.jpg", std::as_bytes(std::span(jpeg)));
+    list("train", "a\n");
+    list("test", "b\n");
+    const auto sides = image::read_sides(folder_ / "JPEGImages/a.jpg");
+    EXPECT_EQ(sides.width, 6);
+    EXPECT_EQ(sides.height, 8);
+    EXPECT_EQ(sides.orientation, 6);
+    const BoxPictures set(config_, Split::kTrain);
+    EXPECT_EQ(set.get(0, {})["image"].size(1), is_stored ? 6 : 8);
+  }
+  picture("a", object_text("dog", 0, 0, 2, 2), 9, 6);
+  fs::remove(folder_ / "JPEGImages/a.jpg");
+  expect_error([&] { (void)BoxPictures(config_, Split::kTrain).get(0, {}); },
+               concat("'", (folder_ / "JPEGImages/a.png").string(),
+                      "' must have the size of its annotation, 9x6, got 8x6"));
+  picture("a", object_text("dog", 0, 0, 2, 2), 0, 0);  // not given
+  EXPECT_EQ(BoxPictures(config_, Split::kTrain).get(0, {})["boxes"].size(0), 1);
+}
+
+TEST_F(BoxFolder, MasksAreThoseOfCoco) {
+  make_folders(folder_ / "annotations");
+  for (const char* split : {"train", "val"}) {
+    make_folders(folder_ / split);
+    image::write(folder_ / split / "a.png", image::blank(8, 6));
+    write_file_atomic(folder_ / "annotations" / concat("instances_", split, ".json"),
+                      R"({"images": [{"id": 1, "file_name": "a.png", "width": 8, "height": 6}],
+ "categories": [{"id": 1, "name": "dog"}], "annotations": [
+ {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 3, 2], "area": 5,
+  "segmentation": [[1, 1, 4, 1, 4, 3, 1, 3]]},
+ {"id": 2, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 6],
+  "segmentation": {"size": [6, 8], "counts": [0, 6, 42]}}]})");
+  }
+  const BoxPictures set(config_, Split::kTrain, true);
+  const auto example = set.get(0, {});
+  EXPECT_EQ(set.columns().back().name, "masks");
+  EXPECT_EQ(example["masks"].sizes(), (std::vector<std::int64_t>{2, 6, 8}));
+  EXPECT_EQ(example["masks"].sum({1, 2}).equal(torch::tensor({6, 6}, torch::kInt64)), true);
+  EXPECT_TRUE(example["areas"].equal(torch::tensor({5.F, 6.F})));
+  (void)batch_of(set, {0}, {{}});
+}
+
+TEST_F(BoxFolder, AnObjectWithoutAMaskIsRefusedWhereMasksAreWanted) {
+  picture("a", object_text("dog", 0, 0, 2, 2));
+  picture("b", "");
+  list("train", "a\n");
+  list("test", "b\n");
+  expect_error([&] { (void)BoxPictures(config_, Split::kTrain, true); },
+               concat("'", (folder_ / "JPEGImages/a.png").string(),
+                      "': every object must have a mask, got 'dog' without one"));
+  expect_error<UsageError>([] { (void)BoxPictures({}, Split::kTrain); },
+                           "data.dir must name a folder of pictures with boxes");
 }
 
 TEST(SceneBoxes, HaveTheColumnsOfFiles) {

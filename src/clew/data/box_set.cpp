@@ -5,10 +5,8 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 #include <system_error>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -21,19 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string source_name(const BoxLayout& layout, const fs::path& path) {
-  return path.lexically_relative(layout.root).generic_string();
-}
-
-/// A picture in the lists of two splits: clew::Error.
+/// A picture in two splits, links followed: clew::Error.
 void check_lists_apart(const BoxLayout& layout) {
-  std::map<std::string, std::string> seen;  // real path or name -> split
+  std::map<fs::path, fs::path> real_folders;          // cache of canonical paths
+  std::unordered_map<std::string, std::string> seen;  // real path -> split
   for (const auto& [split, path] : layout.sources()) {
-    for (const auto& name : box_picture_names(layout, path)) {
-      const auto [other, is_new] = seen.emplace(name, split);
+    for (const auto& file : box_picture_files(layout, path)) {
+      std::error_code ignored;
+      const auto [parent, is_first] = real_folders.try_emplace(file.parent_path());
+      if (is_first) parent->second = fs::weakly_canonical(file.parent_path(), ignored);
+      fs::path real = parent->second / file.filename();
+      if (fs::is_symlink(file, ignored)) real = fs::weakly_canonical(file, ignored);
+      const auto [other, is_new] = seen.emplace(real.string(), split);
       CLEW_CHECK(is_new || other->second == split, "a picture must be in one split, got '",
-                 excerpt(name), "' in ", other->second, " and in ", split, " of '",
-                 layout.root.string(), "'");
+                 file.string(), "' in ", other->second, " and in ", split);
     }
   }
 }
@@ -51,23 +50,15 @@ void check_pictures_exist(const BoxSet& set) {
              set.pictures.size(), ", the first is '", first.string(), "'");
 }
 
-}  // namespace
-
-BoxFormat box_format(const fs::path& folder) { return find_box_layout(folder).format; }
-
-BoxSet read_box_set(const fs::path& folder, Split split, const BoxSetOptions& options) {
-  const BoxLayout layout = find_box_layout(folder);
-  const SplitPaths paths = layout.splits();
-  if (layout.is_divided) check_lists_apart(layout);
-  const SplitFolder where = paths.folder(split, options.shares);
+/// Pictures of `where` that are in `split` (nullopt: all), with labels by `options`' classes.
+BoxSet read_part(const BoxLayout& layout, const SplitFolder& where, std::optional<Split> split,
+                 const BoxSetOptions& options, std::vector<std::string>* names) {
+  const fs::path& train = layout.stored.train;
   BoxSource source = read_box_source(layout, where.path);
   BoxSet set{.classes = options.classes, .pictures = {}};
-  if (set.classes.empty()) {
-    set.classes =
-        where.path == paths.train ? source.classes : read_box_source(layout, paths.train).classes;
-  }
-  CLEW_CHECK(!set.classes.empty(), "'", folder.string(), "', ", source_name(layout, paths.train),
-             ": must have a class, got none");
+  if (set.classes.empty())
+    set.classes = where.path == train ? source.classes : read_box_source(layout, train).classes;
+  CLEW_CHECK(!set.classes.empty(), "'", train.string(), "' must have a class, got none");
   std::map<std::string, int> labels;
   for (const auto& name : set.classes)
     CLEW_CHECK(labels.emplace(name, static_cast<int>(labels.size())).second,
@@ -78,23 +69,45 @@ BoxSet read_box_set(const fs::path& folder, Split split, const BoxSetOptions& op
     label_of.push_back(found == labels.end() ? std::nullopt : std::optional(found->second));
   }
   for (std::size_t i = 0; i < source.pictures.size(); ++i) {
-    if (where.is_shared && split_of_path(source.names[i], where) != split) continue;
+    if (split && where.is_shared && split_of_path(source.names[i], where) != *split) continue;
     for (auto& object : source.pictures[i].objects) {
       const auto own = static_cast<std::size_t>(object.label);
       CLEW_CHECK(label_of[own], "class '", excerpt(source.classes[own]), "' of '",
-                 source.at[i].string(), "' is not ",
-                 options.classes.empty()
-                     ? concat("in the training data, ", source_name(layout, paths.train))
-                     : "one of the given classes",
-                 ", which has ", excerpt(clew::join(set.classes)));
+                 source.annotation(i).string(), "' is not ",
+                 options.classes.empty() ? "in the training data, which has "
+                                         : "one of the given classes, ",
+                 excerpt(clew::join(set.classes)));
       object.label = *label_of[own];
     }
     set.pictures.push_back(std::move(source.pictures[i]));
+    if (names != nullptr) names->push_back(std::move(source.names[i]));
   }
-  CLEW_CHECK(!set.pictures.empty(), "'", folder.string(), "' must have pictures in its split '",
-             name_of(split), "', got none of ", source.pictures.size());
+  CLEW_CHECK(!set.pictures.empty(), "'", layout.root.string(),
+             "' must have pictures in its split '",
+             split ? name_of(*split) : where.path.filename().string(), "', got none of ",
+             source.pictures.size());
   check_pictures_exist(set);
   return set;
+}
+
+}  // namespace
+
+BoxFormat box_format(const fs::path& folder) { return find_box_layout(folder, {}).format; }
+
+BoxSet read_box_set(const fs::path& folder, Split split, const BoxSetOptions& options) {
+  return read_split(find_box_layout(folder, options.classes), split, options);
+}
+
+BoxSet read_split(const BoxLayout& layout, Split split, const BoxSetOptions& options,
+                  std::vector<std::string>* names) {
+  const SplitPaths paths = layout.splits();
+  if (layout.is_divided) check_lists_apart(layout);
+  return read_part(layout, paths.folder(split, options.shares), split, options, names);
+}
+
+BoxSet read_stored_split(const BoxLayout& layout, const fs::path& path,
+                         const BoxSetOptions& options, std::vector<std::string>* names) {
+  return read_part(layout, {.path = path}, std::nullopt, options, names);
 }
 
 bool is_degenerate(const BoxObject& object, const BoxPicture& picture) {

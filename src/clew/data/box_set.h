@@ -20,6 +20,7 @@ struct BoxObject {
   std::array<double, 4> box_xyxy_px = {};  // as in the file: may be degenerate
   double area_px = 0;                      // of the mask, or of the box without one
   bool is_crowd = false, is_difficult = false;
+  bool is_truncated = false, is_occluded = false;  // VOC's
   // Mask, as in CocoAnnotation; neither: no mask.
   std::vector<std::vector<double>> polygons = {};
   CocoRuns runs = {};
@@ -55,8 +56,8 @@ struct BoxSetOptions {
 
 /// A split of a folder. As in folders.h: a val without a test set is the test set; validation
 /// without a set of its own is a share of train, by a hash of the pictures' names; without any
-/// splits, test is, too. A class that the training data lacks, a missing picture, a picture in two
-/// splits, no picture: clew::Error.
+/// splits, test is, too. Boxes of Pascal VOC of a single pixel have no area. A class that the
+/// training data lacks, a missing picture, a picture in two splits, no picture: clew::Error.
 [[nodiscard]] BoxSet read_box_set(const std::filesystem::path& folder, Split split,
                                   const BoxSetOptions& options = {});
 

@@ -8,6 +8,8 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
+#include "clew/data/box_check.h"
+#include "clew/data/box_pictures.h"
 #include "clew/data/digits_config.h"
 #include "clew/data/distorted_digits.h"
 #include "clew/data/download.h"
@@ -134,6 +136,15 @@ std::unique_ptr<Dataset> open_set(const std::string& name, const OpenOptions& op
       if (has_whole_mnist(name)) {
         want_no_validation();
         return std::make_unique<IdxPictures>(name, options.split);
+      }
+      if (has_boxes(name)) {
+        if (!(options.validation.empty() && options.test.empty()))
+          throw UsageError(concat(
+              "validation and test are for a folder of pictures by class, got '", name, "'"));
+        BoxDataConfig boxes;
+        boxes.dir = name;
+        boxes.background = options.background;
+        return std::make_unique<BoxPictures>(boxes, options.split);
       }
       return std::make_unique<ImageFolder>(name, options.split,
                                            FolderOptions{.background = options.background,

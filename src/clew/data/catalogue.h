@@ -36,7 +36,7 @@ struct OpenOptions {
   std::filesystem::path validation = {}, test = {};
 };
 
-/// Set by name, or a folder of digits or pictures. Neither: UsageError naming the nearest. Missing
+/// Set by name, or a folder of digits, pictures by class or pictures with boxes. Neither: UsageError naming the nearest. Missing
 /// files: clew::Error.
 [[nodiscard]] std::unique_ptr<Dataset> open_set(const std::string& name_or_folder,
                                                 const OpenOptions& options = {});

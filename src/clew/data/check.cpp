@@ -14,6 +14,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/pool.h"
+#include "clew/data/box_check.h"
 #include "clew/data/folders.h"
 #include "clew/data/idx.h"
 #include "clew/data/mnist.h"
@@ -346,6 +347,7 @@ CheckReport check_data(const fs::path& folder, const CheckOptions& options) {
       return check_idx(folder, options.progress);
     }
   }
+  if (has_boxes(folder)) return check_boxes(folder, options);
   return check_pictures(folder, options);
 }
 

@@ -16,7 +16,7 @@
 namespace clew::data {
 
 /// One problem. Kinds: "unreadable", "shape", "label", "gap" (a class without examples),
-/// "duplicate".
+/// "duplicate"; of boxes: box_check.h.
 struct Finding {
   std::string kind;
   std::string where;  // relative file path, or example: "train 17"
@@ -29,7 +29,7 @@ struct SplitCount {
 };
 
 struct CheckReport {
-  std::string format;  // "idx" or "images"
+  std::string format;  // "idx", "images", or a BoxFormat's name
   std::vector<SplitCount> splits;
   std::int64_t classes = 0;
   std::vector<Finding> findings;
@@ -49,8 +49,9 @@ struct CheckOptions {
   std::filesystem::path validation = {}, test = {};
 };
 
-/// Reads everything in `folder`: MNIST's files where it has any, else pictures in class folders,
-/// below train, val and test where these exist. Neither: clew::Error. Blocks.
+/// Reads everything in `folder`: MNIST's files where it has any, else pictures with boxes
+/// (box_check.h), or in class folders, below train, val and test where these exist. None of these:
+/// clew::Error. Blocks.
 [[nodiscard]] CheckReport check_data(const std::filesystem::path& folder,
                                      const CheckOptions& options = {});
 

@@ -40,6 +40,9 @@ struct SplitShares {
 struct SplitPaths {
   std::filesystem::path train, validation, test;
 
+  std::filesystem::path& of(Split split) {
+    return split == Split::kTrain ? train : split == Split::kTest ? test : validation;
+  }
   /// Folder of a split. Splits without one share train's.
   [[nodiscard]] SplitFolder folder(Split split, const SplitShares& shares) const;
 };

@@ -288,7 +288,8 @@ Sides read_sides(const std::filesystem::path& path) {
   }
   const bool is_turned = size->orientation > 4;
   return {.width = is_turned ? size->height : size->width,
-          .height = is_turned ? size->width : size->height};
+          .height = is_turned ? size->width : size->height,
+          .orientation = size->orientation};
 }
 
 }  // namespace clew::image

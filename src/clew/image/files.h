@@ -51,6 +51,7 @@ void write(const std::filesystem::path& path, const Image& picture);
 /// Sides of an upright picture, pixels.
 struct Sides {
   int width = 0, height = 0;
+  int orientation = 1;  // EXIF's, 1 to 8: from 5 on, sides are stored the other way round
 };
 /// Sides of a file that `read` accepts, from its header alone where it is a JPEG or PNG: damage
 /// behind it is not found.

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
+#include <span>
+#include <string_view>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::image {
@@ -353,7 +357,14 @@ TEST_F(ImageFiles, PngsAreTurnedAsExifSays) {
         is_little
             ? Bytes{'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, o, 0, 0, 0}
             : Bytes{'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, o, 0, 0};
-    return decode(with_chunk(encode(picture), "eXIf", exif), "x");
+    const auto file = with_chunk(encode(picture), "eXIf", exif);
+    write_file_atomic(folder / "x.png", std::as_bytes(std::span(file)));
+    const auto sides = read_sides(folder / "x.png");
+    const auto now = decode(file, "x");
+    EXPECT_EQ(sides.width, now.width);
+    EXPECT_EQ(sides.height, now.height);
+    EXPECT_EQ(decode(file, "x", Background::kAuto, Orientation::kStored).width, 2);
+    return now;
   };
   for (const bool is_little : {false, true}) {
     for (int orientation = 0; orientation <= 9; ++orientation) {
@@ -367,6 +378,20 @@ TEST_F(ImageFiles, PngsAreTurnedAsExifSays) {
       EXPECT_EQ(now.pixels[0], is_blue_first ? 0 : 255) << orientation;
     }
   }
+}
+
+TEST_F(ImageFiles, SidesAreReadFromTheHeader) {
+  auto jpeg = encode(blank(70, 30), {.format = Format::kJpeg});
+  jpeg.resize(jpeg.size() - 40);  // damage behind it is not found
+  write_file_atomic(folder / "a.jpg", std::as_bytes(std::span(jpeg)));
+  EXPECT_EQ(read_sides(folder / "a.jpg").width, 70);
+  EXPECT_EQ(read_sides(folder / "a.jpg").height, 30);
+  write(folder / "a.pgm", to_grey(blank(5, 3)));  // read as a whole
+  EXPECT_EQ(read_sides(folder / "a.pgm").height, 3);
+  write_file_atomic(folder / "b.png", std::string_view("no picture"));
+  expect_error([&] { (void)read_sides(folder / "b.png"); },
+               (folder / "b.png").string() +
+                   ": must be a PNG, JPEG, PGM, PPM, BMP, TIFF or WebP file, got something else");
 }
 
 TEST_F(ImageFiles, ValuesAreWhatTheFileStores) {

@@ -3,7 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
@@ -114,6 +120,21 @@ TEST(Coco, CompressedRunsAreDifferencesFromTheFourthOn) {
   EXPECT_EQ(set.annotations.at(0).runs.counts, (std::vector<std::uint32_t>{4, 3, 40, 5, 8, 4}));
 }
 
+TEST(Coco, AFileIsReadAsAStream) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "clew_coco_test.json";
+  write_file_atomic(path, std::string_view(kSet));
+  EXPECT_EQ(format_coco(read_coco(path)), format_coco(parse_coco(kSet, "a.json")));
+  const auto images = read_coco(path, CocoParts::kWithoutAnnotations);
+  EXPECT_EQ(images.images.size(), 2U);
+  EXPECT_EQ(images.categories.size(), 2U);
+  EXPECT_TRUE(images.annotations.empty());
+  write_file_atomic(path, std::string_view("[1]"));
+  expect_error([&] { (void)read_coco(path); }, path.string() + ": the file must have 'images'");
+  std::filesystem::remove(path);
+  EXPECT_NE(error_of([&] { (void)read_coco(path); }).find(path.string()), std::string::npos);
+  EXPECT_NE(error_of([&] { (void)read_coco(path.parent_path()); }), "no error");
+}
+
 TEST(Coco, ATestSetHasNoAnnotations) {
   const auto set = parse_coco(
       "\xef\xbb\xbf{\"images\": [{\"id\": 1, \"file_name\": \"a\", \"width\": 8, \"height\": 8}]}",
@@ -131,6 +152,14 @@ TEST(Coco, OneSentencePerError) {
     return error_of([&] { (void)parse_coco(text, "a.json"); });
   };
   EXPECT_EQ(fault("{\"year\"", "{year"), "a.json: is not JSON from its byte 14 on");
+  EXPECT_EQ(fault("2.5", "NaN"),
+            "a.json: is not JSON from its byte 367 on, where JSON has neither NaN nor Infinity");
+  EXPECT_EQ(fault("[0, 0, 2.5, 2]", R"(["0", 0, 2.5, 2])"),
+            "a.json: annotations[0].bbox[0] must be a number in -100000..100000, got \"0\"");
+  EXPECT_EQ(fault("2026", std::string(70, '[') + std::string(70, ']')),
+            "a.json: holds values nested more than 64 deep");
+  EXPECT_EQ(fault("\"info\": {", "\"images\": [], \"info\": {"),
+            "a.json: images must be there once");
   EXPECT_EQ(fault("2026", "1e999"), "a.json: holds a number that is too large");
   EXPECT_EQ(error_of([] { (void)parse_coco("[1]", "a.json"); }),
             "a.json: the file must have 'images'");
