@@ -2,7 +2,7 @@
 """Detection from the shell: recipe to evaluation and predictions, judging of other programs' files, wrong words."""
 import json
 
-from harness import CliTest, main
+from harness import CliTest, main, write_png
 
 TIMEOUT = 280
 SMALL = ["data.scenes=16", "data.scene_size=64", "regions.short_side=64", "regions.anchor_sizes=[12, 24, 40, 60]",
@@ -42,6 +42,33 @@ class Detect(CliTest):
         self.fails("predict", run, "coco/test", "--write", "voc=x", code=2, error="--write must name a format that a run of detect "
                    "has: coco, yolo, got 'voc'")
         self.fails("predict", run, "coco/test", "--write", "coco", code=2, error="--write must be FORMAT=PATH, got 'coco'")
+
+    def test_torchvision_loads_an_export(self):
+        """Strictly, and finds the same boxes."""
+        run = self.train("detect/scenes", *SMALL[:2], "network=mobilenet_v3_large_320_fpn", "train.batch=2", "train.steps=1",
+                         "train.eval_steps=1", "train.log_steps=1", "regions.short_side=320", "regions.least_score=0.01",
+                         'regions.anchor_sizes=[]', "regions.proposal_overlap=0.7")
+        write_png(self.folder / "a.png", 60, 40, 0, [[(5 * y + 3 * x) % 256 for x in range(60)] for y in range(40)])
+        answer, = self.json("predict", run, "a.png", "--json")
+        self.out("export", run, "--out", "n.pth", timeout=TIMEOUT)
+        script = """
+import json, torch, torchvision
+with open("a.png", "rb") as file:
+    image = torchvision.io.decode_image(torch.frombuffer(bytearray(file.read()), dtype=torch.uint8),
+                                        torchvision.io.ImageReadMode.RGB)
+model = torchvision.models.detection.fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None, num_classes=13,
+                                                                           box_score_thresh=0.01)
+model.load_state_dict(torch.load("n.pth"), strict=True)
+with torch.no_grad():
+    found, = model.eval()([image / 255])
+print(json.dumps({key: found[key].tolist() for key in found}))
+"""
+        theirs = json.loads(self.python("torchvision", script))
+        self.assertEqual(len(theirs["scores"]), len(answer["objects"]))
+        for box, score, ours in zip(theirs["boxes"], theirs["scores"], answer["objects"]):
+            self.assertAlmostEqual(score, ours["score"], delta=1e-4)
+            for one, other in zip(box, ours["box"]):
+                self.assertAlmostEqual(one, other, delta=1e-2)
 
     def test_a_truth_found_is_all_right(self):
         self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=64", "--data", "coco")

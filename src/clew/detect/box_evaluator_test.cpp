@@ -54,7 +54,7 @@ TEST(BoxEvaluator, MeasuresAndMerging) {
   EXPECT_TRUE(std::isnan(tables[1].rows[1].values[0]));  // no small objects
   const auto curves = second.curves();
   ASSERT_EQ(curves[0].lines.size(), 2U);
-  EXPECT_EQ(curves[0].lines[1].y[50], 1);
+  EXPECT_NEAR(curves[0].lines[1].y[50], 1, 1e-12);
   EXPECT_EQ(curves[0].lines[1].y[51], 0);
 }
 

@@ -42,6 +42,10 @@ class DetectSystem : public train::LearningSystem {
   runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
                                         const std::filesystem::path& truth) const override;
 
+  /// Weights by torchvision's names.
+  std::vector<nn::ExportFormat> export_formats() const override {
+    return {nn::ExportFormat::kSafetensors, nn::ExportFormat::kPth};
+  }
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }
   std::vector<train::Prediction> predict(torch::nn::Module& network,

@@ -9,6 +9,7 @@
 #include "clew/core/error.h"
 #include "clew/detect/detect_system.h"
 #include "clew/detect/detect_task.h"
+#include "clew/ops/boxes/geometry.h"
 #include "clew/train/rules.h"
 #include "tests/support/expect_error.h"
 
@@ -101,6 +102,60 @@ TEST(DetectTask, NoObjectsInABatchIsNoError) {
   for (const auto& item : network->named_parameters()) {
     const auto gradient = item.value().grad();
     EXPECT_TRUE(!gradient.defined() || gradient.isfinite().all().item<bool>()) << item.key();
+  }
+}
+
+TEST(FasterRcnn, DenseGraphIsTheNetwork) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& name : detector_names()) {
+    torch::manual_seed(2);
+    FasterRcnn network(name, detector_options(name, 4));
+    network->eval();
+    const auto dense = network->dense_graph();
+    auto wanted = dense.maps;
+    wanted.insert(wanted.end(), dense.codes.begin(), dense.codes.end());
+    const auto images = torch::randn({1, 3, 64, 96});
+    const auto outputs = dense.graph->run(images, wanted);
+    const auto maps = network->features(images);
+    const auto proposals = network->propose(maps, {64, 96});
+    ASSERT_EQ(outputs.size(), 2 * maps.size());
+    std::int64_t rows = 0;
+    for (std::size_t i = 0; i < maps.size(); ++i) {
+      EXPECT_TRUE(torch::allclose(outputs[i], maps[i], 1e-4, 1e-5)) << name << " " << i;
+      rows += outputs[maps.size() + i].numel() / 4;
+    }
+    EXPECT_EQ(proposals.codes.size(1), rows);
+  }
+}
+
+TEST(FusedDetector, FindsWhatTheNetworkDoes) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& name : detector_names()) {
+    torch::manual_seed(3);
+    auto options = detector_options(name, 4);
+    options.short_side = 64;
+    options.long_side = 128;
+    options.least_score = 0.01;
+    FasterRcnn network(name, options);
+    // Scores apart from each other, so that rounding changes no order.
+    for (auto& item : network->named_parameters())
+      if (item.key() == "roi_heads.box_predictor.cls_score.weight" ||
+          item.key() == "rpn.head.cls_logits.weight")
+        item.value().mul_(50);
+    network->eval();
+    const FusedDetector fused(network);
+    const std::vector<torch::Tensor> images = {torch::rand({3, 50, 70}), torch::rand({3, 90, 60})};
+    const auto ours = fused.detect(images), theirs = network->detect(images);
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      ASSERT_GT(theirs[i].labels.numel(), 0) << name;
+      const auto same =
+          ops::box_iou(theirs[i].boxes, ours[i].boxes)
+              .gt(0.95)
+              .logical_and((theirs[i].scores.unsqueeze(1) - ours[i].scores).abs() < 1e-2)
+              .logical_and(theirs[i].labels.unsqueeze(1) == ours[i].labels);
+      EXPECT_GE(same.any(1).to(torch::kFloat32).mean().item<float>(), 0.9F) << name;
+    }
+    EXPECT_GT(fused.operations(50, 70), 1e6);
   }
 }
 

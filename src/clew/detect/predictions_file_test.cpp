@@ -63,7 +63,7 @@ TEST_F(PredictionsFile, OthersAreRefused) {
   refused("{}", "must be a list of detections");
   refused("7", "must be a list of detections");
   refused("[1]", "[0] must be an object, got 1");
-  refused("[{\"image_id\": 7,", "is not JSON from its byte 15 on");
+  refused("[{\"image_id\": 7,", "is not JSON from its byte 17 on");
   refused(R"([{"image_id": 8, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 1}])",
           "[0].image_id must name an image of " + truth_.string() + ", got 8");
   refused(R"([{"image_id": 7, "category_id": 2, "bbox": [1, 2, 3, 4], "score": 1}])",

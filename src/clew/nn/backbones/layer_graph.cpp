@@ -74,7 +74,7 @@ LayerGraph::LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& want
 }
 
 LayerGraph::LayerGraph(const LayerGraph& whole, Extension /*extension*/)
-    : output_stride_(whole.output_stride_),
+    : output_stride_(kAnyStride),
       frozen_norm_eps_(whole.frozen_norm_eps_),
       layers_(whole.layers_) {}
 

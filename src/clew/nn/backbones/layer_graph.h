@@ -48,14 +48,16 @@ struct ConvolutionOptions {
 /// with torchvision's replace_stride_with_dilation.
 class LayerGraph : public torch::nn::Module {
  public:
+  static constexpr std::int64_t kAnyStride = 1 << 20;  // nothing becomes dilation
   /// `frozen_norm_eps`: as in BackboneOptions.
-  explicit LayerGraph(std::int64_t output_stride = 1 << 20,
+  explicit LayerGraph(std::int64_t output_stride = kAnyStride,
                       std::optional<double> frozen_norm_eps = {});
   /// Layers that `wanted` needs of `whole`, under the same ids and with the same modules; `prefix`, such as
   /// "features.", is dropped from their paths.
   LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& wanted,
              const std::string& prefix);
-  /// All layers of `whole` under the same ids, for adding further ones; its modules are not registered here.
+  /// All layers of `whole` under the same ids, for adding further ones with strides of their own; its
+  /// modules are not registered here.
   struct Extension {};
   LayerGraph(const LayerGraph& whole, Extension);
 

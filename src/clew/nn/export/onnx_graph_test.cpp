@@ -331,6 +331,8 @@ TEST(OnnxGraph, EveryOperatorComputesWhatLibTorchDoes) {
        torch::upsample_bilinear2d(x, Shape{12, 10}, false)},
       {[](auto& g, auto& v) { return g.resize(v, 3, false); },
        torch::upsample_nearest2d(x, Shape{18, 15})},
+      {[](auto& g, auto& v) { return g.upsample(v, g.resize(v, 2, false)); },
+       torch::upsample_nearest2d(x, Shape{12, 10})},
       {[&](auto& g, auto& v) {
          const auto places =
              g.add(g.constant(grid, "grid"), g.reduce_mean(g.sub(v, v), {1, 2, 3}, true));
@@ -388,6 +390,7 @@ TEST(OnnxGraph, FreeSidesStayUnknown) {
   EXPECT_EQ(graph.conv_transpose(x, up, nullptr, square(4, 2, 1)).shape, (Shape{-1, 3, -2, -2}));
   EXPECT_EQ(graph.max_pool(x, square(2, 2)).shape, x.shape);
   EXPECT_EQ(graph.resize(x, 2, true).shape, x.shape);
+  EXPECT_EQ(graph.upsample(x, x).shape, x.shape);
   EXPECT_EQ(graph.concat({x, x}, 1).shape, wide);
   EXPECT_EQ(graph.concat({x, x}, 2).shape, x.shape);
   EXPECT_EQ(graph.global_average_pool(x).shape, (Shape{-1, 2, 1, 1}));

@@ -126,8 +126,12 @@ struct Apart : LayerGraph {
     const auto hidden =
         activation(dropout(linear("hidden", flat, 10), 0.5), Activation::kHardsigmoid);
     const auto plain = activation(pooled, Activation::kRelu6);
-    wanted = {input(), stem, gate, sum, own, pooled, plain, hidden, linear("last", hidden, 3),
-              pooled};
+    const auto shared = std::make_shared<torch::nn::Conv2dImpl>(
+        torch::nn::Conv2dOptions(24, 24, 3).padding(1));  // read twice, of another owner
+    const auto up = upsample(convolution(shared, "shared", pooled), own);  // by no whole factor
+    const auto merged = add(convolution(shared, "shared", own), up);
+    wanted = {input(), stem, gate,  sum, own, pooled, plain, hidden, linear("last", hidden, 3),
+              pooled,  up,   merged};
   }
 };
 
@@ -143,6 +147,29 @@ TEST(FusedGraph, ComputesEveryKindOfLayer) {
     ASSERT_EQ(ours.size(), wanted.size());
     for (std::size_t i = 0; i < ours.size(); ++i)
       EXPECT_LT(error_between(ours[i], wanted[i]), 1e-5) << i;
+  }
+}
+
+TEST(FusedGraph, UpsamplesByWholeFactorsWithoutLibTorch) {
+  torch::manual_seed(9);
+  const torch::NoGradGuard no_grad;
+  struct Doubling : LayerGraph {
+    LayerId up, sum;
+    Doubling() {
+      const auto fine = convolution("fine", input(), {.out = 20, .kernel = 3, .stride = 2});
+      const auto coarse = convolution("coarse", fine, {.out = 20, .kernel = 3, .stride = 2});
+      up = upsample(coarse, fine);
+      sum = add(convolution("side", fine, {.out = 20}), up);
+    }
+  };
+  const auto graph = std::make_shared<Doubling>();
+  const std::vector<LayerId> wanted = {graph->up, graph->sum};
+  const FusedGraph fused(*graph, wanted);
+  for (const std::int64_t width : {64, 36}) {
+    const auto images = torch::randn({2, 3, 32, width});
+    const auto ours = fused.run(images), theirs = graph->run(images, wanted);
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      EXPECT_LT(error_between(ours[i], theirs[i]), 1e-5) << i;
   }
 }
 

@@ -39,6 +39,21 @@ TEST(Anchors, LevelsOneAfterAnother) {
   EXPECT_EQ(base_anchors({.sizes = {}}).sizes(), torch::IntArrayRef({0, 4}));
 }
 
+TEST(Anchors, OffsetsMoveTheLevels) {
+  const std::vector<AnchorShapes> levels = {{.sizes = {16}}, {.sizes = {32}}};
+  const std::vector<ImageSize> maps = {{8, 8}, {4, 4}};
+  const Tensor moved = pyramid_anchors(levels, {64, 64}, maps, torch::kFloat64, {7, 15}),
+               plain = pyramid_anchors(levels, {64, 64}, maps, torch::kFloat64);
+  const auto first = levels[0].count() * 64;
+  EXPECT_TRUE(torch::equal(moved.slice(0, 0, first), plain.slice(0, 0, first) + 7));
+  EXPECT_TRUE(torch::equal(moved.slice(0, first), plain.slice(0, first) + 15));
+  expect_error(
+      [&] {
+        (void)pyramid_anchors(levels, {64, 64}, maps, torch::kFloat64, {7});
+      },
+      "offsets must be one to a map, got 1 for 2 maps (pyramid_anchors)");
+}
+
 TEST(Anchors, SaysWhatIsWrong) {
   expect_error([] { (void)base_anchors({.sizes = {0}}); },
                "sizes must be above 0, got 0 (base_anchors)");

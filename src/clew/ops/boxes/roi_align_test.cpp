@@ -368,6 +368,22 @@ TEST(PyramidRoiAlign, EachBoxOnItsLevel) {
   EXPECT_EQ(pyramid_roi_align(features, {boxes(0), boxes(0)}, {{256, 256}, {256, 256}}).size(0), 0);
 }
 
+TEST(PyramidRoiAlign, OffsetsOfTheMapsMoveTheBoxes) {
+  torch::manual_seed(11);
+  const std::vector<Tensor> features{torch::randn({1, 2, 16, 16}, torch::kFloat64),
+                                     torch::randn({1, 2, 8, 8}, torch::kFloat64)};
+  const Tensor small = torch::tensor({{20.0, 24.0, 40.0, 44.0}}, torch::kFloat64),
+               large = torch::tensor({{10.0, 12.0, 90.0, 92.0}}, torch::kFloat64);
+  PyramidOptions o{.canonical_size = 60, .canonical_level = 4};
+  const auto pooled = [&](const Tensor& box) {
+    return pyramid_roi_align(features, {box}, {{128, 128}}, o);
+  };
+  const auto small_moved = pooled(small - 7), large_moved = pooled(large - 15);
+  o.offsets = {7, 15};
+  EXPECT_TRUE(torch::allclose(pooled(small), small_moved));
+  EXPECT_TRUE(torch::allclose(pooled(large), large_moved));
+}
+
 TEST(PyramidRoiAlign, GradientOfTheBoxes) {
   torch::manual_seed(8);
   const std::vector<Tensor> features{torch::randn({1, 2, 8, 8}, torch::kFloat64),
