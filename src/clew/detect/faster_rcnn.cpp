@@ -32,10 +32,10 @@ constexpr const char* kBody = "backbone.body.";
 
 struct DetectorArchitecture {
   std::string name, backbone;
-  std::vector<std::string> maps;  // of the backbone, finest first
-  std::string prefix;             // dropped from the backbone's paths
-  std::int64_t channels = 256;    // of the pyramid
-  double frozen_norm_eps = 1e-5;  // 0: the backbone's
+  std::vector<std::string> maps;                // of the backbone, finest first
+  std::string prefix;                           // dropped from the backbone's paths
+  std::int64_t channels = 256;                  // of the pyramid
+  double norm_eps = 1e-5, norm_momentum = 0.1;  // 0: the backbone's
 };
 
 const std::vector<DetectorArchitecture>& detector_architectures() {
@@ -51,12 +51,14 @@ const std::vector<DetectorArchitecture>& detector_architectures() {
        {"features.6", "features.13", "features.17"},
        "features.",
        128,
+       0,
        0},
       {"efficientnet_lite0_fpn",
        "efficientnet_lite0",
        {"blocks.4", "blocks.10", "blocks.15"},
        "",
        128,
+       0,
        0},
   };
   return kAll;
@@ -193,9 +195,9 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
              architecture.maps.size() + 1, " levels, got anchors for ", options.anchors.size());
   const nn::Backbone backbone(
       architecture.backbone,
-      nn::BackboneOptions{.frozen_norm_eps = options.has_frozen_norms
-                                                 ? std::optional(architecture.frozen_norm_eps)
-                                                 : std::nullopt});
+      nn::BackboneOptions{.norms = {.is_frozen = options.has_frozen_norms,
+                                    .eps = architecture.norm_eps,
+                                    .momentum = architecture.norm_momentum}});
   options_.statistics = backbone->statistics().channels;
   std::vector<std::int64_t> channels;
   std::vector<double> offsets;

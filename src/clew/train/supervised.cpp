@@ -570,8 +570,9 @@ torch::nn::Module& Supervised::network() { return *impl_->workers[0].network; }
 
 void Supervised::with_evaluated_weights(const std::function<void()>& look) {
   const auto& ema = impl_->ema;
-  if (!ema.defined()) return look();
   const torch::NoGradGuard no_grad;
+  network().eval();  // until the next step
+  if (!ema.defined()) return look();
   struct Swap {
     Swap(const torch::Tensor& the_values, const torch::Tensor& other)
         : values(the_values), kept(values.clone()) {

@@ -117,8 +117,8 @@ class Supervised : public Learner {
   /// Current network, without averaging, in the mode that the last call left it in. Must not be
   /// changed.
   torch::nn::Module& network();
-  /// Calls `look` while the network has the evaluated weights: the moving average where there is
-  /// one.
+  /// Calls `look` while the network is in evaluation mode and has the evaluated weights: the moving
+  /// average where there is one.
   void with_evaluated_weights(const std::function<void()>& look);
 
   /// Measures of the evaluated weights on the whole validation set. Blocks.

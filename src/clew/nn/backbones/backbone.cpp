@@ -90,7 +90,7 @@ const std::vector<std::string>& backbone_names() {
 }
 
 BackboneImpl::BackboneImpl(const std::string& name, const BackboneOptions& options)
-    : LayerGraph(options.output_stride, options.frozen_norm_eps), name_(name) {
+    : LayerGraph(options.output_stride, options.norms), name_(name) {
   const auto found = std::ranges::find(architectures(), name, &Architecture::name);
   if (found == architectures().end()) {
     std::string all;

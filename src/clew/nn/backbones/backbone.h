@@ -40,8 +40,7 @@ struct BackboneOptions {
   std::int64_t classes = 1000;
   std::int64_t output_stride = 32;  // of the last map: 32, 16 or 8
   double dropout = -1;              // before linear layers; below 0: the network's default
-  // Frozen batch norms (BatchNorm2d) with this epsilon; 0: the network's default. Absent: trained ones.
-  std::optional<double> frozen_norm_eps{};
+  NormOptions norms{};
 };
 
 class BackboneImpl : public LayerGraph, public OnnxConvertible {

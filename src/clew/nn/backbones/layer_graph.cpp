@@ -50,14 +50,14 @@ bool prefers_channels_last(const torch::Tensor& x) {
 
 }  // namespace
 
-LayerGraph::LayerGraph(std::int64_t output_stride, std::optional<double> frozen_norm_eps)
-    : output_stride_(output_stride), frozen_norm_eps_(frozen_norm_eps) {
+LayerGraph::LayerGraph(std::int64_t output_stride, const NormOptions& norms)
+    : output_stride_(output_stride), norms_(norms) {
   layers_.push_back({.kind = Kind::kInput, .channels = 3});
 }
 
 LayerGraph::LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& wanted,
                        const std::string& prefix)
-    : output_stride_(whole.output_stride_), frozen_norm_eps_(whole.frozen_norm_eps_) {
+    : output_stride_(whole.output_stride_), norms_(whole.norms_) {
   const auto is_needed = whole.needed(wanted);
   const auto last = std::ranges::max(wanted, {}, &LayerId::index).index;
   layers_.assign(whole.layers_.begin(), whole.layers_.begin() + last + 1);
@@ -74,9 +74,7 @@ LayerGraph::LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& want
 }
 
 LayerGraph::LayerGraph(const LayerGraph& whole, Extension /*extension*/)
-    : output_stride_(kAnyStride),
-      frozen_norm_eps_(whole.frozen_norm_eps_),
-      layers_(whole.layers_) {}
+    : output_stride_(kAnyStride), norms_(whole.norms_), layers_(whole.layers_) {}
 
 LayerId LayerGraph::push(Layer layer) {
   layers_.push_back(std::move(layer));
@@ -169,11 +167,12 @@ LayerId LayerGraph::convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& mo
 
 LayerId LayerGraph::batch_norm(const std::string& path, LayerId x, double eps, double momentum) {
   auto layer = behind(x, Kind::kBatchNorm);
-  if (frozen_norm_eps_.value_or(0) > 0) eps = *frozen_norm_eps_;
+  if (norms_.eps > 0) eps = norms_.eps;
+  if (norms_.momentum > 0) momentum = norms_.momentum;
   layer.path = path;
   layer.module =
       put(path, BatchNorm2d(torch::nn::BatchNormOptions(layer.channels).eps(eps).momentum(momentum),
-                            frozen_norm_eps_.has_value()))
+                            norms_.is_frozen))
           .ptr();
   return push(std::move(layer));
 }

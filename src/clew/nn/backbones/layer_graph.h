@@ -10,7 +10,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +41,12 @@ struct ConvolutionOptions {
   bool is_padded_as_tensorflow = false;
 };
 
+/// Batch norms of a network (BatchNorm2d).
+struct NormOptions {
+  bool is_frozen = false;
+  double eps = 0, momentum = 0;  // 0: those of the network
+};
+
 /// x [B,3,H,W] f -> outputs of any of its layers.
 ///
 /// Strides beyond `output_stride` become dilation of the following layers (Chen et al. 2017), as
@@ -49,9 +54,7 @@ struct ConvolutionOptions {
 class LayerGraph : public torch::nn::Module {
  public:
   static constexpr std::int64_t kAnyStride = 1 << 20;  // nothing becomes dilation
-  /// `frozen_norm_eps`: as in BackboneOptions.
-  explicit LayerGraph(std::int64_t output_stride = kAnyStride,
-                      std::optional<double> frozen_norm_eps = {});
+  explicit LayerGraph(std::int64_t output_stride = kAnyStride, const NormOptions& norms = {});
   /// Layers that `wanted` needs of `whole`, under the same ids and with the same modules; `prefix`, such as
   /// "features.", is dropped from their paths.
   LayerGraph(const LayerGraph& whole, const std::vector<LayerId>& wanted,
@@ -140,7 +143,7 @@ class LayerGraph : public torch::nn::Module {
                         const std::vector<torch::Tensor>& values, const Key* key) const;
 
   std::int64_t output_stride_;
-  std::optional<double> frozen_norm_eps_;
+  NormOptions norms_;
   std::vector<Layer> layers_;
 };
 
