@@ -26,7 +26,7 @@ namespace clew::data {
 [[nodiscard]] CheckReport check_boxes(const std::filesystem::path& folder,
                                       const CheckOptions& options = {});
 
-/// What to do about findings of a kind, in one sentence.
+/// Remedy for findings of a kind, in one sentence; empty for an unknown kind.
 [[nodiscard]] std::string remedy_of(const std::string& kind);
 
 struct FixOptions {

@@ -104,9 +104,7 @@ SplitPaths find_splits(const fs::path& folder, std::vector<fs::path>* skipped = 
       others.push_back(entry->path());
       continue;
     }
-    fs::path& split = *part == Split::kTrain        ? splits.train
-                      : *part == Split::kValidation ? splits.validation
-                                                    : splits.test;
+    fs::path& split = splits.of(*part);
     CLEW_CHECK(split.empty(), "'", folder.string(), "' has two folders for one split, ",
                std::min(split, entry->path()).filename().string(), " and ",
                std::max(split, entry->path()).filename().string());

@@ -125,6 +125,9 @@ struct DetectConfig : train::LearningConfig {
   }
 };
 
+/// Stride up to which layers of the backbone keep their weights, never -1.
+int resolved_frozen_stride(const DetectConfig& config);
+
 /// Options of the recipe's network with one class for each of data.classes and the background.
 /// Anchors for another number of levels: UsageError.
 FasterRcnnOptions network_options(const DetectConfig& config);

@@ -217,7 +217,7 @@ std::vector<std::string> DetectSystem::resolve(train::LearningConfig& config) co
   CLEW_CHECK(mine.data.classes.empty() || mine.data.classes == classes, "data.classes are ",
              join(mine.data.classes), ", but the pictures have ", join(classes));
   mine.data.classes = classes;
-  if (mine.frozen_stride < 0) mine.frozen_stride = mine.start.weights.empty() ? 0 : 4;
+  mine.frozen_stride = resolved_frozen_stride(mine);
   (void)network_options(mine);
   return {concat(set->size(), " pictures with objects of ", classes.size(), " classes from ",
                  mine.data.dir.empty() ? "drawn scenes" : mine.data.dir,

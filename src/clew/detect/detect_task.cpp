@@ -26,6 +26,11 @@ FasterRcnnImpl& detector_of(torch::nn::Module& network) {
   return dynamic_cast<FasterRcnnImpl&>(network);
 }
 
+int resolved_frozen_stride(const DetectConfig& config) {
+  if (config.frozen_stride >= 0) return config.frozen_stride;
+  return config.start.weights.empty() ? 0 : 4;
+}
+
 FasterRcnnOptions network_options(const DetectConfig& config) {
   const auto& own = config.regions;
   auto options = detector_options(config.network, std::ssize(config.data.classes) + 1);
@@ -166,9 +171,7 @@ std::vector<train::ParameterRule> DetectTask::rules(const torch::nn::Module& net
   const auto is_body = train::names_under("backbone.body");
   if (config_.body_rate != 1)
     rules.push_back({.what = "body_rate", .matches = is_body, .lr_factor = config_.body_rate});
-  const int stride = config_.frozen_stride >= 0      ? config_.frozen_stride
-                     : config_.start.weights.empty() ? 0
-                                                     : 4;
+  const int stride = resolved_frozen_stride(config_);
   if (stride == 0) return rules;
   std::vector<std::function<bool(const std::string&)>> modules;
   for (const auto& name : dynamic_cast<const FasterRcnnImpl&>(network).body_modules(stride))
