@@ -17,6 +17,7 @@
 #include "clew/core/text.h"
 #include "clew/data/box_set.h"
 #include "clew/data/formats/coco.h"
+#include "clew/data/formats/json_stream-inl.h"
 
 namespace clew::detect {
 namespace {
@@ -32,45 +33,17 @@ std::string shown(const ResultsJson& value) {
 }
 
 /// Elements of a JSON list, one after another, without holding the list.
-class ListReader : public nlohmann::json_sax<ResultsJson> {
+class ListReader : public data::JsonStream {
  public:
   using OnElement = std::function<void(std::size_t number, const ResultsJson& element)>;
-  ListReader(std::string name, OnElement on_element)
-      : name_(std::move(name)), on_element_(std::move(on_element)) {}
-
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(number_integer_t value) override { return add(value); }
-  bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
-  bool string(string_t& value) override { return add(std::move(value)); }
-  bool binary(binary_t&) override { return true; }  // not of JSON
-  bool key(string_t& value) override {
-    key_ = std::move(value);
-    return true;
-  }
-  bool start_object(std::size_t) override { return start(ResultsJson::object()); }
-  bool start_array(std::size_t) override { return start(ResultsJson::array()); }
-  bool end_object() override { return end(); }
-  bool end_array() override { return end(); }
-  bool parse_error(std::size_t byte, const std::string&,
-                   const nlohmann::detail::exception&) override {
-    throw Error(concat(name_, ": is not JSON from its byte ", byte, " on"));
-  }
+  ListReader(const std::string& name, OnElement on_element)
+      : JsonStream(name), on_element_(std::move(on_element)) {}
 
  private:
-  static constexpr std::size_t kDeepest = 64;
-
   void check_list(bool is_list) const {
     CLEW_CHECK(depth_ > 0 || is_list, name_, ": must be a list of detections");
   }
-  ResultsJson& place(ResultsJson value) {
-    auto& parent = *open_.back();
-    if (!parent.is_array()) return parent[key_] = std::move(value);
-    parent.push_back(std::move(value));
-    return parent.back();
-  }
-  bool add(ResultsJson value) {
+  bool add(ResultsJson value) override {
     check_list(false);
     if (open_.empty()) {
       on_element_(next_++, value);
@@ -79,7 +52,7 @@ class ListReader : public nlohmann::json_sax<ResultsJson> {
     }
     return true;
   }
-  bool start(ResultsJson value) {
+  bool start(ResultsJson value) override {
     check_list(value.is_array());
     CLEW_CHECK(depth_ < kDeepest, name_, ": holds values nested more than ", kDeepest, " deep");
     if (depth_++ == 0) return true;
@@ -91,7 +64,7 @@ class ListReader : public nlohmann::json_sax<ResultsJson> {
     }
     return true;
   }
-  bool end() {
+  bool end() override {
     --depth_;
     if (open_.empty()) return true;
     open_.pop_back();
@@ -99,12 +72,9 @@ class ListReader : public nlohmann::json_sax<ResultsJson> {
     return true;
   }
 
-  std::string name_;
   OnElement on_element_;
-  std::size_t depth_ = 0, next_ = 0;
-  std::string key_;
-  ResultsJson element_;
-  std::vector<ResultsJson*> open_;  // objects and lists of the element that are not at their end
+  int depth_ = 0;
+  std::size_t next_ = 0;
 };
 
 /// A detection's numbers; `where`: file and element.

@@ -18,6 +18,7 @@
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/text.h"
+#include "clew/data/formats/json_stream-inl.h"
 
 namespace clew::data {
 namespace {
@@ -239,9 +240,9 @@ CocoCategory read_category(const CocoValue& value) {
 }
 
 /// Reader of a stream of JSON. Holds one element of the file's lists at a time as a tree.
-class CocoHandler : public nlohmann::json_sax<CocoJson> {
+class CocoHandler : public JsonStream {
  public:
-  CocoHandler(const std::string& name, CocoParts parts) : name_(name), parts_(parts) {}
+  CocoHandler(const std::string& name, CocoParts parts) : JsonStream(name), parts_(parts) {}
 
   /// The set, after the last event.
   CocoSet finish() {
@@ -258,45 +259,12 @@ class CocoHandler : public nlohmann::json_sax<CocoJson> {
     return std::move(set_);
   }
 
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(number_integer_t value) override { return add(value); }
-  bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
-  bool string(string_t& value) override { return add(std::move(value)); }
-  bool binary(binary_t&) override { return true; }  // not of JSON
-  bool key(string_t& value) override {
-    key_ = std::move(value);
-    return true;
-  }
-  bool start_object(std::size_t) override { return start(CocoJson::object()); }
-  bool start_array(std::size_t) override { return start(CocoJson::array()); }
-  bool end_object() override { return end(); }
-  bool end_array() override { return end(); }
-  bool parse_error(std::size_t byte, const std::string& token,
-                   const nlohmann::detail::exception& error) override {
-    constexpr int kTooLarge = 406;  // of nlohmann's errors
-    CLEW_CHECK(error.id != kTooLarge, name_, ": holds a number that is too large");
-    const bool is_nan = !token.empty() && (token.back() == 'N' || token.back() == 'I');
-    throw Error(concat(name_, ": is not JSON from its byte ", byte, " on",
-                       is_nan ? ", where JSON has neither NaN nor Infinity" : ""));
-  }
-
  private:
   static constexpr std::array<const char*, 3> kLists = {"images", "categories", "annotations"};
-  static constexpr int kDeepest = 64;
 
   /// Index of the list in kLists that the current key of the file names; 3: another key.
   std::size_t list_of_key() const {
     return static_cast<std::size_t>(std::ranges::find(kLists, key_) - kLists.begin());
-  }
-  CocoJson& place(CocoJson value) {
-    auto& parent = *open_.back();
-    if (parent.is_array()) {
-      parent.push_back(std::move(value));
-      return parent.back();
-    }
-    return parent[key_] = std::move(value);
   }
   void check_top(const CocoJson& value) const {
     CLEW_CHECK(depth_ > 0, name_, ": the file must have 'images'");
@@ -304,7 +272,7 @@ class CocoHandler : public nlohmann::json_sax<CocoJson> {
     CLEW_CHECK(list_of_key() == kLists.size() || value.is_array(), name_, ": ", key_,
                " must be a list, got ", quoted_coco(value));
   }
-  bool add(CocoJson value) {
+  bool add(CocoJson value) override {
     check_top(value);
     if (!open_.empty()) {
       place(std::move(value));
@@ -313,7 +281,7 @@ class CocoHandler : public nlohmann::json_sax<CocoJson> {
     }
     return true;
   }
-  bool start(CocoJson value) {
+  bool start(CocoJson value) override {
     if (depth_ > 0 || value.is_array()) check_top(value);
     CLEW_CHECK(depth_ < kDeepest, name_, ": holds values nested more than ", kDeepest, " deep");
     if (!open_.empty()) {
@@ -330,7 +298,7 @@ class CocoHandler : public nlohmann::json_sax<CocoJson> {
     ++depth_;
     return true;
   }
-  bool end() {
+  bool end() override {
     --depth_;
     if (!open_.empty()) {
       open_.pop_back();
@@ -380,16 +348,12 @@ class CocoHandler : public nlohmann::json_sax<CocoJson> {
     }
   }
 
-  const std::string& name_;
   CocoParts parts_;
   CocoSet set_;
   std::deque<CocoAnnotation> annotations_;
   std::array<bool, kLists.size()> is_there_ = {};
   int depth_ = 0;
   std::size_t list_ = kLists.size(), next_ = 0;  // kLists.size(): in none
-  std::string key_;
-  CocoJson element_;
-  std::vector<CocoJson*> open_;  // objects and lists of the element that are not at their end
 };
 
 void add_elements(std::string& text, const char* list, std::size_t count,
