@@ -11,7 +11,9 @@ import torchvision
 from torchvision.models.detection import backbone_utils
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FasterRCNN
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import FrozenBatchNorm2d
+from torchvision.ops.poolers import MultiScaleRoIAlign
 
 CLASSES = 7
 
@@ -21,6 +23,13 @@ def model_of(name, short_side, long_side):
     if name == "resnet50_fpn":
         body = torchvision.models.resnet50(norm_layer=FrozenBatchNorm2d)
         return FasterRCNN(backbone_utils._resnet_fpn_extractor(body, 3), CLASSES, **sides)
+    if name == "mobilenet_v2_fpn":
+        body = torchvision.models.mobilenet_v2(norm_layer=FrozenBatchNorm2d).features
+        backbone = backbone_utils.BackboneWithFPN(body, {"6": "0", "13": "1", "17": "2"}, [32, 96, 320], 128, LastLevelMaxPool())
+        anchors = AnchorGenerator(((32,), (64,), (128,), (256,)), ((0.5, 1.0, 2.0),) * 4)
+        pooler = MultiScaleRoIAlign(["0", "1", "2"], 7, 2)
+        return FasterRCNN(backbone, CLASSES, rpn_anchor_generator=anchors, box_roi_pool=pooler, rpn_pre_nms_top_n_test=300,
+                          rpn_post_nms_top_n_test=150, rpn_pre_nms_top_n_train=1000, rpn_post_nms_top_n_train=500, **sides)
     body = torchvision.models.mobilenet_v3_large(norm_layer=FrozenBatchNorm2d)
     backbone = backbone_utils._mobilenet_extractor(body, True, 3)
     anchors = AnchorGenerator(((32, 64, 128, 256, 512),) * 3, ((0.5, 1.0, 2.0),) * 3)

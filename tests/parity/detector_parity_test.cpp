@@ -195,7 +195,10 @@ TEST_P(DetectorParity, LossesAndGradientsAreTorchvisions) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, DetectorParity, testing::ValuesIn(detect::detector_names()),
+// efficientnet_lite0 is not in torchvision: BackboneParity compares it with its published weights' program.
+INSTANTIATE_TEST_SUITE_P(, DetectorParity,
+                         testing::Values("resnet50_fpn", "mobilenet_v3_large_fpn",
+                                         "mobilenet_v3_large_320_fpn", "mobilenet_v2_fpn"),
                          [](const auto& one) { return one.param; });
 
 }  // namespace detector_parity_test
