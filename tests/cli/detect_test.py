@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detection from the shell: recipe to evaluation and predictions, judging of other programs' files, wrong words."""
+import ast
 import json
 import tomllib
 
@@ -74,6 +75,43 @@ print(json.dumps({key: found[key].tolist() for key in found}))
         self.assertGreater(len(theirs), 20)
         self.assertGreaterEqual(found, 0.95 * len(theirs))
 
+    def test_a_paper_network_on_a_folder(self):
+        """From a recipe to evaluation, predictions and a file of weights."""
+        self.out("data", "make", "scenes", "format=voc", "train=4", "val=2", "test=2", "width=96", "height=96", "--data", "voc")
+        run = self.train("detect/voc", "data.dir=voc", "network=zf", "train.steps=3", "train.step_at=[2]", "train.log_steps=1",
+                         "train.eval_steps=3", "regions.short_side=96", "regions.anchor_sizes=[16, 32, 48]", "regions.least_score=0.01")
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        self.assertEqual([round(line["lr"], 9) for line in lines], [0.001, 0.001, 0.0001])
+        told = self.json("eval", run, "--json", timeout=TIMEOUT)
+        measures = {one["name"]: one["value"] for one in told["measures"]}
+        classes = len(tomllib.loads((run / "config.toml").read_text())["data"]["classes"]) + 1
+        # conv1 to conv5, region proposals, fc6 and fc7, class scores and boxes.
+        count = (14208 + 614656 + 885120 + 1327488 + 884992) + (590080 + 257 * 45) + (37752832 + 16781312) + 4097 * 5 * classes
+        self.assertEqual(measures["parameters"], count)
+        answer, _ = self.json("predict", run, "voc/JPEGImages", "--json", timeout=TIMEOUT)[:2]
+        self.assertTrue(answer["objects"])
+        self.out("export", run, "--out", "n.pth", timeout=TIMEOUT)
+        script = 'import torch; print({name: list(one.shape) for name, one in torch.load("n.pth").items()})'
+        shapes = ast.literal_eval(self.python("torch", script))
+        self.assertEqual(shapes["backbone.body.12.weight"], [256, 384, 3, 3])
+        self.assertEqual(shapes["rpn.head.cls_logits.weight"], [9, 256, 1, 1])
+        self.assertEqual(shapes["roi_heads.box_head.fc6.weight"], [4096, 256 * 36])
+
+    def test_alternating_training(self):
+        run = self.train("detect/scenes", *SMALL, "training=alternating", "train.steps=1", "train.eval_steps=1")
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        self.assertEqual([line["phase"] for line in lines], [1, 2, 3, 4])
+        self.assertEqual(["val_recall50" in line for line in lines], [True, False, True, False])
+        self.assertEqual(["val_ap" in line for line in lines], [False, True, False, True])
+        self.out("report", run)
+        page = (run / "report.html").read_text()
+        self.assertIn("4: training=shared_detections train.steps=1", page)
+        self.assertIn("Recall50", page)
+        joint = self.train("detect/scenes", *SMALL, "train.steps=1")
+        parameters = [{one["name"]: one["value"] for one in self.json("eval", one, "--json", timeout=TIMEOUT)["measures"]}["parameters"]
+                      for one in (run, joint)]
+        self.assertEqual(*parameters)
+
     def test_a_truth_found_is_all_right(self):
         self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=64", "--data", "coco")
         truth = json.loads((self.folder / "coco/annotations/instances_test.json").read_text())
@@ -99,6 +137,13 @@ print(json.dumps({key: found[key].tolist() for key in found}))
         self.fails("train", "detect/scenes", *SMALL, 'data.classes=["cat"]', code=1, error="data.classes are cat, but the pictures")
         (self.folder / "empty").mkdir()
         self.fails("train", "detect/bccd", "data.dir=empty", code=1, error="empty")
+        for recipe in ("bccd", "voc", "coco"):
+            with self.subTest(recipe):
+                self.fails("train", f"detect/{recipe}", code=2, error="error: data.dir must name a folder of pictures with boxes, "
+                           "of Pascal VOC, COCO or YOLO, for this recipe has data.scenes = 0, got none\n")
+        self.fails("train", "detect/scenes", *SMALL, "training=shared_proposals", code=2, error="training must be joint or "
+                   "alternating, whose steps are for train.phases, got shared_proposals")
+        self.assertFalse((self.folder / "runs").exists())
 
 
 if __name__ == "__main__":

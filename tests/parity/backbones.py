@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backbones of torchvision, and EfficientNet-Lite0 of PyPI's efficientnet-lite-pytorch, for backbones_parity_test.cpp.
+"""Backbones of torchvision, EfficientNet-Lite0 of PyPI's efficientnet-lite-pytorch, and ZF of torch's modules, for
+backbones_parity_test.cpp.
 
     backbones.py compute NAME HEIGHT WIDTH OUT.pth   what it computes with weights that both sides make by one formula
     backbones.py load NAME OURS.pth IN.pth OUT.pth   strictly loads a file of ours, and computes
@@ -9,12 +10,40 @@ import sys
 import torch
 
 
+class ResponseNorm(torch.nn.Module):
+    """Caffe's LRN layer with WITHIN_CHANNEL, of side 3."""
+    def forward(self, x):
+        sums = torch.nn.functional.unfold(x.flatten(0, 1).unsqueeze(1) ** 2, 3, padding=1).sum(1).view(x.shape)
+        return x / (1 + 5e-5 / 9 * sums) ** 0.75
+
+
+class Zf(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        layers, before = [], 3
+        for out, side, stride in ((96, 7, 2), (256, 5, 2), (384, 3, 1), (384, 3, 1), (256, 3, 1)):
+            layers += [torch.nn.Conv2d(before, out, side, stride, side // 2), torch.nn.ReLU()]
+            if stride == 2:
+                layers += [ResponseNorm(), torch.nn.MaxPool2d(3, 2, 1)]
+            before = out
+        self.features = torch.nn.Sequential(*layers, torch.nn.MaxPool2d(3, 2))
+        self.avgpool = torch.nn.AdaptiveAvgPool2d(6)
+        self.classifier = torch.nn.Sequential(
+            torch.nn.Linear(256 * 36, 4096), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(4096, 4096),
+            torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(4096, 1000))
+
+    def forward(self, images):
+        return self.classifier(self.avgpool(self.features(images)).flatten(1))
+
+
 def model_of(name):
     if name == "efficientnet_lite0":
         from efficientnet_lite_pytorch import EfficientNet
         model = EfficientNet.from_name("efficientnet-lite0")
         model._global_params = model._global_params._replace(drop_connect_rate=0)
         model._dropout.p = 0
+    elif name == "zf":
+        model = Zf()
     else:
         import torchvision
         model = getattr(torchvision.models, name)()
@@ -80,6 +109,9 @@ def modules_of_maps(name, model):
         return found
     if name == "alexnet":
         return {"conv1": model.features[1], "conv2": model.features[4], "conv5": model.features[11], "pool5": model.features[12]}
+    if name == "zf":
+        return {label: model.features[i] for label, i in
+                {"conv1": 1, "pool1": 3, "conv2": 5, "pool2": 7, "conv5": 13}.items()}
     if name == "efficientnet_lite0":
         return {f"blocks.{i}": block for i, block in enumerate(model._blocks)}
     return {f"features.{i}": model.features[i] for i in range(1, len(model.features))}

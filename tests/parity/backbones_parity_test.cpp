@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backbones of ours and torchvision's (EfficientNet-Lite0: PyPI's) with the same weights: logits, maps of
+// Backbones of ours and torchvision's (EfficientNet-Lite0: PyPI's; ZF: of torch's modules) with the same weights: logits, maps of
 // features, gradients and running statistics, and files of weights in both directions.
 #include <gtest/gtest.h>
 #include <torch/torch.h>

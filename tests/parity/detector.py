@@ -1,21 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torchvision's Faster R-CNN for detector_parity_test.cpp: what each of its stages gives.
+"""torchvision's Faster R-CNN for detector_parity_test.cpp, also on VGG-16's one map: what each of its stages gives.
 
     detector.py stages NAME SHORT_SIDE LONG_SIDE WEIGHTS.pth OUT.pth
     detector.py losses NAME SHORT_SIDE LONG_SIDE WEIGHTS.pth OUT.pth   in f64; samples are the first of their kind
 """
 import sys
+from collections import OrderedDict
 
 import torch
 import torchvision
 from torchvision.models.detection import backbone_utils
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FasterRCNN
+from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import FrozenBatchNorm2d
 from torchvision.ops.poolers import MultiScaleRoIAlign
 
 CLASSES = 7
+
+
+class OneMap(torch.nn.Module):
+    """VGG-16 up to conv5_3."""
+    out_channels = 512
+
+    def __init__(self):
+        super().__init__()
+        self.body = torchvision.models.vgg16().features[:30]
+
+    def forward(self, images):
+        return OrderedDict([("0", self.body(images))])
+
+
+class CentredAnchors(AnchorGenerator):
+    """Around the centres of the pixels that a map's elements see."""
+    def grid_anchors(self, *words):
+        return [anchors + 7.5 for anchors in super().grid_anchors(*words)]
+
+
+class RoiPool(torch.nn.Module):
+    def forward(self, maps, boxes, _sizes):
+        return torchvision.ops.roi_pool(maps["0"], boxes, 7, 1 / 16)
 
 
 def model_of(name, short_side, long_side):
@@ -30,6 +54,10 @@ def model_of(name, short_side, long_side):
         pooler = MultiScaleRoIAlign(["0", "1", "2"], 7, 2)
         return FasterRCNN(backbone, CLASSES, rpn_anchor_generator=anchors, box_roi_pool=pooler, rpn_pre_nms_top_n_test=300,
                           rpn_post_nms_top_n_test=150, rpn_pre_nms_top_n_train=1000, rpn_post_nms_top_n_train=500, **sides)
+    if name == "vgg16":
+        return FasterRCNN(OneMap(), rpn_anchor_generator=CentredAnchors(((16, 32, 64),), ((0.5, 1.0, 2.0),)), box_roi_pool=RoiPool(),
+                          box_head=TwoMLPHead(512 * 49, 4096), box_predictor=FastRCNNPredictor(4096, CLASSES), box_nms_thresh=0.3,
+                          rpn_pre_nms_top_n_train=12000, rpn_pre_nms_top_n_test=6000, rpn_post_nms_top_n_test=300, **sides)
     body = torchvision.models.mobilenet_v3_large(norm_layer=FrozenBatchNorm2d)
     backbone = backbone_utils._mobilenet_extractor(body, True, 3)
     anchors = AnchorGenerator(((32, 64, 128, 256, 512),) * 3, ((0.5, 1.0, 2.0),) * 3)

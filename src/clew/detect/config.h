@@ -2,12 +2,14 @@
 // Recipe keys of this module: detection of objects by Faster R-CNN.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/core/names.h"
 #include "clew/data/box_pictures.h"
 #include "clew/data/views.h"
 #include "clew/detect/faster_rcnn.h"
@@ -19,17 +21,18 @@ namespace clew::detect {
 /// Pictures with boxes: those of data.dir, or drawn scenes.
 struct DetectData : data::BoxDataConfig {
   data::ViewsConfig views;
-  int scenes = 4000, scene_size = 128;
+  int scenes = 4000, scene_size = 128;     // 0 scenes: data.dir is needed
   std::vector<std::string> scene_classes;  // empty: all
 
   void fields(Fields& v) {
     BoxDataConfig::fields(v);
     views.fields(v);
     v("scenes", scenes,
-      {.min = 12,
+      {.min = 0,
        .max = 10'000'000,
-       .help = "drawn scenes to learn from without data.dir, and a quarter as many for validation "
-               "and for testing each"});
+       .help =
+           "drawn scenes to learn from without data.dir, at least 12, and a quarter as many for "
+           "validation and for testing each; 0: none, so that data.dir is needed"});
     v("scene_size", scene_size, {.min = 16, .max = 4096, .help = "side of drawn scenes, pixels"});
     v("scene_classes", scene_classes,
       {.help = "classes of the drawn scenes, such as [\"ball\", \"star\"]; none: all twelve"});
@@ -43,7 +46,7 @@ struct RegionConfig {
   std::vector<double> anchor_sizes, anchor_ratios;
   int proposals = 0, train_proposals = 0;
   int sampled_anchors = 256, sampled_proposals = 0;
-  double proposal_overlap = 0.7, detection_overlap = 0.5, least_score = 0.05, shown_score = 0.5;
+  double proposal_overlap = 0.7, detection_overlap = 0, least_score = 0.05, shown_score = 0.5;
   int most_detections = 100;
 
   void fields(Fields& v) {
@@ -59,7 +62,8 @@ struct RegionConfig {
     v("anchor_sizes", anchor_sizes,
       {.above = 0.0,
        .max = 8192.0,
-       .help = "sizes of anchors, roots of areas in pixels, one for each level of the pyramid"});
+       .help = "sizes of anchors, roots of areas in pixels, one for each level of the pyramid; any "
+               "number for networks of one level"});
     v("anchor_ratios", anchor_ratios,
       {.above = 0.0, .max = 100.0, .help = "their shapes, height to width"});
     v("proposals", proposals,
@@ -81,7 +85,11 @@ struct RegionConfig {
        .max = 1,
        .help = "intersection over union above which the lesser of two proposals is dropped"});
     v("detection_overlap", detection_overlap,
-      {.min = 0, .max = 1, .help = "the same of two detections of one class"});
+      {.min = 0,
+       .max = 1,
+       .help =
+           "the same of two detections of one class; 0: the network's, 0.5, or 0.3 of vgg16 and "
+           "zf"});
     v("least_score", least_score, {.min = 0, .below = 1.0, .help = "of detections"});
     v("shown_score", shown_score,
       {.min = 0,
@@ -92,8 +100,29 @@ struct RegionConfig {
   }
 };
 
+/// Training of a detector: approximate joint training, or the four steps of alternating training (Ren et al. 2015, section
+/// 3.2), each of which is a phase of a run.
+enum class DetectTraining : std::uint8_t {
+  kJoint,             // all four losses
+  kAlternating,       // the steps below, one after the other
+  kProposals,         // region proposals with a body of their own
+  kDetections,        // the detector, its body from the initial weights, on their proposals
+  kSharedProposals,   // region proposals on the detector's body, which keeps its weights
+  kSharedDetections,  // the detector's own layers, on those proposals
+};
+constexpr auto names(DetectTraining) {
+  using enum DetectTraining;
+  return std::to_array<Named<DetectTraining>>({{kJoint, "joint"},
+                                               {kAlternating, "alternating"},
+                                               {kProposals, "proposals"},
+                                               {kDetections, "detections"},
+                                               {kSharedProposals, "shared_proposals"},
+                                               {kSharedDetections, "shared_detections"}});
+}
+
 struct DetectConfig : train::LearningConfig {
   std::string system = "detect", network = "mobilenet_v2_fpn";
+  DetectTraining training = DetectTraining::kJoint;
   int frozen_stride = -1;
   double body_rate = 1;
   RegionConfig regions;
@@ -111,11 +140,17 @@ struct DetectConfig : train::LearningConfig {
     v("system", system, {.choices = {"detect"}, .help = "the system this recipe is for"});
     v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
     v("network", network, {.choices = detector_names(), .help = "the detector"});
+    v("training", training,
+      {.help =
+           "joint, all losses at once; alternating, the four steps of the paper, of train.steps "
+           "each, which are phases: proposals, with a backbone of their own; detections, on "
+           "these, with the backbone from its initial weights; shared_proposals, on that "
+           "backbone, now frozen; shared_detections, the detector's own layers"});
     v("frozen_stride", frozen_stride,
       {.min = -1,
        .max = 64,
-       .help = "layers of the backbone up to this stride keep their weights; -1: 4 with "
-               "start.weights, 0, none, without"});
+       .help = "layers of the backbone up to this stride keep their weights; -1: with "
+               "start.weights 4, of vgg16 2 and of zf 0, and 0, none, without"});
     v("body_rate", body_rate,
       {.min = 0, .max = 100, .help = "learning rate of the rest of the backbone, times train.lr"});
     v.group("regions", regions);
@@ -124,6 +159,9 @@ struct DetectConfig : train::LearningConfig {
     v.group("train", train);
   }
 };
+
+/// True for a step that trains region proposals alone.
+bool trains_proposals(DetectTraining training);
 
 /// Stride up to which layers of the backbone keep their weights, never -1.
 int resolved_frozen_stride(const DetectConfig& config);

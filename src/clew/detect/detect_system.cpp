@@ -21,6 +21,7 @@
 #include "clew/detect/box_evaluator.h"
 #include "clew/detect/detect_task.h"
 #include "clew/detect/predictions_file.h"
+#include "clew/detect/proposal_evaluator.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/ops/boxes/geometry.h"
@@ -48,6 +49,27 @@ const DetectConfig& own(const train::LearningConfig& config) {
 
 const std::string& class_at(const std::vector<std::string>& classes, int number) {
   return classes.at(static_cast<std::size_t>(number));
+}
+
+/// Writes alternating training as its phases. A step outside of a phase, alternating training within one: UsageError.
+void resolve_training(DetectConfig& config) {
+  using enum DetectTraining;
+  const auto training = config.training;
+  if (config.is_phase) {
+    if (training == kAlternating)
+      throw UsageError("training = alternating is the whole run's, and no phase can have it");
+    return;
+  }
+  if (training == kJoint) return;
+  if (training != kAlternating)
+    throw UsageError(
+        concat("training must be joint or alternating, whose steps are for "
+               "train.phases, got ",
+               name_of(training)));
+  if (!config.train.phases.empty()) return;
+  for (const auto step : {kProposals, kDetections, kSharedProposals, kSharedDetections})
+    config.train.phases.push_back(
+        concat("training=", name_of(step), " train.steps=", config.train.steps));
 }
 
 /// Width of a box's lines in a picture.
@@ -96,13 +118,15 @@ BoxXywh box_at(const torch::Tensor& boxes, std::int64_t row) {
 }
 
 /// A picture with the best proposals, thin, and the detections.
-image::Image draw_regions(FasterRcnnImpl& network, const torch::Tensor& image,
-                          const std::vector<std::string>& classes, double score) {
+image::Image draw_regions(const DetectTask& task, torch::nn::Module& network,
+                          const torch::Tensor& image, double score) {
+  const auto classes = task.train_set().class_names();
   auto picture = data::to_image(image);
-  const auto proposals = network.propose_boxes({image}, kDrawnProposals)[0];
+  const auto proposals = task.propose(network, {image}, kDrawnProposals)[0];
   for (std::int64_t i = 0; i < proposals.size(0); ++i)
     draw_box(picture, box_at(proposals, i), kProposalColour, 1);
-  const auto found = network.detect({image})[0];
+  const auto found = task.detect(network, {image})[0];
+  if (!found.labels.defined()) return picture;
   for (std::int64_t i = 0; i < found.labels.numel(); ++i) {
     if (found.scores[i].item<double>() < score) continue;
     const auto label = static_cast<int>(found.labels[i].item<std::int64_t>()) - 1;
@@ -212,6 +236,7 @@ std::unique_ptr<train::LearningConfig> DetectSystem::make_config() const {
 std::vector<std::string> DetectSystem::resolve(train::LearningConfig& config) const {
   auto& mine = dynamic_cast<DetectConfig&>(config);
   mine.data.views.check();
+  resolve_training(mine);
   const auto set = open_boxes(mine, data::Split::kTrain);
   const auto classes = set->class_names();
   CLEW_CHECK(mine.data.classes.empty() || mine.data.classes == classes, "data.classes are ",
@@ -235,15 +260,24 @@ std::unique_ptr<train::Task> DetectSystem::make_task(const train::LearningConfig
   return std::make_unique<DetectTask>(own(config));
 }
 
-std::string DetectSystem::start_name(const train::LearningConfig& config,
-                                     const std::string& name) const {
-  for (const char* const part : {"backbone.", "rpn.", "roi_heads."})
-    if (name.starts_with(part)) return name;
-  return detector_parameter(own(config).network, name);
+std::vector<std::string> DetectSystem::start_names(const train::LearningConfig& config,
+                                                   const std::string& name) const {
+  if (name.starts_with("proposer.")) return {};  // of a run of alternating training
+  const auto starts_with = [&](const char* part) { return name.starts_with(part); };
+  const bool is_detectors =
+      starts_with("backbone.") || starts_with("rpn.") || starts_with("roi_heads.");
+  const auto inner = is_detectors ? name : detector_parameter(own(config).network, name);
+  if (own(config).training == DetectTraining::kJoint || inner.starts_with("roi_heads."))
+    return {inner};
+  return {inner, "proposer." + inner};
 }
 
 std::string DetectSystem::progress_text(const runs::MetricsLine& line) const {
-  auto text = concat("  loss ", fixed(line.get("loss").value_or(std::nan("")), 3));
+  std::string text;
+  if (const auto phase = line.get("phase")) text += concat("  phase ", fixed(*phase, 0));
+  text += concat("  loss ", fixed(line.get("loss").value_or(std::nan("")), 3));
+  if (const auto value = line.get("val_recall50"))
+    text += concat("  validation recall ", percent(*value));
   if (const auto value = line.get("val_ap50"))
     text += concat("  validation AP50 ", percent(*value));
   if (const auto value = line.get("val_ap")) text += concat("  AP ", percent(*value));
@@ -255,6 +289,13 @@ runs::RunAbout DetectSystem::about(const train::LearningConfig& config,
   auto about = LearningSystem::about(config, task);
   about.title = concat("Faster R-CNN, ", own(config).network);
   if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
+  if (own(config).training != DetectTraining::kAlternating) return about;
+  std::string phases;
+  for (std::size_t i = 0; i < config.train.phases.size(); ++i)
+    phases += concat(i > 0 ? "; " : "", i + 1, ": ", config.train.phases[i]);
+  about.notes.push_back(concat("Alternating training in phases. ", phases, "."));
+  for (auto& plot : runs::learning_plots(ProposalEvaluator().result(), ""))
+    if (plot.title.starts_with("Recall")) about.plots.push_back(std::move(plot));
   return about;
 }
 
@@ -262,16 +303,15 @@ std::function<void(std::int64_t, bool)> DetectSystem::make_drawer(
     const fs::path& run, const train::Task& task,
     const std::function<train::Supervised&()>& learner) const {
   const auto& set = task.validation_set();
-  const auto classes = set.class_names();
-  const auto draw = [run, &set, learner, classes](std::int64_t steps) {
+  const auto draw = [run, &set, learner](std::int64_t steps) {
     auto& now = learner();
     now.with_evaluated_weights([&] {
       const torch::NoGradGuard no_grad;
-      auto& network = detector_of(now.network());
+      const auto& training = dynamic_cast<const DetectTask&>(now.task());  // of the phase
       std::vector<image::Tile> tiles;
       for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
         tiles.push_back(
-            {.picture = draw_regions(network, set.get(i, Key{})["image"], classes, 0.5)});
+            {.picture = draw_regions(training, now.network(), set.get(i, Key{})["image"], 0.5)});
       image::write(
           runs::step_picture(run, kProposalPictures, steps),
           image::grid(tiles,

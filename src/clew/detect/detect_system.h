@@ -16,14 +16,15 @@ class DetectSystem : public train::LearningSystem {
  public:
   std::string name() const override { return "detect"; }
   std::unique_ptr<train::LearningConfig> make_config() const override;
-  /// Resolves classes and frozen stride.
+  /// Resolves classes and frozen stride, and alternating training to its phases.
   std::vector<std::string> resolve(train::LearningConfig& config) const override;
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
-  /// Weights of the backbone alone go into the detector's body.
-  std::string start_name(const train::LearningConfig& config,
-                         const std::string& name) const override;
+  /// Weights of the backbone alone go into the detector's body; for alternating training, those of body and region
+  /// proposals into both networks.
+  std::vector<std::string> start_names(const train::LearningConfig& config,
+                                       const std::string& name) const override;
 
   std::string progress_text(const runs::MetricsLine& line) const override;
   runs::RunAbout about(const train::LearningConfig& config, const train::Task& task) const override;

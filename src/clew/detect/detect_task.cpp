@@ -6,21 +6,55 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/text.h"
 #include "clew/data/scenes.h"
 #include "clew/detect/box_evaluator.h"
+#include "clew/detect/proposal_evaluator.h"
 
 namespace clew::detect {
 namespace {
 
-constexpr std::uint64_t kKeyScenes = 1, kKeySide = 2;
+constexpr std::uint64_t kKeyScenes = 1, kKeySide = 2, kKeyDropout = 3;
+constexpr const char* kProposer = "proposer";
 constexpr std::array<const char*, 4> kLosses = {"objectness_loss", "proposal_loss", "class_loss",
                                                 "box_loss"};
 
+/// Region proposals that a step trains, or takes its proposals from.
+FasterRcnnImpl& proposer_of(torch::nn::Module& network, DetectTraining training) {
+  using enum DetectTraining;
+  if (training == kProposals || training == kDetections)
+    return *dynamic_cast<AlternatingRcnnImpl&>(network).proposer;
+  return detector_of(network);
+}
+
+/// True for parameters that a step of alternating training learns.
+bool is_learned(const std::string& name, DetectTraining training) {
+  const auto is_below = [&](const char* part) { return train::names_under(part)(name); };
+  switch (training) {
+    case DetectTraining::kJoint:
+    case DetectTraining::kAlternating:
+      return true;
+    case DetectTraining::kProposals:
+      return is_below(kProposer);
+    case DetectTraining::kDetections:
+      return is_below("backbone") || is_below("roi_heads");
+    case DetectTraining::kSharedProposals:
+      return is_below("rpn");
+    case DetectTraining::kSharedDetections:
+      return is_below("roi_heads");
+  }
+  return true;
+}
+
 }  // namespace
+
+bool trains_proposals(DetectTraining training) {
+  return training == DetectTraining::kProposals || training == DetectTraining::kSharedProposals;
+}
 
 FasterRcnnImpl& detector_of(torch::nn::Module& network) {
   return dynamic_cast<FasterRcnnImpl&>(network);
@@ -28,7 +62,7 @@ FasterRcnnImpl& detector_of(torch::nn::Module& network) {
 
 int resolved_frozen_stride(const DetectConfig& config) {
   if (config.frozen_stride >= 0) return config.frozen_stride;
-  return config.start.weights.empty() ? 0 : 4;
+  return config.start.weights.empty() ? 0 : detector_defaults(config.network).frozen_stride;
 }
 
 FasterRcnnOptions network_options(const DetectConfig& config) {
@@ -45,11 +79,13 @@ FasterRcnnOptions network_options(const DetectConfig& config) {
   for (auto* const limits : {&options.evaluation, &options.training})
     limits->before_nms = std::max(limits->before_nms, limits->after_nms);
   options.proposal_nms = own.proposal_overlap;
-  options.detection_nms = own.detection_overlap;
+  if (own.detection_overlap > 0) options.detection_nms = own.detection_overlap;
   options.least_score = own.least_score;
   options.most_detections = own.most_detections;
   const auto levels = options.anchors.size();
-  if (!own.anchor_sizes.empty()) {
+  if (levels == 1 && !own.anchor_sizes.empty()) {
+    options.anchors[0].sizes = own.anchor_sizes;
+  } else if (!own.anchor_sizes.empty()) {
     if (own.anchor_sizes.size() != levels)
       throw UsageError(concat("regions.anchor_sizes must be ", levels, ", one for each level of ",
                               config.network, ", got ", own.anchor_sizes.size()));
@@ -61,13 +97,13 @@ FasterRcnnOptions network_options(const DetectConfig& config) {
 }
 
 TrainingOptions training_options(const DetectConfig& config) {
+  const auto defaults = detector_defaults(config.network);
+  const auto sampled = config.regions.sampled_proposals;
   TrainingOptions options;
   options.sampled_anchors = config.regions.sampled_anchors;
-  if (config.regions.sampled_proposals > 0) {
-    options.sampled_proposals = config.regions.sampled_proposals;
-  } else if (detector_options(config.network).training.after_nms < 2000) {
-    options.sampled_proposals = 128;
-  }
+  options.sampled_proposals = sampled > 0 ? sampled : defaults.sampled_proposals;
+  options.detection_beta = defaults.detection_beta;
+  options.ignores_crossing_anchors = defaults.ignores_crossing_anchors;
   return options;
 }
 
@@ -75,6 +111,11 @@ std::shared_ptr<const data::Dataset> open_boxes(const DetectConfig& config, data
   const auto& own = config.data;
   std::shared_ptr<const data::Dataset> set;
   if (own.dir.empty()) {
+    if (own.scenes < 12)
+      throw UsageError(own.scenes == 0
+                           ? "data.dir must name a folder of pictures with boxes, of Pascal VOC, "
+                             "COCO or YOLO, for this recipe has data.scenes = 0, got none"
+                           : concat("data.scenes must be 0 or at least 12, got ", own.scenes));
     data::SceneOptions options{
         .size = split == data::Split::kTrain ? own.scenes : own.scenes / 4,
         .width = own.scene_size,
@@ -112,7 +153,32 @@ DetectTask::DetectTask(const DetectConfig& config)
 }
 
 std::shared_ptr<torch::nn::Module> DetectTask::make_network() const {
-  return FasterRcnn(config_.network, network_options(config_)).ptr();
+  const auto options = network_options(config_);
+  if (config_.training == DetectTraining::kJoint) return FasterRcnn(config_.network, options).ptr();
+  return AlternatingRcnn(config_.network, options).ptr();
+}
+
+std::string DetectTask::monitor() const {
+  return trains_proposals(config_.training) ? "recall50" : "ap";
+}
+
+std::vector<torch::Tensor> DetectTask::propose(torch::nn::Module& network,
+                                               const std::vector<torch::Tensor>& images,
+                                               std::int64_t count) const {
+  return proposer_of(network, config_.training).propose_boxes(images, count);
+}
+
+std::vector<Detections> DetectTask::detect(torch::nn::Module& network,
+                                           const std::vector<torch::Tensor>& images) const {
+  if (trains_proposals(config_.training)) return std::vector<Detections>(images.size());
+  auto& own = detector_of(network);
+  auto& proposer = proposer_of(network, config_.training);
+  if (&proposer == &own) return own.detect(images);
+  const torch::NoGradGuard no_grad;
+  const auto resized = own.resize(images);
+  return own.finish(resized, own.features(resized.images),
+                    proposer.propose(proposer.features(resized.images),
+                                     {resized.images.size(2), resized.images.size(3)}));
 }
 
 data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& batch,
@@ -120,9 +186,13 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
   auto& own = detector_of(network);
   const auto& images = batch.list("image");
   data::Batch outputs;
+  if (!own.is_training() && trains_proposals(config_.training)) {
+    outputs.set_list("boxes", propose(network, images, own.options().evaluation.after_nms));
+    return outputs;
+  }
   if (!own.is_training()) {
     std::vector<torch::Tensor> boxes, scores, labels;
-    for (auto& found : own.detect(images)) {
+    for (auto& found : detect(network, images)) {
       boxes.push_back(std::move(found.boxes));
       scores.push_back(std::move(found.scores));
       labels.push_back(std::move(found.labels));
@@ -132,21 +202,29 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
     outputs.set_list("labels", std::move(labels));
     return outputs;
   }
-  std::vector<Objects> objects;
-  for (std::size_t i = 0; i < images.size(); ++i) objects.push_back(learned_objects(batch, i));
+  auto& proposer = proposer_of(network, config_.training);
+  TrainingPictures pictures{.images = images, .objects = {}, .dropout = fold_in(key, kKeyDropout)};
+  for (std::size_t i = 0; i < images.size(); ++i)
+    pictures.objects.push_back(learned_objects(batch, i));
   const auto& sides = config_.regions.train_short_sides;
-  std::int64_t side = 0;
   if (!sides.empty()) {
     Stream stream(fold_in(key, kKeySide));
-    side = sides[stream.below(static_cast<std::uint32_t>(sides.size()))];
+    pictures.short_side = sides[stream.below(static_cast<std::uint32_t>(sides.size()))];
   }
   const auto options = training_options(config_);
-  const auto losses =
-      detector_losses(own, images, objects, random_samplers(key, options), options, side);
+  const auto samplers = random_samplers(key, options);
+  DetectorLosses losses;
+  if (trains_proposals(config_.training)) {
+    losses = proposal_losses(proposer, pictures, samplers, options);
+  } else if (config_.training == DetectTraining::kJoint) {
+    losses = detector_losses(own, pictures, samplers, options);
+  } else {
+    losses = detection_losses(own, proposer, pictures, samplers, options);
+  }
   const std::array<torch::Tensor, 4> values = {losses.objectness, losses.proposal_boxes,
                                                losses.classes, losses.boxes};
   for (std::size_t i = 0; i < values.size(); ++i)
-    outputs.set(kLosses.at(i), values.at(i).expand({batch.size()}));
+    if (values.at(i).defined()) outputs.set(kLosses.at(i), values.at(i).expand({batch.size()}));
   return outputs;
 }
 
@@ -154,6 +232,7 @@ train::Loss DetectTask::loss(const data::Batch& outputs, const data::Batch& /*ba
                              const Key& /*key*/) const {
   train::Loss loss{.value = torch::Tensor(), .metrics = {{.name = "loss", .value = 0}}};
   for (const auto* const name : kLosses) {
+    if (!outputs.has(name)) continue;
     const auto value = outputs[name].mean();
     loss.value = loss.value.defined() ? loss.value + value : value;
     loss.metrics.push_back({.name = name, .value = value.item<double>()});
@@ -163,26 +242,39 @@ train::Loss DetectTask::loss(const data::Batch& outputs, const data::Batch& /*ba
 }
 
 std::unique_ptr<train::Evaluator> DetectTask::make_evaluator() const {
+  if (trains_proposals(config_.training)) return std::make_unique<ProposalEvaluator>();
   return std::make_unique<BoxEvaluator>(config_.data.classes);
 }
 
 std::vector<train::ParameterRule> DetectTask::rules(const torch::nn::Module& network) const {
   std::vector<train::ParameterRule> rules;
-  const auto is_body = train::names_under("backbone.body");
+  using Matches = std::function<bool(const std::string&)>;
+  // Modules of the detector, and of the proposals' own body.
+  const auto any_of = [](const std::vector<std::string>& names) -> Matches {
+    std::vector<Matches> modules;
+    for (const auto& name : names) {
+      modules.push_back(train::names_under(name));
+      modules.push_back(train::names_under(concat(kProposer, ".", name)));
+    }
+    return [modules](const std::string& name) {
+      return std::ranges::any_of(modules, [&](const auto& matches) { return matches(name); });
+    };
+  };
   if (config_.body_rate != 1)
-    rules.push_back({.what = "body_rate", .matches = is_body, .lr_factor = config_.body_rate});
-  const int stride = resolved_frozen_stride(config_);
-  if (stride == 0) return rules;
-  std::vector<std::function<bool(const std::string&)>> modules;
-  for (const auto& name : dynamic_cast<const FasterRcnnImpl&>(network).body_modules(stride))
-    modules.push_back(train::names_under(name));
-  rules.push_back({.what = concat("frozen_stride = ", stride),
-                   .matches =
-                       [modules](const std::string& name) {
-                         return std::ranges::any_of(
-                             modules, [&](const auto& matches) { return matches(name); });
-                       },
-                   .is_frozen = true});
+    rules.push_back({.what = "body_rate",
+                     .matches = any_of({"backbone.body"}),
+                     .lr_factor = config_.body_rate});
+  if (const int stride = resolved_frozen_stride(config_); stride > 0)
+    rules.push_back(
+        {.what = concat("frozen_stride = ", stride),
+         .matches = any_of(dynamic_cast<const FasterRcnnImpl&>(network).body_modules(stride)),
+         .is_frozen = true});
+  const auto training = config_.training;
+  if (training != DetectTraining::kJoint && training != DetectTraining::kAlternating)
+    rules.push_back(
+        {.what = concat("training = ", name_of(training)),
+         .matches = [training](const std::string& name) { return !is_learned(name, training); },
+         .is_frozen = true});
   return rules;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Task of training a detector end to end: Faster R-CNN with approximate joint training (Ren et al. 2015, section 3.2).
+// Task of training a detector: Faster R-CNN with approximate joint training, or a step of alternating training (Ren et al.
+// 2015, section 3.2).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,20 +18,31 @@ class DetectTask : public train::Task {
   /// Opens the three splits. Classes other than data.classes: clew::Error.
   explicit DetectTask(const DetectConfig& config);
 
+  /// An AlternatingRcnn but for joint training.
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  /// Training: the slice's four losses, each [B] f32, all elements alike. Evaluation: listed boxes [N,4] f32 xyxy in
-  /// pixels, scores [N] f32, labels [N] i64 in 1..C.
+  /// Training: the slice's losses that the training counts, each [B] f32, all elements alike. Evaluation: listed boxes
+  /// [N,4] f32 xyxy in pixels, scores [N] f32, labels [N] i64 in 1..C; of a step that trains proposals, boxes alone, best
+  /// first.
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
+  /// Best proposals [K,4] of each picture, K up to `count`, by the region proposals that the training learns or uses, in
+  /// pixels of the original. images as of FasterRcnnImpl::detect. No gradient.
+  std::vector<torch::Tensor> propose(torch::nn::Module& network,
+                                     const std::vector<torch::Tensor>& images,
+                                     std::int64_t count) const;
+  /// Detections of each picture, with those proposals; none of a step that trains proposals. No gradient.
+  std::vector<Detections> detect(torch::nn::Module& network,
+                                 const std::vector<torch::Tensor>& images) const;
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
 
+  /// A BoxEvaluator; of a step that trains proposals, a ProposalEvaluator.
   std::unique_ptr<train::Evaluator> make_evaluator() const override;
-  std::string monitor() const override { return "ap"; }
+  std::string monitor() const override;
   const data::Dataset& train_set() const override { return *train_; }
   const data::Dataset& validation_set() const override { return *validation_; }
   const data::Dataset& test_set() const override { return *test_; }
-  /// The frozen first layers of the body, and the learning rate of its rest.
+  /// The frozen first layers of the body, the learning rate of its rest, and the parts that a step keeps.
   std::vector<train::ParameterRule> rules(const torch::nn::Module& network) const override;
 
  private:

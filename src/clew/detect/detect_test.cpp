@@ -5,12 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/detect/detect_system.h"
 #include "clew/detect/detect_task.h"
+#include "clew/detect/losses.h"
 #include "clew/ops/boxes/geometry.h"
 #include "clew/train/rules.h"
+#include "clew/train/supervised.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::detect {
@@ -159,6 +164,153 @@ TEST(FusedDetector, FindsWhatTheNetworkDoes) {
   }
 }
 
+/// The paper's networks for small pictures.
+FasterRcnnOptions small_paper_options(const std::string& name) {
+  auto options = detector_options(name, 4);
+  options.short_side = 96;
+  options.long_side = 160;
+  options.anchors[0].sizes = {16, 32, 48};
+  options.least_proposal_side = 4;
+  return options;
+}
+
+TEST(PaperNetworks, HaveThePublishedSizes) {
+  const torch::NoGradGuard no_grad;
+  struct Published {
+    std::string name;
+    std::int64_t channels, bins, proposals;
+    double centre;  // of the first anchors
+    int frozen_stride;
+  };
+  for (const auto& [name, channels, bins, proposals, centre, frozen_stride] :
+       {Published{"vgg16", 512, 7, 512, 7.5, 2}, Published{"zf", 256, 6, 256, 0, 0}}) {
+    const auto published = detector_options(name);
+    EXPECT_EQ(published.short_side, 600);
+    EXPECT_EQ(published.long_side, 1000);
+    ASSERT_EQ(published.anchors.size(), 1U);
+    EXPECT_EQ(published.anchors[0].sizes, (std::vector<double>{128, 256, 512}));
+    EXPECT_EQ(published.anchors[0].count(), 9);
+    EXPECT_EQ(published.training.after_nms, 2000);
+    EXPECT_EQ(published.evaluation.after_nms, 300);
+    EXPECT_EQ(published.detection_nms, 0.3);
+    EXPECT_EQ(detector_defaults(name).frozen_stride, frozen_stride);
+
+    torch::manual_seed(4);
+    FasterRcnn network(name, small_paper_options(name));
+    network->eval();
+    std::map<std::string, std::vector<std::int64_t>> shapes;
+    for (const auto& item : network->named_parameters())
+      shapes[item.key()] = item.value().sizes().vec();
+    using Shape = std::vector<std::int64_t>;
+    EXPECT_EQ(shapes.at("rpn.head.conv.0.0.weight"), (Shape{proposals, channels, 3, 3}));
+    EXPECT_EQ(shapes.at("rpn.head.cls_logits.weight"), (Shape{9, proposals, 1, 1}));
+    EXPECT_EQ(shapes.at("rpn.head.bbox_pred.weight"), (Shape{36, proposals, 1, 1}));
+    EXPECT_EQ(shapes.at("roi_heads.box_head.fc6.weight"), (Shape{4096, channels * bins * bins}));
+    EXPECT_EQ(shapes.at("roi_heads.box_head.fc7.weight"), (Shape{4096, 4096}));
+    EXPECT_EQ(shapes.at("roi_heads.box_predictor.cls_score.weight"), (Shape{4, 4096}));
+    EXPECT_EQ(shapes.at("roi_heads.box_predictor.bbox_pred.weight"), (Shape{16, 4096}));
+
+    const auto maps = network->features(torch::rand({1, 3, 96, 160}));
+    ASSERT_EQ(maps.size(), 1U);
+    EXPECT_EQ(maps[0].sizes(), (Shape{1, channels, 6, 10}));
+    const auto proposed = network->propose(maps, {96, 160});
+    EXPECT_EQ(proposed.anchors.size(0), 6 * 10 * 9);
+    const auto centres = (proposed.anchors.slice(1, 0, 2) + proposed.anchors.slice(1, 2, 4)) / 2;
+    EXPECT_TRUE(centres.slice(0, 0, 9).eq(centre).all().item<bool>());
+    EXPECT_EQ(centres[9][0].item<double>(), centre + 16);
+    const auto boxes = torch::tensor({{0.0F, 0.0F, 64.0F, 64.0F}});
+    const auto pooled = network->pool(maps, {boxes}, {{96, 160}});
+    EXPECT_EQ(pooled.sizes(), (Shape{1, channels, bins, bins}));
+    // RoI pooling of pixels 0 to 4: the whole box's maximum is that of the map's corner.
+    EXPECT_TRUE(pooled.amax({2, 3}).equal(maps[0].slice(2, 0, 5).slice(3, 0, 5).amax({2, 3})));
+  }
+}
+
+TEST(PaperNetworks, EveryParameterLearns) {
+  for (const std::string name : {"vgg16", "zf"}) {
+    torch::manual_seed(5);
+    FasterRcnn network(name, small_paper_options(name));
+    network->train();
+    const TrainingPictures pictures{
+        .images = {torch::rand({3, 96, 120})},
+        .objects = {{torch::tensor({{10.0F, 12.0F, 45.0F, 50.0F}, {60.0F, 30.0F, 100.0F, 90.0F}}),
+                     torch::tensor({1, 3}, torch::kInt64)}},
+        .dropout = Key{1}};
+    TrainingOptions options;
+    options.ignores_crossing_anchors = true;
+    const auto losses =
+        detector_losses(*network, pictures, random_samplers(Key{2}, options), options);
+    losses.sum().backward();
+    for (const auto& item : network->named_parameters()) {
+      const auto& gradient = item.value().grad();
+      ASSERT_TRUE(gradient.defined()) << name << " " << item.key();
+      EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << name << " " << item.key();
+      EXPECT_GT(gradient.abs().max().item<double>(), 0) << name << " " << item.key();
+    }
+    // Dropout draws from its key.
+    auto other = pictures;
+    other.dropout = Key{2};
+    const auto changed =
+        detector_losses(*network, other, random_samplers(Key{2}, options), options);
+    EXPECT_NE(changed.classes.item<double>(), losses.classes.item<double>()) << name;
+    EXPECT_EQ(changed.objectness.item<double>(), losses.objectness.item<double>()) << name;
+  }
+}
+
+TEST(PaperNetworks, SmallProposalsAreLeftOutByThePictureScale) {
+  torch::manual_seed(6);
+  auto options = small_paper_options("zf");
+  options.least_proposal_side = 16;
+  options.has_detection = false;
+  FasterRcnn network("zf", options);
+  network->eval();
+  const torch::NoGradGuard no_grad;
+  const auto image = torch::rand({3, 192, 320});  // resized to half
+  for (const auto& item : network->named_parameters())
+    if (item.key() == "rpn.head.bbox_pred.weight") item.value().mul_(100);
+  const auto boxes = network->propose_boxes({image}, 1000)[0];
+  ASSERT_GT(boxes.size(0), 10);
+  const auto sides = boxes.slice(1, 2) - boxes.slice(1, 0, 2);
+  EXPECT_GE(sides.min().item<float>(), 16 - 1e-3);
+  EXPECT_LT(sides.min().item<float>(), 24);  // 12 of the resized picture
+}
+
+TEST(DetectTask, AVgg16LearnsForThreeSteps) {
+  DetectConfig config = small();
+  config.network = "vgg16";
+  config.regions.anchor_sizes = {12, 24, 40};
+  config.train.steps = 3;
+  config.train.batch = 1;
+  config.train.workers = 1;
+  config.train.lr = 0.001;
+  config.train.eval_steps = 3;
+  config.data.scenes = 12;
+  const DetectTask task(config);
+  train::Supervised learner(task, config.train, Key{1});
+  torch::Tensor before;
+  for (const auto& item : learner.network().named_parameters())
+    if (item.key() == "backbone.body.28.weight") before = item.value().detach().clone();
+  while (!learner.is_finished()) learner.update();
+  EXPECT_EQ(learner.steps(), 3);
+  for (const auto& item : learner.network().named_parameters()) {
+    EXPECT_TRUE(item.value().isfinite().all().item<bool>()) << item.key();
+    if (item.key() == "backbone.body.28.weight") {
+      EXPECT_FALSE(item.value().equal(before));
+    }
+  }
+}
+
+TEST(DetectSystem, WithoutScenesAFolderIsNeeded) {
+  auto config = small();
+  config.data.scenes = 0;
+  expect_error<UsageError>([&] { const DetectTask task(config); },
+                           "data.dir must name a folder of pictures with boxes, of Pascal VOC, "
+                           "COCO or YOLO, for this recipe has data.scenes = 0, got none");
+  config.data.scenes = 3;
+  expect_error<UsageError>([&] { const DetectTask task(config); },
+                           "data.scenes must be 0 or at least 12, got 3");
+}
+
 TEST(DetectSystem, OptionsThatDoNotFitAreRefused) {
   auto config = small();
   config.regions.anchor_sizes = {32, 64};
@@ -180,13 +332,22 @@ TEST(DetectSystem, OptionsThatDoNotFitAreRefused) {
 TEST(DetectSystem, BackbonesWeightsAreFoundByTheirNames) {
   const DetectSystem system;
   DetectConfig config;
-  EXPECT_EQ(system.start_name(config, "features.0.0.weight"), "backbone.body.0.0.weight");
-  EXPECT_EQ(system.start_name(config, "rpn.head.cls_logits.bias"), "rpn.head.cls_logits.bias");
+  using Names = std::vector<std::string>;
+  const auto names = [&](const char* name) { return system.start_names(config, name); };
+  EXPECT_EQ(names("features.0.0.weight"), Names{"backbone.body.0.0.weight"});
+  EXPECT_EQ(names("rpn.head.cls_logits.bias"), Names{"rpn.head.cls_logits.bias"});
   config.network = "efficientnet_lite0_fpn";
-  EXPECT_EQ(system.start_name(config, "_conv_stem.weight"), "backbone.body._conv_stem.weight");
+  EXPECT_EQ(names("_conv_stem.weight"), Names{"backbone.body._conv_stem.weight"});
   config.network = "resnet50_fpn";
-  EXPECT_EQ(system.start_name(config, "layer1.0.conv1.weight"),
-            "backbone.body.layer1.0.conv1.weight");
+  EXPECT_EQ(names("layer1.0.conv1.weight"), Names{"backbone.body.layer1.0.conv1.weight"});
+  config.network = "vgg16";
+  EXPECT_EQ(names("features.28.weight"), Names{"backbone.body.28.weight"});
+  EXPECT_EQ(names("classifier.0.weight"), Names{"roi_heads.box_head.fc6.weight"});
+  EXPECT_EQ(names("classifier.3.bias"), Names{"roi_heads.box_head.fc7.bias"});
+  config.training = DetectTraining::kAlternating;
+  EXPECT_EQ(names("features.28.weight"),
+            (Names{"backbone.body.28.weight", "proposer.backbone.body.28.weight"}));
+  EXPECT_EQ(names("classifier.3.bias"), Names{"roi_heads.box_head.fc7.bias"});
 }
 
 }  // namespace detect_test

@@ -17,49 +17,92 @@
 #include "clew/core/error.h"
 #include "clew/core/text.h"
 #include "clew/nn/backbones/backbone.h"
+#include "clew/nn/dropout.h"
 #include "clew/ops/boxes/geometry.h"
 #include "clew/ops/boxes/nms.h"
 #include "clew/ops/boxes/roi_align.h"
+#include "clew/ops/boxes/roi_pool.h"
 
 namespace clew::detect {
 namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kHeadChannels = 1024, kBins = 7, kDivisor = 32;
+constexpr std::int64_t kDivisor = 32;
 constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;  // pixels
 constexpr const char* kBody = "backbone.body.";
 
 struct DetectorArchitecture {
   std::string name, backbone;
-  std::vector<std::string> maps;                // of the backbone, finest first
-  std::string prefix;                           // dropped from the backbone's paths
-  std::int64_t channels = 256;                  // of the pyramid
+  std::vector<std::string> maps{};  // of the backbone, finest first
+  std::string prefix{};             // dropped from the backbone's paths
+  std::int64_t channels = 256;      // of the pyramid; 0: none, and RoI pooling of the one map
   double norm_eps = 1e-5, norm_momentum = 0.1;  // 0: the backbone's
+  std::int64_t proposal_channels = 256;         // of the region proposals' 3x3 convolution
+  std::int64_t bins = 7, head_channels = 1024;
+  double head_dropout = 0;
+  bool has_classifier = false;  // fc6 and fc7 begin as the backbone's classifier.0 and classifier.3
+  DetectorDefaults defaults{};
 };
 
 const std::vector<DetectorArchitecture>& detector_architectures() {
   static const std::vector<DetectorArchitecture> kAll = {
-      {"resnet50_fpn", "resnet50", {"layer1", "layer2", "layer3", "layer4"}, ""},
-      {"mobilenet_v3_large_fpn", "mobilenet_v3_large", {"features.13", "features.16"}, "features."},
-      {"mobilenet_v3_large_320_fpn",
-       "mobilenet_v3_large",
-       {"features.13", "features.16"},
-       "features."},
-      {"mobilenet_v2_fpn",
-       "mobilenet_v2",
-       {"features.6", "features.13", "features.17"},
-       "features.",
-       128,
-       0,
-       0},
-      {"efficientnet_lite0_fpn",
-       "efficientnet_lite0",
-       {"blocks.4", "blocks.10", "blocks.15"},
-       "",
-       128,
-       0,
-       0},
+      {.name = "resnet50_fpn",
+       .backbone = "resnet50",
+       .maps = {"layer1", "layer2", "layer3", "layer4"}},
+      {.name = "mobilenet_v3_large_fpn",
+       .backbone = "mobilenet_v3_large",
+       .maps = {"features.13", "features.16"},
+       .prefix = "features."},
+      {.name = "mobilenet_v3_large_320_fpn",
+       .backbone = "mobilenet_v3_large",
+       .maps = {"features.13", "features.16"},
+       .prefix = "features."},
+      {.name = "mobilenet_v2_fpn",
+       .backbone = "mobilenet_v2",
+       .maps = {"features.6", "features.13", "features.17"},
+       .prefix = "features.",
+       .channels = 128,
+       .norm_eps = 0,
+       .norm_momentum = 0,
+       .proposal_channels = 128,
+       .defaults = {.sampled_proposals = 128}},
+      {.name = "efficientnet_lite0_fpn",
+       .backbone = "efficientnet_lite0",
+       .maps = {"blocks.4", "blocks.10", "blocks.15"},
+       .channels = 128,
+       .norm_eps = 0,
+       .norm_momentum = 0,
+       .proposal_channels = 128,
+       .defaults = {.sampled_proposals = 128}},
+      {.name = "vgg16",
+       .backbone = "vgg16",
+       .maps = {"conv5"},
+       .prefix = "features.",
+       .channels = 0,
+       .proposal_channels = 512,
+       .bins = 7,
+       .head_channels = 4096,
+       .head_dropout = 0.5,
+       .has_classifier = true,
+       .defaults = {.frozen_stride = 2,
+                    .sampled_proposals = 128,
+                    .detection_beta = 1,
+                    .ignores_crossing_anchors = true}},
+      {.name = "zf",
+       .backbone = "zf",
+       .maps = {"conv5"},
+       .prefix = "features.",
+       .channels = 0,
+       .proposal_channels = 256,
+       .bins = 6,
+       .head_channels = 4096,
+       .head_dropout = 0.5,
+       .has_classifier = true,
+       .defaults = {.frozen_stride = 0,
+                    .sampled_proposals = 128,
+                    .detection_beta = 1,
+                    .ignores_crossing_anchors = true}},
   };
   return kAll;
 }
@@ -78,11 +121,11 @@ std::shared_ptr<torch::nn::Module> add_group(torch::nn::Module& parent, const ch
 }
 
 struct RpnHeadImpl : torch::nn::Module {
-  RpnHeadImpl(std::int64_t channels, std::int64_t anchors)
-      : convolution(add_group(*add_group(*this, "conv"), "0")
-                        ->register_module(
-                            "0", torch::nn::Conv2d(
-                                     torch::nn::Conv2dOptions(channels, channels, 3).padding(1)))),
+  RpnHeadImpl(std::int64_t in, std::int64_t channels, std::int64_t anchors)
+      : convolution(
+            add_group(*add_group(*this, "conv"), "0")
+                ->register_module(
+                    "0", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, channels, 3).padding(1)))),
         logits(register_module("cls_logits", torch::nn::Conv2d(channels, anchors, 1))),
         codes(register_module("bbox_pred", torch::nn::Conv2d(channels, 4 * anchors, 1))) {
     const torch::NoGradGuard no_grad;
@@ -96,17 +139,17 @@ struct RpnHeadImpl : torch::nn::Module {
 TORCH_MODULE(RpnHead);
 
 struct BoxHeadImpl : torch::nn::Module {
-  explicit BoxHeadImpl(std::int64_t in)
-      : first(register_module("fc6", torch::nn::Linear(in, kHeadChannels))),
-        second(register_module("fc7", torch::nn::Linear(kHeadChannels, kHeadChannels))) {}
+  BoxHeadImpl(std::int64_t in, std::int64_t channels)
+      : first(register_module("fc6", torch::nn::Linear(in, channels))),
+        second(register_module("fc7", torch::nn::Linear(channels, channels))) {}
   torch::nn::Linear first, second;
 };
 TORCH_MODULE(BoxHead);
 
 struct BoxPredictorImpl : torch::nn::Module {
-  explicit BoxPredictorImpl(std::int64_t classes)
-      : logits(register_module("cls_score", torch::nn::Linear(kHeadChannels, classes))),
-        codes(register_module("bbox_pred", torch::nn::Linear(kHeadChannels, 4 * classes))) {}
+  BoxPredictorImpl(std::int64_t in, std::int64_t classes)
+      : logits(register_module("cls_score", torch::nn::Linear(in, classes))),
+        codes(register_module("bbox_pred", torch::nn::Linear(in, 4 * classes))) {}
   torch::nn::Linear logits, codes;
 };
 TORCH_MODULE(BoxPredictor);
@@ -128,13 +171,23 @@ Tensor scales(ops::ImageSize from, ops::ImageSize to) {
 
 ops::ImageSize size_of(const Tensor& images) { return {images.size(2), images.size(3)}; }
 
+/// N(0, `deviation`), no bias.
+void draw_normal(torch::nn::Linear& layer, double deviation) {
+  const torch::NoGradGuard no_grad;
+  layer->weight.normal_(0, deviation);
+  layer->bias.zero_();
+}
+
 }  // namespace
 
 struct FasterRcnnImpl::Parts {
   std::vector<nn::LayerId> maps;
   std::vector<double> offsets;  // of each level (nn::MapGeometry); empty: all 0
+  double stride = 0;            // of the first level
+  std::int64_t bins = 0;
+  double dropout = 0;
   std::shared_ptr<nn::LayerGraph> body;
-  nn::FeaturePyramid pyramid{nullptr};
+  nn::FeaturePyramid pyramid{nullptr};  // empty: the body's map
   RpnHead rpn{nullptr};
   BoxHead head{nullptr};
   BoxPredictor predictor{nullptr};
@@ -155,14 +208,35 @@ const std::vector<std::string>& detector_names() {
 }
 
 std::string detector_parameter(const std::string& detector, const std::string& parameter) {
-  const auto& prefix = detector_architecture(detector).prefix;
+  const auto& architecture = detector_architecture(detector);
+  if (architecture.has_classifier) {
+    for (const auto& [from, to] : {std::pair<std::string, std::string>("classifier.0.", "fc6."),
+                                   std::pair<std::string, std::string>("classifier.3.", "fc7.")})
+      if (parameter.starts_with(from))
+        return concat("roi_heads.box_head.", to, parameter.substr(from.size()));
+  }
+  const auto& prefix = architecture.prefix;
   return kBody + (parameter.starts_with(prefix) ? parameter.substr(prefix.size()) : parameter);
+}
+
+DetectorDefaults detector_defaults(const std::string& name) {
+  return detector_architecture(name).defaults;
 }
 
 FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes) {
   const auto& architecture = detector_architecture(name);
   FasterRcnnOptions options;
   options.classes = classes;
+  if (architecture.channels == 0) {
+    options.anchors = {{.sizes = {128, 256, 512}}};
+    options.short_side = 600;
+    options.long_side = 1000;
+    options.training = {12000, 2000};
+    options.evaluation = {6000, 300};
+    options.least_proposal_side = 16;
+    options.detection_nms = 0.3;
+    return options;
+  }
   const std::array<double, 5> sizes = {32, 64, 128, 256, 512};
   if (architecture.maps.size() == 3) {
     for (const double size : {32, 64, 128, 256}) options.anchors.push_back({.sizes = {size}});
@@ -191,8 +265,10 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
   const auto& architecture = detector_architecture(name);
   CLEW_CHECK(options.classes >= 2, "classes must be at least 2, the background and one more, got ",
              options.classes);
-  CLEW_CHECK(options.anchors.size() == architecture.maps.size() + 1, name, " has ",
-             architecture.maps.size() + 1, " levels, got anchors for ", options.anchors.size());
+  const bool has_pyramid = architecture.channels > 0;
+  const auto levels = architecture.maps.size() + (has_pyramid ? 1 : 0);
+  CLEW_CHECK(options.anchors.size() == levels, name, " has ", levels, " levels, got anchors for ",
+             options.anchors.size());
   const nn::Backbone backbone(
       architecture.backbone,
       nn::BackboneOptions{.norms = {.is_frozen = options.has_frozen_norms,
@@ -206,21 +282,42 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
     channels.push_back(backbone->feature_map(map).channels);
     offsets.push_back(backbone->feature_map(map).geometry.offset);
   }
-  offsets.push_back(offsets.back());
+  if (has_pyramid) offsets.push_back(offsets.back());
   if (std::ranges::any_of(offsets, [](double offset) { return offset != 0; }))
     parts_->offsets = offsets;
   parts_->body = std::make_shared<nn::LayerGraph>(*backbone, parts_->maps, architecture.prefix);
-  parts_->pyramid = nn::FeaturePyramid(channels, architecture.channels);
+  parts_->stride = backbone->feature_map(architecture.maps[0]).geometry.stride;
   const auto base = add_group(*this, "backbone");
   base->register_module("body", parts_->body);
-  base->register_module("fpn", parts_->pyramid);
-  parts_->rpn =
-      add_group(*this, "rpn")
-          ->register_module("head", RpnHead(architecture.channels, options.anchors[0].count()));
+  if (has_pyramid)
+    parts_->pyramid =
+        base->register_module("fpn", nn::FeaturePyramid(channels, architecture.channels));
+  const auto in = has_pyramid ? architecture.channels : channels[0];
+  parts_->rpn = add_group(*this, "rpn")
+                    ->register_module("head", RpnHead(in, architecture.proposal_channels,
+                                                      options.anchors[0].count()));
+  if (!options.has_detection) return;
+  parts_->bins = architecture.bins;
+  parts_->dropout = architecture.head_dropout;
   const auto heads = add_group(*this, "roi_heads");
-  parts_->head = heads->register_module("box_head", BoxHead(architecture.channels * kBins * kBins));
-  parts_->predictor = heads->register_module("box_predictor", BoxPredictor(options.classes));
+  parts_->head = heads->register_module(
+      "box_head", BoxHead(in * architecture.bins * architecture.bins, architecture.head_channels));
+  parts_->predictor = heads->register_module(
+      "box_predictor", BoxPredictor(architecture.head_channels, options.classes));
+  if (has_pyramid) return;
+  // Girshick 2015, section 2.3.
+  for (auto* const layer :
+       {&parts_->head->first, &parts_->head->second, &parts_->predictor->logits})
+    draw_normal(*layer, 0.01);
+  draw_normal(parts_->predictor->codes, 0.001);
 }
+
+AlternatingRcnnImpl::AlternatingRcnnImpl(const std::string& name, const FasterRcnnOptions& options)
+    : FasterRcnnImpl(name, options), proposer([&] {
+        auto own = options;
+        own.has_detection = false;
+        return register_module("proposer", FasterRcnn(name, own));
+      }()) {}
 
 std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {
   std::vector<std::string> names;
@@ -271,7 +368,8 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images,
 }
 
 std::vector<Tensor> FasterRcnnImpl::features(const Tensor& images) {
-  return parts_->pyramid->forward(parts_->body->run(images, parts_->maps));
+  auto maps = parts_->body->run(images, parts_->maps);
+  return parts_->pyramid ? parts_->pyramid->forward(maps) : maps;
 }
 
 Proposals FasterRcnnImpl::propose(const std::vector<Tensor>& maps, ops::ImageSize padded) {
@@ -307,7 +405,7 @@ FasterRcnnImpl::DenseGraph FasterRcnnImpl::dense_graph() const {
   DenseGraph dense{
       .graph = std::make_shared<nn::LayerGraph>(*parts_->body, nn::LayerGraph::Extension{})};
   auto& graph = *dense.graph;
-  dense.maps = parts_->pyramid->add_to(graph, parts_->maps);
+  dense.maps = parts_->pyramid ? parts_->pyramid->add_to(graph, parts_->maps) : parts_->maps;
   const auto& [convolution, logits, codes] =
       std::tie(parts_->rpn->convolution, parts_->rpn->logits, parts_->rpn->codes);
   for (const auto map : dense.maps) {
@@ -319,10 +417,10 @@ FasterRcnnImpl::DenseGraph FasterRcnnImpl::dense_graph() const {
   return dense;
 }
 
-std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
-                                           const std::vector<ops::ImageSize>& sizes,
+std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals, const ResizedImages& images,
                                            std::optional<ProposalLimits> limits) const {
   const torch::NoGradGuard no_grad;
+  const auto& sizes = images.sizes;
   if (!limits) limits = is_training() ? options_.training : options_.evaluation;
   std::vector<Tensor> result;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -349,7 +447,9 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
       scores = scores.index_select(0, rows);
       level = level.index_select(0, rows);
     };
-    take(ops::large_boxes(boxes, kLeastProposalSide));
+    const double least = options_.least_proposal_side * static_cast<double>(sizes[i].height) /
+                         static_cast<double>(images.originals[i].height);
+    take(ops::large_boxes(boxes, std::max(least, kLeastProposalSide)));
     take(scores.ge(options_.least_objectness).nonzero().squeeze(1));
     const auto kept = ops::batched_nms(boxes, scores, level, options_.proposal_nms);
     result.push_back(boxes.index_select(0, kept.slice(0, 0, limits->after_nms)));
@@ -359,6 +459,11 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
 
 Tensor FasterRcnnImpl::pool(const std::vector<Tensor>& maps, const std::vector<Tensor>& boxes,
                             const std::vector<ops::ImageSize>& sizes) const {
+  CLEW_CHECK(options_.has_detection, "a network of proposals alone detects nothing");
+  if (!parts_->pyramid)
+    return ops::roi_pool(
+        maps[0], ops::rois_of(boxes),
+        {.height = parts_->bins, .width = parts_->bins, .scale = 1 / parts_->stride});
   // The coarsest map is for proposals alone.
   ops::PyramidOptions pyramid;
   if (!parts_->offsets.empty())
@@ -366,9 +471,14 @@ Tensor FasterRcnnImpl::pool(const std::vector<Tensor>& maps, const std::vector<T
   return ops::pyramid_roi_align({maps.begin(), maps.end() - 1}, boxes, sizes, pyramid);
 }
 
-std::pair<Tensor, Tensor> FasterRcnnImpl::classify(const Tensor& pooled) {
-  auto x = torch::relu(parts_->head->first->forward(pooled.flatten(1)));
-  x = torch::relu(parts_->head->second->forward(x));
+std::pair<Tensor, Tensor> FasterRcnnImpl::classify(const Tensor& pooled, const Key* key) {
+  const bool has_dropout = is_training() && key != nullptr && parts_->dropout > 0;
+  auto x = pooled.flatten(1);
+  std::uint64_t number = 0;
+  for (auto* const layer : {&parts_->head->first, &parts_->head->second}) {
+    x = torch::relu((*layer)->forward(x));
+    if (has_dropout) x = nn::dropout(x, parts_->dropout, fold_in(*key, number++));
+  }
   return {parts_->predictor->logits->forward(x), parts_->predictor->codes->forward(x)};
 }
 
@@ -405,7 +515,7 @@ std::vector<Tensor> FasterRcnnImpl::propose_boxes(const std::vector<Tensor>& ima
                                                   std::int64_t count) {
   const torch::NoGradGuard no_grad;
   const auto resized = resize(images);
-  auto boxes = select(propose(features(resized.images), size_of(resized.images)), resized.sizes,
+  auto boxes = select(propose(features(resized.images), size_of(resized.images)), resized,
                       ProposalLimits{std::max(count, options_.evaluation.before_nms), count});
   for (std::size_t i = 0; i < boxes.size(); ++i)
     boxes[i] = boxes[i] * scales(resized.sizes[i], resized.originals[i]);
@@ -423,7 +533,7 @@ std::vector<Detections> FasterRcnnImpl::finish(const ResizedImages& images,
                                                const std::vector<Tensor>& maps,
                                                const Proposals& proposals) {
   const torch::NoGradGuard no_grad;
-  const auto boxes = select(proposals, images.sizes);
+  const auto boxes = select(proposals, images);
   const auto [logits, codes] = classify(pool(maps, boxes, images.sizes));
   auto detections = decode(logits, codes, boxes, images.sizes);
   for (std::size_t i = 0; i < detections.size(); ++i)

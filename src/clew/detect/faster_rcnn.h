@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Faster R-CNN (Ren et al. 2015, arXiv 1506.01497) on feature pyramids (Lin et al. 2017, arXiv 1612.03144), with the parameter
-// names, constants and results of torchvision's networks.
+// Faster R-CNN (Ren et al. 2015, arXiv 1506.01497): the paper's networks on one map, and networks on feature pyramids (Lin et
+// al. 2017, arXiv 1612.03144) with the parameter names, constants and results of torchvision's.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "clew/core/key.h"
 #include "clew/nn/backbones/layer_graph.h"
 #include "clew/nn/feature_pyramid.h"
 #include "clew/nn/inference/fused_graph.h"
@@ -41,19 +42,30 @@ struct FasterRcnnOptions {
   ProposalLimits training, evaluation{1000, 1000};
   double proposal_nms = 0.7;           // IoU
   double least_objectness = 0;         // of proposals
+  double least_proposal_side = 0;      // pixels of the original; 0: 0.001 of the resized picture
   double least_score = 0.05;           // of detections
   double detection_nms = 0.5;          // IoU, within a class
   std::int64_t most_detections = 100;  // per picture
+  bool has_detection = true;           // else region proposals alone
 };
 
-/// The architectures: torchvision's "resnet50_fpn", "mobilenet_v3_large_fpn" and "mobilenet_v3_large_320_fpn", and smaller
-/// ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn".
+/// The architectures: torchvision's "resnet50_fpn", "mobilenet_v3_large_fpn" and "mobilenet_v3_large_320_fpn"; smaller
+/// ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn"; and those of the paper, "vgg16" and "zf",
+/// on one map of stride 16 with RoI pooling.
 const std::vector<std::string>& detector_names();
-/// Name in the detector of a parameter of its backbone: "features.0.0.weight" -> "backbone.body.0.0.weight". Unknown
-/// detector: UsageError.
+/// Name in the detector of a parameter of its backbone: "features.0.0.weight" -> "backbone.body.0.0.weight"; of "vgg16" and
+/// "zf" also "classifier.0.weight" -> "roi_heads.box_head.fc6.weight", and classifier.3 -> fc7. Unknown detector: UsageError.
 std::string detector_parameter(const std::string& detector, const std::string& parameter);
 /// torchvision's constants for one of them, or our own. Unknown name: UsageError.
 FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes = 91);
+/// Published settings of its training, or our own.
+struct DetectorDefaults {
+  int frozen_stride = 4;                 // of the body's layers that keep published weights
+  std::int64_t sampled_proposals = 512;  // per picture
+  double detection_beta = 1.0 / 9;       // of smooth L1
+  bool ignores_crossing_anchors = false;
+};
+DetectorDefaults detector_defaults(const std::string& name);
 
 /// Pictures of one batch as the network sees them.
 struct ResizedImages {
@@ -112,15 +124,17 @@ class FasterRcnnImpl : public torch::nn::Module {
   std::vector<torch::Tensor> features(const torch::Tensor& images);
   Proposals propose(const std::vector<torch::Tensor>& maps, ops::ImageSize padded);
   /// -> boxes [K,4] of each picture, best first, cut at its edges. `limits`: the options' for the mode.
-  std::vector<torch::Tensor> select(const Proposals& proposals,
-                                    const std::vector<ops::ImageSize>& sizes,
+  std::vector<torch::Tensor> select(const Proposals& proposals, const ResizedImages& images,
                                     std::optional<ProposalLimits> limits = {}) const;
-  /// RoIAlign of all boxes on the map of their level -> [K,C,7,7], picture by picture.
+  /// RoIAlign of all boxes on the map of their level, or RoI pooling of one map -> [K,C,7,7] ("zf": [K,C,6,6]), picture
+  /// by picture.
   torch::Tensor pool(const std::vector<torch::Tensor>& maps,
                      const std::vector<torch::Tensor>& boxes,
                      const std::vector<ops::ImageSize>& sizes) const;
-  /// [K,C,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding).
-  std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled);
+  /// [K,C,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding). In training mode
+  /// dropout draws from `key`; no dropout without a key.
+  std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled,
+                                                   const Key* key = nullptr);
   /// Scores and codes of all boxes -> detections in pixels of the resized pictures.
   std::vector<Detections> decode(const torch::Tensor& logits, const torch::Tensor& codes,
                                  const std::vector<torch::Tensor>& boxes,
@@ -136,6 +150,15 @@ class FasterRcnnImpl : public torch::nn::Module {
   std::shared_ptr<Parts> parts_;
 };
 TORCH_MODULE(FasterRcnn);
+
+/// A detector, and region proposals with a body of their own, "proposer": the two networks of alternating training before
+/// they share a body (Ren et al. 2015, section 3.2).
+class AlternatingRcnnImpl : public FasterRcnnImpl {
+ public:
+  AlternatingRcnnImpl(const std::string& name, const FasterRcnnOptions& options);
+  FasterRcnn proposer;
+};
+TORCH_MODULE(AlternatingRcnn);
 
 /// Inference by a snapshot of a network's convolutions in oneDNN (nn::FusedGraph); later changes of its weights have no
 /// effect. Detections agree with FasterRcnnImpl::detect to rounding.

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -14,7 +15,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr double kBeta = 1.0 / 9;  // of smooth L1
+constexpr double kProposalBeta = 1.0 / 9;  // of smooth L1
 
 BoxTargets targets_of(const Tensor& boxes, const Objects& objects,
                       const ops::MatchOptions& options) {
@@ -45,11 +46,97 @@ void check_objects(const Objects& objects, std::int64_t classes, std::size_t pic
              classes - 1, ", got ", least < 1 ? least : most);
 }
 
+/// Resized pictures, and objects in pixels of them.
+struct ScaledPictures {
+  ResizedImages resized;
+  std::vector<Objects> objects;
+};
+
+ScaledPictures scale_pictures(const FasterRcnnImpl& network, const TrainingPictures& pictures) {
+  const auto& [images, objects, short_side, dropout] = pictures;
+  CLEW_CHECK(objects.size() == images.size(), "objects must be of ", images.size(),
+             " pictures, got ", objects.size());
+  for (std::size_t i = 0; i < objects.size(); ++i)
+    check_objects(objects[i], network.options().classes, i);
+  ScaledPictures scaled{.resized = network.resize(images, short_side), .objects = {}};
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    const auto ratio = [](std::int64_t size, std::int64_t original) {
+      return static_cast<float>(size) / static_cast<float>(original);
+    };
+    const auto &to = scaled.resized.sizes[i], &from = scaled.resized.originals[i];
+    const float x = ratio(to.width, from.width), y = ratio(to.height, from.height);
+    scaled.objects.push_back({objects[i].boxes * torch::tensor({x, y, x, y}), objects[i].labels});
+  }
+  return scaled;
+}
+
+ops::ImageSize padded_size(const ResizedImages& resized) {
+  return {resized.images.size(2), resized.images.size(3)};
+}
+
+void add_proposal_losses(DetectorLosses& losses, const Proposals& proposals,
+                         const ScaledPictures& scaled, const BoxSamplers& samplers,
+                         const TrainingOptions& options) {
+  std::vector<BoxTargets> targets;
+  std::vector<ops::BoxSample> samples;
+  for (std::size_t i = 0; i < scaled.objects.size(); ++i) {
+    targets.push_back(options.ignores_crossing_anchors
+                          ? inner_anchor_targets(proposals.anchors, scaled.resized.sizes[i],
+                                                 scaled.objects[i], options)
+                          : anchor_targets(proposals.anchors, scaled.objects[i], options));
+    samples.push_back(samplers.anchors(i, targets.back().labels));
+  }
+  add_proposal_losses(losses, proposals, targets, samples);
+}
+
+struct DetectionTraining {
+  const std::optional<Key>& dropout;
+  const BoxSamplers& samplers;
+  const TrainingOptions& options;
+};
+
+void add_detection_losses(DetectorLosses& losses, FasterRcnnImpl& network,
+                          const std::vector<Tensor>& maps, const std::vector<Tensor>& boxes,
+                          const ScaledPictures& scaled, const DetectionTraining& training) {
+  const auto sampled =
+      sample_proposals(boxes, scaled.objects, training.samplers.proposals, training.options);
+  const auto [logits, codes] =
+      network.classify(network.pool(maps, sampled.boxes, scaled.resized.sizes),
+                       training.dropout ? &*training.dropout : nullptr);
+  add_detection_losses(losses, logits, codes, sampled, training.options.detection_beta);
+}
+
 }  // namespace
+
+Tensor DetectorLosses::sum() const {
+  Tensor sum;
+  for (const auto* const one : {&objectness, &proposal_boxes, &classes, &boxes})
+    if (one->defined()) sum = sum.defined() ? sum + *one : *one;
+  return sum;
+}
 
 BoxTargets anchor_targets(const Tensor& anchors, const Objects& objects,
                           const TrainingOptions& options) {
   return targets_of(anchors, {objects.boxes, torch::ones_like(objects.labels)}, options.anchors);
+}
+
+BoxTargets inner_anchor_targets(const Tensor& anchors, ops::ImageSize image, const Objects& objects,
+                                const TrainingOptions& options) {
+  const auto edge = [&](std::int64_t number) { return anchors.select(1, number); };
+  const auto rows = edge(0)
+                        .ge(0)
+                        .logical_and(edge(1).ge(0))
+                        .logical_and(edge(2).le(image.width))
+                        .logical_and(edge(3).le(image.height))
+                        .nonzero()
+                        .squeeze(1);
+  BoxTargets targets{.labels = torch::full({anchors.size(0)}, -1, torch::kInt64),
+                     .boxes = torch::zeros_like(anchors)};
+  if (rows.numel() == 0) return targets;
+  const auto inner = anchor_targets(anchors.index_select(0, rows), objects, options);
+  targets.labels.index_copy_(0, rows, inner.labels);
+  targets.boxes.index_copy_(0, rows, inner.boxes.to(anchors.scalar_type()));
+  return targets;
 }
 
 BoxTargets proposal_targets(const Tensor& proposals, const Objects& objects,
@@ -73,11 +160,15 @@ void add_proposal_losses(DetectorLosses& losses, const Proposals& proposals,
                                        proposals.anchors.index_select(0, positives)));
   }
   const auto all = torch::cat(logits);
-  CLEW_CHECK(all.numel() > 0, "no anchor was sampled");
+  if (all.numel() == 0) {
+    losses.objectness = proposals.objectness.sum() * 0;
+    losses.proposal_boxes = proposals.codes.sum() * 0;
+    return;
+  }
   losses.objectness = torch::binary_cross_entropy_with_logits(all, torch::cat(labels));
-  losses.proposal_boxes =
-      torch::smooth_l1_loss(torch::cat(codes), torch::cat(wanted), at::Reduction::Sum, kBeta) /
-      static_cast<double>(all.numel());
+  losses.proposal_boxes = torch::smooth_l1_loss(torch::cat(codes), torch::cat(wanted),
+                                                at::Reduction::Sum, kProposalBeta) /
+                          static_cast<double>(all.numel());
 }
 
 SampledProposals sample_proposals(const std::vector<Tensor>& proposals,
@@ -102,7 +193,7 @@ SampledProposals sample_proposals(const std::vector<Tensor>& proposals,
 }
 
 void add_detection_losses(DetectorLosses& losses, const Tensor& logits, const Tensor& codes,
-                          const SampledProposals& sampled) {
+                          const SampledProposals& sampled, double beta) {
   const auto count = sampled.labels.size(0);
   if (count == 0) {
     losses.classes = logits.sum();
@@ -116,7 +207,7 @@ void add_detection_losses(DetectorLosses& losses, const Tensor& logits, const Te
   const auto wanted =
       ops::encode_boxes(sampled.targets.index_select(0, rows),
                         torch::cat(sampled.boxes).index_select(0, rows), detection_coding());
-  losses.boxes = torch::smooth_l1_loss(predicted, wanted, at::Reduction::Sum, kBeta) /
+  losses.boxes = torch::smooth_l1_loss(predicted, wanted, at::Reduction::Sum, beta) /
                  static_cast<double>(count);
 }
 
@@ -133,37 +224,43 @@ BoxSamplers random_samplers(const Key& key, const TrainingOptions& options) {
               }};
 }
 
-DetectorLosses detector_losses(FasterRcnnImpl& network, const std::vector<Tensor>& images,
-                               const std::vector<Objects>& objects, const BoxSamplers& samplers,
-                               const TrainingOptions& options, std::int64_t short_side) {
-  CLEW_CHECK(objects.size() == images.size(), "objects must be of ", images.size(),
-             " pictures, got ", objects.size());
-  for (std::size_t i = 0; i < objects.size(); ++i)
-    check_objects(objects[i], network.options().classes, i);
-  const auto resized = network.resize(images, short_side);
-  std::vector<Objects> scaled;
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const auto ratio = [](std::int64_t size, std::int64_t original) {
-      return static_cast<float>(size) / static_cast<float>(original);
-    };
-    const float x = ratio(resized.sizes[i].width, resized.originals[i].width),
-                y = ratio(resized.sizes[i].height, resized.originals[i].height);
-    scaled.push_back({objects[i].boxes * torch::tensor({x, y, x, y}), objects[i].labels});
-  }
-  const auto maps = network.features(resized.images);
-  const auto proposals = network.propose(maps, {resized.images.size(2), resized.images.size(3)});
+DetectorLosses detector_losses(FasterRcnnImpl& network, const TrainingPictures& pictures,
+                               const BoxSamplers& samplers, const TrainingOptions& options) {
+  const auto scaled = scale_pictures(network, pictures);
+  const auto maps = network.features(scaled.resized.images);
+  const auto proposals = network.propose(maps, padded_size(scaled.resized));
   DetectorLosses losses;
-  std::vector<BoxTargets> targets;
-  std::vector<ops::BoxSample> samples;
-  for (std::size_t i = 0; i < scaled.size(); ++i) {
-    targets.push_back(anchor_targets(proposals.anchors, scaled[i], options));
-    samples.push_back(samplers.anchors(i, targets.back().labels));
+  add_proposal_losses(losses, proposals, scaled, samplers, options);
+  add_detection_losses(losses, network, maps, network.select(proposals, scaled.resized), scaled,
+                       {pictures.dropout, samplers, options});
+  return losses;
+}
+
+DetectorLosses proposal_losses(FasterRcnnImpl& network, const TrainingPictures& pictures,
+                               const BoxSamplers& samplers, const TrainingOptions& options) {
+  const auto scaled = scale_pictures(network, pictures);
+  DetectorLosses losses;
+  add_proposal_losses(
+      losses, network.propose(network.features(scaled.resized.images), padded_size(scaled.resized)),
+      scaled, samplers, options);
+  return losses;
+}
+
+DetectorLosses detection_losses(FasterRcnnImpl& network, FasterRcnnImpl& proposer,
+                                const TrainingPictures& pictures, const BoxSamplers& samplers,
+                                const TrainingOptions& options) {
+  const auto scaled = scale_pictures(network, pictures);
+  const auto maps = network.features(scaled.resized.images);
+  std::vector<Tensor> boxes;
+  {
+    const torch::NoGradGuard no_grad;
+    boxes = proposer.select(
+        proposer.propose(&proposer == &network ? maps : proposer.features(scaled.resized.images),
+                         padded_size(scaled.resized)),
+        scaled.resized);
   }
-  add_proposal_losses(losses, proposals, targets, samples);
-  const auto sampled = sample_proposals(network.select(proposals, resized.sizes), scaled,
-                                        samplers.proposals, options);
-  const auto [logits, codes] = network.classify(network.pool(maps, sampled.boxes, resized.sizes));
-  add_detection_losses(losses, logits, codes, sampled);
+  DetectorLosses losses;
+  add_detection_losses(losses, network, maps, boxes, scaled, {pictures.dropout, samplers, options});
   return losses;
 }
 

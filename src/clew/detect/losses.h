@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "clew/core/key.h"
@@ -31,11 +32,17 @@ struct TrainingOptions {
   ops::MatchOptions proposals{.high = 0.5, .low = 0.5};
   std::int64_t sampled_anchors = 256, sampled_proposals = 512;  // per picture
   double positive_anchors = 0.5, positive_proposals = 0.25;     // largest fraction
+  double detection_beta = 1.0 / 9;                              // of the detections' smooth L1
+  // Anchors that cross the picture's edges are not sampled (Ren et al. 2015, section 3.3).
+  bool ignores_crossing_anchors = false;
 };
 
 /// anchors [M,4] -> targets. Without objects all are background.
 BoxTargets anchor_targets(const torch::Tensor& anchors, const Objects& objects,
                           const TrainingOptions& options = {});
+/// The same with anchors that cross the edges of a picture of that size ignored, and not matched.
+BoxTargets inner_anchor_targets(const torch::Tensor& anchors, ops::ImageSize image,
+                                const Objects& objects, const TrainingOptions& options = {});
 /// The same of proposals [M,4], whose labels are the objects'.
 BoxTargets proposal_targets(const torch::Tensor& proposals, const Objects& objects,
                             const TrainingOptions& options = {});
@@ -48,14 +55,15 @@ struct BoxSamplers {
 /// Random ones, the same for the same key.
 BoxSamplers random_samplers(const Key& key, const TrainingOptions& options = {});
 
-/// Losses of one batch, 0-d with their graph.
+/// Losses of one batch, 0-d with their graph; undefined ones are not computed.
 struct DetectorLosses {
   torch::Tensor objectness, proposal_boxes, classes, boxes;
-  torch::Tensor sum() const { return objectness + proposal_boxes + classes + boxes; }
+  /// Of the defined ones.
+  torch::Tensor sum() const;
 };
 
 /// Binary cross-entropy of the sampled anchors' objectness, and smooth L1 (beta 1/9) of the positive ones' codes, summed and
-/// divided by the number sampled. `targets` and `samples` by picture.
+/// divided by the number sampled; zero where none is. `targets` and `samples` by picture.
 void add_proposal_losses(DetectorLosses& losses, const Proposals& proposals,
                          const std::vector<BoxTargets>& targets,
                          const std::vector<ops::BoxSample>& samples);
@@ -71,15 +79,29 @@ SampledProposals sample_proposals(const std::vector<torch::Tensor>& proposals,
                                   const std::vector<Objects>& objects, const BoxSampler& sample,
                                   const TrainingOptions& options = {});
 
-/// Cross-entropy of logits [K,C], and smooth L1 (beta 1/9) of the positive ones' codes [K,4C] for their class, summed and
+/// Cross-entropy of logits [K,C], and smooth L1 of the positive ones' codes [K,4C] for their class, summed and
 /// divided by K. Zero without proposals.
 void add_detection_losses(DetectorLosses& losses, const torch::Tensor& logits,
-                          const torch::Tensor& codes, const SampledProposals& sampled);
+                          const torch::Tensor& codes, const SampledProposals& sampled,
+                          double beta = TrainingOptions{}.detection_beta);
 
-/// All four losses of a network in training mode. images as in detect(); objects in pixels of the originals. Objects that are not as above, or of another number than images: clew::Error. `short_side`: as of
-/// FasterRcnnImpl::resize.
-DetectorLosses detector_losses(FasterRcnnImpl& network, const std::vector<torch::Tensor>& images,
-                               const std::vector<Objects>& objects, const BoxSamplers& samplers,
-                               const TrainingOptions& options = {}, std::int64_t short_side = 0);
+/// Pictures with objects, in pixels of the originals, that a network in training mode learns from.
+struct TrainingPictures {
+  std::vector<torch::Tensor> images;  // as in FasterRcnnImpl::detect
+  std::vector<Objects> objects;
+  std::int64_t short_side = 0;  // as of FasterRcnnImpl::resize
+  std::optional<Key> dropout{};
+};
+
+/// All four losses of one forward pass. Objects that are not as above, or of another number than images: clew::Error.
+DetectorLosses detector_losses(FasterRcnnImpl& network, const TrainingPictures& pictures,
+                               const BoxSamplers& samplers, const TrainingOptions& options = {});
+/// The two of the region proposals.
+DetectorLosses proposal_losses(FasterRcnnImpl& network, const TrainingPictures& pictures,
+                               const BoxSamplers& samplers, const TrainingOptions& options = {});
+/// The two of the detections, for proposals of `proposer`, which get no gradient; it may be `network`.
+DetectorLosses detection_losses(FasterRcnnImpl& network, FasterRcnnImpl& proposer,
+                                const TrainingPictures& pictures, const BoxSamplers& samplers,
+                                const TrainingOptions& options = {});
 
 }  // namespace clew::detect

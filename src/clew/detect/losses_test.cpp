@@ -29,7 +29,7 @@ TEST(DetectorLosses, TheKeyDecidesAndPicturesWithoutObjectsCount) {
   const std::vector<torch::Tensor> images = {torch::rand({3, 40, 64}), torch::rand({3, 64, 50})};
   const std::vector<Objects> found = {objects({4, 4, 30, 30}, {2}), objects({}, {})};
   const auto loss = [&](std::uint64_t key) {
-    return detector_losses(*network, images, found, random_samplers(Key{key})).sum();
+    return detector_losses(*network, {images, found}, random_samplers(Key{key})).sum();
   };
   const auto first = loss(1);
   EXPECT_TRUE(torch::isfinite(first).item<bool>());
@@ -39,17 +39,49 @@ TEST(DetectorLosses, TheKeyDecidesAndPicturesWithoutObjectsCount) {
     ASSERT_TRUE(item.value().grad().defined()) << item.key();
     EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
   }
-  const auto none = detector_losses(*network, images, {objects({}, {}), objects({}, {})},
+  const auto none = detector_losses(*network, {images, {objects({}, {}), objects({}, {})}},
                                     random_samplers(Key{1}));
   EXPECT_TRUE(torch::isfinite(none.sum()).item<bool>());
   EXPECT_EQ(none.boxes.item<float>(), 0);
+}
+
+TEST(AnchorTargets, CrossingAnchorsAreIgnored) {
+  const auto anchors = torch::tensor({{-1.0F, 0.0F, 20.0F, 20.0F},   // crosses, the object's best
+                                      {0.0F, 0.0F, 12.0F, 12.0F},    // the best of those inside
+                                      {30.0F, 30.0F, 40.0F, 40.0F},  // the edge belongs to it
+                                      {30.0F, 30.0F, 41.0F, 40.0F}});
+  const auto one = objects({0, 0, 19, 19}, {1});
+  const auto all = anchor_targets(anchors, one);
+  EXPECT_TRUE(all.labels.equal(torch::tensor({1, -1, 0, 0}, torch::kInt64)));
+  const auto inner = inner_anchor_targets(anchors, {40, 40}, one);
+  EXPECT_TRUE(inner.labels.equal(torch::tensor({-1, 1, 0, -1}, torch::kInt64)));
+  EXPECT_TRUE(inner.boxes[1].equal(one.boxes[0]));
+  const auto none = inner_anchor_targets(anchors.slice(0, 0, 1), {40, 40}, one);
+  EXPECT_TRUE(none.labels.equal(torch::tensor({-1}, torch::kInt64)));
+}
+
+TEST(DetectorLosses, PartsAreThoseOfTheWhole) {
+  auto network = small_network();
+  const TrainingPictures pictures{.images = {torch::rand({3, 40, 64})},
+                                  .objects = {objects({4, 4, 30, 30}, {2})}};
+  const auto samplers = random_samplers(Key{3});
+  const auto both = detector_losses(*network, pictures, samplers);
+  const auto proposals = proposal_losses(*network, pictures, samplers);
+  const auto detections = detection_losses(*network, *network, pictures, samplers);
+  EXPECT_TRUE(proposals.objectness.equal(both.objectness));
+  EXPECT_TRUE(proposals.proposal_boxes.equal(both.proposal_boxes));
+  EXPECT_FALSE(proposals.classes.defined());
+  EXPECT_TRUE(detections.classes.equal(both.classes));
+  EXPECT_TRUE(detections.boxes.equal(both.boxes));
+  EXPECT_FALSE(detections.objectness.defined());
+  EXPECT_TRUE(proposals.sum().equal(both.objectness + both.proposal_boxes));
 }
 
 TEST(DetectorLosses, ObjectsThatCannotBe) {
   auto network = small_network();
   const auto error = [&](const Objects& one) {
     return error_of([&] {
-      (void)detector_losses(*network, {torch::rand({3, 40, 64})}, {one}, random_samplers(Key{1}));
+      (void)detector_losses(*network, {{torch::rand({3, 40, 64})}, {one}}, random_samplers(Key{1}));
     });
   };
   EXPECT_EQ(error(objects({4, 4, 4, 30}, {1})),
@@ -59,7 +91,7 @@ TEST(DetectorLosses, ObjectsThatCannotBe) {
             "objects of picture 0 must be boxes [N,4] f and labels [N] i64");
   EXPECT_EQ(
       error_of([&] {
-        (void)detector_losses(*network, {torch::rand({3, 40, 64})}, {}, random_samplers(Key{1}));
+        (void)detector_losses(*network, {{torch::rand({3, 40, 64})}, {}}, random_samplers(Key{1}));
       }),
       "objects must be of 1 pictures, got 0");
 }

@@ -31,6 +31,7 @@ struct LearningConfig {
   virtual void fields(Fields& v) = 0;
 
   std::uint64_t seed = 1;
+  bool is_phase = false;  // of train.phases; not a key
   StartConfig start;
   SupervisedOptions train;
 };
@@ -76,16 +77,18 @@ class LearningSystem {
   /// written into a run folder. Returns notes for the log and RUN/log.txt, one a line. Invalid:
   /// clew::Error or UsageError.
   virtual std::vector<std::string> resolve(LearningConfig& /*config*/) const { return {}; }
-  /// Network with initial random weights; needs no data.
+  /// Network with initial random weights, for evaluation, prediction and export; needs no data. The task's may have
+  /// parameters that only the training needs besides.
   virtual std::shared_ptr<torch::nn::Module> make_network(const LearningConfig& config) const = 0;
   virtual std::unique_ptr<Task> make_task(const LearningConfig& config) const = 0;
   /// Loads initial weights of a new run, such as another run's, before those of `start`. Depends on
   /// the config alone.
   virtual void begin(torch::nn::Module& /*network*/, const LearningConfig& /*config*/) const {}
 
-  /// Name in the network of an entry of start.weights, such as a backbone's in a larger network.
-  virtual std::string start_name(const LearningConfig& /*config*/, const std::string& name) const {
-    return name;
+  /// Names in the network of an entry of start.weights, such as a backbone's in a larger network; none: it is left out.
+  virtual std::vector<std::string> start_names(const LearningConfig& /*config*/,
+                                               const std::string& name) const {
+    return {name};
   }
 
   /// Progress text of a line of metrics.

@@ -16,6 +16,7 @@ void ScheduleConfig::fields(Fields& v) {
   v("schedule", schedule, {.help = "how the learning rate moves"});
   v("warmup", warmup, {.min = 0, .help = "steps in which the learning rate climbs at first"});
   v("step_every", step_every, {.min = 1, .help = "steps between changes of the rate (step)"});
+  v("step_at", step_at, {.min = 1, .help = "steps at which it changes, too, such as [120, 160]"});
   v("step_factor", step_factor, {.min = 0, .max = 1, .help = "factor of such a change"});
 }
 
@@ -28,7 +29,7 @@ void check_schedule(const ScheduleConfig& config) {
 }
 
 double Schedule::at(std::int64_t step) const {
-  const auto& [lr, lr_end, kind, warmup, step_every, step_factor] = config;
+  const auto& [lr, lr_end, kind, warmup, step_every, step_factor, step_at] = config;
   if (step < warmup) return lr * static_cast<double>(step + 1) / static_cast<double>(warmup);
   const auto done = static_cast<double>(step - warmup);
   const auto whole = static_cast<double>(std::max<std::int64_t>(1, steps - warmup));
@@ -42,7 +43,12 @@ double Schedule::at(std::int64_t step) const {
       return lr_end + (lr - lr_end) * 0.5 * (1 + std::cos(std::numbers::pi * share));
     case ScheduleKind::kStep:
       return std::max(
-          lr_end, lr * std::pow(step_factor, static_cast<double>((step - warmup) / step_every)));
+          lr_end,
+          lr * std::pow(step_factor,
+                        static_cast<double>((step - warmup) / step_every +
+                                            std::ranges::count_if(step_at, [&](std::int64_t one) {
+                                              return one <= step;
+                                            }))));
   }
   return lr;
 }

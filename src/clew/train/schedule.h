@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "clew/core/config.h"
 
@@ -13,7 +14,7 @@ enum class ScheduleKind : std::uint8_t {
   kConstant,
   kLinear,  // straight from lr to lr_end
   kCosine,  // half a cosine from lr to lr_end: Loshchilov and Hutter 2016, eq. 5
-  kStep,    // times step_factor every step_every steps, not below lr_end
+  kStep,    // times step_factor every step_every steps and at step_at, not below lr_end
 };
 constexpr auto names(ScheduleKind) {
   using enum ScheduleKind;
@@ -28,6 +29,7 @@ struct ScheduleConfig {
   std::int64_t warmup = 0;                  // steps of linear warm-up, from lr / warmup
   std::int64_t step_every = 1'000'000'000;  // kStep
   double step_factor = 0.1;                 // kStep
+  std::vector<std::int64_t> step_at{};      // kStep
 
   void fields(Fields& v);
 };

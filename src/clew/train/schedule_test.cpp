@@ -32,6 +32,13 @@ TEST(Schedule, ByHand) {
   EXPECT_DOUBLE_EQ(schedule.at(7), 0.4);
   EXPECT_DOUBLE_EQ(schedule.at(10), 0.2);
   EXPECT_DOUBLE_EQ(schedule.at(13), 0.2);  // not below lr_end
+  schedule.config.lr_end = 0;
+  schedule.config.step_every = 1'000;
+  schedule.config.step_at = {8, 12};
+  EXPECT_DOUBLE_EQ(schedule.at(7), 0.8);
+  EXPECT_DOUBLE_EQ(schedule.at(8), 0.4);
+  EXPECT_DOUBLE_EQ(schedule.at(11), 0.4);
+  EXPECT_DOUBLE_EQ(schedule.at(13), 0.2);
 }
 
 }  // namespace schedule_test

@@ -567,6 +567,7 @@ void Supervised::update() {
 }
 
 torch::nn::Module& Supervised::network() { return *impl_->workers[0].network; }
+const Task& Supervised::task() const { return impl_->task; }
 
 void Supervised::with_evaluated_weights(const std::function<void()>& look) {
   const auto& ema = impl_->ema;

@@ -117,6 +117,7 @@ class Supervised : public Learner {
   /// Current network, without averaging, in the mode that the last call left it in. Must not be
   /// changed.
   torch::nn::Module& network();
+  const Task& task() const;
   /// Calls `look` while the network is in evaluation mode and has the evaluated weights: the moving
   /// average where there is one.
   void with_evaluated_weights(const std::function<void()>& look);

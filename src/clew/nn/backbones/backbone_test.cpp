@@ -72,6 +72,40 @@ TEST(Backbones, KnowWhereTheirMapsLie) {
   EXPECT_EQ(geometry("efficientnet_lite0", "blocks.1").offset, 1 + 2 * 1);
 }
 
+TEST(Backbones, ZfHasItsPublishedSizes) {
+  torch::manual_seed(6);
+  Backbone network("zf", BackboneOptions{.classes = 5});
+  const auto images = torch::rand({2, 3, 96, 128});
+  const auto maps = network->maps(images, {"conv1", "pool1", "conv2", "pool2", "conv5"});
+  using Shape = std::vector<std::int64_t>;
+  EXPECT_EQ(maps[0].sizes(), (Shape{2, 96, 48, 64}));
+  EXPECT_EQ(maps[1].sizes(), (Shape{2, 96, 24, 32}));
+  EXPECT_EQ(maps[2].sizes(), (Shape{2, 256, 12, 16}));
+  EXPECT_EQ(maps[3].sizes(), (Shape{2, 256, 6, 8}));
+  EXPECT_EQ(maps[4].sizes(), (Shape{2, 256, 6, 8}));
+  EXPECT_EQ(network->feature_map("conv5").geometry.stride, 16);
+  EXPECT_EQ(network->feature_map("conv5").geometry.offset, 0);
+  EXPECT_EQ(network->feature_count(), 4096);
+  const auto logits = network->forward(images);
+  EXPECT_EQ(logits.sizes(), (Shape{2, 5}));
+  logits.pow(2).sum().backward();
+  for (const auto& item : network->named_parameters()) {
+    ASSERT_TRUE(item.value().grad().defined()) << item.key();
+    EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
+    EXPECT_GT(item.value().grad().abs().max().item<double>(), 0) << item.key();
+  }
+}
+
+TEST(LayerGraph, AResponseNormByHand) {
+  LayerGraph graph;
+  const auto y = graph.response_norm(graph.input(), {.side = 3, .alpha = 0.9, .beta = 2});
+  auto x = torch::zeros({1, 3, 2, 2});
+  x[0][1] = torch::tensor({{1.0F, 2.0F}, {3.0F, 4.0F}});
+  const auto out = graph.run(x, {y})[0];
+  // Each window holds all four of 1 + 4 + 9 + 16, of nine places.
+  EXPECT_TRUE(torch::allclose(out, x / 16));
+}
+
 TEST(Backbones, AShiftedPictureShiftsTheMap) {
   torch::manual_seed(2);
   const torch::NoGradGuard no_grad;
@@ -153,7 +187,7 @@ TEST(Backbones, TheirOnnxComputesTheSame) {
 TEST(Backbones, WhatCannotBeIsRefused) {
   expect_error<UsageError>(
       [] { Backbone network("resnet81"); },
-      "a backbone must be one of alexnet, vgg16, vgg16_bn, resnet18, resnet34, resnet50, "
+      "a backbone must be one of alexnet, zf, vgg16, vgg16_bn, resnet18, resnet34, resnet50, "
       "mobilenet_v2, "
       "mobilenet_v3_small, mobilenet_v3_large, efficientnet_lite0, got 'resnet81'; did you mean "
       "'resnet18'?");

@@ -23,6 +23,7 @@ struct BackboneBuilder {
 };
 
 void build_alexnet(BackboneBuilder& build);
+void build_zf(BackboneBuilder& build);
 void build_vgg16(BackboneBuilder& build, bool has_batch_norm);
 /// `blocks`: number in each of the four stages. Bottleneck blocks (1x1, 3x3, 1x1) or basic ones
 /// (3x3, 3x3).

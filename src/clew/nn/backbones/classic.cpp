@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// AlexNet (Krizhevsky 2014, one tower), VGG-16 (Simonyan and Zisserman 2014), ResNets (He et al. 2015;
-// the stride of a bottleneck is in its 3x3 convolution), as torchvision has them.
+// AlexNet (Krizhevsky 2014, one tower), ZF (Zeiler and Fergus 2014, arXiv 1311.2901, as Ren et al. 2015 use it: strides
+// that divide 16, normalisation within channels), VGG-16 (Simonyan and Zisserman 2014), ResNets (He et al. 2015;
+// the stride of a bottleneck is in its 3x3 convolution), as torchvision has them but for ZF.
 #include "clew/core/error.h"
 #include "clew/nn/backbones/builder.h"
 
@@ -41,6 +42,37 @@ void build_alexnet(BackboneBuilder& build) {
   x = net.linear("classifier.4", net.dropout(x, p), 4096);
   x = net.activation(x, Activation::kRelu);
   build.classify("classifier.6", x);
+}
+
+void build_zf(BackboneBuilder& build) {
+  auto& net = build.net;
+  auto x = net.input();
+  int place = 0;
+  const auto convolve = [&](std::int64_t out, std::int64_t kernel, std::int64_t stride) {
+    x = net.convolution(concat("features.", place), x,
+                        {.out = out, .kernel = kernel, .stride = stride, .has_bias = true});
+    x = net.activation(x, Activation::kRelu);
+    place += 2;
+  };
+  int stage = 1;
+  for (const auto& [out, kernel] : {std::pair{96, 7}, std::pair{256, 5}}) {
+    convolve(out, kernel, 2);
+    build.map(concat("conv", stage), x);
+    x = net.max_pool(net.response_norm(x), 3, 2, 1);
+    place += 2;
+    build.map(concat("pool", stage++), x);
+  }
+  convolve(384, 3, 1);
+  convolve(384, 3, 1);
+  convolve(256, 3, 1);
+  build.map("conv5", x);
+  x = net.max_pool(x, 3, 2);
+  x = net.flatten(net.average_pool(x, 6));
+  const double p = build.dropout_or(0.5);
+  x = net.activation(net.linear("classifier.0", x, 4096), Activation::kRelu);
+  x = net.linear("classifier.3", net.dropout(x, p), 4096);
+  x = net.activation(x, Activation::kRelu);
+  build.classify("classifier.6", x, p);
 }
 
 void build_vgg16(BackboneBuilder& build, bool has_batch_norm) {

@@ -183,6 +183,16 @@ LayerId LayerGraph::activation(LayerId x, Activation kind) {
   return push(std::move(layer));
 }
 
+LayerId LayerGraph::response_norm(LayerId x, const ResponseNormOptions& options) {
+  CLEW_ASSERT(options.side % 2 == 1);
+  auto layer = behind(x, Kind::kResponseNorm);
+  layer.kernel = options.side;
+  layer.padding = options.side / 2;
+  layer.alpha = options.alpha;
+  layer.beta = options.beta;
+  return push(std::move(layer));
+}
+
 LayerId LayerGraph::max_pool(LayerId x, std::int64_t kernel, std::int64_t stride,
                              std::int64_t padding) {
   const auto window = window_of(at(x), stride);
@@ -280,6 +290,9 @@ torch::Tensor LayerGraph::compute(const Layer& layer, std::size_t index,
       return dynamic_cast<BatchNorm2dImpl&>(*layer.module).forward(x);
     case Kind::kActivation:
       return activated(x, layer.activation);
+    case Kind::kResponseNorm:
+      return x * (1 + layer.alpha * torch::avg_pool2d(x * x, layer.kernel, 1, layer.padding))
+                     .pow(-layer.beta);
     case Kind::kMaxPool:
       return torch::max_pool2d(x, layer.kernel, layer.stride, layer.padding,
                                layer.dilation_of_window);
@@ -374,6 +387,18 @@ std::vector<OnnxValue> LayerGraph::run_onnx(OnnxGraph& graph, const OnnxValue& x
                 : layer.activation == Activation::kHardswish ? graph.hard_swish(from)
                                                              : graph.hard_sigmoid(from);
         break;
+      case Kind::kResponseNorm: {
+        const auto number = [&](double one, const char* name) {
+          return graph.constant(torch::full({1}, one, torch::kFloat32), name);
+        };
+        const auto mean =
+            graph.average_pool(graph.mul(from, from), {.kernel = {layer.kernel, layer.kernel},
+                                                       .stride = {1, 1},
+                                                       .padding = {layer.padding, layer.padding}});
+        const auto sum = graph.add(number(1, "one"), graph.mul(number(layer.alpha, "alpha"), mean));
+        value = graph.mul(from, graph.exp(graph.mul(number(-layer.beta, "beta"), graph.log(sum))));
+        break;
+      }
       case Kind::kMaxPool:
         value = graph.max_pool(from,
                                {.kernel = {layer.kernel, layer.kernel},

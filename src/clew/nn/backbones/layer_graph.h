@@ -41,6 +41,13 @@ struct ConvolutionOptions {
   bool is_padded_as_tensorflow = false;
 };
 
+/// Normalisation of each element by its neighbourhood in the same channel, `side` x `side` with zeros beyond the border
+/// (Krizhevsky et al. 2012, section 3.3, in space): x (1 + alpha mean(x^2))^-beta.
+struct ResponseNormOptions {
+  std::int64_t side = 3;  // odd
+  double alpha = 5e-5, beta = 0.75;
+};
+
 /// Batch norms of a network (BatchNorm2d).
 struct NormOptions {
   bool is_frozen = false;
@@ -72,6 +79,7 @@ class LayerGraph : public torch::nn::Module {
                       LayerId x);
   LayerId batch_norm(const std::string& path, LayerId x, double eps = 1e-5, double momentum = 0.1);
   LayerId activation(LayerId x, Activation kind);
+  LayerId response_norm(LayerId x, const ResponseNormOptions& options = {});
   /// Omitted where its stride becomes dilation and its windows do not overlap.
   LayerId max_pool(LayerId x, std::int64_t kernel, std::int64_t stride, std::int64_t padding = 0);
   LayerId average_pool(LayerId x, std::int64_t side);  // adaptive: [B,C,side,side]
@@ -102,6 +110,7 @@ class LayerGraph : public torch::nn::Module {
     kConvolution,
     kBatchNorm,
     kActivation,
+    kResponseNorm,
     kMaxPool,
     kAveragePool,
     kAdd,
@@ -120,6 +129,7 @@ class LayerGraph : public torch::nn::Module {
     std::array<std::int64_t, 2> uneven_padding{};  // before and after, if they differ
     double probability = 0;
     Activation activation = Activation::kRelu;
+    double alpha = 0, beta = 0;  // of a response norm, whose side is `kernel`
     MapGeometry geometry{};
     std::int64_t dilation = 1;  // of following windows
   };

@@ -24,7 +24,7 @@ struct PublishedWeights {
              0;  // accuracy on ImageNet's validation set, percent, as stated there; 0: not stated
 };
 
-/// One for each of backbone_names(), in its order.
+/// One for each of backbone_names() but "zf", in its order.
 [[nodiscard]] const std::vector<PublishedWeights>& published_weights();
 /// Weights of a backbone; null for another name.
 [[nodiscard]] const PublishedWeights* find_published(const std::string& backbone);

@@ -26,7 +26,9 @@ TEST(Published, OneForEachBackbone) {
     EXPECT_TRUE(one.top1 > 50 && one.top1 < 90) << one.file;
     EXPECT_EQ(find_published(one.backbone), &one);
   }
-  EXPECT_EQ(names, backbone_names());
+  auto wanted = backbone_names();
+  std::erase(wanted, "zf");  // published for Caffe alone
+  EXPECT_EQ(names, wanted);
   EXPECT_EQ(find_published("resnet81"), nullptr);
 }
 

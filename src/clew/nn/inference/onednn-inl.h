@@ -71,6 +71,21 @@ inline dnnl::eltwise_forward::primitive_desc eltwise(algorithm kind, const Desc&
                                                      float beta, const primitive_attr& attributes) {
   return {engine(), dnnl::prop_kind::forward_inference, kind, x, x, alpha, beta, attributes};
 }
+/// `x` and the result have one format.
+inline dnnl::lrn_forward::primitive_desc response_norm(const Desc& x, std::int64_t side,
+                                                       float alpha, float beta,
+                                                       const primitive_attr& attributes) {
+  return {engine(),
+          dnnl::prop_kind::forward_inference,
+          algorithm::lrn_within_channel,
+          x,
+          x,
+          side,
+          alpha,
+          beta,
+          1.0F,
+          attributes};
+}
 inline dnnl::resampling_forward::primitive_desc resampling(algorithm kind, const Desc& x,
                                                            const Desc& y,
                                                            const primitive_attr& attributes) {
@@ -112,6 +127,14 @@ inline dnnl::binary::primitive_desc binary(algorithm kind, const Desc& a, const 
 inline dnnl::eltwise_forward::primitive_desc eltwise(algorithm kind, const Desc& x, float alpha,
                                                      float beta, const primitive_attr& attributes) {
   return {{dnnl::prop_kind::forward_inference, kind, x, alpha, beta}, attributes, engine()};
+}
+inline dnnl::lrn_forward::primitive_desc response_norm(const Desc& x, std::int64_t side,
+                                                       float alpha, float beta,
+                                                       const primitive_attr& attributes) {
+  return {{dnnl::prop_kind::forward_inference, algorithm::lrn_within_channel, x, side, alpha, beta,
+           1.0F},
+          attributes,
+          engine()};
 }
 inline dnnl::resampling_forward::primitive_desc resampling(algorithm kind, const Desc& x,
                                                            const Desc& y,

@@ -295,6 +295,8 @@ class PlanBuilder {
         return linear(index, step);
       case StepKind::kActivation:
         return activation(step);
+      case StepKind::kResponseNorm:
+        return response_norm(step);
       case StepKind::kMaxPool:
       case StepKind::kAveragePool:
         return pool(step);
@@ -407,6 +409,15 @@ class PlanBuilder {
       add(chosen, dnnl::eltwise_forward(chosen), {{DNNL_ARG_SRC, from}, {DNNL_ARG_DST, y.slot}});
       from = y.slot;
     }
+    values_[at(step.output)] = y;
+  }
+
+  void response_norm(const ProgramStep& step) {
+    const auto x = reordered(values_[at(step.inputs[0])], blocked(step.inputs[0]));
+    const auto chosen = onednn::response_norm(x.desc, step.kernel, static_cast<float>(step.alpha),
+                                              static_cast<float>(step.beta), attributes_of({}));
+    const Located y{new_slot(x.desc), x.desc};
+    add(chosen, dnnl::lrn_forward(chosen), {{DNNL_ARG_SRC, x.slot}, {DNNL_ARG_DST, y.slot}});
     values_[at(step.output)] = y;
   }
 

@@ -127,6 +127,12 @@ class Lowering {
         step.kind = StepKind::kActivation;
         step.activation = from.activation;
         break;
+      case LayerGraph::Kind::kResponseNorm:
+        step.kind = StepKind::kResponseNorm;
+        step.kernel = from.kernel;
+        step.alpha = from.alpha;
+        step.beta = from.beta;
+        break;
       case LayerGraph::Kind::kMaxPool:
         step.kind = StepKind::kMaxPool;
         step.kernel = from.kernel;
@@ -223,6 +229,7 @@ std::vector<ValueShape> shapes_of(const Program& program, std::int64_t height, s
         break;
       }
       case StepKind::kActivation:
+      case StepKind::kResponseNorm:
       case StepKind::kAdd:
       case StepKind::kMultiply:
         break;

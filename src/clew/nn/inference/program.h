@@ -17,6 +17,7 @@ enum class StepKind {
   kConvolution,  // + addend, activation; a lone batch norm is a depthwise 1x1
   kLinear,       // + activation
   kActivation,
+  kResponseNorm,  // of side `kernel`
   kMaxPool,
   kAveragePool,
   kAdd,       // + activation
@@ -36,6 +37,7 @@ struct ProgramStep {
   std::int64_t kernel = 1, stride = 1, dilation = 1, groups = 1;
   std::int64_t before = 0, after = 0;  // padding
   std::int64_t channels = 0;           // of the output
+  double alpha = 0, beta = 0;          // of a response norm
 };
 
 struct Program {
