@@ -12,6 +12,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/nn/backbones/backbone.h"
 #include "clew/nn/backbones/published.h"
 #include "clew/nn/backbones/recognise.h"
 #include "clew/nn/safetensors.h"
@@ -65,6 +66,11 @@ void resolve_start(StartConfig& start) {
   if (start.weights.empty() || !is_word || path_exists(start.weights)) return;
   const auto* published = nn::find_published(start.weights);
   if (published == nullptr) {
+    const auto& backbones = nn::backbone_names();
+    if (std::ranges::find(backbones, start.weights) != backbones.end())
+      throw UsageError(concat("start.weights = '", start.weights,
+                              "': there is no such file or run folder, and no weights of that "
+                              "backbone were published"));
     std::vector<std::string> names;
     for (const auto& one : nn::published_weights()) names.push_back(one.backbone);
     throw UsageError(concat("start.weights = '", start.weights,

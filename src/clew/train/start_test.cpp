@@ -126,6 +126,9 @@ TEST_F(Starts, NamesOfBackbones) {
   expect_error<UsageError>([&] { resolved("resnet81"); },
                            "start.weights = 'resnet81': there is no such file or run folder, and "
                            "no such backbone; did you mean 'resnet18'?");
+  expect_error<UsageError>([&] { resolved("zf"); },
+                           "start.weights = 'zf': there is no such file or run folder, and no "
+                           "weights of that backbone were published");
   const auto& published = *nn::find_published("resnet18");
   make_folders(folder / "clew/weights");
   const auto path = folder / "clew/weights" / published.file;
