@@ -94,6 +94,7 @@ struct RegionConfig {
 
 struct DetectConfig : train::LearningConfig {
   std::string system = "detect", network = "mobilenet_v2_fpn";
+  bool masks = false;
   int frozen_stride = -1;
   double body_rate = 1;
   RegionConfig regions;
@@ -111,6 +112,8 @@ struct DetectConfig : train::LearningConfig {
     v("system", system, {.choices = {"detect"}, .help = "the system this recipe is for"});
     v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
     v("network", network, {.choices = detector_names(), .help = "the detector"});
+    v("masks", masks,
+      {.help = "also a mask of each object (Mask R-CNN), learned from masks of the data"});
     v("frozen_stride", frozen_stride,
       {.min = -1,
        .max = 64,

@@ -17,15 +17,15 @@ class DetectTask : public train::Task {
   explicit DetectTask(const DetectConfig& config);
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
-  /// Training: the slice's four losses, each [B] f32, all elements alike. Evaluation: listed boxes [N,4] f32 xyxy in
-  /// pixels, scores [N] f32, labels [N] i64 in 1..C.
+  /// Training: the slice's losses, each [B] f32, all elements alike. Evaluation: listed boxes [N,4] f32 xyxy in pixels, scores
+  /// [N] f32, labels [N] i64 in 1..C, masks [N,28,28] f32 over the boxes.
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
   train::Loss loss(const data::Batch& outputs, const data::Batch& batch,
                    const Key& key) const override;
 
   std::unique_ptr<train::Evaluator> make_evaluator() const override;
-  std::string monitor() const override { return "ap"; }
+  std::string monitor() const override;
   const data::Dataset& train_set() const override { return *train_; }
   const data::Dataset& validation_set() const override { return *validation_; }
   const data::Dataset& test_set() const override { return *test_; }

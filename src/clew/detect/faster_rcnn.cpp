@@ -16,6 +16,7 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
+#include "clew/detect/masks.h"
 #include "clew/nn/backbones/backbone.h"
 #include "clew/ops/boxes/geometry.h"
 #include "clew/ops/boxes/nms.h"
@@ -36,11 +37,17 @@ struct DetectorArchitecture {
   std::string prefix;                           // dropped from the backbone's paths
   std::int64_t channels = 256;                  // of the pyramid
   double norm_eps = 1e-5, norm_momentum = 0.1;  // 0: the backbone's
+  bool has_masks = false;
 };
 
 const std::vector<DetectorArchitecture>& detector_architectures() {
   static const std::vector<DetectorArchitecture> kAll = {
       {"resnet50_fpn", "resnet50", {"layer1", "layer2", "layer3", "layer4"}, ""},
+      {.name = "maskrcnn_resnet50_fpn",
+       .backbone = "resnet50",
+       .maps = {"layer1", "layer2", "layer3", "layer4"},
+       .prefix = "",
+       .has_masks = true},
       {"mobilenet_v3_large_fpn", "mobilenet_v3_large", {"features.13", "features.16"}, "features."},
       {"mobilenet_v3_large_320_fpn",
        "mobilenet_v3_large",
@@ -138,6 +145,8 @@ struct FasterRcnnImpl::Parts {
   RpnHead rpn{nullptr};
   BoxHead head{nullptr};
   BoxPredictor predictor{nullptr};
+  MaskHead mask_head{nullptr};  // with masks
+  MaskPredictor mask_predictor{nullptr};
 };
 
 const ops::BoxCoding& detection_coding() {
@@ -163,6 +172,7 @@ FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes
   const auto& architecture = detector_architecture(name);
   FasterRcnnOptions options;
   options.classes = classes;
+  options.has_masks = architecture.has_masks;
   const std::array<double, 5> sizes = {32, 64, 128, 256, 512};
   if (architecture.maps.size() == 3) {
     for (const double size : {32, 64, 128, 256}) options.anchors.push_back({.sizes = {size}});
@@ -172,7 +182,7 @@ FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes
     options.evaluation = {300, 150};
     return options;
   }
-  if (name == "resnet50_fpn") {
+  if (architecture.maps.size() == 4) {
     for (const double size : sizes) options.anchors.push_back({.sizes = {size}});
     return options;
   }
@@ -220,6 +230,10 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
   const auto heads = add_group(*this, "roi_heads");
   parts_->head = heads->register_module("box_head", BoxHead(architecture.channels * kBins * kBins));
   parts_->predictor = heads->register_module("box_predictor", BoxPredictor(options.classes));
+  if (!options.has_masks) return;
+  parts_->mask_head = heads->register_module("mask_head", MaskHead(architecture.channels));
+  parts_->mask_predictor = heads->register_module(
+      "mask_predictor", MaskPredictor(architecture.channels, options.classes));
 }
 
 std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {
@@ -358,9 +372,9 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals,
 }
 
 Tensor FasterRcnnImpl::pool(const std::vector<Tensor>& maps, const std::vector<Tensor>& boxes,
-                            const std::vector<ops::ImageSize>& sizes) const {
+                            const std::vector<ops::ImageSize>& sizes, std::int64_t bins) const {
   // The coarsest map is for proposals alone.
-  ops::PyramidOptions pyramid;
+  ops::PyramidOptions pyramid{.height = bins, .width = bins};
   if (!parts_->offsets.empty())
     pyramid.offsets = {parts_->offsets.begin(), parts_->offsets.end() - 1};
   return ops::pyramid_roi_align({maps.begin(), maps.end() - 1}, boxes, sizes, pyramid);
@@ -370,6 +384,14 @@ std::pair<Tensor, Tensor> FasterRcnnImpl::classify(const Tensor& pooled) {
   auto x = torch::relu(parts_->head->first->forward(pooled.flatten(1)));
   x = torch::relu(parts_->head->second->forward(x));
   return {parts_->predictor->logits->forward(x), parts_->predictor->codes->forward(x)};
+}
+
+Tensor FasterRcnnImpl::mask_logits(const std::vector<Tensor>& maps,
+                                   const std::vector<Tensor>& boxes, const Tensor& labels,
+                                   const std::vector<ops::ImageSize>& sizes) {
+  CLEW_CHECK(options_.has_masks, "the detector has no masks");
+  const auto pooled = pool(maps, boxes, sizes, kMaskBins);
+  return parts_->mask_predictor->forward(parts_->mask_head->forward(pooled), labels);
 }
 
 std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tensor& codes,
@@ -419,6 +441,20 @@ std::vector<Detections> FasterRcnnImpl::detect(const std::vector<Tensor>& images
   return finish(resized, maps, propose(maps, size_of(resized.images)));
 }
 
+void FasterRcnnImpl::add_masks(std::vector<Detections>& detections, const std::vector<Tensor>& maps,
+                               const std::vector<ops::ImageSize>& sizes) {
+  std::vector<Tensor> boxes, labels;
+  std::vector<std::int64_t> counts;
+  for (const auto& one : detections) {
+    boxes.push_back(one.boxes);
+    labels.push_back(one.labels);
+    counts.push_back(one.labels.size(0));
+  }
+  const auto masks =
+      torch::sigmoid(mask_logits(maps, boxes, torch::cat(labels), sizes)).split_with_sizes(counts);
+  for (std::size_t i = 0; i < detections.size(); ++i) detections[i].masks = masks[i];
+}
+
 std::vector<Detections> FasterRcnnImpl::finish(const ResizedImages& images,
                                                const std::vector<Tensor>& maps,
                                                const Proposals& proposals) {
@@ -426,6 +462,7 @@ std::vector<Detections> FasterRcnnImpl::finish(const ResizedImages& images,
   const auto boxes = select(proposals, images.sizes);
   const auto [logits, codes] = classify(pool(maps, boxes, images.sizes));
   auto detections = decode(logits, codes, boxes, images.sizes);
+  if (options_.has_masks) add_masks(detections, maps, images.sizes);
   for (std::size_t i = 0; i < detections.size(); ++i)
     detections[i].boxes = detections[i].boxes * scales(images.sizes[i], images.originals[i]);
   return detections;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Faster R-CNN (Ren et al. 2015, arXiv 1506.01497) on feature pyramids (Lin et al. 2017, arXiv 1612.03144), with the parameter
-// names, constants and results of torchvision's networks.
+// Faster R-CNN (Ren et al. 2015, arXiv 1506.01497) on feature pyramids (Lin et al. 2017, arXiv 1612.03144), and Mask R-CNN (He
+// et al. 2017, arXiv 1703.06870), with the parameter names, constants and results of torchvision's networks.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -38,6 +38,7 @@ struct FasterRcnnOptions {
   std::vector<ops::AnchorShapes> anchors;  // per level
   // Batch norms of the body keep statistics, weights and biases.
   bool has_frozen_norms = true;
+  bool has_masks = false;  // also heads of masks
   ProposalLimits training, evaluation{1000, 1000};
   double proposal_nms = 0.7;           // IoU
   double least_objectness = 0;         // of proposals
@@ -46,8 +47,8 @@ struct FasterRcnnOptions {
   std::int64_t most_detections = 100;  // per picture
 };
 
-/// The architectures: torchvision's "resnet50_fpn", "mobilenet_v3_large_fpn" and "mobilenet_v3_large_320_fpn", and smaller
-/// ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn".
+/// The architectures: torchvision's "resnet50_fpn", "maskrcnn_resnet50_fpn" (the same with masks), "mobilenet_v3_large_fpn" and
+/// "mobilenet_v3_large_320_fpn", and smaller ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn".
 const std::vector<std::string>& detector_names();
 /// Name in the detector of a parameter of its backbone: "features.0.0.weight" -> "backbone.body.0.0.weight". Unknown
 /// detector: UsageError.
@@ -79,6 +80,8 @@ struct Detections {
   torch::Tensor boxes;   // [N,4] f32 xyxy in pixels of the original
   torch::Tensor scores;  // [N] f32 in [0,1]
   torch::Tensor labels;  // [N] i64 in 1..classes-1
+  torch::Tensor
+      masks;  // [N,28,28] f32 in [0,1] over the boxes (paste_mask); undefined without has_masks
 };
 
 class FasterRcnnImpl : public torch::nn::Module {
@@ -115,10 +118,10 @@ class FasterRcnnImpl : public torch::nn::Module {
   std::vector<torch::Tensor> select(const Proposals& proposals,
                                     const std::vector<ops::ImageSize>& sizes,
                                     std::optional<ProposalLimits> limits = {}) const;
-  /// RoIAlign of all boxes on the map of their level -> [K,C,7,7], picture by picture.
+  /// RoIAlign of all boxes on the map of their level -> [K,C,bins,bins], picture by picture.
   torch::Tensor pool(const std::vector<torch::Tensor>& maps,
                      const std::vector<torch::Tensor>& boxes,
-                     const std::vector<ops::ImageSize>& sizes) const;
+                     const std::vector<ops::ImageSize>& sizes, std::int64_t bins = 7) const;
   /// [K,C,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding).
   std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled);
   /// Scores and codes of all boxes -> detections in pixels of the resized pictures.
@@ -126,11 +129,19 @@ class FasterRcnnImpl : public torch::nn::Module {
                                  const std::vector<torch::Tensor>& boxes,
                                  const std::vector<ops::ImageSize>& sizes) const;
 
+  /// Mask logits [K,28,28] of boxes, each for its label of `labels` [K] i64. Without has_masks: clew::Error.
+  torch::Tensor mask_logits(const std::vector<torch::Tensor>& maps,
+                            const std::vector<torch::Tensor>& boxes, const torch::Tensor& labels,
+                            const std::vector<ops::ImageSize>& sizes);
+
   const FasterRcnnOptions& options() const { return options_; }
   /// Modules of the body, by their names in this network, whose outputs have strides up to `stride` pixels.
   std::vector<std::string> body_modules(double stride) const;
 
  private:
+  void add_masks(std::vector<Detections>& detections, const std::vector<torch::Tensor>& maps,
+                 const std::vector<ops::ImageSize>& sizes);
+
   struct Parts;
   FasterRcnnOptions options_;
   std::shared_ptr<Parts> parts_;

@@ -14,16 +14,18 @@
 
 namespace clew::detect {
 
-/// Objects of one picture, in pixels of the resized picture.
+/// Objects of one picture.
 struct Objects {
-  torch::Tensor boxes;   // [N,4] f xyxy
+  torch::Tensor boxes;   // [N,4] f xyxy, pixels
   torch::Tensor labels;  // [N] i64 in 1..classes-1
+  torch::Tensor masks;   // [N,H,W] u8, 0 or 1, of the original picture; for detectors with masks
 };
 
 /// Targets of anchors or of proposals of one picture.
 struct BoxTargets {
-  torch::Tensor labels;  // [M] i64: class (of anchors 1), 0 background, -1 ignored
-  torch::Tensor boxes;   // [M,4] f: of the matched object; any where the label is not positive
+  torch::Tensor labels;   // [M] i64: class (of anchors 1), 0 background, -1 ignored
+  torch::Tensor boxes;    // [M,4] f: of the matched object; any where the label is not positive
+  torch::Tensor objects;  // [M] i64: its number; any where the label is not positive
 };
 
 struct TrainingOptions {
@@ -51,7 +53,8 @@ BoxSamplers random_samplers(const Key& key, const TrainingOptions& options = {})
 /// Losses of one batch, 0-d with their graph.
 struct DetectorLosses {
   torch::Tensor objectness, proposal_boxes, classes, boxes;
-  torch::Tensor sum() const { return objectness + proposal_boxes + classes + boxes; }
+  torch::Tensor masks;  // of detectors with masks, else undefined
+  torch::Tensor sum() const;
 };
 
 /// Binary cross-entropy of the sampled anchors' objectness, and smooth L1 (beta 1/9) of the positive ones' codes, summed and
@@ -65,6 +68,8 @@ struct SampledProposals {
   std::vector<torch::Tensor> boxes;  // [K_i,4] of each picture
   torch::Tensor labels;              // [K] i64
   torch::Tensor targets;             // [K,4] f xyxy
+  std::vector<torch::Tensor>
+      objects;  // [K_i] i64 of each picture: the matched ones; any where the label is 0
 };
 /// Proposals of each picture together with its objects, of which `sample` chooses; without a graph.
 SampledProposals sample_proposals(const std::vector<torch::Tensor>& proposals,
@@ -76,8 +81,13 @@ SampledProposals sample_proposals(const std::vector<torch::Tensor>& proposals,
 void add_detection_losses(DetectorLosses& losses, const torch::Tensor& logits,
                           const torch::Tensor& codes, const SampledProposals& sampled);
 
-/// All four losses of a network in training mode. images as in detect(); objects in pixels of the originals. Objects that are not as above, or of another number than images: clew::Error. `short_side`: as of
-/// FasterRcnnImpl::resize.
+/// Mean binary cross-entropy of mask logits [P,28,28] and targets (mask_targets). Zero without any.
+void add_mask_loss(DetectorLosses& losses, const torch::Tensor& logits,
+                   const torch::Tensor& targets);
+
+/// All losses of a network in training mode. images as in detect(); objects, with masks if the network has them, in pixels
+/// of the originals. Objects that are not as above, or of another number than images: clew::Error. `short_side`: as of
+/// FasterRcnnImpl::resize. Masks' targets are of the originals, not of masks resized with their pictures.
 DetectorLosses detector_losses(FasterRcnnImpl& network, const std::vector<torch::Tensor>& images,
                                const std::vector<Objects>& objects, const BoxSamplers& samplers,
                                const TrainingOptions& options = {}, std::int64_t short_side = 0);
