@@ -7,7 +7,7 @@
 # Sets RESULT to ON if the header includes LibTorch, itself or by others of ours.
 function(clew_includes_torch header result)
   get_property(known GLOBAL PROPERTY CLEW_INCLUDES_TORCH_${header})
-  if(known STREQUAL "")
+  if("${known}" STREQUAL "")
     set(known OFF)
     set_property(GLOBAL PROPERTY CLEW_INCLUDES_TORCH_${header} OFF)
     file(STRINGS ${header} lines REGEX "^#include")

@@ -45,6 +45,25 @@ class Detect(CliTest):
                    "has: coco, yolo, got 'voc'")
         self.fails("predict", run, "coco/test", "--write", "coco", code=2, error="--write must be FORMAT=PATH, got 'coco'")
 
+    def test_masks(self):
+        run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0", "masks=true")
+        told = self.json("eval", run, "--json", timeout=TIMEOUT)
+        self.assertEqual([one["name"] for one in told["measures"]],
+                         ["ap", "ap50", "ap75", "ar100", "mask_ap", "mask_ap50", "mask_ap75", "parameters"])
+        self.assertIn("Masks of each class", [table["title"] for table in told["tables"]])
+        self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=48", "--data", "coco")
+        answers = self.json("predict", run, "coco/test", "--json", "--pictures", "drawn", "--write", "coco=found.json")
+        self.assertEqual(answers[0]["objects"][0]["mask"]["size"], [48, 64])
+        (self.folder / "answers.json").write_text(json.dumps(answers))
+        truth = "truth=coco/annotations/instances_test.json"
+        ours = self.json("eval", "detect", "predictions=answers.json", truth, "--json")
+        self.assertEqual(ours["measures"], self.json("eval", "detect", "predictions=found.json", truth, "--json")["measures"])
+        self.assertEqual(len(ours["measures"]), 26)
+        self.assertIn("mask_ap_small", [one["name"] for one in ours["measures"]])
+        # Pictures without masks are refused.
+        self.out("data", "make", "scenes", "format=voc", "train=2", "val=2", "test=3", "width=64", "height=48", "--data", "voc")
+        self.fails("train", "detect/scenes", "masks=true", "data.dir=voc", code=1, error="every object must have a mask, got '")
+
     def test_torchvision_loads_an_export(self):
         """Strictly, and finds the same boxes."""
         run = self.train("detect/scenes", *SMALL[:2], "network=mobilenet_v3_large_320_fpn", "train.batch=2", "train.steps=1",

@@ -2,6 +2,7 @@
 // Average precision beside pycocotools': every precision and recall, and the twelve numbers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <fstream>
@@ -10,8 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "clew/core/files.h"
 #include "clew/core/key.h"
+#include "clew/core/text.h"
+#include "clew/data/formats/coco.h"
 #include "clew/detect/box_metrics.h"
+#include "clew/detect/predictions_file.h"
 #include "tests/parity/python.h"
 
 namespace clew::parity {
@@ -148,6 +153,82 @@ TEST(BoxMetricsParity, PycocotoolsGivesTheSame) {
        {std::pair{1U, 1'000'000U}, {2U, 1'000'000U}, {3U, 5U}, {4U, 1U}})
     expect_same(random_boxes(Key{seed}, levels), *python);
   expect_same(adversarial_boxes(), *python);
+}
+
+/// Text of a JSON value.
+std::string escaped(const std::string& text) {
+  std::string result;
+  for (const char c : text) result += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  return result;
+}
+
+/// Truth as polygons, and crowds as run lengths; detections as compressed ones, near and far.
+TEST(BoxMetricsParity, PycocotoolsGivesTheSameOfMasks) {
+  const auto python = python_with({"pycocotools.cocoeval"});
+  if (!python) GTEST_SKIP() << no_python_with("pycocotools");
+  Stream random(Key{8});
+  const auto number = [&](double most) { return most * random.uniform_double(); };
+  data::CocoSet set{.categories = {{.id = 3, .name = "a"}, {.id = 7, .name = "b"}}};
+  std::string results = "[";
+  for (std::int64_t image = 1; image <= 30; ++image) {
+    const int width = 90 + static_cast<int>(random.below(150)),
+              height = 90 + static_cast<int>(random.below(150));
+    set.images.push_back(
+        {.id = image, .file = concat(image, ".jpg"), .width = width, .height = height});
+    for (auto objects = random.below(6); objects > 0; --objects) {
+      const double side = random.below(2) == 0 ? 25 : 110, x = number(width - 20),
+                   y = number(height - 20);
+      const auto polygon = [&](double moved) {
+        std::vector<double> corners;
+        for (int k = 0; k < 5; ++k) {
+          const double angle = 2 * 3.14159265 * k / 5, radius = side / 2 * (0.7 + number(0.3));
+          corners.push_back(std::clamp(x + moved + radius * std::cos(angle), 0.0, width - 1.0));
+          corners.push_back(std::clamp(y + radius * std::sin(angle), 0.0, height - 1.0));
+        }
+        return corners;
+      };
+      data::CocoAnnotation one{.id = std::ssize(set.annotations) + 1,
+                               .image = image,
+                               .category = random.below(2) == 0 ? 3 : 7,
+                               .is_crowd = random.below(8) == 0,
+                               .polygons = {polygon(0)}};
+      const auto runs = [&](const std::vector<std::vector<double>>& polygons) {
+        return data::runs_of(
+            data::mask_of(data::CocoAnnotation{.polygons = polygons}, width, height), width,
+            height);
+      };
+      const auto own = runs(one.polygons);
+      one.area_px = static_cast<double>(data::area_of(own));
+      one.box_xyxy_px = {x, y, x + 1, y + 1};
+      if (one.is_crowd) {
+        one.runs = own;
+        one.polygons.clear();
+      }
+      set.annotations.push_back(one);
+      for (auto copies = random.below(4); copies > 0; --copies)
+        results += concat(results.size() > 1 ? "," : "", R"({"image_id":)", image,
+                          R"(,"category_id":)", one.category, R"(,"score":)", fixed(number(1), 2),
+                          R"(,"segmentation":{"size":[)", height, ",", width, R"(],"counts":")",
+                          escaped(data::compressed(runs({polygon(number(0.3 * side))}))), R"("}})");
+    }
+  }
+  const TestFolder folder;
+  write_file_atomic(folder / "truth.json", data::format_coco(set));
+  write_file_atomic(folder / "results.json", results + "]");
+  run_python(*python, "coco_metrics.py",
+             {folder / "truth.json", folder / "results.json", folder / "out.txt"});
+  std::ifstream file(folder / "out.txt");
+  const auto boxes = detect::read_judged_boxes(folder / "results.json", folder / "truth.json");
+  const auto ours = detect::evaluate_masks(boxes, 2);
+  const auto summary = ours.summary();
+  for (const auto& values :
+       {ours.precision, ours.recall, std::vector<double>(summary.begin(), summary.end())}) {
+    const auto theirs = numbers_of(file);
+    ASSERT_EQ(values.size(), theirs.size());
+    for (std::size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], theirs[i], 1e-6) << i;
+  }
+  EXPECT_GT(summary[0], 0.1);
+  EXPECT_GT(summary[3], 0);  // of small objects
 }
 
 }  // namespace box_metrics_parity_test

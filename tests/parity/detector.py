@@ -12,6 +12,7 @@ import torchvision
 from torchvision.models.detection import backbone_utils
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNN
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from torchvision.ops.misc import FrozenBatchNorm2d
 from torchvision.ops.poolers import MultiScaleRoIAlign
@@ -44,9 +45,9 @@ class RoiPool(torch.nn.Module):
 
 def model_of(name, short_side, long_side):
     sides = {"min_size": short_side, "max_size": long_side}
-    if name == "resnet50_fpn":
+    if name.endswith("resnet50_fpn"):
         body = torchvision.models.resnet50(norm_layer=FrozenBatchNorm2d)
-        return FasterRCNN(backbone_utils._resnet_fpn_extractor(body, 3), CLASSES, **sides)
+        return (MaskRCNN if name.startswith("maskrcnn") else FasterRCNN)(backbone_utils._resnet_fpn_extractor(body, 3), CLASSES, **sides)
     if name == "mobilenet_v2_fpn":
         body = torchvision.models.mobilenet_v2(norm_layer=FrozenBatchNorm2d).features
         backbone = backbone_utils.BackboneWithFPN(body, {"6": "0", "13": "1", "17": "2"}, [32, 96, 320], 128, LastLevelMaxPool())
@@ -109,18 +110,22 @@ def losses(model, out):
         parameter.requires_grad_()
     model.rpn.fg_bg_sampler = FirstOfTheirKind(256, 0.5)
     model.roi_heads.fg_bg_sampler = FirstOfTheirKind(512, 0.25)
-    images = [torch.rand(3, height, width).double() for height, width in ((120, 160), (150, 128), (97, 240))]
+    # Ours takes masks' targets from the masks as they are: equal where pictures are not resized.
+    sizes = ((128, 160), (150, 128), (128, 224)) if model.roi_heads.has_mask() else ((120, 160), (150, 128), (97, 240))
+    images = [torch.rand(3, height, width).double() for height, width in sizes]
     targets = []
     for i, image in enumerate(images):
         height, width = image.shape[1:]
         corner = torch.rand(2 * i, 2).double() * torch.tensor([0.5 * width, 0.5 * height])  # none in the first picture
         side = (0.2 + 0.3 * torch.rand(2 * i, 2).double()) * torch.tensor([width, height])
         targets.append({"boxes": torch.cat([corner, corner + side], 1), "labels": torch.randint(1, CLASSES, (2 * i,))})
+        if model.roi_heads.has_mask():
+            targets[-1]["masks"] = torch.randint(0, 2, (2 * i, height, width), dtype=torch.uint8)
     found = model(images, targets)
     sum(found.values()).backward()
     result = {f"loss.{name}": value.detach() for name, value in found.items()}
     for i, (image, target) in enumerate(zip(images, targets)):
-        result.update({f"image.{i}": image, f"boxes.{i}": target["boxes"], f"labels.{i}": target["labels"]})
+        result.update({f"image.{i}": image, **{f"{key}.{i}": value for key, value in target.items()}})
     for name, parameter in model.named_parameters():
         grad = parameter.grad.reshape(-1)
         result["gradient." + name] = torch.stack([grad.norm(), grad.sum(), (grad * torch.arange(len(grad)).double().cos()).sum()])

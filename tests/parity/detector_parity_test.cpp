@@ -12,6 +12,7 @@
 #include "clew/core/error.h"
 #include "clew/detect/faster_rcnn.h"
 #include "clew/detect/losses.h"
+#include "clew/detect/masks.h"
 #include "clew/nn/weights.h"
 #include "clew/ops/boxes/geometry.h"
 #include "tests/parity/python.h"
@@ -138,6 +139,25 @@ TEST_P(DetectorParity, EveryStageIsTorchvisions) {
   }
   EXPECT_GE(count, 50);
 
+  if (network->options().has_masks) {
+    const auto labels = torch::cat(numbered("labels"));
+    const auto masks =
+        torch::sigmoid(network->mask_logits(their_maps, numbered("boxes"), labels, resized.sizes));
+    const auto wanted = torch::cat(numbered("masks")).squeeze(1);
+    EXPECT_LT(relative_difference(masks, wanted), 1e-4);
+    const auto pasted = numbered("final.masks"), final_boxes = numbered("final.boxes");
+    std::int64_t row = 0, pixels = 0;
+    for (std::size_t i = 0; i < pasted.size(); ++i) {
+      for (std::int64_t k = 0; k < pasted[i].size(0); ++k, ++row) {
+        const auto ours = detect::paste_mask(wanted[row], final_boxes[i][k],
+                                             {pasted[i].size(2), pasted[i].size(3)});
+        EXPECT_TRUE(ours.equal(pasted[i][k][0].gt(0.5).to(torch::kUInt8))) << i << ' ' << k;
+        pixels += ours.sum().item<std::int64_t>();
+      }
+    }
+    EXPECT_GT(pixels, 10'000);
+  }
+
   // End to end equal scores may fall the other way: 99 % of the boxes are matched.
   const auto detections = network->detect(numbered("image"));
   std::int64_t matched = 0, all = 0;
@@ -163,7 +183,9 @@ TEST_P(DetectorParity, LossesAndGradientsAreTorchvisions) {
   std::vector<detect::Objects> objects;
   for (int i = 0; theirs.contains(concat("image.", i)); ++i) {
     images.push_back(theirs.at(concat("image.", i)));
-    objects.push_back({theirs.at(concat("boxes.", i)), theirs.at(concat("labels.", i))});
+    objects.push_back(
+        {.boxes = theirs.at(concat("boxes.", i)), .labels = theirs.at(concat("labels.", i))});
+    if (network->options().has_masks) objects.back().masks = theirs.at(concat("masks.", i));
   }
   // The first of their kind, as the script's.
   const auto first = [](const torch::Tensor& labels, std::int64_t count, double fraction) {
@@ -186,6 +208,7 @@ TEST_P(DetectorParity, LossesAndGradientsAreTorchvisions) {
   expect_near(losses.proposal_boxes, "loss_rpn_box_reg");
   expect_near(losses.classes, "loss_classifier");
   expect_near(losses.boxes, "loss_box_reg");
+  if (network->options().has_masks) expect_near(losses.masks, "loss_mask");
   losses.sum().backward();
   for (const auto& item : network->named_parameters()) {
     const auto wanted = theirs.at("gradient." + item.key());
@@ -201,8 +224,9 @@ TEST_P(DetectorParity, LossesAndGradientsAreTorchvisions) {
 
 // efficientnet_lite0 and zf are not in torchvision: BackboneParity compares them with other programs.
 INSTANTIATE_TEST_SUITE_P(, DetectorParity,
-                         testing::Values("resnet50_fpn", "mobilenet_v3_large_fpn",
-                                         "mobilenet_v3_large_320_fpn", "mobilenet_v2_fpn", "vgg16"),
+                         testing::Values("resnet50_fpn", "maskrcnn_resnet50_fpn",
+                                         "mobilenet_v3_large_fpn", "mobilenet_v3_large_320_fpn",
+                                         "mobilenet_v2_fpn", "vgg16"),
                          [](const auto& one) { return one.param; });
 
 }  // namespace detector_parity_test

@@ -8,10 +8,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <span>
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/detect/masks.h"
 
 namespace clew::detect {
 namespace {
@@ -71,37 +73,73 @@ void BoxEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
     const auto boxes = column(outputs, "boxes", torch::kFloat32),
                labels = column(outputs, "labels", torch::kInt64),
                scores = column(outputs, "scores", torch::kFloat32);
+    const auto mask_areas =
+        has_masks_ ? add_overlaps(picture, boxes, labels, outputs.list("masks")[at], batch, at)
+                   : std::vector<double>(static_cast<std::size_t>(labels.numel()));
     for (std::int64_t k = 0; k < labels.numel(); ++k) {
       const auto [x, y, width, height] = xywh(boxes.data_ptr<float>() + 4 * k);
-      const std::array<double, 7> row = {
+      const std::array<double, 8> row = {
           static_cast<double>(picture),
           static_cast<double>(labels.data_ptr<std::int64_t>()[k] - 1),
           x,
           y,
           width,
           height,
-          scores.data_ptr<float>()[k]};
+          scores.data_ptr<float>()[k],
+          mask_areas[static_cast<std::size_t>(k)]};
       detections_.add(row_number(picture, k), row);
     }
   }
 }
 
+std::vector<double> BoxEvaluator::add_overlaps(std::int64_t picture, const torch::Tensor& boxes,
+                                               const torch::Tensor& labels,
+                                               const torch::Tensor& masks, const data::Batch& batch,
+                                               std::size_t at) {
+  const auto& truth_masks = batch.list("masks")[at];
+  const auto truth_labels = dense(batch.list("labels")[at], torch::kInt64),
+             crowd = dense(batch.list("crowd")[at], torch::kBool);
+  std::vector<MaskBits> truths;
+  for (std::int64_t t = 0; t < truth_labels.numel(); ++t) truths.emplace_back(truth_masks[t]);
+  std::vector<double> areas;
+  std::int64_t pair = 0;
+  for (std::int64_t d = 0; d < labels.numel(); ++d) {
+    const MaskBits own(paste_mask(masks[d], boxes[d], {truth_masks.size(1), truth_masks.size(2)}));
+    areas.push_back(static_cast<double>(own.area()));
+    for (std::int64_t t = 0; t < truth_labels.numel(); ++t) {
+      if (truth_labels.data_ptr<std::int64_t>()[t] != labels.data_ptr<std::int64_t>()[d] - 1)
+        continue;
+      const double iou = own.iou(truths[static_cast<std::size_t>(t)], crowd.data_ptr<bool>()[t]);
+      if (iou == 0) continue;
+      const std::array<double, 4> row = {static_cast<double>(picture), static_cast<double>(d),
+                                         static_cast<double>(t), iou};
+      overlaps_.add(row_number(picture, pair++), row);
+    }
+  }
+  return areas;
+}
+
 std::string BoxEvaluator::bytes() const {
-  const auto truths = truths_.bytes(), detections = detections_.bytes();
-  const auto size = static_cast<std::uint64_t>(truths.size());
-  std::string bytes(sizeof size, '\0');
-  std::memcpy(bytes.data(), &size, sizeof size);
-  return bytes + truths + detections;
+  std::string bytes;
+  for (const auto* const rows : {&truths_, &detections_, &overlaps_}) {
+    const auto own = rows->bytes();
+    const auto size = static_cast<std::uint64_t>(own.size());
+    bytes.append(reinterpret_cast<const char*>(&size), sizeof size);
+    bytes += own;
+  }
+  return bytes;
 }
 
 void BoxEvaluator::merge(std::string_view bytes) {
-  std::uint64_t size = 0;
-  CLEW_CHECK(bytes.size() >= sizeof size, "the state of a box evaluator is cut off");
-  std::memcpy(&size, bytes.data(), sizeof size);
-  bytes.remove_prefix(sizeof size);
-  CLEW_CHECK(size <= bytes.size(), "the state of a box evaluator is cut off");
-  truths_.merge(bytes.substr(0, size));
-  detections_.merge(bytes.substr(size));
+  for (auto* const rows : {&truths_, &detections_, &overlaps_}) {
+    std::uint64_t size = 0;
+    CLEW_CHECK(bytes.size() >= sizeof size, "the state of a box evaluator is cut off");
+    std::memcpy(&size, bytes.data(), sizeof size);
+    bytes.remove_prefix(sizeof size);
+    CLEW_CHECK(size <= bytes.size(), "the state of a box evaluator is cut off");
+    rows->merge(bytes.substr(0, size));
+    bytes.remove_prefix(size);
+  }
 }
 
 std::vector<TruthBox> BoxEvaluator::truths() const {
@@ -131,9 +169,52 @@ CocoResult BoxEvaluator::coco() const {
                        {.categories = static_cast<int>(std::ssize(classes_))});
 }
 
-std::vector<runs::Measure> BoxEvaluator::result() const { return box_measures(coco()); }
+CocoResult BoxEvaluator::mask_coco() const {
+  // Numbers of detections and truths in the order of truths() and detections().
+  const auto numbers = [](const train::Rows& rows) {
+    std::map<std::int64_t, std::size_t> by_key;
+    for (const auto& [key, row] : rows.rows()) by_key.emplace(key, by_key.size());
+    return by_key;
+  };
+  const auto truth_numbers = numbers(truths_), detection_numbers = numbers(detections_);
+  std::map<std::pair<std::size_t, std::size_t>, double> ious;
+  for (const auto& [key, row] : overlaps_.rows()) {
+    const auto picture = static_cast<std::int64_t>(row[0]);
+    const auto d = row_number(picture, static_cast<std::int64_t>(row[1])),
+               t = row_number(picture, static_cast<std::int64_t>(row[2]));
+    ious[{detection_numbers.at(d), truth_numbers.at(t)}] = row[3];
+  }
+  std::vector<double> areas;
+  for (const auto& [key, row] : detections_.rows()) areas.push_back(row[7]);
+  CocoOptions options{.categories = static_cast<int>(std::ssize(classes_)),
+                      .overlaps =
+                          [&](std::span<const std::size_t> detections,
+                              std::span<const std::size_t> truths, double* out) {
+                            for (const auto d : detections) {
+                              for (const auto t : truths) {
+                                const auto found = ious.find({d, t});
+                                *out++ = found == ious.end() ? 0 : found->second;
+                              }
+                            }
+                          },
+                      .detection_areas = areas};
+  return evaluate_coco(truths(), detections(), options);
+}
+
+std::vector<runs::Measure> BoxEvaluator::result() const {
+  auto measures = box_measures(coco());
+  if (has_masks_) {
+    const auto masks = mask_measures(mask_coco());
+    measures.insert(measures.end(), masks.begin(), masks.end());
+  }
+  return measures;
+}
 std::vector<runs::Table> BoxEvaluator::tables() const {
-  return box_tables(coco(), truths(), classes_);
+  auto tables = box_tables(coco(), truths(), classes_);
+  if (has_masks_)
+    tables.insert(tables.begin() + 1,
+                  class_table(mask_coco(), truths(), classes_, "Masks of each class"));
+  return tables;
 }
 std::vector<runs::Curve> BoxEvaluator::curves() const { return box_curves(coco(), classes_); }
 
@@ -151,14 +232,21 @@ std::vector<runs::Measure> coco_measures(const CocoResult& result) {
   return measures;
 }
 
+std::vector<runs::Measure> mask_measures(const CocoResult& result) {
+  auto measures = coco_measures(result);
+  measures.resize(3);
+  for (auto& one : measures) one.name = "mask_" + one.name;
+  return measures;
+}
+
 std::vector<runs::Measure> box_measures(const CocoResult& result) {
   const auto all = coco_measures(result);
   return {all[0], all[1], all[2], all[8]};
 }
 
-std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,
-                                    const std::vector<std::string>& classes) {
-  runs::Table by_class{.title = "Each class",
+runs::Table class_table(const CocoResult& result, std::span<const TruthBox> truths,
+                        const std::vector<std::string>& classes, const std::string& title) {
+  runs::Table by_class{.title = title,
                        .caption =
                            "Average precision by COCO's rules: at an intersection over "
                            "union of 0.5, of 0.75, and the mean over 0.5 to 0.95.",
@@ -178,6 +266,11 @@ std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const Tr
                                         static_cast<double>(std::ranges::count(
                                             truths, category, &TruthBox::category))}});
   }
+  return by_class;
+}
+
+std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const TruthBox> truths,
+                                    const std::vector<std::string>& classes) {
   runs::Table by_size{
       .title = "Each size",
       .caption =
@@ -193,7 +286,7 @@ std::vector<runs::Table> box_tables(const CocoResult& result, std::span<const Tr
     by_size.rows.push_back({.name = kSizes.at(static_cast<std::size_t>(area)),
                             .values = {known(result.average_precision(-1, area)),
                                        known(result.average_recall(2, area))}});
-  return {std::move(by_class), std::move(by_size)};
+  return {class_table(result, truths, classes, "Each class"), std::move(by_size)};
 }
 
 std::vector<runs::Curve> box_curves(const CocoResult& result,

@@ -58,6 +58,38 @@ TEST(BoxEvaluator, MeasuresAndMerging) {
   EXPECT_EQ(curves[0].lines[1].y[51], 0);
 }
 
+/// The same with masks that fill their boxes; the star's detection is its upper half.
+TEST(BoxEvaluator, Masks) {
+  const auto with_masks = [](std::int64_t index) {
+    One one(index, true);
+    auto truths = torch::zeros({2, 100, 100}, torch::kUInt8);
+    truths[0].slice(0, 0, 40).slice(1, 0, 40).fill_(1);
+    truths[1].slice(0, 50, 90).slice(1, 50, 90).fill_(1);
+    one.batch.set_list("masks", {truths});
+    auto found = torch::ones({2, 28, 28});
+    found[1].slice(0, 14).zero_();
+    one.outputs.set_list("masks", {found});
+    return one;
+  };
+  const std::vector<std::string> classes = {"ball", "star"};
+  BoxEvaluator all(classes, true), first(classes, true), second(classes, true);
+  const auto a = with_masks(4), b = with_masks(9);
+  all.add(a.outputs, a.batch);
+  all.add(b.outputs, b.batch);
+  second.add(b.outputs, b.batch);
+  first.add(a.outputs, a.batch);
+  second.merge(first.bytes());
+  EXPECT_EQ(all.bytes(), second.bytes());
+  const auto measures = all.result();
+  ASSERT_EQ(measures.size(), 7U);
+  EXPECT_NEAR(measures[0].value, 1, 1e-12);  // of boxes
+  EXPECT_EQ(measures[4].name, "mask_ap");
+  const auto table = all.tables()[1];
+  EXPECT_EQ(table.title, "Masks of each class");
+  EXPECT_GE(table.rows[0].values[2], 0.8);  // the ball, whose corners are lost
+  EXPECT_LE(table.rows[1].values[2], 0.2);  // the star
+}
+
 TEST(BoxEvaluator, TruncatedStateRefused) {
   BoxEvaluator one({"ball"});
   expect_error([&] { one.merge("abc"); }, "the state of a box evaluator is cut off");

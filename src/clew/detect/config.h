@@ -123,6 +123,7 @@ constexpr auto names(DetectTraining) {
 struct DetectConfig : train::LearningConfig {
   std::string system = "detect", network = "mobilenet_v2_fpn";
   DetectTraining training = DetectTraining::kJoint;
+  bool masks = false;
   int frozen_stride = -1;
   double body_rate = 1;
   RegionConfig regions;
@@ -146,6 +147,8 @@ struct DetectConfig : train::LearningConfig {
            "each, which are phases: proposals, with a backbone of their own; detections, on "
            "these, with the backbone from its initial weights; shared_proposals, on that "
            "backbone, now frozen; shared_detections, the detector's own layers"});
+    v("masks", masks,
+      {.help = "also a mask of each object (Mask R-CNN), learned from masks of the data"});
     v("frozen_stride", frozen_stride,
       {.min = -1,
        .max = 64,

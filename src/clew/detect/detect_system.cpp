@@ -10,16 +10,19 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/core/text.h"
+#include "clew/data/formats/coco.h"
 #include "clew/data/image_tensor.h"
 #include "clew/detect/box_errors.h"
 #include "clew/detect/box_evaluator.h"
 #include "clew/detect/detect_task.h"
+#include "clew/detect/masks.h"
 #include "clew/detect/predictions_file.h"
 #include "clew/detect/proposal_evaluator.h"
 #include "clew/image/draw.h"
@@ -117,6 +120,15 @@ BoxXywh box_at(const torch::Tensor& boxes, std::int64_t row) {
   return {edge(0), edge(1), edge(2) - edge(0), edge(3) - edge(1)};
 }
 
+/// Mask of a detection in a picture of that size, [H,W] u8.
+torch::Tensor mask_at(const Detections& found, std::int64_t row, const image::Image& picture) {
+  return paste_mask(found.masks[row], found.boxes[row], {picture.height, picture.width});
+}
+
+std::span<const std::uint8_t> bytes_of(const torch::Tensor& mask) {
+  return {mask.data_ptr<std::uint8_t>(), static_cast<std::size_t>(mask.numel())};
+}
+
 /// A picture with the best proposals, thin, and the detections.
 image::Image draw_regions(const DetectTask& task, torch::nn::Module& network,
                           const torch::Tensor& image, double score) {
@@ -131,6 +143,8 @@ image::Image draw_regions(const DetectTask& task, torch::nn::Module& network,
     if (found.scores[i].item<double>() < score) continue;
     const auto label = static_cast<int>(found.labels[i].item<std::int64_t>()) - 1;
     const auto box = box_at(found.boxes, i);
+    if (found.masks.defined())
+      image::tint(picture, bytes_of(mask_at(found, i, picture)), kFoundColour);
     draw_box(picture, box, kFoundColour, line_width(picture));
     draw_caption(picture, box, class_at(classes, label), kFoundColour);
   }
@@ -281,13 +295,15 @@ std::string DetectSystem::progress_text(const runs::MetricsLine& line) const {
   if (const auto value = line.get("val_ap50"))
     text += concat("  validation AP50 ", percent(*value));
   if (const auto value = line.get("val_ap")) text += concat("  AP ", percent(*value));
+  if (const auto value = line.get("val_mask_ap")) text += concat("  of masks ", percent(*value));
   return text;
 }
 
 runs::RunAbout DetectSystem::about(const train::LearningConfig& config,
                                    const train::Task& task) const {
   auto about = LearningSystem::about(config, task);
-  about.title = concat("Faster R-CNN, ", own(config).network);
+  about.title = concat(network_options(own(config)).has_masks ? "Mask R-CNN, " : "Faster R-CNN, ",
+                       own(config).network);
   if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
   if (own(config).training != DetectTraining::kAlternating) return about;
   std::string phases;
@@ -341,11 +357,14 @@ train::RunEvaluation DetectSystem::describe(const fs::path& run,
   const double score = own(config).regions.shown_score;
   const auto truths = boxes.truths();
   const auto measures = boxes.result();
+  const auto* const masks = runs::find_measure(measures, "mask_ap");
   auto errors = box_errors(truths, boxes.detections(), score);
   runs::Evaluation evaluation{
-      .summary = concat("On ", set.size(), " pictures of the test set with ", truths.size(),
-                        " objects: AP50 ", percent(measures[1].value), ", AP ",
-                        percent(measures[0].value), " (COCO's rules).")};
+      .summary =
+          concat("On ", set.size(), " pictures of the test set with ", truths.size(),
+                 " objects: AP50 ", percent(measures[1].value), ", AP ", percent(measures[0].value),
+                 masks == nullptr ? "" : concat(", of masks ", percent(masks->value)),
+                 " (COCO's rules).")};
   evaluation.tables.push_back(error_table(errors, classes));
   network.eval();
   evaluation.tables.push_back(recall_table(detector_of(network), set));
@@ -409,6 +428,15 @@ runs::Evaluation DetectSystem::evaluate_predictions(const fs::path& predictions,
         {.name = label, .value = sum / count, .unit = "share", .larger_is_better = true});
   }
   evaluation.tables = box_tables(result, boxes.truths, boxes.classes);
+  if (!boxes.detection_masks.empty()) {
+    const auto of_masks = evaluate_masks(boxes, 2);
+    for (auto measure : coco_measures(of_masks)) {
+      measure.name = "mask_" + measure.name;
+      evaluation.measures.push_back(std::move(measure));
+    }
+    evaluation.tables.push_back(
+        class_table(of_masks, boxes.truths, boxes.classes, "Masks of each class"));
+  }
   evaluation.tables.push_back(
       error_table(box_errors(boxes.truths, boxes.detections, kJudgedScore), boxes.classes));
   evaluation.curves = box_curves(result, boxes.classes);
@@ -442,6 +470,12 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
         objects.push_back({{"class", name},
                            {"score", score},
                            {"box", {box[0], box[1], box[0] + box[2], box[1] + box[3]}}});
+        const auto mask = found.masks.defined() ? mask_at(found, i, picture) : torch::Tensor();
+        if (mask.defined())
+          objects.back()["mask"] = {
+              {"size", {picture.height, picture.width}},
+              {"counts",
+               data::compressed(data::runs_of(bytes_of(mask), picture.width, picture.height))}};
         if (score < mine.regions.shown_score) continue;
         ++counts[label];
         const auto text = concat(name, " ", fixed(100 * score, 0), " %");
@@ -451,6 +485,7 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
                          fixed(box[1] + box[3], 0));
         if (!options.wants_pictures) continue;
         const auto colour = class_colour(static_cast<std::size_t>(label));
+        if (mask.defined()) image::tint(picture, bytes_of(mask), colour);
         draw_box(picture, box, colour, line_width(picture));
         draw_caption(picture, box, text, colour);
       }
@@ -506,6 +541,7 @@ void DetectSystem::write_predictions(const train::LearningConfig& config, const 
            {"category_id", number + 1},
            {"bbox", {edges[0], edges[1], w, h}},
            {"score", object["score"]}});
+      if (object.contains("mask")) results.back()["segmentation"] = object["mask"];
       text->second +=
           concat(number, " ", (edges[0] + w / 2) / width, " ", (edges[1] + h / 2) / height, " ",
                  w / width, " ", h / height, " ", object["score"].get<double>(), "\n");

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::uint64_t kKeyScenes = 1, kKeySide = 2, kKeyDropout = 3;
 constexpr const char* kProposer = "proposer";
-constexpr std::array<const char*, 4> kLosses = {"objectness_loss", "proposal_loss", "class_loss",
-                                                "box_loss"};
+constexpr std::array<const char*, 5> kLosses = {"objectness_loss", "proposal_loss", "class_loss",
+                                                "box_loss", "mask_loss"};
 
 /// Region proposals that a step trains, or takes its proposals from.
 FasterRcnnImpl& proposer_of(torch::nn::Module& network, DetectTraining training) {
@@ -69,6 +69,7 @@ FasterRcnnOptions network_options(const DetectConfig& config) {
   const auto& own = config.regions;
   auto options = detector_options(config.network, std::ssize(config.data.classes) + 1);
   options.has_frozen_norms = !config.start.weights.empty();
+  options.has_masks |= config.masks;
   const auto set = [](std::int64_t& value, std::int64_t given) {
     if (given > 0) value = given;
   };
@@ -109,6 +110,7 @@ TrainingOptions training_options(const DetectConfig& config) {
 
 std::shared_ptr<const data::Dataset> open_boxes(const DetectConfig& config, data::Split split) {
   const auto& own = config.data;
+  const bool has_masks = network_options(config).has_masks;
   std::shared_ptr<const data::Dataset> set;
   if (own.dir.empty()) {
     if (own.scenes < 12)
@@ -123,9 +125,9 @@ std::shared_ptr<const data::Dataset> open_boxes(const DetectConfig& config, data
         .has_mask = false,
         .classes = data::scene_classes(own.scene_classes, "data.scene_classes"),
         .key = data::scene_key(fold_in(Key{config.seed}, kKeyScenes), split)};
-    set = std::make_shared<data::SceneBoxes>(options);
+    set = std::make_shared<data::SceneBoxes>(options, has_masks);
   } else {
-    set = std::make_shared<data::BoxPictures>(own, split);
+    set = std::make_shared<data::BoxPictures>(own, split, has_masks);
   }
   own.views.check();
   return own.views.apply(std::move(set), split);
@@ -137,8 +139,10 @@ Objects learned_objects(const data::Batch& batch, std::size_t picture) {
                         .logical_not()
                         .nonzero()
                         .squeeze(1);
-  return {.boxes = batch.list("boxes")[picture].index_select(0, rows),
-          .labels = batch.list("labels")[picture].index_select(0, rows) + 1};
+  Objects objects{.boxes = batch.list("boxes")[picture].index_select(0, rows),
+                  .labels = batch.list("labels")[picture].index_select(0, rows) + 1};
+  if (batch.has("masks")) objects.masks = batch.list("masks")[picture].index_select(0, rows);
+  return objects;
 }
 
 DetectTask::DetectTask(const DetectConfig& config)
@@ -159,7 +163,8 @@ std::shared_ptr<torch::nn::Module> DetectTask::make_network() const {
 }
 
 std::string DetectTask::monitor() const {
-  return trains_proposals(config_.training) ? "recall50" : "ap";
+  if (trains_proposals(config_.training)) return "recall50";
+  return network_options(config_).has_masks ? "mask_ap" : "ap";
 }
 
 std::vector<torch::Tensor> DetectTask::propose(torch::nn::Module& network,
@@ -191,15 +196,17 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
     return outputs;
   }
   if (!own.is_training()) {
-    std::vector<torch::Tensor> boxes, scores, labels;
+    std::vector<torch::Tensor> boxes, scores, labels, masks;
     for (auto& found : detect(network, images)) {
       boxes.push_back(std::move(found.boxes));
       scores.push_back(std::move(found.scores));
       labels.push_back(std::move(found.labels));
+      if (found.masks.defined()) masks.push_back(std::move(found.masks));
     }
     outputs.set_list("boxes", std::move(boxes));
     outputs.set_list("scores", std::move(scores));
     outputs.set_list("labels", std::move(labels));
+    if (!masks.empty()) outputs.set_list("masks", std::move(masks));
     return outputs;
   }
   auto& proposer = proposer_of(network, config_.training);
@@ -221,8 +228,8 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
   } else {
     losses = detection_losses(own, proposer, pictures, samplers, options);
   }
-  const std::array<torch::Tensor, 4> values = {losses.objectness, losses.proposal_boxes,
-                                               losses.classes, losses.boxes};
+  const std::array<torch::Tensor, 5> values = {losses.objectness, losses.proposal_boxes,
+                                               losses.classes, losses.boxes, losses.masks};
   for (std::size_t i = 0; i < values.size(); ++i)
     if (values.at(i).defined()) outputs.set(kLosses.at(i), values.at(i).expand({batch.size()}));
   return outputs;
@@ -243,7 +250,7 @@ train::Loss DetectTask::loss(const data::Batch& outputs, const data::Batch& /*ba
 
 std::unique_ptr<train::Evaluator> DetectTask::make_evaluator() const {
   if (trains_proposals(config_.training)) return std::make_unique<ProposalEvaluator>();
-  return std::make_unique<BoxEvaluator>(config_.data.classes);
+  return std::make_unique<BoxEvaluator>(config_.data.classes, network_options(config_).has_masks);
 }
 
 std::vector<train::ParameterRule> DetectTask::rules(const torch::nn::Module& network) const {

@@ -21,8 +21,8 @@ class DetectTask : public train::Task {
   /// An AlternatingRcnn but for joint training.
   std::shared_ptr<torch::nn::Module> make_network() const override;
   /// Training: the slice's losses that the training counts, each [B] f32, all elements alike. Evaluation: listed boxes
-  /// [N,4] f32 xyxy in pixels, scores [N] f32, labels [N] i64 in 1..C; of a step that trains proposals, boxes alone, best
-  /// first.
+  /// [N,4] f32 xyxy in pixels, scores [N] f32, labels [N] i64 in 1..C, masks [N,28,28] f32 over the boxes; of a step that
+  /// trains proposals, boxes alone, best first.
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
   /// Best proposals [K,4] of each picture, K up to `count`, by the region proposals that the training learns or uses, in

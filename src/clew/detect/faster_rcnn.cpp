@@ -16,6 +16,7 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
+#include "clew/detect/masks.h"
 #include "clew/nn/backbones/backbone.h"
 #include "clew/nn/dropout.h"
 #include "clew/ops/boxes/geometry.h"
@@ -41,6 +42,7 @@ struct DetectorArchitecture {
   std::int64_t proposal_channels = 256;         // of the region proposals' 3x3 convolution
   std::int64_t bins = 7, head_channels = 1024;
   double head_dropout = 0;
+  bool has_masks = false;
   bool has_classifier = false;  // fc6 and fc7 begin as the backbone's classifier.0 and classifier.3
   DetectorDefaults defaults{};
 };
@@ -50,6 +52,10 @@ const std::vector<DetectorArchitecture>& detector_architectures() {
       {.name = "resnet50_fpn",
        .backbone = "resnet50",
        .maps = {"layer1", "layer2", "layer3", "layer4"}},
+      {.name = "maskrcnn_resnet50_fpn",
+       .backbone = "resnet50",
+       .maps = {"layer1", "layer2", "layer3", "layer4"},
+       .has_masks = true},
       {.name = "mobilenet_v3_large_fpn",
        .backbone = "mobilenet_v3_large",
        .maps = {"features.13", "features.16"},
@@ -191,6 +197,8 @@ struct FasterRcnnImpl::Parts {
   RpnHead rpn{nullptr};
   BoxHead head{nullptr};
   BoxPredictor predictor{nullptr};
+  MaskHead mask_head{nullptr};  // with masks
+  MaskPredictor mask_predictor{nullptr};
 };
 
 const ops::BoxCoding& detection_coding() {
@@ -227,6 +235,7 @@ FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes
   const auto& architecture = detector_architecture(name);
   FasterRcnnOptions options;
   options.classes = classes;
+  options.has_masks = architecture.has_masks;
   if (architecture.channels == 0) {
     options.anchors = {{.sizes = {128, 256, 512}}};
     options.short_side = 600;
@@ -246,7 +255,7 @@ FasterRcnnOptions detector_options(const std::string& name, std::int64_t classes
     options.evaluation = {300, 150};
     return options;
   }
-  if (name == "resnet50_fpn") {
+  if (architecture.maps.size() == 4) {
     for (const double size : sizes) options.anchors.push_back({.sizes = {size}});
     return options;
   }
@@ -304,6 +313,11 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
       "box_head", BoxHead(in * architecture.bins * architecture.bins, architecture.head_channels));
   parts_->predictor = heads->register_module(
       "box_predictor", BoxPredictor(architecture.head_channels, options.classes));
+  if (options.has_masks) {
+    parts_->mask_head = heads->register_module("mask_head", MaskHead(in));
+    parts_->mask_predictor =
+        heads->register_module("mask_predictor", MaskPredictor(in, options.classes));
+  }
   if (has_pyramid) return;
   // Girshick 2015, section 2.3.
   for (auto* const layer :
@@ -458,14 +472,14 @@ std::vector<Tensor> FasterRcnnImpl::select(const Proposals& proposals, const Res
 }
 
 Tensor FasterRcnnImpl::pool(const std::vector<Tensor>& maps, const std::vector<Tensor>& boxes,
-                            const std::vector<ops::ImageSize>& sizes) const {
+                            const std::vector<ops::ImageSize>& sizes, std::int64_t bins) const {
   CLEW_CHECK(options_.has_detection, "a network of proposals alone detects nothing");
+  if (bins == 0) bins = parts_->bins;
   if (!parts_->pyramid)
-    return ops::roi_pool(
-        maps[0], ops::rois_of(boxes),
-        {.height = parts_->bins, .width = parts_->bins, .scale = 1 / parts_->stride});
+    return ops::roi_pool(maps[0], ops::rois_of(boxes),
+                         {.height = bins, .width = bins, .scale = 1 / parts_->stride});
   // The coarsest map is for proposals alone.
-  ops::PyramidOptions pyramid;
+  ops::PyramidOptions pyramid{.height = bins, .width = bins};
   if (!parts_->offsets.empty())
     pyramid.offsets = {parts_->offsets.begin(), parts_->offsets.end() - 1};
   return ops::pyramid_roi_align({maps.begin(), maps.end() - 1}, boxes, sizes, pyramid);
@@ -480,6 +494,14 @@ std::pair<Tensor, Tensor> FasterRcnnImpl::classify(const Tensor& pooled, const K
     if (has_dropout) x = nn::dropout(x, parts_->dropout, fold_in(*key, number++));
   }
   return {parts_->predictor->logits->forward(x), parts_->predictor->codes->forward(x)};
+}
+
+Tensor FasterRcnnImpl::mask_logits(const std::vector<Tensor>& maps,
+                                   const std::vector<Tensor>& boxes, const Tensor& labels,
+                                   const std::vector<ops::ImageSize>& sizes) {
+  CLEW_CHECK(options_.has_masks, "the detector has no masks");
+  const auto pooled = pool(maps, boxes, sizes, kMaskBins);
+  return parts_->mask_predictor->forward(parts_->mask_head->forward(pooled), labels);
 }
 
 std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tensor& codes,
@@ -529,6 +551,20 @@ std::vector<Detections> FasterRcnnImpl::detect(const std::vector<Tensor>& images
   return finish(resized, maps, propose(maps, size_of(resized.images)));
 }
 
+void FasterRcnnImpl::add_masks(std::vector<Detections>& detections, const std::vector<Tensor>& maps,
+                               const std::vector<ops::ImageSize>& sizes) {
+  std::vector<Tensor> boxes, labels;
+  std::vector<std::int64_t> counts;
+  for (const auto& one : detections) {
+    boxes.push_back(one.boxes);
+    labels.push_back(one.labels);
+    counts.push_back(one.labels.size(0));
+  }
+  const auto masks =
+      torch::sigmoid(mask_logits(maps, boxes, torch::cat(labels), sizes)).split_with_sizes(counts);
+  for (std::size_t i = 0; i < detections.size(); ++i) detections[i].masks = masks[i];
+}
+
 std::vector<Detections> FasterRcnnImpl::finish(const ResizedImages& images,
                                                const std::vector<Tensor>& maps,
                                                const Proposals& proposals) {
@@ -536,6 +572,7 @@ std::vector<Detections> FasterRcnnImpl::finish(const ResizedImages& images,
   const auto boxes = select(proposals, images);
   const auto [logits, codes] = classify(pool(maps, boxes, images.sizes));
   auto detections = decode(logits, codes, boxes, images.sizes);
+  if (options_.has_masks) add_masks(detections, maps, images.sizes);
   for (std::size_t i = 0; i < detections.size(); ++i)
     detections[i].boxes = detections[i].boxes * scales(images.sizes[i], images.originals[i]);
   return detections;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faster R-CNN (Ren et al. 2015, arXiv 1506.01497): the paper's networks on one map, and networks on feature pyramids (Lin et
-// al. 2017, arXiv 1612.03144) with the parameter names, constants and results of torchvision's.
+// al. 2017, arXiv 1612.03144) with the parameter names, constants and results of torchvision's; and Mask R-CNN (He et al.
+// 2017, arXiv 1703.06870) on all of them.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -39,6 +40,7 @@ struct FasterRcnnOptions {
   std::vector<ops::AnchorShapes> anchors;  // per level
   // Batch norms of the body keep statistics, weights and biases.
   bool has_frozen_norms = true;
+  bool has_masks = false;  // also heads of masks
   ProposalLimits training, evaluation{1000, 1000};
   double proposal_nms = 0.7;           // IoU
   double least_objectness = 0;         // of proposals
@@ -49,9 +51,9 @@ struct FasterRcnnOptions {
   bool has_detection = true;           // else region proposals alone
 };
 
-/// The architectures: torchvision's "resnet50_fpn", "mobilenet_v3_large_fpn" and "mobilenet_v3_large_320_fpn"; smaller
-/// ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn"; and those of the paper, "vgg16" and "zf",
-/// on one map of stride 16 with RoI pooling.
+/// The architectures: torchvision's "resnet50_fpn", "maskrcnn_resnet50_fpn" (the same with masks), "mobilenet_v3_large_fpn" and
+/// "mobilenet_v3_large_320_fpn"; smaller ones with strides 8 to 64, "mobilenet_v2_fpn" and "efficientnet_lite0_fpn"; and
+/// those of the paper, "vgg16" and "zf", on one map of stride 16 with RoI pooling.
 const std::vector<std::string>& detector_names();
 /// Name in the detector of a parameter of its backbone: "features.0.0.weight" -> "backbone.body.0.0.weight"; of "vgg16" and
 /// "zf" also "classifier.0.weight" -> "roi_heads.box_head.fc6.weight", and classifier.3 -> fc7. Unknown detector: UsageError.
@@ -91,6 +93,8 @@ struct Detections {
   torch::Tensor boxes;   // [N,4] f32 xyxy in pixels of the original
   torch::Tensor scores;  // [N] f32 in [0,1]
   torch::Tensor labels;  // [N] i64 in 1..classes-1
+  torch::Tensor
+      masks;  // [N,28,28] f32 in [0,1] over the boxes (paste_mask); undefined without has_masks
 };
 
 class FasterRcnnImpl : public torch::nn::Module {
@@ -126,13 +130,13 @@ class FasterRcnnImpl : public torch::nn::Module {
   /// -> boxes [K,4] of each picture, best first, cut at its edges. `limits`: the options' for the mode.
   std::vector<torch::Tensor> select(const Proposals& proposals, const ResizedImages& images,
                                     std::optional<ProposalLimits> limits = {}) const;
-  /// RoIAlign of all boxes on the map of their level, or RoI pooling of one map -> [K,C,7,7] ("zf": [K,C,6,6]), picture
-  /// by picture.
+  /// RoIAlign of all boxes on the map of their level, or RoI pooling of one map -> [K,C,bins,bins], picture by picture.
+  /// `bins` 0: those of classify().
   torch::Tensor pool(const std::vector<torch::Tensor>& maps,
                      const std::vector<torch::Tensor>& boxes,
-                     const std::vector<ops::ImageSize>& sizes) const;
-  /// [K,C,7,7] -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding). In training mode
-  /// dropout draws from `key`; no dropout without a key.
+                     const std::vector<ops::ImageSize>& sizes, std::int64_t bins = 0) const;
+  /// [K,C,7,7] ("zf": [K,C,6,6]) -> class logits [K,C] (raw), codes [K,4C] relative to the boxes (detection_coding). In
+  /// training mode dropout draws from `key`; no dropout without a key.
   std::pair<torch::Tensor, torch::Tensor> classify(const torch::Tensor& pooled,
                                                    const Key* key = nullptr);
   /// Scores and codes of all boxes -> detections in pixels of the resized pictures.
@@ -140,11 +144,19 @@ class FasterRcnnImpl : public torch::nn::Module {
                                  const std::vector<torch::Tensor>& boxes,
                                  const std::vector<ops::ImageSize>& sizes) const;
 
+  /// Mask logits [K,28,28] of boxes, each for its label of `labels` [K] i64. Without has_masks: clew::Error.
+  torch::Tensor mask_logits(const std::vector<torch::Tensor>& maps,
+                            const std::vector<torch::Tensor>& boxes, const torch::Tensor& labels,
+                            const std::vector<ops::ImageSize>& sizes);
+
   const FasterRcnnOptions& options() const { return options_; }
   /// Modules of the body, by their names in this network, whose outputs have strides up to `stride` pixels.
   std::vector<std::string> body_modules(double stride) const;
 
  private:
+  void add_masks(std::vector<Detections>& detections, const std::vector<torch::Tensor>& maps,
+                 const std::vector<ops::ImageSize>& sizes);
+
   struct Parts;
   FasterRcnnOptions options_;
   std::shared_ptr<Parts> parts_;

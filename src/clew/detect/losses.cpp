@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/detect/masks.h"
 #include "clew/ops/boxes/geometry.h"
 
 namespace clew::detect {
@@ -22,34 +23,44 @@ BoxTargets targets_of(const Tensor& boxes, const Objects& objects,
   const torch::NoGradGuard no_grad;
   const auto count = boxes.size(0);
   if (objects.boxes.size(0) == 0)
-    return {.labels = torch::zeros({count}, torch::kInt64), .boxes = torch::zeros_like(boxes)};
+    return {.labels = torch::zeros({count}, torch::kInt64),
+            .boxes = torch::zeros_like(boxes),
+            .objects = torch::zeros({count}, torch::kInt64)};
   const auto match = ops::match_boxes(ops::box_iou(objects.boxes, boxes), options);
   const auto own = match.clamp_min(0);
   auto labels = objects.labels.index_select(0, own);
   labels.masked_fill_(match.eq(ops::kBelowThresholds), 0);
   labels.masked_fill_(match.eq(ops::kBetweenThresholds), -1);
-  return {.labels = labels, .boxes = objects.boxes.index_select(0, own)};
+  return {.labels = labels, .boxes = objects.boxes.index_select(0, own), .objects = own};
 }
 
-void check_objects(const Objects& objects, std::int64_t classes, std::size_t picture) {
-  const auto& [boxes, labels] = objects;
+void check_objects(const Objects& objects, const FasterRcnnOptions& options, const Tensor& image,
+                   std::size_t picture) {
+  const auto& [boxes, labels, masks] = objects;
   CLEW_CHECK(boxes.defined() && boxes.dim() == 2 && boxes.size(1) == 4 &&
                  boxes.is_floating_point() && labels.defined() && labels.dim() == 1 &&
                  labels.size(0) == boxes.size(0) && labels.scalar_type() == torch::kInt64,
              "objects of picture ", picture, " must be boxes [N,4] f and labels [N] i64");
+  CLEW_CHECK(
+      !options.has_masks || (masks.defined() && masks.scalar_type() == torch::kUInt8 &&
+                             masks.dim() == 3 && masks.size(0) == boxes.size(0) &&
+                             masks.size(1) == image.size(1) && masks.size(2) == image.size(2)),
+      "masks of picture ", picture, " must be [N,H,W] u8, for ", boxes.size(0),
+      " objects and a picture of ", image.size(1), "x", image.size(2));
   if (boxes.size(0) == 0) return;
   const auto sides = boxes.slice(1, 2) - boxes.slice(1, 0, 2);
   CLEW_CHECK(sides.gt(0).all().item<bool>() && boxes.isfinite().all().item<bool>(),
              "boxes of picture ", picture, " must be finite, with sides above 0");
   const auto least = labels.min().item<std::int64_t>(), most = labels.max().item<std::int64_t>();
-  CLEW_CHECK(least >= 1 && most < classes, "labels of picture ", picture, " must be in 1..",
-             classes - 1, ", got ", least < 1 ? least : most);
+  CLEW_CHECK(least >= 1 && most < options.classes, "labels of picture ", picture, " must be in 1..",
+             options.classes - 1, ", got ", least < 1 ? least : most);
 }
 
-/// Resized pictures, and objects in pixels of them.
+/// Resized pictures, and objects in pixels of them but for their masks, which are the originals'.
 struct ScaledPictures {
   ResizedImages resized;
   std::vector<Objects> objects;
+  std::vector<Tensor> scales;  // [4] of each: pixels of the resized picture to one of the original
 };
 
 ScaledPictures scale_pictures(const FasterRcnnImpl& network, const TrainingPictures& pictures) {
@@ -57,15 +68,18 @@ ScaledPictures scale_pictures(const FasterRcnnImpl& network, const TrainingPictu
   CLEW_CHECK(objects.size() == images.size(), "objects must be of ", images.size(),
              " pictures, got ", objects.size());
   for (std::size_t i = 0; i < objects.size(); ++i)
-    check_objects(objects[i], network.options().classes, i);
-  ScaledPictures scaled{.resized = network.resize(images, short_side), .objects = {}};
+    check_objects(objects[i], network.options(), images[i], i);
+  ScaledPictures scaled{.resized = network.resize(images, short_side), .objects = {}, .scales = {}};
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const auto ratio = [](std::int64_t size, std::int64_t original) {
       return static_cast<float>(size) / static_cast<float>(original);
     };
     const auto &to = scaled.resized.sizes[i], &from = scaled.resized.originals[i];
     const float x = ratio(to.width, from.width), y = ratio(to.height, from.height);
-    scaled.objects.push_back({objects[i].boxes * torch::tensor({x, y, x, y}), objects[i].labels});
+    scaled.scales.push_back(torch::tensor({x, y, x, y}));
+    scaled.objects.push_back({.boxes = objects[i].boxes * scaled.scales.back(),
+                              .labels = objects[i].labels,
+                              .masks = objects[i].masks});
   }
   return scaled;
 }
@@ -104,20 +118,36 @@ void add_detection_losses(DetectorLosses& losses, FasterRcnnImpl& network,
       network.classify(network.pool(maps, sampled.boxes, scaled.resized.sizes),
                        training.dropout ? &*training.dropout : nullptr);
   add_detection_losses(losses, logits, codes, sampled, training.options.detection_beta);
+  if (!network.options().has_masks) return;
+  std::vector<Tensor> positives, own_labels, wanted;
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < scaled.objects.size(); ++i) {
+    const auto labels = sampled.labels.narrow(0, begin, sampled.boxes[i].size(0));
+    begin += labels.size(0);
+    const auto rows = labels.gt(0).nonzero().squeeze(1);
+    positives.push_back(sampled.boxes[i].index_select(0, rows));
+    own_labels.push_back(labels.index_select(0, rows));
+    wanted.push_back(mask_targets(scaled.objects[i].masks, positives.back() / scaled.scales[i],
+                                  sampled.objects[i].index_select(0, rows)));
+  }
+  add_mask_loss(losses,
+                network.mask_logits(maps, positives, torch::cat(own_labels), scaled.resized.sizes),
+                torch::cat(wanted));
 }
 
 }  // namespace
 
 Tensor DetectorLosses::sum() const {
   Tensor sum;
-  for (const auto* const one : {&objectness, &proposal_boxes, &classes, &boxes})
+  for (const auto* const one : {&objectness, &proposal_boxes, &classes, &boxes, &masks})
     if (one->defined()) sum = sum.defined() ? sum + *one : *one;
   return sum;
 }
 
 BoxTargets anchor_targets(const Tensor& anchors, const Objects& objects,
                           const TrainingOptions& options) {
-  return targets_of(anchors, {objects.boxes, torch::ones_like(objects.labels)}, options.anchors);
+  return targets_of(anchors, {.boxes = objects.boxes, .labels = torch::ones_like(objects.labels)},
+                    options.anchors);
 }
 
 BoxTargets inner_anchor_targets(const Tensor& anchors, ops::ImageSize image, const Objects& objects,
@@ -131,11 +161,13 @@ BoxTargets inner_anchor_targets(const Tensor& anchors, ops::ImageSize image, con
                         .nonzero()
                         .squeeze(1);
   BoxTargets targets{.labels = torch::full({anchors.size(0)}, -1, torch::kInt64),
-                     .boxes = torch::zeros_like(anchors)};
+                     .boxes = torch::zeros_like(anchors),
+                     .objects = torch::zeros({anchors.size(0)}, torch::kInt64)};
   if (rows.numel() == 0) return targets;
   const auto inner = anchor_targets(anchors.index_select(0, rows), objects, options);
   targets.labels.index_copy_(0, rows, inner.labels);
   targets.boxes.index_copy_(0, rows, inner.boxes.to(anchors.scalar_type()));
+  targets.objects.index_copy_(0, rows, inner.objects);
   return targets;
 }
 
@@ -180,12 +212,14 @@ SampledProposals sample_proposals(const std::vector<Tensor>& proposals,
   for (std::size_t i = 0; i < proposals.size(); ++i) {
     const auto boxes = torch::cat({proposals[i], objects[i].boxes.to(proposals[i].scalar_type())});
     const auto own = proposal_targets(
-        boxes, {objects[i].boxes.to(boxes.scalar_type()), objects[i].labels}, options);
+        boxes, {.boxes = objects[i].boxes.to(boxes.scalar_type()), .labels = objects[i].labels},
+        options);
     const auto [positives, negatives] = sample(i, own.labels);
     const auto chosen = std::get<0>(torch::cat({positives, negatives}).sort());
     result.boxes.push_back(boxes.index_select(0, chosen));
     labels.push_back(own.labels.index_select(0, chosen));
     targets.push_back(own.boxes.index_select(0, chosen));
+    result.objects.push_back(own.objects.index_select(0, chosen));
   }
   result.labels = torch::cat(labels);
   result.targets = torch::cat(targets);
@@ -209,6 +243,11 @@ void add_detection_losses(DetectorLosses& losses, const Tensor& logits, const Te
                         torch::cat(sampled.boxes).index_select(0, rows), detection_coding());
   losses.boxes = torch::smooth_l1_loss(predicted, wanted, at::Reduction::Sum, beta) /
                  static_cast<double>(count);
+}
+
+void add_mask_loss(DetectorLosses& losses, const Tensor& logits, const Tensor& targets) {
+  losses.masks =
+      logits.size(0) == 0 ? logits.sum() : torch::binary_cross_entropy_with_logits(logits, targets);
 }
 
 BoxSamplers random_samplers(const Key& key, const TrainingOptions& options) {

@@ -15,16 +15,18 @@
 
 namespace clew::detect {
 
-/// Objects of one picture, in pixels of the resized picture.
+/// Objects of one picture.
 struct Objects {
-  torch::Tensor boxes;   // [N,4] f xyxy
+  torch::Tensor boxes;   // [N,4] f xyxy, pixels
   torch::Tensor labels;  // [N] i64 in 1..classes-1
+  torch::Tensor masks;   // [N,H,W] u8, 0 or 1, of the original picture; for detectors with masks
 };
 
 /// Targets of anchors or of proposals of one picture.
 struct BoxTargets {
-  torch::Tensor labels;  // [M] i64: class (of anchors 1), 0 background, -1 ignored
-  torch::Tensor boxes;   // [M,4] f: of the matched object; any where the label is not positive
+  torch::Tensor labels;   // [M] i64: class (of anchors 1), 0 background, -1 ignored
+  torch::Tensor boxes;    // [M,4] f: of the matched object; any where the label is not positive
+  torch::Tensor objects;  // [M] i64: its number; any where the label is not positive
 };
 
 struct TrainingOptions {
@@ -58,6 +60,7 @@ BoxSamplers random_samplers(const Key& key, const TrainingOptions& options = {})
 /// Losses of one batch, 0-d with their graph; undefined ones are not computed.
 struct DetectorLosses {
   torch::Tensor objectness, proposal_boxes, classes, boxes;
+  torch::Tensor masks;  // of detectors with masks
   /// Of the defined ones.
   torch::Tensor sum() const;
 };
@@ -73,6 +76,8 @@ struct SampledProposals {
   std::vector<torch::Tensor> boxes;  // [K_i,4] of each picture
   torch::Tensor labels;              // [K] i64
   torch::Tensor targets;             // [K,4] f xyxy
+  std::vector<torch::Tensor>
+      objects;  // [K_i] i64 of each picture: the matched ones; any where the label is 0
 };
 /// Proposals of each picture together with its objects, of which `sample` chooses; without a graph.
 SampledProposals sample_proposals(const std::vector<torch::Tensor>& proposals,
@@ -85,21 +90,26 @@ void add_detection_losses(DetectorLosses& losses, const torch::Tensor& logits,
                           const torch::Tensor& codes, const SampledProposals& sampled,
                           double beta = TrainingOptions{}.detection_beta);
 
+/// Mean binary cross-entropy of mask logits [P,28,28] and targets (mask_targets). Zero without any.
+void add_mask_loss(DetectorLosses& losses, const torch::Tensor& logits,
+                   const torch::Tensor& targets);
+
 /// Pictures with objects, in pixels of the originals, that a network in training mode learns from.
 struct TrainingPictures {
   std::vector<torch::Tensor> images;  // as in FasterRcnnImpl::detect
-  std::vector<Objects> objects;
-  std::int64_t short_side = 0;  // as of FasterRcnnImpl::resize
+  std::vector<Objects> objects;       // with masks if the network has them
+  std::int64_t short_side = 0;        // as of FasterRcnnImpl::resize
   std::optional<Key> dropout{};
 };
 
-/// All four losses of one forward pass. Objects that are not as above, or of another number than images: clew::Error.
+/// All losses of one forward pass. Objects that are not as above, or of another number than images: clew::Error. Targets of
+/// masks are of the originals, not of masks resized with their pictures.
 DetectorLosses detector_losses(FasterRcnnImpl& network, const TrainingPictures& pictures,
                                const BoxSamplers& samplers, const TrainingOptions& options = {});
 /// The two of the region proposals.
 DetectorLosses proposal_losses(FasterRcnnImpl& network, const TrainingPictures& pictures,
                                const BoxSamplers& samplers, const TrainingOptions& options = {});
-/// The two of the detections, for proposals of `proposer`, which get no gradient; it may be `network`.
+/// Those of the detections, for proposals of `proposer`, which get no gradient; it may be `network`.
 DetectorLosses detection_losses(FasterRcnnImpl& network, FasterRcnnImpl& proposer,
                                 const TrainingPictures& pictures, const BoxSamplers& samplers,
                                 const TrainingOptions& options = {});

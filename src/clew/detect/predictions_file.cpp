@@ -9,11 +9,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/log.h"
 #include "clew/core/text.h"
 #include "clew/data/box_set.h"
 #include "clew/data/formats/coco.h"
@@ -115,6 +117,40 @@ std::string text_in(const ResultsJson& object, const char* key, const std::strin
   return value.get<std::string>();
 }
 
+/// The smallest box around a mask: x, y, width, height; 0 without a pixel.
+BoxXywh box_of(const data::CocoRuns& runs) {
+  const auto height = static_cast<std::uint64_t>(runs.height);
+  std::uint64_t at = 0, left = UINT64_MAX, top = UINT64_MAX, right = 0, bottom = 0;
+  for (std::size_t i = 0; i < runs.counts.size(); ++i) {
+    const auto end = at + runs.counts[i];
+    if (i % 2 == 1 && end > at) {
+      left = std::min(left, at / height);
+      right = std::max(right, (end - 1) / height + 1);
+      const bool is_one_column = at / height == (end - 1) / height;
+      top = is_one_column ? std::min(top, at % height) : 0;
+      bottom = is_one_column ? std::max(bottom, (end - 1) % height + 1) : height;
+    }
+    at = end;
+  }
+  if (right == 0) return {};
+  return {static_cast<double>(left), static_cast<double>(top), static_cast<double>(right - left),
+          static_cast<double>(bottom - top)};
+}
+
+/// Mask of an object as its file has it.
+struct TruthMask {
+  std::vector<std::vector<double>> polygons;
+  data::CocoRuns runs;
+  int width = 0, height = 0;  // of the picture
+
+  bool is_empty() const { return polygons.empty() && runs.counts.empty(); }
+  data::CocoRuns as_runs() const {
+    if (!runs.counts.empty()) return runs;
+    return data::runs_of(data::mask_of(data::CocoAnnotation{.polygons = polygons}, width, height),
+                         width, height);
+  }
+};
+
 /// Truth, and the ways to name its pictures and classes.
 class Judge {
  public:
@@ -141,12 +177,20 @@ class Judge {
     CLEW_CHECK(answered_.empty() || std::ssize(answered_) == boxes_.pictures, predictions_.string(),
                ": has no answer for ", boxes_.pictures - std::ssize(answered_), " of ",
                boxes_.pictures, " pictures of ", truth_.string());
+    if (boxes_.detection_masks.empty()) return std::move(boxes_);
+    if (const auto count = std::ranges::count_if(masks_, &TruthMask::is_empty); count > 0) {
+      log(LogLevel::kWarning,
+          concat("masks are not judged: ", count, " objects of ", truth_.string(), " have none"));
+      boxes_.detection_masks.clear();
+      return std::move(boxes_);
+    }
+    for (const auto& mask : masks_) boxes_.truth_masks.push_back(mask.as_runs());
     return std::move(boxes_);
   }
 
  private:
   void add_coco(const fs::path& truth) {
-    const auto set = data::read_coco(truth);
+    auto set = data::read_coco(truth);
     for (const auto& category : set.categories) {
       categories_[category.id] = static_cast<int>(std::ssize(boxes_.classes));
       boxes_.classes.push_back(category.name);
@@ -154,9 +198,12 @@ class Judge {
     for (const auto& image : set.images) {
       ids_.insert(image.id);
       add_name(image.file, image.id);
+      sizes_[image.id] = {image.width, image.height};
     }
     boxes_.pictures = std::ssize(set.images);
-    for (const auto& one : set.annotations) {
+    for (auto& one : set.annotations) {
+      const auto [width, height] = sizes_.at(one.image);
+      masks_.push_back({std::move(one.polygons), std::move(one.runs), width, height});
       const auto& box = one.box_xyxy_px;
       boxes_.truths.push_back({.image = one.image,
                                .category = categories_.at(one.category),
@@ -175,7 +222,10 @@ class Judge {
     for (std::size_t i = 0; i < set.pictures.size(); ++i) {
       const auto image = static_cast<std::int64_t>(i);
       add_name(set.pictures[i].file, image);
-      for (const auto& one : set.pictures[i].objects) {
+      sizes_[image] = {set.pictures[i].width, set.pictures[i].height};
+      for (auto& one : set.pictures[i].objects) {
+        masks_.push_back({std::move(one.polygons), std::move(one.runs), set.pictures[i].width,
+                          set.pictures[i].height});
         const auto& box = one.box_xyxy_px;
         boxes_.truths.push_back({.image = image,
                                  .category = one.label,
@@ -185,6 +235,26 @@ class Judge {
                                  .is_difficult = one.is_difficult});
       }
     }
+  }
+
+  /// Adds the mask of the detection that comes next; all have one, or none.
+  void add_mask(const ResultsJson& element, const char* key, std::int64_t image,
+                const std::string& where) {
+    const bool has_masks = element.contains(key) && element[key].is_object();
+    CLEW_CHECK(boxes_.detections.empty() || has_masks == !boxes_.detection_masks.empty(), where,
+               has_masks ? " must not have '" : " must have '", key,
+               "', for all detections have masks or none, and those before it ",
+               has_masks ? "have none" : "have one");
+    if (!has_masks) return;
+    const auto at = concat(where, ".", key);
+    const auto& mask = element[key];
+    const auto [width, height] = sizes_.at(image);
+    const auto& size = member(mask, "size", at);
+    CLEW_CHECK(size.is_array() && size.size() == 2 && size[0] == height && size[1] == width, at,
+               ".size must be [", height, ", ", width, "], the picture's, got ",
+               excerpt(size.dump(-1, ' ', true, ResultsJson::error_handler_t::replace)));
+    boxes_.detection_masks.push_back(
+        data::decompressed(text_in(mask, "counts", at), width, height, at + ".counts"));
   }
 
   void add_name(const fs::path& file, std::int64_t image) {
@@ -211,6 +281,7 @@ class Judge {
       CLEW_CHECK(found != boxes_.classes.end(), at, ": '", excerpt(own), "' is no class of ",
                  truth_.string(), " (", excerpt(join(boxes_.classes)), ")");
       const auto [left, top, right, bottom] = four_numbers(objects[i], "box", at);
+      add_mask(objects[i], "mask", image, at);
       boxes_.detections.push_back(
           {.image = image,
            .category = static_cast<int>(found - boxes_.classes.begin()),
@@ -229,10 +300,13 @@ class Judge {
     const auto own = categories_.find(category);
     CLEW_CHECK(own != categories_.end(), where, ".category_id must name a category of ",
                truth_.string(), ", got ", category);
+    add_mask(element, "segmentation", image, where);
+    const bool has_box = element.contains("bbox") || boxes_.detection_masks.empty();
     boxes_.detections.push_back(
         {.image = image,
          .category = own->second,
-         .box = four_numbers(element, "bbox", where),
+         .box =
+             has_box ? four_numbers(element, "bbox", where) : box_of(boxes_.detection_masks.back()),
          .score = number_in(member(element, "score", where), -1e9, 1e9, where + ".score")});
   }
 
@@ -241,13 +315,40 @@ class Judge {
   bool has_ids_ = false;
   std::unordered_map<std::int64_t, int> categories_;  // by COCO's identifiers
   std::set<std::int64_t> ids_, answered_;
-  std::multimap<std::string, std::int64_t> names_;  // of picture files
+  std::unordered_map<std::int64_t, std::pair<int, int>> sizes_;  // width and height of pictures
+  std::vector<TruthMask> masks_;                                 // of truths
+  std::multimap<std::string, std::int64_t> names_;               // of picture files
 };
 
 }  // namespace
 
 JudgedBoxes read_judged_boxes(const fs::path& predictions, const fs::path& truth) {
   return Judge(predictions, truth).read();
+}
+
+CocoResult evaluate_masks(const JudgedBoxes& boxes, int threads) {
+  std::vector<double> areas;
+  for (const auto& mask : boxes.detection_masks)
+    areas.push_back(static_cast<double>(data::area_of(mask)));
+  const auto overlaps = [&](std::span<const std::size_t> detections,
+                            std::span<const std::size_t> truths, double* out) {
+    for (const auto d : detections) {
+      for (const auto t : truths) {
+        const auto both = static_cast<double>(
+            data::intersection_of(boxes.detection_masks[d], boxes.truth_masks[t]));
+        const auto whole =
+            boxes.truths[t].is_crowd
+                ? areas[d]
+                : areas[d] + static_cast<double>(data::area_of(boxes.truth_masks[t])) - both;
+        *out++ = whole > 0 ? both / whole : 0;
+      }
+    }
+  };
+  return evaluate_coco(boxes.truths, boxes.detections,
+                       {.categories = static_cast<int>(std::ssize(boxes.classes)),
+                        .threads = threads,
+                        .overlaps = overlaps,
+                        .detection_areas = areas});
 }
 
 }  // namespace clew::detect

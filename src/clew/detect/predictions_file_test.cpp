@@ -8,6 +8,8 @@
 #include <string>
 
 #include "clew/core/files.h"
+#include "clew/core/text.h"
+#include "clew/data/formats/coco.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::detect {
@@ -47,6 +49,45 @@ TEST_F(PredictionsFile, ResultsOfCoco) {
   EXPECT_EQ(boxes.detections[0].category, boxes.truths[0].category);
   EXPECT_EQ(boxes.detections[0].box, (BoxXywh{10, 11, 20, 19.5}));
   EXPECT_TRUE(read("[]").detections.empty());
+}
+
+TEST_F(PredictionsFile, Masks) {
+  // Of 100x80: the whole object, whose polygon is a square of 20, and half of it; mask alone, and with a box.
+  write_file_atomic(truth_,
+                    R"({"images": [{"id": 7, "file_name": "a.jpg", "width": 100, "height": 80}],
+      "categories": [{"id": 3, "name": "cat"}],
+      "annotations": [{"id": 1, "image_id": 7, "category_id": 3, "bbox": [10, 10, 20, 20], "area": 400, "iscrowd": 0,
+        "segmentation": [[10, 10, 30, 10, 30, 30, 10, 30]]}]})");
+  const auto element = [](int columns, const char* more) {
+    std::vector<std::uint8_t> mask(8000);
+    for (int y = 10; y < 30; ++y)
+      for (int x = 10; x < 10 + columns; ++x) mask[static_cast<std::size_t>(100 * y + x)] = 1;
+    return concat(R"({"image_id": 7, "category_id": 3, "score": 0.5, )", more,
+                  R"("segmentation": {"size": [80, 100], "counts": ")",
+                  data::compressed(data::runs_of(mask, 100, 80)), R"("}})");
+  };
+  const auto whole = read(concat("[", element(20, ""), "]"));
+  ASSERT_EQ(whole.detection_masks.size(), 1U);
+  EXPECT_EQ(whole.detections[0].box, (BoxXywh{10, 10, 20, 20}));
+  EXPECT_EQ(evaluate_masks(whole).average_precision(), 1);
+  const auto half = read(concat("[", element(11, R"("bbox": [1, 2, 3, 4], )"), "]"));
+  EXPECT_EQ(half.detections[0].box, (BoxXywh{1, 2, 3, 4}));
+  EXPECT_NEAR(evaluate_masks(half).average_precision(), 0.2, 1e-12);  // at 0.5 and 0.55
+
+  const auto box =
+      std::string(R"({"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 1})");
+  refused(concat("[", box, ",", element(20, ""), "]"),
+          "[1] must not have 'segmentation', for all detections have masks or none, and those "
+          "before it have none");
+  refused(concat("[", element(20, ""), ",", box, "]"),
+          "[1] must have 'segmentation', for all detections have masks or none, and those before "
+          "it have one");
+  refused(
+      R"([{"image_id": 7, "category_id": 3, "score": 1, "segmentation": {"size": [100, 80], "counts": "0"}}])",
+      "[0].segmentation.size must be [80, 100], the picture's, got [100,80]");
+  refused(
+      R"([{"image_id": 7, "category_id": 3, "score": 1, "segmentation": {"size": [80, 100], "counts": "0"}}])",
+      "[0].segmentation.counts must add up to 100x80 pixels, got 0");
 }
 
 TEST_F(PredictionsFile, AnswersOfPredict) {

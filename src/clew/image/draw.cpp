@@ -138,6 +138,24 @@ void fill_rectangle(Image& picture, int x0, int y0, int x1, int y1, Colour colou
   view(picture)(cv::Rect(x0, y0, x1 - x0, y1 - y0)).setTo(scalar(colour));
 }
 
+void tint(Image& picture, std::span<const std::uint8_t> mask, Colour colour, float share) {
+  check(picture, "tint");
+  CLEW_CHECK(mask.size() * static_cast<std::size_t>(picture.channels) == picture.pixels.size(),
+             "the mask of a picture of ", picture.width, "x", picture.height,
+             " must have as many pixels, got ", mask.size());
+  const auto channels = static_cast<std::size_t>(picture.channels);
+  const auto mixed = scalar(colour);
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    if (mask[i] == 0) continue;
+    for (std::size_t c = 0; c < channels; ++c) {
+      auto& pixel = picture.pixels[i * channels + c];
+      pixel = static_cast<std::uint8_t>(
+          std::lround((1 - share) * static_cast<float>(pixel) +
+                      share * static_cast<float>(mixed[static_cast<int>(c)])));
+    }
+  }
+}
+
 TextSize text_size(const std::string& text, TextStyle style) {
   check_style(style);
   int below = 0;

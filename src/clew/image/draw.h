@@ -31,6 +31,9 @@ void draw_rectangle(FloatImage& picture, float x0, float y0, float x1, float y1,
 void fill_rectangle(Image& picture, int x0, int y0, int x1, int y1, Colour colour);
 void fill_rectangle(FloatImage& picture, int x0, int y0, int x1, int y1, Colour colour);
 
+/// Mixes `colour` into the pixels where mask [height,width] is not 0; `share` in [0,1]. A mask of another size: clew::Error.
+void tint(Image& picture, std::span<const std::uint8_t> mask, Colour colour, float share = 0.4F);
+
 struct TextStyle {
   Colour colour = {255, 255, 255};
   int height = 12;  // cap height, pixels, 5..1000

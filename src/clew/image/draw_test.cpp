@@ -47,6 +47,14 @@ int lit(const Image& picture) {
   return count;
 }
 
+TEST(Draw, TintMixesWhereTheMaskIs) {
+  Image picture = blank(2, 1, 3);
+  tint(picture, Bytes{0, 1}, {200, 100, 0}, 0.5F);
+  EXPECT_EQ(picture.pixels, (Bytes{0, 0, 0, 100, 50, 0}));
+  expect_error([&] { tint(picture, Bytes{1}, {}); },
+               "the mask of a picture of 2x1 must have as many pixels, got 1");
+}
+
 TEST(Draw, RectanglesByHand) {
   Image picture = blank(5, 4, 1);
   draw_rectangle(picture, 1, 0, 3, 2, {.colour = {7, 0, 0}});

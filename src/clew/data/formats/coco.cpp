@@ -98,14 +98,14 @@ class CocoValue {
   std::size_t index_ = 0;
 };
 
-/// COCO's compressed RLE: six bits per character, differences from the fourth run on.
-std::vector<std::uint32_t> counts_of(const std::string& text, const CocoValue& where) {
+/// Six bits per character, differences from the fourth run on.
+std::vector<std::uint32_t> counts_of(std::string_view text, const std::string& where) {
   std::vector<std::uint32_t> counts;
   for (std::size_t i = 0; i < text.size();) {
     std::int64_t value = 0;
     for (int shift = 0;; shift += 5) {
       const int bits = i < text.size() ? text[i++] - 48 : -1;
-      CLEW_CHECK(bits >= 0 && bits < 64 && shift <= 35, where.where(),
+      CLEW_CHECK(bits >= 0 && bits < 64 && shift <= 35, where,
                  " must be run lengths in COCO's compressed form");
       value |= static_cast<std::int64_t>(bits & 31) << shift;
       if ((bits & 32) != 0) continue;
@@ -113,11 +113,19 @@ std::vector<std::uint32_t> counts_of(const std::string& text, const CocoValue& w
       break;
     }
     if (counts.size() > 2) value += counts[counts.size() - 2];
-    CLEW_CHECK(value >= 0 && value <= UINT32_MAX, where.where(),
+    CLEW_CHECK(value >= 0 && value <= UINT32_MAX, where,
                " must be run lengths, and has a negative or endless one");
     counts.push_back(static_cast<std::uint32_t>(value));
   }
   return counts;
+}
+
+void check_sum(const CocoRuns& runs, const std::string& where) {
+  std::uint64_t sum = 0;
+  for (const std::uint32_t count : runs.counts) sum += count;
+  CLEW_CHECK(
+      sum == static_cast<std::uint64_t>(runs.width) * static_cast<std::uint64_t>(runs.height),
+      where, " must add up to ", runs.width, "x", runs.height, " pixels, got ", sum);
 }
 
 CocoRuns read_runs(const CocoValue& value) {
@@ -128,16 +136,12 @@ CocoRuns read_runs(const CocoValue& value) {
                 .counts = {}};
   const auto counts = value.at("counts");
   if (counts.json().is_string()) {
-    runs.counts = counts_of(counts.text(), counts);
+    runs.counts = counts_of(counts.text(), counts.where());
   } else {
     for (std::size_t i = 0; i < counts.list_size(); ++i)
       runs.counts.push_back(static_cast<std::uint32_t>(counts.at(i).whole(0, UINT32_MAX)));
   }
-  std::uint64_t sum = 0;
-  for (const std::uint32_t count : runs.counts) sum += count;
-  CLEW_CHECK(
-      sum == static_cast<std::uint64_t>(runs.width) * static_cast<std::uint64_t>(runs.height),
-      counts.where(), " must add up to ", runs.width, "x", runs.height, " pixels, got ", sum);
+  check_sum(runs, counts.where());
   return runs;
 }
 
@@ -452,6 +456,47 @@ std::vector<std::uint8_t> mask_of(const CocoRuns& runs) {
   CLEW_CHECK(at == area, "run lengths must add up to ", runs.width, "x", runs.height,
              " pixels, got ", at);
   return mask;
+}
+
+std::string compressed(const CocoRuns& runs) {
+  std::string text;
+  for (std::size_t i = 0; i < runs.counts.size(); ++i) {
+    std::int64_t value = runs.counts[i];
+    if (i > 2) value -= runs.counts[i - 2];
+    for (bool has_more = true; has_more;) {
+      const auto bits = static_cast<int>(value & 31);
+      value >>= 5;
+      has_more = (bits & 16) != 0 ? value != -1 : value != 0;
+      text += static_cast<char>(48 + bits + (has_more ? 32 : 0));
+    }
+  }
+  return text;
+}
+
+CocoRuns decompressed(std::string_view counts, int width, int height, const std::string& where) {
+  CocoRuns runs{.width = width, .height = height, .counts = counts_of(counts, where)};
+  check_sum(runs, where);
+  return runs;
+}
+
+std::uint64_t area_of(const CocoRuns& runs) {
+  std::uint64_t pixels = 0;
+  for (std::size_t i = 1; i < runs.counts.size(); i += 2) pixels += runs.counts[i];
+  return pixels;
+}
+
+std::uint64_t intersection_of(const CocoRuns& a, const CocoRuns& b) {
+  CLEW_CHECK(a.width == b.width && a.height == b.height, "masks must have one size, got ", a.width,
+             "x", a.height, " and ", b.width, "x", b.height);
+  std::uint64_t pixels = 0, at = 0, end_a = 0, end_b = 0;
+  for (std::size_t i = 0, j = 0;;) {
+    while (end_a <= at && i < a.counts.size()) end_a += a.counts[i++];
+    while (end_b <= at && j < b.counts.size()) end_b += b.counts[j++];
+    const auto next = std::min(end_a, end_b);
+    if (next <= at) return pixels;
+    if (i % 2 == 0 && j % 2 == 0) pixels += next - at;  // both are in a run of ones
+    at = next;
+  }
 }
 
 std::vector<std::uint8_t> mask_of(const CocoAnnotation& annotation, int width, int height) {

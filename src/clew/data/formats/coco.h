@@ -66,6 +66,14 @@ enum class CocoParts : std::uint8_t { kAll, kWithoutAnnotations };
 [[nodiscard]] CocoRuns runs_of(std::span<const std::uint8_t> mask, int width, int height);
 /// RLE -> [height,width] u8, 0 or 1. Counts of another sum: clew::Error.
 [[nodiscard]] std::vector<std::uint8_t> mask_of(const CocoRuns& runs);
+/// COCO's compressed form of run lengths: text of six bits a character.
+[[nodiscard]] std::string compressed(const CocoRuns& runs);
+/// The inverse; `where` names the value in messages. Other text, or counts of another sum: clew::Error.
+[[nodiscard]] CocoRuns decompressed(std::string_view counts, int width, int height,
+                                    const std::string& where);
+/// Pixels of a mask, and pixels of two masks of one size that are in both.
+[[nodiscard]] std::uint64_t area_of(const CocoRuns& runs);
+[[nodiscard]] std::uint64_t intersection_of(const CocoRuns& a, const CocoRuns& b);
 /// Mask of an object -> [height,width] u8, 0 or 1; empty without one. Polygons are filled exactly
 /// as by COCO's API.
 [[nodiscard]] std::vector<std::uint8_t> mask_of(const CocoAnnotation& annotation, int width,

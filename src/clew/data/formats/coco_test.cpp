@@ -10,12 +10,43 @@
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
+#include "clew/core/key.h"
 #include "tests/support/expect_error.h"
 
 namespace clew::data {
 namespace coco_test {
 
 using Mask = std::vector<std::uint8_t>;
+
+TEST(CocoRuns, CompressedAndBack) {
+  // From pycocotools: encode() of a mask of 20x30, filled in rows 5..14 and columns 8..19.
+  auto filled = Mask(600);
+  for (int y = 5; y < 15; ++y)
+    for (int x = 8; x < 20; ++x) filled[static_cast<std::size_t>(30 * y + x)] = 1;
+  EXPECT_EQ(compressed(runs_of(filled, 30, 20)), "U5::000000000000000000000S6");
+  Stream random(Key{4});
+  Mask before(600);
+  for (int i = 0; i < 30; ++i) {
+    Mask mask(600);
+    for (auto& pixel : mask) pixel = random.below(static_cast<std::uint32_t>(i) + 1) == 0 ? 1 : 0;
+    const auto runs = runs_of(mask, 30, 20);
+    EXPECT_EQ(decompressed(compressed(runs), 30, 20, "x").counts, runs.counts);
+    std::uint64_t both = 0, area = 0;
+    for (std::size_t k = 0; k < mask.size(); ++k) {
+      both += mask[k] & before[k];
+      area += mask[k];
+    }
+    EXPECT_EQ(area_of(runs), area);
+    EXPECT_EQ(intersection_of(runs, runs_of(before, 30, 20)), both);
+    before = mask;
+  }
+  expect_error([] { (void)decompressed("0", 2, 2, "a.counts"); },
+               "a.counts must add up to 2x2 pixels, got 0");
+  expect_error([] { (void)decompressed("~", 2, 2, "a.counts"); },
+               "a.counts must be run lengths in COCO's compressed form");
+  expect_error([&] { (void)intersection_of(runs_of(before, 30, 20), runs_of(before, 20, 30)); },
+               "masks must have one size, got 30x20 and 20x30");
+}
 
 TEST(CocoRuns, GoColumnByColumn) {
   // . x .
