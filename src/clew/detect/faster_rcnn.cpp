@@ -26,8 +26,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kHeadChannels = 1024, kBins = 7, kDivisor = 32;
-constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;  // pixels
+constexpr std::int64_t kHeadChannels = 1024, kBins = 7;
 constexpr const char* kBody = "backbone.body.";
 
 struct DetectorArchitecture {
@@ -222,6 +221,14 @@ FasterRcnnImpl::FasterRcnnImpl(const std::string& name, const FasterRcnnOptions&
   parts_->predictor = heads->register_module("box_predictor", BoxPredictor(options.classes));
 }
 
+std::shared_ptr<FasterRcnnImpl> FasterRcnnImpl::with_least_score(double score) const {
+  auto result = std::make_shared<FasterRcnnImpl>(*this);
+  result->options_.least_score = score;
+  return result;
+}
+
+const std::vector<double>& FasterRcnnImpl::map_offsets() const { return parts_->offsets; }
+
 std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {
   std::vector<std::string> names;
   for (const auto& layer : parts_->body->layers())
@@ -259,7 +266,9 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images,
     height = std::max(height, size.height);
     width = std::max(width, size.width);
   }
-  const auto padded = [](std::int64_t side) { return (side + kDivisor - 1) / kDivisor * kDivisor; };
+  const auto padded = [](std::int64_t side) {
+    return (side + kSideDivisor - 1) / kSideDivisor * kSideDivisor;
+  };
   result.images =
       torch::zeros({std::ssize(images), 3, padded(height), padded(width)}, resized[0].options());
   for (std::size_t i = 0; i < resized.size(); ++i) {
