@@ -2,9 +2,10 @@
 """Detection from the shell: recipe to evaluation and predictions, judging of other programs' files, wrong words."""
 import ast
 import json
+import os
 import tomllib
 
-from harness import CliTest, main, write_png
+from harness import SOURCE, CliTest, main, write_png
 
 TIMEOUT = 280
 SMALL = ["data.scenes=16", "data.scene_size=64", "regions.short_side=64", "regions.anchor_sizes=[12, 24, 40, 60]",
@@ -130,6 +131,51 @@ print(json.dumps({key: found[key].tolist() for key in found}))
         parameters = [{one["name"]: one["value"] for one in self.json("eval", one, "--json", timeout=TIMEOUT)["measures"]}["parameters"]
                       for one in (run, joint)]
         self.assertEqual(*parameters)
+
+    def test_onnx_runtime_runs_an_export(self):
+        """Pictures of two sizes, the boxes of `clew predict`; its classes are in the file."""
+        witnesses = os.environ.get("CLEW_WITNESSES", SOURCE / "build/witnesses")
+        os.environ["PYTHONPATH"] = str(witnesses)
+        self.addCleanup(os.environ.pop, "PYTHONPATH")
+        run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0")
+        rows = {"a.png": [[(5 * y + 3 * x) % 256 for x in range(60)] for y in range(40)],
+                "b.png": [[(x * y) % 256 for x in range(70)] for y in range(90)]}
+        for name, pixels in rows.items():
+            write_png(self.folder / name, len(pixels[0]), len(pixels), 0, pixels)
+        answers = self.json("predict", run, *rows, "--json")
+        self.assertEqual(self.out("export", run, "--format", "onnx", timeout=TIMEOUT), str(run / "network.onnx") + "\n")
+        (self.folder / "rows.json").write_text(json.dumps(list(rows.values())))
+        theirs, classes = json.loads(self.python("onnxruntime", f"""
+import json, numpy, onnxruntime
+session = onnxruntime.InferenceSession({str(run / "network.onnx")!r}, providers=["CPUExecutionProvider"])
+found = []
+for rows in json.load(open("rows.json")):
+    grey = numpy.array(rows, dtype=numpy.float32) / 255
+    boxes, labels, scores = session.run(None, {{"image": numpy.repeat(grey[None, None], 3, 1)}})
+    found.append(list(zip(boxes.tolist(), labels.tolist(), scores.tolist())))
+print(json.dumps([found, session.get_modelmeta().custom_metadata_map["classes"].split(",")]))
+"""))
+        for answer, boxes in zip(answers, theirs, strict=True):
+            # Almost equal scores of a network that has learned nothing may rank in another order.
+            found = sum(any(classes[label - 1] == one["class"] and abs(score - one["score"]) < 1e-4
+                            and all(abs(a - b) < 1e-2 for a, b in zip(box, one["box"])) for box, label, score in boxes)
+                        for one in answer["objects"])
+            self.assertGreater(len(boxes), 20)
+            self.assertGreaterEqual(found, 0.95 * len(boxes))
+
+    def test_python_runs_the_body(self):
+        """TorchScript of body and pyramid: their maps for batches and sizes of any kind, by torchvision's names."""
+        run = self.train("detect/scenes", *SMALL, STEPS)
+        self.out("export", run, "--out", "body.pt", timeout=TIMEOUT)
+        shapes, names = json.loads(self.python("torch", """
+import json, torch
+body = torch.jit.load("body.pt")
+with torch.no_grad():
+    print(json.dumps([[list(one.shape) for one in body(torch.rand(3, 3, 96, 130))], list(body.state_dict())]))
+"""))
+        self.assertEqual(shapes, [[3, 128, 12, 17], [3, 128, 6, 9], [3, 128, 3, 5], [3, 128, 2, 3]])
+        self.assertIn("fpn.inner_blocks.0.0.weight", names)
+        self.assertIn("body.0.0.weight", names)
 
     def test_a_truth_found_is_all_right(self):
         self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=3", "width=64", "height=64", "--data", "coco")

@@ -3,6 +3,7 @@
 programs of examples/ against it as a stranger would: find_package(clew COMPONENTS maze) where neither LibTorch nor
 OpenCV can be found, and find_package(clew). A build without LibTorch runs the first half only.
 """
+import json
 import os
 import random
 import re
@@ -86,6 +87,22 @@ class InstallTest(unittest.TestCase):
         self.assertRegex(loss, r"^test loss: \d")
         self.assertRegex(error, r"^test error: 0(\.0\d*)?$")
         self.assertEqual(file, "classes.onnx")
+
+    def test_detection(self):
+        """By a run: what the program predicts."""
+        if not HAS_TORCH:
+            return
+        program, here = self.prefix / "bin" / "clew", self.folder / "detection"
+        here.mkdir()
+        run_folder = run(program, "train", "detect/scenes", "data.scenes=16", "data.scene_size=64", "regions.short_side=320",
+                         "network=mobilenet_v3_large_320_fpn", "train.batch=2", "train.steps=1", "train.eval_steps=1",
+                         "regions.least_score=0", cwd=here).strip()
+        (here / "a.ppm").write_bytes(b"P6 24 16 255\n" + bytes(k * 7 % 256 for k in range(3 * 24 * 16)))
+        out = self.consumer("detect_objects", arguments=[here / run_folder, here / "a.ppm"])
+        self.assertRegex(out, r"^(class \d+, score [\d.e-]+: [\d.e-]+,[\d.e-]+ to [\d.e-]+,[\d.e-]+\n){20,}$")
+        best = out.split("score ")[1].split(":")[0]
+        told, = json.loads(run(program, "predict", run_folder, "a.ppm", "--json", cwd=here))
+        self.assertAlmostEqual(float(best), told["objects"][0]["score"], delta=1e-4)
 
     def test_unknown_component_is_refused(self):
         project = self.folder / "unknown"

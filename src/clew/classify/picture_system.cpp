@@ -119,7 +119,8 @@ std::vector<train::Prediction> PictureSystem::predict(
 }
 
 train::ExportPlan PictureSystem::export_plan(const train::LearningConfig& config,
-                                             torch::nn::Module& network) const {
+                                             torch::nn::Module& network,
+                                             nn::ExportFormat /*format*/) const {
   const auto& backbone = dynamic_cast<nn::BackboneImpl&>(network);
   const auto [height, width] = input_size(own(config), backbone.statistics().crop);
   const auto count = outputs(std::ssize(own(config).data.classes));

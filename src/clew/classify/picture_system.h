@@ -35,8 +35,8 @@ class PictureSystem : public train::LearningSystem {
     return {kSafetensors, kPth, kTorchscript, kOnnx};
   }
   /// images [B,3,H,W] f32 in [0,1], RGB -> logits [B,N] f32 (raw).
-  train::ExportPlan export_plan(const train::LearningConfig& config,
-                                torch::nn::Module& network) const override;
+  train::ExportPlan export_plan(const train::LearningConfig& config, torch::nn::Module& network,
+                                nn::ExportFormat) const override;
 
  protected:
   /// A split of the recipe's pictures with its views.

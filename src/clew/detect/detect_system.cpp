@@ -21,6 +21,7 @@
 #include "clew/data/image_tensor.h"
 #include "clew/detect/box_errors.h"
 #include "clew/detect/box_evaluator.h"
+#include "clew/detect/detect_export.h"
 #include "clew/detect/detect_task.h"
 #include "clew/detect/masks.h"
 #include "clew/detect/predictions_file.h"
@@ -507,6 +508,13 @@ std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
     if (options.on_progress) options.on_progress(std::ssize(predictions));
   }
   return predictions;
+}
+
+train::ExportPlan DetectSystem::export_plan(const train::LearningConfig& config,
+                                            torch::nn::Module& network,
+                                            nn::ExportFormat format) const {
+  return detector_export(own(config).network, detector_of(network), own(config).data.classes,
+                         format);
 }
 
 void DetectSystem::write_predictions(const train::LearningConfig& config, const std::string& format,

@@ -43,10 +43,13 @@ class DetectSystem : public train::LearningSystem {
   runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
                                         const std::filesystem::path& truth) const override;
 
-  /// Weights by torchvision's names.
+  /// Weights by torchvision's names, or as of detector_export.
   std::vector<nn::ExportFormat> export_formats() const override {
-    return {nn::ExportFormat::kSafetensors, nn::ExportFormat::kPth};
+    using enum nn::ExportFormat;
+    return {kSafetensors, kPth, kTorchscript, kOnnx};
   }
+  train::ExportPlan export_plan(const train::LearningConfig& config, torch::nn::Module& network,
+                                nn::ExportFormat format) const override;
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }
   std::vector<train::Prediction> predict(torch::nn::Module& network,

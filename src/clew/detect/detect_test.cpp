@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The task of detection on drawn scenes; whole runs are in tests/cli/detect_test.py.
 #include <gtest/gtest.h>
+#include <torch/script.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/detect/detect_export.h"
 #include "clew/detect/detect_system.h"
 #include "clew/detect/detect_task.h"
 #include "clew/detect/losses.h"
 #include "clew/ops/boxes/geometry.h"
+#include "clew/ops/normalise.h"
 #include "clew/train/rules.h"
 #include "clew/train/supervised.h"
 #include "tests/support/expect_error.h"
@@ -309,6 +314,61 @@ TEST(DetectSystem, WithoutScenesAFolderIsNeeded) {
   config.data.scenes = 3;
   expect_error<UsageError>([&] { const DetectTask task(config); },
                            "data.scenes must be 0 or at least 12, got 3");
+}
+
+TEST(DetectorExport, TorchScriptGivesTheMapsOfTheNetworkInOtherSizes) {
+  const torch::NoGradGuard no_grad;
+  for (const std::string name : {"mobilenet_v3_large_320_fpn", "efficientnet_lite0_fpn"}) {
+    torch::manual_seed(4);
+    FasterRcnn network(name, detector_options(name, 4));
+    const auto plan =
+        detector_export(name, *network, {"a", "b", "c"}, nn::ExportFormat::kTorchscript);
+    const auto path =
+        std::filesystem::temp_directory_path() / concat(::getpid(), "_clew_detector_", name, ".pt");
+    nn::export_network(*plan.part, plan.forward, path, plan.options);
+    auto script = torch::jit::load(path.string());
+    std::filesystem::remove(path);
+    const auto images = torch::rand({3, 3, 70, 113});
+    network->eval();
+    const auto wanted = network->features(ops::normalise(images, network->options().statistics));
+    const auto got = script.forward({images}).toTupleRef().elements();
+    ASSERT_EQ(got.size(), wanted.size()) << name;
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      EXPECT_TRUE(torch::allclose(got[i].toTensor(), wanted[i], 1e-4, 1e-5)) << name << " " << i;
+    std::vector<std::string> names;
+    for (const auto& item : script.named_parameters()) names.push_back(item.name);
+    EXPECT_EQ(std::ranges::count(names, "fpn.layer_blocks.0.0.weight"), 1) << name;
+    EXPECT_TRUE(
+        std::ranges::none_of(names, [](const auto& one) { return one.starts_with("rpn."); }));
+  }
+}
+
+// A graph that gives something else is not written.
+TEST(DetectorExport, AWrongOnnxGraphIsRefused) {
+  torch::manual_seed(5);
+  auto options = detector_options("mobilenet_v3_large_320_fpn", 4);
+  options.short_side = 64;
+  options.long_side = 128;
+  options.least_score = 0;
+  FasterRcnn network("mobilenet_v3_large_320_fpn", options);
+  const auto plan = detector_export("small", *network, {"a", "b", "c"}, nn::ExportFormat::kOnnx);
+  nn::check_onnx(*network, plan.forward, plan.options);
+  const auto shifted = [&](const std::vector<torch::Tensor>& inputs) {
+    auto outputs = plan.forward(inputs);
+    outputs[0] = outputs[0] + 3;
+    return outputs;
+  };
+  const auto message = error_of([&] { nn::check_onnx(*network, shifted, plan.options); });
+  EXPECT_TRUE(message.starts_with("cannot export to ONNX: ")) << message;
+  EXPECT_NE(message.find(" detections of the written graph differ from forward's"),
+            std::string::npos)
+      << message;
+  const auto relabelled = [&](const std::vector<torch::Tensor>& inputs) {
+    auto outputs = plan.forward(inputs);
+    outputs[1] = outputs[1] + 1;
+    return outputs;
+  };
+  EXPECT_NE(error_of([&] { nn::check_onnx(*network, relabelled, plan.options); }), "no error");
 }
 
 TEST(DetectSystem, OptionsThatDoNotFitAreRefused) {

@@ -29,8 +29,6 @@ namespace {
 
 using torch::Tensor;
 
-constexpr std::int64_t kDivisor = 32;
-constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;  // pixels
 constexpr const char* kBody = "backbone.body.";
 
 struct DetectorArchitecture {
@@ -332,6 +330,13 @@ AlternatingRcnnImpl::AlternatingRcnnImpl(const std::string& name, const FasterRc
         own.has_detection = false;
         return register_module("proposer", FasterRcnn(name, own));
       }()) {}
+std::shared_ptr<FasterRcnnImpl> FasterRcnnImpl::with_least_score(double score) const {
+  auto result = std::make_shared<FasterRcnnImpl>(*this);
+  result->options_.least_score = score;
+  return result;
+}
+
+const std::vector<double>& FasterRcnnImpl::map_offsets() const { return parts_->offsets; }
 
 std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {
   std::vector<std::string> names;
@@ -370,7 +375,9 @@ ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images,
     height = std::max(height, size.height);
     width = std::max(width, size.width);
   }
-  const auto padded = [](std::int64_t side) { return (side + kDivisor - 1) / kDivisor * kDivisor; };
+  const auto padded = [](std::int64_t side) {
+    return (side + kSideDivisor - 1) / kSideDivisor * kSideDivisor;
+  };
   result.images =
       torch::zeros({std::ssize(images), 3, padded(height), padded(width)}, resized[0].options());
   for (std::size_t i = 0; i < resized.size(); ++i) {

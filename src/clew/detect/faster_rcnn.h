@@ -17,6 +17,7 @@
 
 #include "clew/core/key.h"
 #include "clew/nn/backbones/layer_graph.h"
+#include "clew/nn/export/onnx.h"
 #include "clew/nn/feature_pyramid.h"
 #include "clew/nn/inference/fused_graph.h"
 #include "clew/ops/boxes/anchors.h"
@@ -85,6 +86,11 @@ struct Proposals {
   std::vector<std::int64_t> counts;  // of each level
 };
 
+// What detect() keeps, in pixels of the resized picture.
+inline constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;
+/// Sides of the network's input are multiples of it.
+inline constexpr std::int64_t kSideDivisor = 32;
+
 /// Coding of the detections' boxes relative to proposals: weights 10, 10, 5, 5.
 const ops::BoxCoding& detection_coding();
 
@@ -97,7 +103,7 @@ struct Detections {
       masks;  // [N,28,28] f32 in [0,1] over the boxes (paste_mask); undefined without has_masks
 };
 
-class FasterRcnnImpl : public torch::nn::Module {
+class FasterRcnnImpl : public torch::nn::Module, public nn::OnnxConvertible {
  public:
   /// Random weights from LibTorch's generator. Unknown name: UsageError.
   FasterRcnnImpl(const std::string& name, const FasterRcnnOptions& options);
@@ -107,6 +113,13 @@ class FasterRcnnImpl : public torch::nn::Module {
   /// images -> proposals [K,4] of each, K up to `count`, best first, in pixels of the original. No gradient.
   std::vector<torch::Tensor> propose_boxes(const std::vector<torch::Tensor>& images,
                                            std::int64_t count);
+
+  /// image [1,3,H,W] f32 in [0,1], RGB, H and W of any size -> boxes [N,4] f32 xyxy in its pixels, labels [N] i64 from 1,
+  /// scores [N] f32, by falling score: detect() as one graph.
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override;
+  /// The same modules with another limit of the detections' scores.
+  std::shared_ptr<FasterRcnnImpl> with_least_score(double score) const;
 
   // Stages of it.
   /// Body, pyramid and heads of the region proposals as one graph of layers, with the network's modules.
@@ -150,6 +163,8 @@ class FasterRcnnImpl : public torch::nn::Module {
                             const std::vector<ops::ImageSize>& sizes);
 
   const FasterRcnnOptions& options() const { return options_; }
+  /// Pixel at which each level's first element lies; empty: 0.
+  const std::vector<double>& map_offsets() const;
   /// Modules of the body, by their names in this network, whose outputs have strides up to `stride` pixels.
   std::vector<std::string> body_modules(double stride) const;
 

@@ -10,6 +10,7 @@
 
 #include "clew/core/error.h"
 #include "clew/core/text.h"
+#include "clew/nn/upsample.h"
 
 namespace clew::nn {
 namespace {
@@ -45,7 +46,7 @@ std::vector<torch::Tensor> FeaturePyramidImpl::forward(const std::vector<torch::
   torch::Tensor sum;
   for (std::size_t i = maps.size(); i-- > 0;) {
     auto x = run_block(inner_blocks_, i, maps[i]);
-    if (sum.defined()) x = x + torch::upsample_nearest2d(sum, {x.size(2), x.size(3)});
+    if (sum.defined()) x = x + upsample_like(sum, x);
     sum = x;
     results[i] = run_block(layer_blocks_, i, sum);
   }

@@ -62,6 +62,7 @@ struct PredictOptions {
 struct ExportPlan {
   nn::ForwardFunction forward;
   nn::OnnxOptions options;
+  std::shared_ptr<torch::nn::Module> part{};  // of the network, instead of all of it
 };
 
 class LearningSystem {
@@ -140,9 +141,9 @@ class LearningSystem {
                                  const std::vector<Prediction>& /*predictions*/) const {}
   /// Supported export formats.
   virtual std::vector<nn::ExportFormat> export_formats() const { return {}; }
-  /// Called only where export_formats() is not empty.
-  virtual ExportPlan export_plan(const LearningConfig& /*config*/,
-                                 torch::nn::Module& /*network*/) const {
+  /// For one of export_formats().
+  virtual ExportPlan export_plan(const LearningConfig& /*config*/, torch::nn::Module& /*network*/,
+                                 nn::ExportFormat /*format*/) const {
     return {};
   }
 };

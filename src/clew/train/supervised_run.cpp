@@ -300,8 +300,8 @@ std::vector<Prediction> predict_run(const LearningSystem& system, const fs::path
 
 void export_run(const LearningSystem& system, const fs::path& run, const fs::path& out) {
   const auto network = load_run(system, run);
-  const auto plan = system.export_plan(*read_run(system, run), *network);
-  nn::export_network(*network, plan.forward, out, plan.options);
+  const auto plan = system.export_plan(*read_run(system, run), *network, nn::export_format_of(out));
+  nn::export_network(plan.part != nullptr ? *plan.part : *network, plan.forward, out, plan.options);
 }
 
 }  // namespace clew::train

@@ -124,7 +124,10 @@ class PointSystem : public LearningSystem {
   std::vector<nn::ExportFormat> export_formats() const override {
     return {nn::ExportFormat::kSafetensors};
   }
-  ExportPlan export_plan(const LearningConfig&, torch::nn::Module&) const override { return {}; }
+  ExportPlan export_plan(const LearningConfig&, torch::nn::Module&,
+                         nn::ExportFormat) const override {
+    return {};
+  }
 
   mutable std::vector<std::int64_t> drawn;
   mutable int lasts = 0;

@@ -174,7 +174,8 @@ train::RunEvaluation DigitSystem::describe(const fs::path& run, const train::Lea
 }
 
 train::ExportPlan DigitSystem::export_plan(const train::LearningConfig& config,
-                                           torch::nn::Module& network) const {
+                                           torch::nn::Module& network,
+                                           nn::ExportFormat /*format*/) const {
   const auto [shape, names] = look_of(own(config).data.kind);
   std::string classes;
   for (const auto& name : names) classes += (classes.empty() ? "" : ",") + name;

@@ -50,8 +50,8 @@ class DigitSystem : public train::LearningSystem {
     return {kSafetensors, kPth, kTorchscript, kOnnx};
   }
   /// images [B,C,S,S] f32 in [0,1] -> logits [B,classes] f32 (raw).
-  train::ExportPlan export_plan(const train::LearningConfig& config,
-                                torch::nn::Module& network) const override;
+  train::ExportPlan export_plan(const train::LearningConfig& config, torch::nn::Module& network,
+                                nn::ExportFormat) const override;
 };
 
 }  // namespace clew::warp

@@ -13,6 +13,7 @@
 #include "clew/core/error.h"
 #include "clew/nn/batch_norm.h"
 #include "clew/nn/dropout.h"
+#include "clew/nn/upsample.h"
 
 namespace clew::nn {
 namespace {
@@ -302,10 +303,8 @@ torch::Tensor LayerGraph::compute(const Layer& layer, std::size_t index,
       return x + values[static_cast<std::size_t>(layer.inputs[1])];
     case Kind::kMultiply:
       return x * values[static_cast<std::size_t>(layer.inputs[1])];
-    case Kind::kUpsample: {
-      const auto& like = values[static_cast<std::size_t>(layer.inputs[1])];
-      return torch::upsample_nearest2d(x, {like.size(2), like.size(3)});
-    }
+    case Kind::kUpsample:
+      return upsample_like(x, values[static_cast<std::size_t>(layer.inputs[1])]);
     case Kind::kFlatten:
       return x.flatten(1);
     case Kind::kLinear:

@@ -4,8 +4,6 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <algorithm>
-#include <optional>
 #include <vector>
 
 #include "clew/core/error.h"
@@ -19,16 +17,19 @@ std::string ending_of(ExportFormat format) {
   return format == ExportFormat::kTorchscript ? ".pt" : concat(".", name_of(format));
 }
 
-void export_network(torch::nn::Module& module, const ForwardFunction& forward,
-                    const std::filesystem::path& path, const OnnxOptions& options) {
-  std::optional<ExportFormat> format;
+ExportFormat export_format_of(const std::filesystem::path& path) {
   std::vector<std::string> endings;
   for (const auto& row : names(ExportFormat{})) {
     endings.push_back(ending_of(row.value));
-    if (path.extension() == endings.back()) format = row.value;
+    if (path.extension() == endings.back()) return row.value;
   }
-  CLEW_CHECK(format, "cannot export to '", path.string(), "': wanted a file that ends in ",
-             join(endings));
+  throw Error(
+      concat("cannot export to '", path.string(), "': wanted a file that ends in ", join(endings)));
+}
+
+void export_network(torch::nn::Module& module, const ForwardFunction& forward,
+                    const std::filesystem::path& path, const OnnxOptions& options) {
+  const auto format = export_format_of(path);
   if (format == ExportFormat::kOnnx) return export_onnx(module, forward, path, options);
   if (format != ExportFormat::kTorchscript) return save_weights(module, path);
   TorchScriptOptions traced;

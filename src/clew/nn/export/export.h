@@ -29,6 +29,8 @@ constexpr auto names(ExportFormat) {
 }
 /// File extension: ".safetensors".
 std::string ending_of(ExportFormat format);
+/// Format of a file by its extension. None: clew::Error.
+ExportFormat export_format_of(const std::filesystem::path& path);
 
 /// Writes `module`, whose inference is `forward`, to `path`, atomically. Inputs and outputs:
 /// `options`, for any batch size. TorchScript is traced, and ONNX compared with `forward`, on

@@ -344,6 +344,11 @@ void compare_with_forward(const OnnxGraph& graph, const ForwardFunction& forward
   CLEW_CHECK(got.size() == wanted.size(), "cannot export to ONNX: forward gives ", wanted.size(),
              " values, but ", got.size(), " ONNX outputs are named");
   const char* const cause = "; to_onnx says something else than forward";
+  if (options.difference != nullptr) {
+    const auto difference = options.difference(got, wanted);
+    CLEW_CHECK(difference.empty(), "cannot export to ONNX: ", difference, cause);
+    return;
+  }
   for (std::size_t i = 0; i < got.size(); ++i) {
     const auto& name = options.outputs[i].name;
     CLEW_CHECK(wanted[i].defined(), "cannot export to ONNX: forward gives nothing for output '",
@@ -357,6 +362,16 @@ void compare_with_forward(const OnnxGraph& graph, const ForwardFunction& forward
                "' of the written graph differs from forward by ", difference, " at most, of ",
                largest, cause);
   }
+}
+
+OnnxGraph checked_graph(torch::nn::Module& module, const ForwardFunction& forward,
+                        const OnnxOptions& options) {
+  auto graph = graph_of(module, options);
+  const Evaluating evaluating(module);
+  compare_with_forward(graph, forward, options, example_inputs(options.inputs));
+  if (has_free_sides(options.inputs))
+    compare_with_forward(graph, forward, options, example_inputs(options.inputs, true));
+  return graph;
 }
 
 }  // namespace
@@ -399,17 +414,16 @@ std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options)
   return graph_of(module, options).finish();
 }
 
+void check_onnx(torch::nn::Module& module, const ForwardFunction& forward,
+                const OnnxOptions& options) {
+  (void)checked_graph(module, forward, options);
+}
+
 void export_onnx(torch::nn::Module& module, const ForwardFunction& forward,
                  const std::filesystem::path& path, const OnnxOptions& options) {
   CLEW_CHECK(path.extension() == ".onnx", "cannot write '", path.string(),
              "': an ONNX file ends in .onnx");
-  const auto graph = graph_of(module, options);
-  const auto bytes = graph.finish();
-  const Evaluating evaluating(module);
-  compare_with_forward(graph, forward, options, example_inputs(options.inputs));
-  if (has_free_sides(options.inputs))
-    compare_with_forward(graph, forward, options, example_inputs(options.inputs, true));
-  write_file_atomic(path, bytes);
+  write_file_atomic(path, checked_graph(module, forward, options).finish());
 }
 
 }  // namespace clew::nn

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <typeinfo>
@@ -57,16 +58,25 @@ struct OnnxOptions {
   std::string description = {};
   std::vector<OnnxEdge> inputs = {}, outputs = {};
   std::map<std::string, std::string> metadata = {};  // class names and the like
+  /// Difference of the graph's outputs from forward's, empty if there is none, for outputs whose order
+  /// is free; nullptr: by elements.
+  std::function<std::string(const std::vector<torch::Tensor>& got,
+                            const std::vector<torch::Tensor>& wanted)>
+      difference = nullptr;
 };
 
 /// Serialised model; the same module and options give the same bytes. Not compared with forward.
 std::string to_onnx(const torch::nn::Module& module, const OnnxOptions& options);
 
-/// Writes `module`, whose inference is `forward`, atomically to a path that ends in ".onnx". First
-/// runs the graph (OnnxGraph::run) and compares it with `forward` in evaluation mode on synthetic
+/// Runs the graph of `module` (OnnxGraph::run) and compares it with `forward`, in evaluation mode, on synthetic
 /// inputs: numbers in [0,1], batch size 2, and two sizes where height or width are free. Tolerance:
 /// 1e-4 of the output's largest absolute value, because of other orders of summation; 2e-2 for
-/// 16-bit types. A larger difference, other shapes or types: clew::Error, nothing written. Blocks.
+/// 16-bit types. A larger difference, other shapes or types: clew::Error.
+void check_onnx(torch::nn::Module& module, const ForwardFunction& forward,
+                const OnnxOptions& options);
+
+/// Writes `module`, whose inference is `forward`, atomically to a path that ends in ".onnx", after check_onnx. On
+/// error nothing is written. Blocks.
 void export_onnx(torch::nn::Module& module, const ForwardFunction& forward,
                  const std::filesystem::path& path, const OnnxOptions& options);
 

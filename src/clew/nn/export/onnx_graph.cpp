@@ -109,7 +109,7 @@ std::string OnnxGraph::unique(const std::string& name) {
   return result;
 }
 
-void OnnxGraph::check_known(const OnnxValue& value, const char* op) const {
+void OnnxGraph::check_known(const OnnxValue& value, const std::string& op) const {
   const auto found = known_.find(value.name);
   CLEW_CHECK(found != known_.end() && found->second == value.shape, op, ": value '", value.name,
              "' is not of this graph");
@@ -147,8 +147,8 @@ void OnnxGraph::output(const std::string& name, const OnnxValue& value, const st
   nodes_.push_back(
       ProtoMessage().text(1, value.name).text(2, name).text(3, name + ".out").text(4, "Identity"));
   steps_.push_back({{value.name},
-                    {name, value.dtype, value.shape},
-                    [](const std::vector<torch::Tensor>& in) { return in[0]; }});
+                    {{name, value.dtype, value.shape}},
+                    [](const std::vector<torch::Tensor>& in) { return in; }});
   known_[name] = value.shape;
   outputs_.push_back({name, note, value.dtype, value.shape});
 }
@@ -156,31 +156,54 @@ void OnnxGraph::output(const std::string& name, const OnnxValue& value, const st
 OnnxValue OnnxGraph::constant(const torch::Tensor& tensor, const std::string& name) {
   // A copy, so that run() matches the file also after the weights have changed.
   const auto copy = tensor.detach().cpu().clone(torch::MemoryFormat::Contiguous);
-  OnnxValue value = {unique(scoped(name)), copy.scalar_type(), copy.sizes().vec()};
-  onnx_type(value.dtype);
+  onnx_type(copy.scalar_type());
+  OnnxValue value = {scoped(name), copy.scalar_type(), copy.sizes().vec()};
+  const auto base = value.name;
+  for (int i = 1; known_.contains(value.name); ++i) {
+    const auto found =
+        std::ranges::find(constants_, value.name, &decltype(constants_)::value_type::first);
+    if (found != constants_.end() && found->second.dtype() == copy.dtype() &&
+        torch::equal(found->second, copy))
+      return value;
+    value.name = clew::concat(base, "_", i);
+  }
   constants_.emplace_back(value.name, copy);
   known_[value.name] = value.shape;
   return value;
 }
 
-OnnxValue OnnxGraph::node(const char* op, const std::vector<OnnxValue>& inputs,
-                          const ProtoMessage& attributes, torch::ScalarType dtype, Shape shape,
-                          Compute compute) {
+std::vector<OnnxValue> OnnxGraph::nodes(const std::string& op, const std::vector<OnnxValue>& inputs,
+                                        const ProtoMessage& attributes,
+                                        const std::vector<OnnxOperator::Result>& results,
+                                        decltype(OnnxOperator::compute) compute) {
+  Step step = {{}, {}, std::move(compute)};
+  ProtoMessage message;
   for (const auto& input : inputs) {
     check_known(input, op);
     read_.insert(input.name);
+    message.text(1, input.name);
+    step.inputs.push_back(input.name);
   }
-  const auto number = counts_[op]++;
-  OnnxValue result = {unique(scoped(clew::concat(op, "_", number))), dtype, std::move(shape)};
-  ProtoMessage message;
-  for (const auto& input : inputs) message.text(1, input.name);
-  message.text(2, result.name).text(3, result.name).text(4, op).append(attributes);
+  const auto name = scoped(clew::concat(op, "_", counts_[op]++));
+  for (const auto& [dtype, shape] : results) {
+    step.results.push_back({unique(name), dtype, shape});
+    known_[step.results.back().name] = shape;
+    message.text(2, step.results.back().name);
+  }
+  message.text(3, step.results.at(0).name).text(4, op).append(attributes);
   nodes_.push_back(std::move(message));
-  Step step = {{}, result, std::move(compute)};
-  for (const auto& input : inputs) step.inputs.push_back(input.name);
   steps_.push_back(std::move(step));
-  known_[result.name] = result.shape;
-  return result;
+  return steps_.back().results;
+}
+
+OnnxValue OnnxGraph::node(const char* op, const std::vector<OnnxValue>& inputs,
+                          const ProtoMessage& attributes, torch::ScalarType dtype, Shape shape,
+                          Compute compute) {
+  return nodes(op, inputs, attributes, {{dtype, std::move(shape)}},
+               [compute = std::move(compute)](const std::vector<torch::Tensor>& in) {
+                 return std::vector<torch::Tensor>{compute(in)};
+               })
+      .at(0);
 }
 
 std::vector<torch::Tensor> OnnxGraph::run(const std::vector<torch::Tensor>& inputs) const {
@@ -199,22 +222,26 @@ std::vector<torch::Tensor> OnnxGraph::run(const std::vector<torch::Tensor>& inpu
     for (const auto& name : steps_[i].inputs) last_reader[name] = i;
   for (const auto& edge : outputs_) last_reader[edge.name] = steps_.size();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const auto& [names, result, compute] = steps_[i];
-    std::vector<torch::Tensor> arguments;
+    const auto& [names, results, compute] = steps_[i];
+    std::vector<torch::Tensor> arguments, computed;
     for (const auto& name : names) arguments.push_back(values.at(name));
     try {
-      values[result.name] = compute(arguments);
+      computed = compute(arguments);
     } catch (const std::exception& error) {
-      throw Error(clew::concat("'", result.name,
+      throw Error(clew::concat("'", results[0].name,
                                "' of the ONNX graph cannot be computed: ", reason_of(error)));
     }
-    check_computed(result, values[result.name], batch);
+    computed.resize(results.size());
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      check_computed(results[k], computed[k], batch);
+      if (last_reader.contains(results[k].name)) values[results[k].name] = computed[k];
+    }
     for (const auto& name : names)
       if (last_reader[name] == i) values.erase(name);
   }
-  std::vector<torch::Tensor> results;
-  for (const auto& edge : outputs_) results.push_back(values.at(edge.name));
-  return results;
+  std::vector<torch::Tensor> outputs;
+  for (const auto& edge : outputs_) outputs.push_back(values.at(edge.name));
+  return outputs;
 }
 
 std::string OnnxGraph::finish() const {

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "clew/nn/export/protobuf.h"
@@ -37,6 +38,25 @@ struct OnnxSampling {
   bool align_corners = false;
 };
 
+/// Attribute of an operator: {"axis", 1}.
+struct OnnxAttribute {
+  std::string name;
+  std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>> value;
+};
+
+/// An operator by its name in ONNX's Operators.md.
+struct OnnxOperator {
+  struct Result {
+    torch::ScalarType dtype = torch::kFloat;
+    std::vector<std::int64_t> shape = {};
+  };
+  std::string name;  // "TopK"
+  std::vector<OnnxAttribute> attributes = {};
+  std::vector<Result> results;
+  /// The same in LibTorch: inputs -> results.
+  std::function<std::vector<torch::Tensor>(const std::vector<torch::Tensor>&)> compute;
+};
+
 class OnnxGraph {
  public:
   static constexpr std::int64_t kOpset = 17, kIrVersion = 8;
@@ -49,12 +69,15 @@ class OnnxGraph {
   OnnxValue input(const std::string& name, torch::ScalarType dtype,
                   const std::vector<std::int64_t>& shape, const std::string& note = "");
   void output(const std::string& name, const OnnxValue& value, const std::string& note = "");
-  /// Initializer. `name` is made unique if taken.
+  /// Initializer. `name` is made unique if taken by another tensor; an equal one is shared.
   OnnxValue constant(const torch::Tensor& tensor, const std::string& name);
   /// Prefixes names with "NAME." until end_scope().
   void begin_scope(const std::string& name) { scopes_.push_back(name); }
   void end_scope() { scopes_.pop_back(); }
   void metadata(const std::string& key, const std::string& value) { metadata_[key] = value; }
+
+  /// Any operator, for those without a method; some are in onnx_dynamic.h.
+  std::vector<OnnxValue> apply(const OnnxOperator& op, const std::vector<OnnxValue>& inputs);
 
   // Elementwise; binary ones broadcast.
   OnnxValue add(const OnnxValue& a, const OnnxValue& b);
@@ -145,6 +168,11 @@ class OnnxGraph {
   using Shape = std::vector<std::int64_t>;
   using Compute = std::function<torch::Tensor(const std::vector<torch::Tensor>&)>;
 
+  std::vector<OnnxValue> nodes(const std::string& op, const std::vector<OnnxValue>& inputs,
+                               const ProtoMessage& attributes,
+                               const std::vector<OnnxOperator::Result>& results,
+                               decltype(OnnxOperator::compute) compute);
+  /// With one result.
   OnnxValue node(const char* op, const std::vector<OnnxValue>& inputs,
                  const ProtoMessage& attributes, torch::ScalarType dtype, Shape shape,
                  Compute compute);
@@ -159,7 +187,7 @@ class OnnxGraph {
   OnnxValue reshape_by(const OnnxValue& x, const OnnxValue& sides, Shape shape);
   std::string unique(const std::string& name);
   std::string scoped(const std::string& name) const;
-  void check_known(const OnnxValue& value, const char* op) const;
+  void check_known(const OnnxValue& value, const std::string& op) const;
   void check_fixed(const OnnxValue& x, const char* op) const;
 
   struct Edge {
@@ -169,8 +197,8 @@ class OnnxGraph {
   };
   struct Step {
     std::vector<std::string> inputs;
-    OnnxValue result;
-    Compute compute;
+    std::vector<OnnxValue> results;
+    decltype(OnnxOperator::compute) compute;
   };
   std::string name_, description_;
   std::vector<std::string> scopes_;

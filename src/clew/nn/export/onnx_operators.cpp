@@ -8,6 +8,7 @@
 #include <numbers>
 #include <numeric>
 #include <utility>
+#include <variant>
 
 #include "clew/core/error.h"
 #include "clew/nn/export/onnx_graph.h"
@@ -114,21 +115,6 @@ Shape joined(Shape a, const Shape& b) {
   return a;
 }
 
-Shape broadcast(const Shape& a, const Shape& b, const char* op) {
-  const std::size_t rank = std::max(a.size(), b.size());
-  const auto side = [rank](const Shape& shape, std::size_t i) {
-    return i + shape.size() < rank ? 1 : shape[i + shape.size() - rank];
-  };
-  Shape result;
-  for (std::size_t i = 0; i < rank; ++i) {
-    const auto left = side(a, i), right = side(b, i);
-    CLEW_CHECK(left == right || left == 1 || right == 1, op, " cannot join ", text_of_shape(a),
-               " and ", text_of_shape(b));
-    result.push_back(left == 1 ? right : left);
-  }
-  return result;
-}
-
 /// Inputs and attributes of a convolution, transposed or not.
 std::pair<std::vector<OnnxValue>, ProtoMessage> convolution_of(
     const OnnxValue& x, const OnnxValue& weight, const OnnxValue* bias, const OnnxWindow& window,
@@ -145,6 +131,32 @@ std::pair<std::vector<OnnxValue>, ProtoMessage> convolution_of(
 
 }  // namespace
 
+std::vector<std::int64_t> broadcast_shape(const Shape& a, const Shape& b, const std::string& op) {
+  const std::size_t rank = std::max(a.size(), b.size());
+  const auto side = [rank](const Shape& shape, std::size_t i) {
+    return i + shape.size() < rank ? 1 : shape[i + shape.size() - rank];
+  };
+  Shape result;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const auto left = side(a, i), right = side(b, i);
+    CLEW_CHECK(left == right || left == 1 || right == 1, op, " cannot join ", text_of_shape(a),
+               " and ", text_of_shape(b));
+    result.push_back(left == 1 ? right : left);
+  }
+  return result;
+}
+
+std::vector<OnnxValue> OnnxGraph::apply(const OnnxOperator& op,
+                                        const std::vector<OnnxValue>& inputs) {
+  CLEW_CHECK(!op.name.empty() && !op.results.empty() && op.compute,
+             "an ONNX operator needs a name, results and a computation, got '", op.name, "' with ",
+             op.results.size(), " results");
+  ProtoMessage attributes;
+  for (const auto& [name, value] : op.attributes)
+    std::visit([&](const auto& given) { attribute(attributes, name.c_str(), given); }, value);
+  return nodes(op.name, inputs, attributes, op.results, op.compute);
+}
+
 OnnxValue OnnxGraph::unary(const char* op, const OnnxValue& x, Tensor (*compute)(const Tensor&)) {
   return node(op, {x}, {}, x.dtype, x.shape, [=](const Tensors& in) { return compute(in[0]); });
 }
@@ -153,7 +165,7 @@ OnnxValue OnnxGraph::binary(const char* op, const OnnxValue& a, const OnnxValue&
                             Tensor (*compute)(const Tensor&, const Tensor&)) {
   CLEW_CHECK(a.dtype == b.dtype, op, " takes two values of one type, got ",
              torch::toString(a.dtype), " and ", torch::toString(b.dtype));
-  return node(op, {a, b}, {}, a.dtype, broadcast(a.shape, b.shape, op),
+  return node(op, {a, b}, {}, a.dtype, broadcast_shape(a.shape, b.shape, op),
               [=](const Tensors& in) { return compute(in[0], in[1]); });
 }
 
@@ -349,7 +361,7 @@ OnnxValue OnnxGraph::global_average_pool(const OnnxValue& x) {
 
 OnnxValue OnnxGraph::gemm(const OnnxValue& x, const OnnxValue& weight, const OnnxValue* bias) {
   check_rank(x, 2, "Gemm");
-  check_fixed(x, "Gemm");
+  if (x.shape[1] == kOnnxFree) check_fixed(x, "Gemm");
   CLEW_CHECK(weight.shape.size() == 2 && weight.shape[1] == x.shape[1], "Gemm of ",
              text_of_shape(x.shape), " cannot take weights ", text_of_shape(weight.shape));
   CLEW_CHECK(bias == nullptr || bias->shape == Shape{weight.shape[0]}, "Gemm takes a bias of [",
@@ -454,8 +466,8 @@ OnnxValue OnnxGraph::matmul(const OnnxValue& a, const OnnxValue& b) {
   CLEW_CHECK(
       a.shape.size() >= 2 && b.shape.size() >= 2 && a.shape.back() == b.shape[b.shape.size() - 2],
       "MatMul cannot multiply ", text_of_shape(a.shape), " and ", text_of_shape(b.shape));
-  auto shape = broadcast({a.shape.begin(), a.shape.end() - 2}, {b.shape.begin(), b.shape.end() - 2},
-                         "MatMul");
+  auto shape = broadcast_shape({a.shape.begin(), a.shape.end() - 2},
+                               {b.shape.begin(), b.shape.end() - 2}, "MatMul");
   shape.push_back(a.shape[a.shape.size() - 2]);
   shape.push_back(b.shape.back());
   return node("MatMul", {a, b}, {}, a.dtype, shape,
@@ -511,9 +523,9 @@ OnnxValue OnnxGraph::reshape(const OnnxValue& x, const Shape& shape) {
 
 OnnxValue OnnxGraph::flatten(const OnnxValue& x) {
   CLEW_CHECK(!x.shape.empty(), "Flatten takes [B,...], got a number");
-  check_fixed(x, "Flatten");
   ProtoMessage attributes;
   const Shape rest(x.shape.begin() + 1, x.shape.end());
+  if (is_free(rest)) check_fixed(x, "Flatten");
   CLEW_CHECK(std::ranges::count(rest, kOnnxBatch) == 0, "Flatten takes the batch first, got ",
              text_of_shape(x.shape));
   return node("Flatten", {x}, attribute(attributes, "axis", std::int64_t{1}), x.dtype,

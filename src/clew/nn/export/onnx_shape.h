@@ -18,6 +18,11 @@ std::int64_t onnx_type(torch::ScalarType dtype);
 /// "[B,3,?,?]": B for the batch, ? for free dimensions.
 std::string text_of_shape(const std::vector<std::int64_t>& shape);
 
+/// Shape of an elementwise operator's result. Shapes that do not fit: clew::Error.
+std::vector<std::int64_t> broadcast_shape(const std::vector<std::int64_t>& a,
+                                          const std::vector<std::int64_t>& b,
+                                          const std::string& op);
+
 inline bool is_free(const std::vector<std::int64_t>& shape) {
   return std::ranges::count(shape, kOnnxFree) > 0;
 }

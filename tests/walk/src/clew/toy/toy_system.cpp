@@ -92,8 +92,8 @@ struct ToySystem : train::LearningSystem {
   std::vector<nn::ExportFormat> export_formats() const override {
     return {nn::ExportFormat::kOnnx};
   }
-  train::ExportPlan export_plan(const train::LearningConfig&,
-                                torch::nn::Module& network) const override {
+  train::ExportPlan export_plan(const train::LearningConfig&, torch::nn::Module& network,
+                                nn::ExportFormat) const override {
     return {
         .forward = [&](const auto& inputs) { return std::vector{logits(network, inputs.at(0))}; },
         .options = {.inputs = {{"images", {-1, 1, kSide, kSide}}}, .outputs = {{"logits"}}}};
