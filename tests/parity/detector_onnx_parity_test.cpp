@@ -88,6 +88,7 @@ class DetectorOnnx : public testing::TestWithParam<std::string> {
       for (const auto& [output, tensor] : nn::read_tensors(name + ".out.safetensors"))
         (output == "boxes"    ? found.boxes
          : output == "labels" ? found.labels
+         : output == "masks"  ? found.masks
                               : found.scores) = tensor;
       results.push_back(found);
     }
@@ -100,22 +101,24 @@ class DetectorOnnx : public testing::TestWithParam<std::string> {
   int models_ = 0;
 };
 
-/// Number of `wanted` that are in `got`: with the same label, by an overlap of 0.99 and a score within 1e-4.
+/// Number of `wanted` that are in `got`: with the same label, by an overlap of 0.99, a score within 1e-4, masks within 1e-3.
 std::int64_t found_again(const detect::Detections& wanted, const detect::Detections& got) {
   if (wanted.labels.numel() == 0 || got.labels.numel() == 0) return 0;
   const auto score_difference = (wanted.scores.unsqueeze(1) - got.scores).abs();
-  return ops::box_iou(wanted.boxes, got.boxes)
-      .ge(0.99)
-      .logical_and(wanted.labels.unsqueeze(1).eq(got.labels))
-      .logical_and(score_difference.le(1e-4))
-      .any(1)
-      .sum()
-      .item<std::int64_t>();
+  auto is_same = ops::box_iou(wanted.boxes, got.boxes)
+                     .ge(0.99)
+                     .logical_and(wanted.labels.unsqueeze(1).eq(got.labels))
+                     .logical_and(score_difference.le(1e-4));
+  EXPECT_EQ(wanted.masks.defined(), got.masks.defined());
+  if (wanted.masks.defined())
+    is_same =
+        is_same.logical_and((wanted.masks.unsqueeze(1) - got.masks).abs().amax({2, 3}).le(1e-3));
+  return is_same.any(1).sum().item<std::int64_t>();
 }
 
 TEST_P(DetectorOnnx, OneFileFindsTheSameBoxesInEverySize) {
   detect::FasterRcnn network(GetParam(), small_options(GetParam()));
-  fill(*network, GetParam() == "resnet50_fpn");
+  fill(*network, GetParam().ends_with("resnet50_fpn"));
   // Upscaled, of both orientations; as it is; downscaled; with a side that is limited.
   std::vector<torch::Tensor> pictures;
   for (const auto& [height, width] : {std::pair(90, 121), std::pair(110, 83), std::pair(128, 200),

@@ -23,7 +23,7 @@ namespace {
 using torch::Tensor;
 using Tensors = std::vector<Tensor>;
 
-constexpr double kSameOverlap = 0.99, kSameScore = 1e-4;
+constexpr double kSameOverlap = 0.99, kSameScore = 1e-4, kSameMask = 1e-3;
 constexpr std::int64_t kTied = 20;  // one detection of so many may differ, for scores may be equal
 
 /// images [1,3,H,W], normalised -> maps, objectness and codes of each level.
@@ -60,6 +60,9 @@ std::string detection_difference(const Tensors& got, const Tensors& wanted) {
                   .ge(kSameOverlap)
                   .logical_and(wanted[1].unsqueeze(1).eq(got[1]))
                   .logical_and((wanted[2].unsqueeze(1) - got[2]).abs().le(kSameScore));
+  if (wanted.size() > 3 && ours > 0 && theirs > 0)
+    is_same =
+        is_same.logical_and((wanted[3].unsqueeze(1) - got[3]).abs().amax({2, 3}).le(kSameMask));
   const auto lonely = [&](std::int64_t axis, std::int64_t count) {
     return count == 0 ? 0 : count - is_same.any(axis).sum().item<std::int64_t>();
   };
@@ -82,7 +85,9 @@ nn::ForwardFunction detections_after(std::shared_ptr<const nn::OnnxGraph> dense,
     const auto proposals =
         network->assemble(part(1), part(2), {resized.images.size(2), resized.images.size(3)});
     const auto found = network->finish(resized, part(0), proposals)[0];
-    return Tensors{found.boxes, found.labels, found.scores};
+    Tensors outputs{found.boxes, found.labels, found.scores};
+    if (found.masks.defined()) outputs.push_back(found.masks);
+    return outputs;
   };
 }
 
@@ -101,7 +106,7 @@ train::ExportPlan whole_detector(const std::string& name, FasterRcnnImpl& networ
   const auto values = half.to_onnx(*dense, {input});
   for (std::size_t i = 0; i < values.size(); ++i) dense->output(concat("output", i), values[i]);
 
-  const nn::OnnxOptions options = {
+  nn::OnnxOptions options = {
       .name = name,
       .inputs = {{.name = "image",
                   .shape = {1, 3, nn::kOnnxFree, nn::kOnnxFree},
@@ -111,6 +116,8 @@ train::ExportPlan whole_detector(const std::string& name, FasterRcnnImpl& networ
                   {.name = "scores", .note = "[N] f32 in [0,1], falling"}},
       .metadata = {{"classes", join(classes, ",")}},
       .difference = detection_difference};
+  if (network.options().has_masks)
+    options.outputs.push_back({.name = "masks", .note = "[N,28,28] f32 in [0,1], over the boxes"});
   // A trained network finds nothing in the synthetic pictures, unless its least score is below 0.
   const auto open = network.with_least_score(-1);
   nn::check_onnx(*open, detections_after(dense, open), options);

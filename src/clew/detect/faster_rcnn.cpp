@@ -336,6 +336,10 @@ std::shared_ptr<FasterRcnnImpl> FasterRcnnImpl::with_least_score(double score) c
   return result;
 }
 
+FasterRcnnImpl::RoiPooling FasterRcnnImpl::roi_pooling() const {
+  return {.bins = parts_->bins, .stride = parts_->pyramid ? 0 : parts_->stride};
+}
+
 const std::vector<double>& FasterRcnnImpl::map_offsets() const { return parts_->offsets; }
 
 std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {

@@ -115,7 +115,7 @@ class FasterRcnnImpl : public torch::nn::Module, public nn::OnnxConvertible {
                                            std::int64_t count);
 
   /// image [1,3,H,W] f32 in [0,1], RGB, H and W of any size -> boxes [N,4] f32 xyxy in its pixels, labels [N] i64 from 1,
-  /// scores [N] f32, by falling score: detect() as one graph.
+  /// scores [N] f32, by falling score, and with masks theirs [N,28,28] f32 in [0,1]: detect() as one graph.
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override;
   /// The same modules with another limit of the detections' scores.
@@ -162,6 +162,11 @@ class FasterRcnnImpl : public torch::nn::Module, public nn::OnnxConvertible {
                             const std::vector<torch::Tensor>& boxes, const torch::Tensor& labels,
                             const std::vector<ops::ImageSize>& sizes);
 
+  struct RoiPooling {
+    std::int64_t bins = 7;
+    double stride = 0;  // of the one map, pixels; 0: RoIAlign on a pyramid
+  };
+  RoiPooling roi_pooling() const;
   const FasterRcnnOptions& options() const { return options_; }
   /// Pixel at which each level's first element lies; empty: 0.
   const std::vector<double>& map_offsets() const;

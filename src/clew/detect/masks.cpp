@@ -13,7 +13,6 @@
 namespace clew::detect {
 namespace {
 
-constexpr int kMaskConvolutions = 4;
 constexpr std::size_t kWordBits = 64;
 
 void fill_by_fan_out(const torch::Tensor& weight) {

@@ -18,6 +18,8 @@ namespace clew::detect {
 constexpr std::int64_t kMaskBins = 14;             // of RoIAlign for the mask head
 constexpr std::int64_t kMaskSide = 2 * kMaskBins;  // of its masks
 
+constexpr int kMaskConvolutions = 4;
+
 /// Figure 4, right: four convolutions 3x3.
 class MaskHeadImpl : public torch::nn::Module {
  public:

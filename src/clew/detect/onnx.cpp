@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/detect/faster_rcnn.h"
+#include "clew/detect/masks.h"
 #include "clew/nn/export/onnx_dynamic.h"
 #include "clew/ops/boxes/anchors.h"
 #include "clew/ops/boxes/geometry.h"
@@ -45,7 +47,7 @@ class DetectorGraph {
       return std::vector<OnnxValue>(begin, begin + static_cast<std::ptrdiff_t>(levels));
     };
     const auto proposals = select(part(1), part(2));
-    return detect(proposals, pool(part(0), proposals));
+    return detect(proposals, part(0));
   }
 
  private:
@@ -137,11 +139,22 @@ class DetectorGraph {
   }
 
   /// boxes [...,4] -> [...,1] bool, by the shorter side.
-  OnnxValue large(const OnnxValue& boxes, double side) const {
+  OnnxValue large(const OnnxValue& boxes, const OnnxValue& side) const {
     const auto axis = static_cast<std::int64_t>(boxes.shape.size()) - 1;
     const auto sides = graph_.sub(graph_.slice(boxes, axis, 2, 4), graph_.slice(boxes, axis, 0, 2));
     return nn::onnx_compare(graph_, "GreaterOrEqual",
-                            nn::onnx_reduced(graph_, "ReduceMin", sides, axis), number(side));
+                            nn::onnx_reduced(graph_, "ReduceMin", sides, axis), side);
+  }
+
+  /// Least side of proposals, pixels of the resized picture.
+  OnnxValue least_side() const {
+    if (options_.least_proposal_side == 0) return number(kLeastProposalSide);
+    const auto height = [&](const OnnxValue& sides) {
+      return graph_.cast(graph_.slice(sides, 0, 0, 1), torch::kFloat64);
+    };
+    const auto least = graph_.div(graph_.mul(wide(options_.least_proposal_side), height(size_)),
+                                  height(original_));
+    return graph_.cast(graph_.max(least, wide(kLeastProposalSide)), torch::kFloat);
   }
 
   OnnxValue both(const OnnxValue& a, const OnnxValue& b) const {
@@ -175,7 +188,7 @@ class DetectorGraph {
         graph_, decoded(graph_.concat(all_codes, 0), graph_.concat(all_anchors, 0), {}), {-1, 4});
     const auto levels = static_cast<std::int64_t>(objectness.size());
     const auto is_candidate =
-        both(nn::onnx_reshape(graph_, large(boxes, kLeastProposalSide), {1, -1}),
+        both(nn::onnx_reshape(graph_, large(boxes, least_side()), {1, -1}),
              nn::onnx_compare(graph_, "GreaterOrEqual", nn::onnx_reshape(graph_, scores, {1, -1}),
                               number(options_.least_objectness)));
     const auto numbers =
@@ -201,9 +214,15 @@ class DetectorGraph {
     return nn::onnx_rounded(graph_, "Round", graph_.div(log, wide(std::numbers::ln2)));
   }
 
-  /// ops::pyramid_roi_align -> [K,C,7,7].
-  OnnxValue pool(const std::vector<OnnxValue>& maps, const OnnxValue& boxes) const {
-    const ops::PyramidOptions pyramid;
+  /// FasterRcnnImpl::pool -> [K,C,bins,bins].
+  OnnxValue pool(const std::vector<OnnxValue>& maps, const OnnxValue& boxes,
+                 std::int64_t bins) const {
+    if (const auto stride = network_.roi_pooling().stride; stride > 0) {
+      const auto batches = graph_.mul(graph_.slice(boxes, 1, 0, 1), number(0));
+      return nn::onnx_roi_pool(graph_, maps[0], graph_.concat({batches, boxes}, 1), bins,
+                               1 / stride);
+    }
+    const ops::PyramidOptions pyramid{.height = bins, .width = bins};
     const auto count = maps.size() - 1;  // without the coarsest
     const auto step = [&](std::size_t level) {
       return graph_.cast(graph_.neg(exponent_of(maps[level])), torch::kFloat);
@@ -243,7 +262,9 @@ class DetectorGraph {
   }
 
   /// FasterRcnnImpl::classify, decode and finish -> boxes, labels, scores.
-  std::vector<OnnxValue> detect(const OnnxValue& proposals, const OnnxValue& pooled) const {
+  std::vector<OnnxValue> detect(const OnnxValue& proposals,
+                                const std::vector<OnnxValue>& maps) const {
+    const auto pooled = pool(maps, proposals, network_.roi_pooling().bins);
     const auto modules = network_.named_modules();
     const auto linear = [&](const char* name, const OnnxValue& x) {
       const auto path = std::string("roi_heads.") + name;
@@ -260,9 +281,9 @@ class DetectorGraph {
         nn::onnx_reshape(graph_, linear("box_predictor.bbox_pred", x), {-1, classes, 4});
     const auto boxes = without_background(decoded(codes, proposals, detection_coding()));
 
-    const auto is_candidate =
-        both(nn::onnx_compare(graph_, "Greater", shares, number(options_.least_score)),
-             nn::onnx_reshape(graph_, large(boxes, kLeastDetectionSide), {-1, classes - 1}));
+    const auto is_candidate = both(
+        nn::onnx_compare(graph_, "Greater", shares, number(options_.least_score)),
+        nn::onnx_reshape(graph_, large(boxes, number(kLeastDetectionSide)), {-1, classes - 1}));
     const auto by_class = graph_.transpose(
         nn::onnx_where(graph_, is_candidate, shares, number(kNoCandidate)), {1, 0});
     const auto kept = nn::onnx_nms(graph_, graph_.transpose(boxes, {1, 0, 2}),
@@ -279,8 +300,30 @@ class DetectorGraph {
     const auto label = graph_.sub(
         found, graph_.mul(graph_.div(found, integer(classes - 1)), integer(classes - 1)));
     const auto pixels = nn::onnx_gather(graph_, nn::onnx_reshape(graph_, boxes, {-1, 4}), found);
-    return {graph_.mul(pixels, graph_.div(edges_of(original_), edges_of(size_))),
-            graph_.add(label, integer(1)), nn::onnx_gather(graph_, all_scores, found)};
+    const auto labels = graph_.add(label, integer(1));
+    std::vector<OnnxValue> outputs = {
+        graph_.mul(pixels, graph_.div(edges_of(original_), edges_of(size_))), labels,
+        nn::onnx_gather(graph_, all_scores, found)};
+    if (options_.has_masks) outputs.push_back(masks(pixels, labels, maps));
+    return outputs;
+  }
+
+  /// Boxes [N,4] in pixels of the resized picture, labels [N] -> masks [N,28,28].
+  OnnxValue masks(const OnnxValue& boxes, const OnnxValue& labels,
+                  const std::vector<OnnxValue>& maps) const {
+    const auto modules = network_.named_modules();
+    const auto layer = [&](const std::string& name, const OnnxValue& x) {
+      const auto path = "roi_heads." + name;
+      return nn::onnx_child(graph_, path, *modules[path], x);
+    };
+    auto x = pool(maps, boxes, kMaskBins);
+    for (int i = 0; i < kMaskConvolutions; ++i)
+      x = graph_.relu(layer(concat("mask_head.", i, ".0"), x));
+    x = layer("mask_predictor.mask_fcn_logits", graph_.relu(layer("mask_predictor.conv5_mask", x)));
+    const auto all = nn::onnx_reshape(graph_, x, {-1, kMaskSide, kMaskSide});
+    const auto rows =
+        graph_.mul(nn::onnx_range(graph_, length_of(labels)), integer(options_.classes));
+    return graph_.sigmoid(nn::onnx_gather(graph_, all, graph_.add(rows, labels)));
   }
 
   OnnxGraph& graph_;

@@ -11,6 +11,7 @@
 #include "clew/nn/export/onnx_shape.h"
 #include "clew/ops/boxes/nms.h"
 #include "clew/ops/boxes/roi_align.h"
+#include "clew/ops/boxes/roi_pool.h"
 
 namespace clew::nn {
 namespace {
@@ -307,6 +308,23 @@ OnnxValue onnx_roi_align(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& 
        .results = {{x.dtype, {boxes.shape[0], x.shape[1], options.height, options.width}}},
        .compute = compute},
       {x, boxes, batches})[0];
+}
+
+OnnxValue onnx_roi_pool(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& rois,
+                        std::int64_t bins, double scale) {
+  check_value(x.dtype == torch::kFloat && x.shape.size() == 4, "MaxRoiPool", "[B,C,H,W] f32", x);
+  check_value(rois.dtype == torch::kFloat && rois.shape.size() == 2 && rois.shape[1] == 5,
+              "MaxRoiPool", "boxes [N,5] f32", rois);
+  const auto compute = [=](const DynamicTensors& in) {
+    return DynamicTensors{
+        ops::roi_pool(in[0], in[1], {.height = bins, .width = bins, .scale = scale})};
+  };
+  return graph.apply(
+      {.name = "MaxRoiPool",
+       .attributes = {{"pooled_shape", DynamicShape{bins, bins}}, {"spatial_scale", scale}},
+       .results = {{x.dtype, {rois.shape[0], x.shape[1], bins, bins}}},
+       .compute = compute},
+      {x, rois})[0];
 }
 
 }  // namespace clew::nn

@@ -64,5 +64,9 @@ struct OnnxRoiAlign {
 /// [N,C,height,width] (ops::roi_align, not aligned).
 OnnxValue onnx_roi_align(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& boxes,
                          const OnnxValue& batches, const OnnxRoiAlign& options = {});
+/// x [B,C,H,W] f32, rois [N,5] f32: number in the batch and xyxy, of which `scale` makes elements of x -> [N,C,bins,bins]
+/// (ops::roi_pool).
+OnnxValue onnx_roi_pool(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& rois,
+                        std::int64_t bins, double scale);
 
 }  // namespace clew::nn
