@@ -22,7 +22,7 @@ struct Layout {
 const std::vector<Layout>& layouts() {
   static const std::vector<Layout> kAll = {
       {"alexnet", "classifier.6", 0xee4f86cb29877d43},
-      {"zf", "classifier.6", 0x0},
+      {"zf", "classifier.6", 0x566301add3a7e58e},
       {"vgg16", "classifier.6", 0xcdfc0b0c69727f63},
       {"vgg16_bn", "classifier.6", 0x81247274be7f942d},
       {"resnet18", "fc", 0x38b088ed2e44cafe},
