@@ -4,7 +4,10 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <limits>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -18,6 +21,8 @@
 #include "clew/core/text.h"
 #include "clew/data/npy.h"
 #include "clew/image/files.h"
+#include "clew/image/transform.h"
+#include "clew/image/video.h"
 #include "clew/train/supervised_run.h"
 #include "terminal.h"
 #include "training.h"
@@ -26,18 +31,53 @@ namespace clew::app {
 
 namespace {
 
-/// Writes FOLDER/a.png for each prediction of a.jpg; a second one of that name is a_2.png.
-void write_pictures(const std::vector<train::Prediction>& answers,
-                    const std::filesystem::path& folder) {
-  make_folders(folder);
-  std::map<std::string, int> times;
-  for (const auto& answer : answers) {
-    if (answer.picture.pixels.empty()) continue;
-    const auto name = std::filesystem::path(answer.name).stem().string();
-    const int time = ++times[name];
-    image::write(folder / concat(name, time == 1 ? "" : concat("_", time), ".png"), answer.picture);
+/// Writes FOLDER/a.png for a prediction of a.jpg, and FOLDER/b.avi for those of the frames of b.mp4; a second one of that
+/// name is a_2.png.
+class PictureFolder {
+ public:
+  explicit PictureFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+    if (!folder_.empty()) make_folders(folder_);
   }
-}
+
+  /// Writes the picture, if there is one, and drops it.
+  void add(train::Prediction& prediction) {
+    const auto picture = std::exchange(prediction.picture, {});
+    if (!picture.pixels.empty())
+      image::write(folder_ / file_name(prediction.name, ".png"), picture);
+  }
+  void begin_video(const std::filesystem::path& path, double fps) {
+    name_ = path.string();
+    fps_ = fps > 0 ? std::clamp(fps, 1.0, 240.0) : 25;
+  }
+  void add_frame(train::Prediction& prediction) {
+    auto picture = std::exchange(prediction.picture, {});
+    if (picture.pixels.empty()) return;
+    // Videos have even sides.
+    picture =
+        image::crop(picture, {.width = picture.width / 2 * 2, .height = picture.height / 2 * 2});
+    if (!video_)
+      video_ = std::make_unique<image::VideoWriter>(folder_ / file_name(name_, ".avi"),
+                                                    picture.width, picture.height, fps_);
+    video_->write(picture);
+  }
+  void end_video() {
+    if (video_) video_->close();
+    video_.reset();
+  }
+
+ private:
+  std::string file_name(const std::filesystem::path& name, const char* ending) {
+    const auto stem = name.stem().string();
+    const int time = ++times_[stem + ending];
+    return concat(stem, time == 1 ? "" : concat("_", time), ending);
+  }
+
+  std::filesystem::path folder_;
+  std::map<std::string, int> times_;
+  std::string name_;
+  double fps_ = 25;
+  std::unique_ptr<image::VideoWriter> video_;
+};
 
 /// Writes one row per readable picture, in the order of the predictions.
 void write_features(const std::vector<train::Prediction>& answers,
@@ -56,15 +96,42 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
     throw UsageError(concat("--write must name a format that a run of ", system.name(),
                             " has: ", formats.empty() ? "none" : join(formats), ", got '",
                             request.format, "'", did_you_mean(request.format, formats)));
+  const auto predictor = train::open_predictor(
+      system, request.run,
+      {.wants_pictures = !request.pictures.empty(), .wants_features = !request.features.empty()});
+  std::vector<std::filesystem::path> files, videos;
+  for (const auto& path : request.images) (image::is_video(path) ? videos : files).push_back(path);
+  std::vector<train::Prediction> answers;
+  PictureFolder pictures(request.pictures);
   CountLine progress("images");
-  const auto total = static_cast<std::int64_t>(request.images.size());
-  const auto answers =
-      train::predict_run(system, request.run, request.images,
-                         {.wants_pictures = !request.pictures.empty(),
-                          .wants_features = !request.features.empty(),
-                          .on_progress = [&](std::int64_t done) { progress.show(done, total); }});
+  const auto groups = std::ssize(files);
+  train::predict_files(*predictor, files, [&](train::Prediction&& prediction) {
+    pictures.add(prediction);
+    answers.push_back(std::move(prediction));
+    progress.show(std::ssize(answers) * static_cast<std::int64_t>(predictor->group()), groups);
+  });
+  for (const auto& path : videos) {
+    const InterruptWatch watch;
+    image::VideoReader video(path);
+    pictures.begin_video(path, video.info().fps);
+    const auto most =
+        request.frames > 0 ? request.frames : std::numeric_limits<std::int64_t>::max();
+    const auto total = video.info().frames > 0 ? std::min(most, video.info().frames)
+                       : request.frames > 0    ? request.frames
+                                               : -1;
+    CountLine frames("frames");
+    std::int64_t done = 0;
+    train::predict_video(
+        *predictor, video, path, most, [&] { return !watch.was_interrupted(); },
+        [&](train::Prediction&& prediction) {
+          pictures.add_frame(prediction);
+          answers.push_back(std::move(prediction));
+          frames.show(++done, total, path.filename().string());
+        });
+    frames.end();
+    pictures.end_video();
+  }
   progress.end();
-  if (!request.pictures.empty()) write_pictures(answers, request.pictures);
   if (!request.features.empty()) write_features(answers, request.features);
   if (!request.format.empty())
     system.write_predictions(*train::read_run(system, request.run), request.format, request.out,

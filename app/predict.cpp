@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew predict: predictions of a run's trained network for image files.
+// clew predict: predictions of a run's trained network for image files, videos and cameras.
 #include <glob.h>
 
 #include <CLI/CLI.hpp>
@@ -65,10 +65,10 @@ void define_predict(CLI::App& command) {
       .add_option(
           "IMAGE", request->images,
           "image files (PNG, JPEG, PGM, PPM, BMP, TIFF, WebP), folders of them, or patterns "
-          "such as 'photos/*.jpg'")
+          "such as 'photos/*.jpg'; videos (AVI, MP4, WebM) and cameras such as /dev/video0")
       ->required();
   command.add_option("--pictures", request->pictures,
-                     "folder for the pictures with the answers on them");
+                     "folder for the pictures and videos with the answers on them");
   command.add_option("--features", request->features,
                      "file FILE.npy for what the last layer reads, [N,F] f32, a row a picture");
   auto write = std::make_shared<std::string>();
@@ -76,6 +76,10 @@ void define_predict(CLI::App& command) {
       .add_option("--write", *write,
                   "answers for other programs: of detection, coco=FILE.json or yolo=FOLDER")
       ->type_name("FORMAT=PATH");
+  command
+      .add_option("--frames", request->frames,
+                  "frames of each video, at most; 0: all, of a camera until Ctrl-C")
+      ->check(CLI::NonNegativeNumber);
   command.add_flag("--json", request->is_json, "print JSON");
   command.callback([request, write] {
     if (!write->empty()) {

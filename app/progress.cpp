@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -58,21 +59,31 @@ void CountLine::show(std::int64_t done, std::int64_t total, const std::string& n
     is_ended_ = false;
   }
   const double seconds = std::chrono::duration<double>(now - start_).count();
-  const auto tenth = [total](std::int64_t count) { return total > 0 ? count * 10 / total : 10; };
-  const bool is_end = done >= total && !is_ended_ && !name.empty();
+  const bool has_total = total >= 0;
+  // Without a total milestones are powers of two.
+  const auto tenth = [=](std::int64_t count) {
+    if (!has_total)
+      return static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(count)));
+    return total > 0 ? count * 10 / total : 10;
+  };
+  const bool is_end = has_total && done >= total && !is_ended_ && !name.empty();
   const bool is_milestone = is_end || (seconds > 2 && tenth(done) != tenth(last_));
   last_ = done, is_ended_ = is_ended_ || is_end;
-  if (!is_milestone && done < total && now - shown_ < std::chrono::milliseconds(100)) return;
+  if (!is_milestone && (done < total || !has_total) &&
+      now - shown_ < std::chrono::milliseconds(100))
+    return;
   shown_ = now;
 
   const auto text_of = [](std::int64_t count) { return count_text(static_cast<double>(count)); };
   std::string text = name.empty() ? "" : name + ": ";
-  text += unit_.empty() ? concat(total > 0 ? 100 * done / total : 100, " %")
-                        : concat(text_of(done), " of ", text_of(total), " ", unit_);
-  if (seconds > 0.5 && done > first_ && done < total) {
+  text += unit_.empty()
+              ? concat(total > 0 ? 100 * done / total : 100, " %")
+              : concat(text_of(done), has_total ? " of " + text_of(total) : "", " ", unit_);
+  if (seconds > 0.5 && done > first_ && (done < total || !has_total)) {
     const double rate = static_cast<double>(done - first_) / seconds;
     if (!unit_.empty()) text += concat(", ", count_text(rate), " ", unit_, "/s");
-    text += concat(", ", duration_text(static_cast<double>(total - done) / rate), " left");
+    if (has_total)
+      text += concat(", ", duration_text(static_cast<double>(total - done) / rate), " left");
   }
   line_.show(text, is_milestone);
 }

@@ -36,7 +36,7 @@ class CountLine {
  public:
   explicit CountLine(std::string unit = "") : unit_(std::move(unit)) {}
 
-  /// A new name restarts the progress. Work done before the first call, as of a resumed download,
+  /// `total` -1: not known. A new name restarts the progress. Work done before the first call, as of a resumed download,
   /// does not count for the rate.
   void show(std::int64_t done, std::int64_t total, const std::string& name = "");
   /// The same for a fraction in [0,1].

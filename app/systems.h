@@ -34,6 +34,7 @@ struct PredictRequest {
   std::filesystem::path out;       // file or folder in that format
   std::filesystem::path pictures;  // folder for pictures with predictions; empty: none
   std::filesystem::path features;  // .npy file for features; empty: none
+  std::int64_t frames = 0;         // at most, of each video; 0: all
 };
 
 /// Output of `clew eval`, and a callback that writes RUN/eval.json and pictures.

@@ -46,6 +46,25 @@ class Detect(CliTest):
                    "has: coco, yolo, got 'voc'")
         self.fails("predict", run, "coco/test", "--write", "coco", code=2, error="--write must be FORMAT=PATH, got 'coco'")
 
+    def test_videos(self):
+        run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0", "regions.shown_score=0")
+        self.out("data", "make", "scenes", "format=clips", "train=1", "val=1", "test=2", "width=65", "height=48", "--data", "clips")
+        videos = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "clips").rglob("*.avi"))
+        answers = self.json("predict", run, videos[0], "--json", "--pictures", "drawn", "--frames", "3", "--write", "coco=found.json")
+        self.assertEqual([one["image"] for one in answers], [f"{videos[0]}/00000{n}" for n in (1, 2, 3)])
+        self.assertTrue(all(one["objects"] for one in answers))
+        self.assertEqual({one["image_id"] for one in json.loads((self.folder / "found.json").read_text())}, {1, 2, 3})
+        drawn, = (self.folder / "drawn").iterdir()
+        self.assertEqual(drawn.suffix, ".avi")
+        # What was drawn is a video of as many frames.
+        self.assertEqual(len(self.json("predict", run, drawn, "--json")), 3)
+        both = self.json("predict", run, *videos[:2], "--json")
+        self.assertEqual(len({one["image"].rsplit("/", 1)[0] for one in both}), 2)
+        (self.folder / "b.avi").write_bytes(b"RIFF")
+        self.fails("predict", run, "b.avi", code=1, error="b.avi: must be an AVI, MP4 or WebM file")
+        self.fails("predict", run, "/dev/null", code=1, error="/dev/null: is no camera that this OpenCV can read")
+        self.fails("predict", run, videos[0], "--frames", "-1", code=2, error="--frames")
+
     def test_masks(self):
         run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0", "masks=true")
         told = self.json("eval", run, "--json", timeout=TIMEOUT)

@@ -92,30 +92,44 @@ runs::RunAbout PictureSystem::about(const train::LearningConfig& config,
   return about;
 }
 
-std::vector<train::Prediction> PictureSystem::predict(
-    torch::nn::Module& network, const train::LearningConfig& config,
-    const std::vector<std::filesystem::path>& images, const train::PredictOptions& options) const {
-  const auto& data = own(config).data;
-  const auto& backbone = dynamic_cast<nn::BackboneImpl&>(network);
-  const auto classifier = nn::fused_classifier(backbone);
-  std::vector<train::Prediction> predictions;
-  for (const auto& path : images) {
-    train::Prediction prediction{.name = path.string()};
-    try {
-      const auto picture = data::to_tensor(image::to_rgb(image::read(path, data.background)));
-      const auto image =
-          data.views.apply(std::make_shared<OnePicture>(picture), data::Split::kTest)
-              ->get(0, Key{})["image"];
-      const auto input = image.unsqueeze(0);
-      answer(prediction, classifier.run(input)[0][0], data.classes, image, options.wants_pictures);
-      if (options.wants_features) prediction.features = backbone.features(input)[0];
-    } catch (const Error& error) {
-      prediction.error = error.what();
-    }
-    predictions.push_back(std::move(prediction));
-    if (options.on_progress) options.on_progress(std::ssize(predictions));
+/// Predicts one picture at a time.
+class PictureSystem::PicturePredictor : public train::Predictor {
+ public:
+  PicturePredictor(const PictureSystem& system, std::shared_ptr<torch::nn::Module> network,
+                   const PictureConfig& config, const train::PredictOptions& options)
+      : system_(system),
+        network_(std::move(network)),
+        backbone_(dynamic_cast<nn::BackboneImpl&>(*network_)),
+        classifier_(nn::fused_classifier(backbone_)),
+        data_(config.data),
+        options_(options) {}
+
+  image::Background background() const override { return data_.background; }
+  train::Prediction predict(std::span<const image::Image> pictures) override {
+    train::Prediction prediction;
+    const auto picture = data::to_tensor(image::to_rgb(pictures[0]));
+    const auto image = data_.views.apply(std::make_shared<OnePicture>(picture), data::Split::kTest)
+                           ->get(0, Key{})["image"];
+    const auto input = image.unsqueeze(0);
+    system_.answer(prediction, classifier_.run(input)[0][0], data_.classes, image,
+                   options_.wants_pictures);
+    if (options_.wants_features) prediction.features = backbone_.features(input)[0];
+    return prediction;
   }
-  return predictions;
+
+ private:
+  const PictureSystem& system_;
+  std::shared_ptr<torch::nn::Module> network_;
+  const nn::BackboneImpl& backbone_;
+  nn::FusedGraph classifier_;
+  decltype(PictureConfig::data) data_;
+  train::PredictOptions options_;
+};
+
+std::unique_ptr<train::Predictor> PictureSystem::make_predictor(
+    std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+    const train::PredictOptions& options) const {
+  return std::make_unique<PicturePredictor>(*this, std::move(network), own(config), options);
 }
 
 train::ExportPlan PictureSystem::export_plan(const train::LearningConfig& config,

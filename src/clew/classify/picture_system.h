@@ -26,10 +26,9 @@ class PictureSystem : public train::LearningSystem {
   bool can_draw() const override { return true; }
   bool has_features() const override { return true; }
   /// Pictures go through data.eval_views. Features are the inputs of the last layer.
-  std::vector<train::Prediction> predict(torch::nn::Module& network,
-                                         const train::LearningConfig& config,
-                                         const std::vector<std::filesystem::path>& images,
-                                         const train::PredictOptions& options) const override;
+  std::unique_ptr<train::Predictor> make_predictor(
+      std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+      const train::PredictOptions& options) const override;
   std::vector<nn::ExportFormat> export_formats() const override {
     using enum nn::ExportFormat;
     return {kSafetensors, kPth, kTorchscript, kOnnx};
@@ -51,6 +50,9 @@ class PictureSystem : public train::LearningSystem {
   virtual void answer(train::Prediction& prediction, const torch::Tensor& logits,
                       const std::vector<std::string>& classes, const torch::Tensor& image,
                       bool wants_picture) const = 0;
+
+ private:
+  class PicturePredictor;
 };
 
 /// `image` with `text` below it.

@@ -444,77 +444,82 @@ runs::Evaluation DetectSystem::evaluate_predictions(const fs::path& predictions,
   return evaluation;
 }
 
-std::vector<train::Prediction> DetectSystem::predict(torch::nn::Module& network,
-                                                     const train::LearningConfig& config,
-                                                     const std::vector<fs::path>& images,
-                                                     const train::PredictOptions& options) const {
-  const auto& mine = own(config);
-  const auto& classes = mine.data.classes;
-  network.eval();
-  const FusedDetector fused(
-      FasterRcnn(std::dynamic_pointer_cast<FasterRcnnImpl>(network.shared_from_this())));
-  std::vector<train::Prediction> predictions;
-  for (const auto& path : images) {
-    train::Prediction prediction{.name = path.string()};
-    try {
-      auto picture = image::to_rgb(image::read(path, mine.data.background));
-      const auto found = fused.detect({data::to_tensor(picture)})[0];
-      auto objects = nlohmann::json::array();
-      std::map<int, std::int64_t> counts;
-      std::string best;
-      std::int64_t shown = 0;
-      for (std::int64_t i = 0; i < found.labels.numel(); ++i) {
-        const auto label = static_cast<int>(found.labels[i].item<std::int64_t>()) - 1;
-        const auto score = found.scores[i].item<double>();
-        const auto box = box_at(found.boxes, i);
-        const auto& name = class_at(classes, label);
-        objects.push_back({{"class", name},
-                           {"score", score},
-                           {"box", {box[0], box[1], box[0] + box[2], box[1] + box[3]}}});
-        const auto mask = found.masks.defined() ? mask_at(found, i, picture) : torch::Tensor();
-        if (mask.defined())
-          objects.back()["mask"] = {
-              {"size", {picture.height, picture.width}},
-              {"counts",
-               data::compressed(data::runs_of(bytes_of(mask), picture.width, picture.height))}};
-        if (score < mine.regions.shown_score) continue;
-        ++counts[label];
-        const auto text = concat(name, " ", fixed(100 * score, 0), " %");
-        if (shown++ < static_cast<std::int64_t>(kMostNamed))
-          best += concat(best.empty() ? "" : ", ", text, " in ", fixed(box[0], 0), ",",
-                         fixed(box[1], 0), " to ", fixed(box[0] + box[2], 0), ",",
-                         fixed(box[1] + box[3], 0));
-        if (!options.wants_pictures) continue;
-        const auto colour = class_colour(static_cast<std::size_t>(label));
-        if (mask.defined()) image::tint(picture, bytes_of(mask), colour);
-        draw_box(picture, box, colour, line_width(picture));
-        draw_caption(picture, box, text, colour);
-      }
-      for (const auto& [label, count] : counts)
-        prediction.text +=
-            concat(prediction.text.empty() ? "" : ", ", count, " ", class_at(classes, label));
-      prediction.text = counts.empty()
-                            ? "nothing"
-                            : concat(prediction.text, ": ", best,
-                                     shown > static_cast<std::int64_t>(kMostNamed) ? ", ..." : "");
-      prediction.json =
-          nlohmann::json{{"width", picture.width}, {"height", picture.height}, {"objects", objects}}
-              .dump();
-      if (options.wants_pictures) prediction.picture = std::move(picture);
-    } catch (const Error& error) {
-      prediction.error = error.what();
-    }
-    predictions.push_back(std::move(prediction));
-    if (options.on_progress) options.on_progress(std::ssize(predictions));
-  }
-  return predictions;
-}
+namespace {
 
-train::ExportPlan DetectSystem::export_plan(const train::LearningConfig& config,
-                                            torch::nn::Module& network,
-                                            nn::ExportFormat format) const {
-  return detector_export(own(config).network, detector_of(network), own(config).data.classes,
-                         format);
+class DetectPredictor : public train::Predictor {
+ public:
+  DetectPredictor(const FasterRcnn& network, const DetectConfig& config,
+                  const train::PredictOptions& options)
+      : detector_(network),
+        classes_(config.data.classes),
+        background_(config.data.background),
+        shown_score_(config.regions.shown_score),
+        options_(options) {}
+
+  image::Background background() const override { return background_; }
+  train::Prediction predict(std::span<const image::Image> pictures) override {
+    train::Prediction prediction;
+    auto picture = image::to_rgb(pictures[0]);
+    const auto found = detector_.detect({data::to_tensor(picture)})[0];
+    auto objects = nlohmann::json::array();
+    std::map<int, std::int64_t> counts;
+    std::string best;
+    std::int64_t shown = 0;
+    for (std::int64_t i = 0; i < found.labels.numel(); ++i) {
+      const auto label = static_cast<int>(found.labels[i].item<std::int64_t>()) - 1;
+      const auto score = found.scores[i].item<double>();
+      const auto box = box_at(found.boxes, i);
+      const auto& name = class_at(classes_, label);
+      objects.push_back({{"class", name},
+                         {"score", score},
+                         {"box", {box[0], box[1], box[0] + box[2], box[1] + box[3]}}});
+      const auto mask = found.masks.defined() ? mask_at(found, i, picture) : torch::Tensor();
+      if (mask.defined())
+        objects.back()["mask"] = {{"size", {picture.height, picture.width}},
+                                  {"counts", data::compressed(data::runs_of(
+                                                 bytes_of(mask), picture.width, picture.height))}};
+      if (score < shown_score_) continue;
+      ++counts[label];
+      const auto text = concat(name, " ", fixed(100 * score, 0), " %");
+      if (shown++ < static_cast<std::int64_t>(kMostNamed))
+        best +=
+            concat(best.empty() ? "" : ", ", text, " in ", fixed(box[0], 0), ",", fixed(box[1], 0),
+                   " to ", fixed(box[0] + box[2], 0), ",", fixed(box[1] + box[3], 0));
+      if (!options_.wants_pictures) continue;
+      const auto colour = class_colour(static_cast<std::size_t>(label));
+      if (mask.defined()) image::tint(picture, bytes_of(mask), colour);
+      draw_box(picture, box, colour, line_width(picture));
+      draw_caption(picture, box, text, colour);
+    }
+    for (const auto& [label, count] : counts)
+      prediction.text +=
+          concat(prediction.text.empty() ? "" : ", ", count, " ", class_at(classes_, label));
+    prediction.text = counts.empty()
+                          ? "nothing"
+                          : concat(prediction.text, ": ", best,
+                                   shown > static_cast<std::int64_t>(kMostNamed) ? ", ..." : "");
+    prediction.json =
+        nlohmann::json{{"width", picture.width}, {"height", picture.height}, {"objects", objects}}
+            .dump();
+    if (options_.wants_pictures) prediction.picture = std::move(picture);
+    return prediction;
+  }
+
+ private:
+  FusedDetector detector_;
+  std::vector<std::string> classes_;
+  image::Background background_;
+  double shown_score_;
+  train::PredictOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<train::Predictor> DetectSystem::make_predictor(
+    std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+    const train::PredictOptions& options) const {
+  return std::make_unique<DetectPredictor>(
+      FasterRcnn(std::dynamic_pointer_cast<FasterRcnnImpl>(network)), own(config), options);
 }
 
 void DetectSystem::write_predictions(const train::LearningConfig& config, const std::string& format,

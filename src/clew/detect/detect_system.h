@@ -52,10 +52,9 @@ class DetectSystem : public train::LearningSystem {
                                 nn::ExportFormat format) const override;
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }
-  std::vector<train::Prediction> predict(torch::nn::Module& network,
-                                         const train::LearningConfig& config,
-                                         const std::vector<std::filesystem::path>& images,
-                                         const train::PredictOptions& options) const override;
+  std::unique_ptr<train::Predictor> make_predictor(
+      std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+      const train::PredictOptions& options) const override;
   /// "coco": a JSON file of results, by the numbers in the names of the files where all are numbers, else by their order
   /// from 1; "yolo": a folder of texts "class x y width height score", relative to the picture. Classes from 1 and 0.
   std::vector<std::string> prediction_formats() const override { return {"coco", "yolo"}; }

@@ -70,20 +70,31 @@ struct VideoReader::Impl {
   cv::Mat bgr;
 };
 
+bool is_video(const fs::path& path) {
+  const auto ending = path.extension();
+  std::error_code ignored;
+  return ending == ".avi" || ending == ".mp4" || ending == ".webm" ||
+         fs::is_character_file(path, ignored);
+}
+
 VideoReader::VideoReader(const fs::path& path) : impl_(std::make_unique<Impl>()), path_(path) {
   std::error_code code;
-  CLEW_CHECK(fs::is_regular_file(path, code), "cannot read '", path.string(),
+  const bool is_camera = fs::is_character_file(path, code);
+  CLEW_CHECK(is_camera || fs::is_regular_file(path, code), "cannot read '", path.string(),
              "': ", code ? code.message() : "it is no file");
-  check_container(path);
+  if (!is_camera) check_container(path);
   const Silence silence;
   bool is_open = false;
   try {
     // OpenCV's own Motion JPEG is in every build.
-    is_open = impl_->capture.open(path.string(), cv::CAP_FFMPEG) ||
-              impl_->capture.open(path.string(), cv::CAP_OPENCV_MJPEG);
+    is_open = is_camera ? impl_->capture.open(path.string(), cv::CAP_V4L2)
+                        : impl_->capture.open(path.string(), cv::CAP_FFMPEG) ||
+                              impl_->capture.open(path.string(), cv::CAP_OPENCV_MJPEG);
   } catch (const cv::Exception&) {  // the error below
   }
-  CLEW_CHECK(is_open, path.string(), ": is no video that this OpenCV can read");
+  CLEW_CHECK(is_open, path.string(),
+             is_camera ? ": is no camera that this OpenCV can read"
+                       : ": is no video that this OpenCV can read");
   const auto property = [this](int what) {
     const double value = impl_->capture.get(what);
     return std::isfinite(value) && value > 0 ? value : 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading and writing of video files, frame by frame. No sound, no camera streams.
+// Reading of video files and cameras and writing of video files, frame by frame. No sound.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,11 @@ struct VideoInfo {
   std::int64_t frames = 0;    // as declared by the file; 0: not declared
 };
 
+/// True for names that end in .avi, .mp4 or .webm, and for devices such as /dev/video0.
+[[nodiscard]] bool is_video(const std::filesystem::path& path);
+
 /// Sequential reader of AVI, MP4 or WebM files with the system OpenCV's codecs; AVI with Motion
-/// JPEG always works.
+/// JPEG always works. Cameras are read by Video4Linux.
 class VideoReader {
  public:
   /// A missing file, or not a video: clew::Error naming it.

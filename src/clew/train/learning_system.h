@@ -12,12 +12,11 @@
 #include <vector>
 
 #include "clew/core/config.h"
-#include "clew/image/image.h"
 #include "clew/nn/export/export.h"
-#include "clew/ops/tensor.h"
 #include "clew/runs/about.h"
 #include "clew/runs/evaluation.h"
 #include "clew/runs/metrics.h"
+#include "clew/train/prediction.h"
 #include "clew/train/run_folder.h"
 #include "clew/train/start.h"
 #include "clew/train/supervised.h"
@@ -40,22 +39,6 @@ struct LearningConfig {
 struct RunEvaluation {
   runs::Evaluation evaluation;
   std::function<void()> write_pictures{};
-};
-
-/// Prediction for one picture, or for a group that the network takes together.
-struct Prediction {
-  std::string name;          // file name, or names: "a.png + b.png"
-  std::string text{};        // human-readable line, without the name
-  std::string json{};        // a JSON object, without the name
-  std::string error{};       // reason for no prediction; else empty
-  std::string warning{};     // about the picture; equal ones are printed once
-  image::Image picture{};    // with the prediction drawn on it, where PredictOptions asks for it
-  torch::Tensor features{};  // [F] f32, where PredictOptions asks for them
-};
-
-struct PredictOptions {
-  bool wants_pictures = false, wants_features = false;
-  std::function<void(std::int64_t done)> on_progress{};  // number of files done
 };
 
 /// Forward function and options of an export.
@@ -123,16 +106,15 @@ class LearningSystem {
   /// a file of ground truth; formats are the system's. Malformed: clew::Error.
   virtual runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
                                                 const std::filesystem::path& truth) const;
-  /// Support of `predict`.
+  /// Support of make_predictor.
   virtual bool can_predict() const { return false; }
   /// Support of Prediction::picture, and of Prediction::features.
   virtual bool can_draw() const { return false; }
   virtual bool has_features() const { return false; }
-  /// Predictions for picture files, in their order. An unreadable file gives a prediction with
-  /// `error`.
-  virtual std::vector<Prediction> predict(torch::nn::Module& network, const LearningConfig& config,
-                                          const std::vector<std::filesystem::path>& images,
-                                          const PredictOptions& options) const;
+  /// A predictor with the network, in evaluation mode.
+  virtual std::unique_ptr<Predictor> make_predictor(std::shared_ptr<torch::nn::Module> network,
+                                                    const LearningConfig& config,
+                                                    const PredictOptions& options) const;
   /// Formats of other programs that write_predictions knows, such as "coco".
   virtual std::vector<std::string> prediction_formats() const { return {}; }
   /// Writes the predictions without an error to a file or folder, in one of prediction_formats().

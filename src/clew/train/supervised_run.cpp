@@ -118,10 +118,9 @@ runs::Evaluation LearningSystem::evaluate_predictions(const fs::path& /*predicti
   throw UsageError(concat(name(), " judges no files of answers"));
 }
 
-std::vector<Prediction> LearningSystem::predict(torch::nn::Module& /*network*/,
-                                                const LearningConfig& /*config*/,
-                                                const std::vector<fs::path>& /*images*/,
-                                                const PredictOptions& /*options*/) const {
+std::unique_ptr<Predictor> LearningSystem::make_predictor(
+    std::shared_ptr<torch::nn::Module> /*network*/, const LearningConfig& /*config*/,
+    const PredictOptions& /*options*/) const {
   throw UsageError(
       concat("a run of ", name(), " reads no image files; `clew eval` shows what it does"));
 }
@@ -286,16 +285,16 @@ void write_evaluation(const fs::path& run, const RunEvaluation& result) {
   runs::write_evaluation(run, result.evaluation);
 }
 
-std::vector<Prediction> predict_run(const LearningSystem& system, const fs::path& run,
-                                    const std::vector<fs::path>& images,
-                                    const PredictOptions& options) {
+std::unique_ptr<Predictor> open_predictor(const LearningSystem& system, const fs::path& run,
+                                          const PredictOptions& options) {
   if (options.wants_pictures && !system.can_draw())
     throw UsageError(concat("a run of ", system.name(), " draws no answers on pictures"));
   if (options.wants_features && !system.has_features())
     throw UsageError(concat("a run of ", system.name(), " gives no features of pictures"));
   const torch::NoGradGuard no_grad;
-  const auto network = load_run(system, run);
-  return system.predict(*network, *read_run(system, run), images, options);
+  auto network = load_run(system, run);
+  network->eval();
+  return system.make_predictor(network, *read_run(system, run), options);
 }
 
 void export_run(const LearningSystem& system, const fs::path& run, const fs::path& out) {

@@ -37,11 +37,10 @@ RunEvaluation evaluate_run(const LearningSystem& system, const std::filesystem::
                            const std::function<void(double)>& on_progress = {});
 /// Writes the pictures of an evaluation, and RUN/eval.json.
 void write_evaluation(const std::filesystem::path& run, const RunEvaluation& result);
-/// Predictions of load_run's network for picture files (LearningSystem::predict). Options that the
-/// system does not support: UsageError.
-std::vector<Prediction> predict_run(const LearningSystem& system, const std::filesystem::path& run,
-                                    const std::vector<std::filesystem::path>& images,
-                                    const PredictOptions& options = {});
+/// Predictor with load_run's network. Options that the system does not support: UsageError.
+std::unique_ptr<Predictor> open_predictor(const LearningSystem& system,
+                                          const std::filesystem::path& run,
+                                          const PredictOptions& options = {});
 /// Writes the network in the format of `out`'s extension.
 void export_run(const LearningSystem& system, const std::filesystem::path& run,
                 const std::filesystem::path& out);

@@ -202,52 +202,55 @@ runs::RunAbout DigitSystem::about(const train::LearningConfig& config,
   return about;
 }
 
-std::vector<train::Prediction> DigitSystem::predict(torch::nn::Module& module,
-                                                    const train::LearningConfig& learning,
-                                                    const std::vector<fs::path>& images,
-                                                    const train::PredictOptions& options) const {
-  const auto& config = own(learning);
-  auto& network = dynamic_cast<DigitNetworkImpl&>(module);
-  const auto [shape, names] = look_of(config.data.kind);
-  const auto channels = static_cast<std::size_t>(shape.channels);
-  const int side = static_cast<int>(shape.side);
-  if (images.size() % channels != 0) {
-    throw UsageError(concat("this network reads images in groups of ", channels, ", got ",
-                            images.size(), " images"));
-  }
-  std::vector<train::Prediction> predictions;
-  for (std::size_t first = 0; first < images.size(); first += channels) {
+namespace {
+
+class DigitPredictor : public train::Predictor {
+ public:
+  DigitPredictor(std::shared_ptr<torch::nn::Module> network, const WarpConfig& config)
+      : network_(std::move(network)),
+        look_(look_of(config.data.kind)),
+        background_(config.data.background) {}
+
+  std::size_t group() const override { return static_cast<std::size_t>(look_.shape.channels); }
+  image::Background background() const override { return background_; }
+  train::Prediction predict(std::span<const image::Image> pictures) override {
     train::Prediction prediction;
-    auto input = torch::empty({1, shape.channels, side, side});
-    for (std::size_t c = 0; c < channels; ++c) {
-      const auto& path = images[first + c];
-      prediction.name += (c == 0 ? "" : " + ") + path.string();
-      try {
-        const auto grey = image::to_float(
-            image::resize(image::to_grey(image::read(path, config.data.background)), side, side));
-        if (has_light_ground(grey)) {
-          prediction.warning =
-              "dark on light; this network has learnt light digits on a dark ground, so invert "
-              "such pictures";
-        }
-        input[0][static_cast<std::int64_t>(c)].copy_(data::to_tensor(grey)[0]);
-      } catch (const Error& error) {
-        if (prediction.error.empty()) prediction.error = error.what();
-      }
+    const auto side = static_cast<int>(look_.shape.side);
+    auto input = torch::empty({1, look_.shape.channels, side, side});
+    for (std::size_t c = 0; c < pictures.size(); ++c) {
+      const auto grey = image::to_float(image::resize(image::to_grey(pictures[c]), side, side));
+      if (has_light_ground(grey))
+        prediction.warning =
+            "dark on light; this network has learnt light digits on a dark ground, so invert "
+            "such pictures";
+      input[0][static_cast<std::int64_t>(c)].copy_(data::to_tensor(grey)[0]);
     }
-    if (prediction.error.empty()) {
-      const auto shares = torch::softmax(network.forward(input)[0], 0).to(torch::kFloat64);
-      const std::vector<double> probabilities(shares.data_ptr<double>(),
-                                              shares.data_ptr<double>() + shares.numel());
-      const auto best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
-      prediction.text = concat(names.at(best), "  ", fixed(100 * probabilities[best], 1), " %");
-      prediction.json =
-          nlohmann::json{{"class", names.at(best)}, {"probabilities", probabilities}}.dump();
-    }
-    predictions.push_back(std::move(prediction));
-    if (options.on_progress) options.on_progress(static_cast<std::int64_t>(first + channels));
+    auto& network = dynamic_cast<DigitNetworkImpl&>(*network_);
+    const auto shares = torch::softmax(network.forward(input)[0], 0).to(torch::kFloat64);
+    const std::vector<double> probabilities(shares.data_ptr<double>(),
+                                            shares.data_ptr<double>() + shares.numel());
+    const auto best = static_cast<std::size_t>(shares.argmax().item<std::int64_t>());
+    prediction.text =
+        concat(look_.class_names.at(best), "  ", fixed(100 * probabilities[best], 1), " %");
+    prediction.json = nlohmann::json{
+        {"class", look_.class_names.at(best)},
+        {"probabilities",
+         probabilities}}.dump();
+    return prediction;
   }
-  return predictions;
+
+ private:
+  std::shared_ptr<torch::nn::Module> network_;
+  DigitLook look_;
+  image::Background background_;
+};
+
+}  // namespace
+
+std::unique_ptr<train::Predictor> DigitSystem::make_predictor(
+    std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+    const train::PredictOptions& /*options*/) const {
+  return std::make_unique<DigitPredictor>(std::move(network), own(config));
 }
 
 }  // namespace clew::warp

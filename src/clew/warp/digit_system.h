@@ -41,10 +41,9 @@ class DigitSystem : public train::LearningSystem {
   bool can_predict() const override { return true; }
   /// Class and probabilities for one picture (for addition two) of light digits on a dark
   /// background.
-  std::vector<train::Prediction> predict(torch::nn::Module& network,
-                                         const train::LearningConfig& config,
-                                         const std::vector<std::filesystem::path>& images,
-                                         const train::PredictOptions& options) const override;
+  std::unique_ptr<train::Predictor> make_predictor(
+      std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+      const train::PredictOptions& options) const override;
   std::vector<nn::ExportFormat> export_formats() const override {
     using enum nn::ExportFormat;
     return {kSafetensors, kPth, kTorchscript, kOnnx};
