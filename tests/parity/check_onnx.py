@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python side of onnx_parity_test.cpp: ONNX's own checker, then ONNX Runtime on inputs from a safetensors file.
 
-check_onnx.py NAME...: reads NAME.onnx and NAME.in.safetensors, writes NAME.out.safetensors
+check_onnx.py NAME...: reads NAME.onnx and NAME.in.safetensors, writes NAME.out.safetensors. Links to one file are one model.
 """
+import functools
 import json
+import os
 import struct
 import sys
 
@@ -35,9 +37,14 @@ def write(path, arrays):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def main(model, inputs, outputs):
+@functools.lru_cache(maxsize=1)
+def session_of(model):
     onnx.checker.check_model(onnx.load(model), full_check=True)
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def main(model, inputs, outputs):
+    session = session_of(os.path.realpath(model))
     names = [value.name for value in session.get_outputs()]
     results = session.run(names, read(inputs))
     for value, result in zip(session.get_outputs(), results):

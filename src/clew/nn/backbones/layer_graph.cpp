@@ -393,7 +393,8 @@ std::vector<OnnxValue> LayerGraph::run_onnx(OnnxGraph& graph, const OnnxValue& x
         const auto mean =
             graph.average_pool(graph.mul(from, from), {.kernel = {layer.kernel, layer.kernel},
                                                        .stride = {1, 1},
-                                                       .padding = {layer.padding, layer.padding}});
+                                                       .padding = {layer.padding, layer.padding},
+                                                       .dilation = {1, 1}});
         const auto sum = graph.add(number(1, "one"), graph.mul(number(layer.alpha, "alpha"), mean));
         value = graph.mul(from, graph.exp(graph.mul(number(-layer.beta, "beta"), graph.log(sum))));
         break;

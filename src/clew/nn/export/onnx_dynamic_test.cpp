@@ -131,6 +131,15 @@ TEST(OnnxDynamic, RoiAlignOfARampIsItsMiddles) {
   EXPECT_TRUE(torch::allclose(results[0], torch::tensor({3.F, 5.F, 3.F, 5.F}).view({1, 1, 2, 2})));
 }
 
+TEST(OnnxDynamic, RoiPoolTakesTheLargestOfWholeElements) {
+  const auto ramp = torch::arange(16, torch::kFloat).expand({1, 1, 16, 16}).contiguous();
+  const auto results = computed(ramp, [](OnnxGraph& g, const OnnxValue& in) {
+    const auto rois = g.constant(torch::tensor({0.F, 4.F, 4.F, 10.F, 12.F}).view({1, 5}), "rois");
+    return std::vector<OnnxValue>{onnx_roi_pool(g, in, rois, 2, 0.5)};
+  });
+  expect_equal(results[0], torch::tensor({3.F, 5.F, 3.F, 5.F}).view({1, 1, 2, 2}));
+}
+
 TEST(OnnxDynamic, SaysWhatIsWrong) {
   OnnxGraph g("g");
   const auto x = g.input("x", torch::kFloat, {-1, 2, 5, 6});
