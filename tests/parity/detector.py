@@ -38,7 +38,11 @@ class CentredAnchors(AnchorGenerator):
         return [anchors + 7.5 for anchors in super().grid_anchors(*words)]
 
 
-class RoiPool(torch.nn.Module):
+class RoiPool(MultiScaleRoIAlign):
+    """Derived, for torchvision takes no other type."""
+    def __init__(self):
+        super().__init__(["0"], 7, 2)
+
     def forward(self, maps, boxes, _sizes):
         return torchvision.ops.roi_pool(maps["0"], boxes, 7, 1 / 16)
 
