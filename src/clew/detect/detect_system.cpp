@@ -522,6 +522,13 @@ std::unique_ptr<train::Predictor> DetectSystem::make_predictor(
       FasterRcnn(std::dynamic_pointer_cast<FasterRcnnImpl>(network)), own(config), options);
 }
 
+train::ExportPlan DetectSystem::export_plan(const train::LearningConfig& config,
+                                            torch::nn::Module& network,
+                                            nn::ExportFormat format) const {
+  return detector_export(own(config).network, detector_of(network), own(config).data.classes,
+                         format);
+}
+
 void DetectSystem::write_predictions(const train::LearningConfig& config, const std::string& format,
                                      const fs::path& out,
                                      const std::vector<train::Prediction>& predictions) const {

@@ -3,6 +3,11 @@
 
 #include <torch/torch.h>
 
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
 #include "clew/image/files.h"
 #include "clew/image/transform.h"
 #include "clew/train/classification.h"
@@ -78,6 +83,20 @@ struct ToyTask : train::Task {
   Halves train_, validation_, test_;
 };
 
+struct ToyPredictor : train::Predictor {
+  explicit ToyPredictor(std::shared_ptr<torch::nn::Module> network)
+      : network_(std::move(network)) {}
+  train::Prediction predict(std::span<const image::Image> pictures) override {
+    auto grey = image::to_float(image::resize(image::to_grey(pictures[0]), kSide, kSide));
+    const auto input = torch::from_blob(grey.pixels.data(), {1, 1, kSide, kSide});
+    const bool is_right = logits(*network_, input).argmax(1).item<std::int64_t>() == 1;
+    const std::string name = is_right ? "right" : "left";
+    return {.text = name, .json = concat("{\"class\": \"", name, "\"}")};
+  }
+
+  std::shared_ptr<torch::nn::Module> network_;
+};
+
 struct ToySystem : train::LearningSystem {
   std::string name() const override { return "toy"; }
   std::unique_ptr<train::LearningConfig> make_config() const override {
@@ -99,19 +118,10 @@ struct ToySystem : train::LearningSystem {
         .options = {.inputs = {{"images", {-1, 1, kSide, kSide}}}, .outputs = {{"logits"}}}};
   }
   bool can_predict() const override { return true; }
-  std::vector<train::Prediction> predict(torch::nn::Module& network, const train::LearningConfig&,
-                                         const std::vector<std::filesystem::path>& images,
-                                         const train::PredictOptions&) const override {
-    std::vector<train::Prediction> answers;
-    for (const auto& path : images) {
-      auto grey = image::to_float(image::resize(image::to_grey(image::read(path)), kSide, kSide));
-      const auto input = torch::from_blob(grey.pixels.data(), {1, 1, kSide, kSide});
-      const bool is_right = logits(network, input).argmax(1).item<std::int64_t>() == 1;
-      const std::string name = is_right ? "right" : "left";
-      answers.push_back(
-          {.name = path.string(), .text = name, .json = concat("{\"class\": \"", name, "\"}")});
-    }
-    return answers;
+  std::unique_ptr<train::Predictor> make_predictor(std::shared_ptr<torch::nn::Module> network,
+                                                   const train::LearningConfig&,
+                                                   const train::PredictOptions&) const override {
+    return std::make_unique<ToyPredictor>(std::move(network));
   }
 };
 
