@@ -162,8 +162,9 @@ class DetectorGraph {
   }
 
   /// Indices [M] of the largest `count` of `scores` [N].
-  OnnxValue best(const OnnxValue& scores, std::int64_t count) const {
-    return nn::onnx_top_k(graph_, scores, graph_.min(length_of(scores), integer(count))).indices;
+  OnnxValue best(const OnnxValue& scores, std::int64_t count, bool is_as_topk = false) const {
+    const auto most = graph_.min(length_of(scores), integer(count));
+    return nn::onnx_top_k(graph_, scores, most, {.is_as_topk = is_as_topk}).indices;
   }
 
   /// FasterRcnnImpl::select -> boxes [K,4].
@@ -175,7 +176,7 @@ class DetectorGraph {
         return nn::onnx_reshape(graph_, graph_.transpose(map, {0, 2, 3, 1}), shape);
       };
       const auto logits = by_anchor(objectness[i], {-1});
-      const auto rows = best(logits, options_.evaluation.before_nms);
+      const auto rows = best(logits, options_.evaluation.before_nms, /*is_as_topk=*/true);
       const auto take = [&](const OnnxValue& x) { return nn::onnx_gather(graph_, x, rows); };
       all_logits.push_back(take(logits));
       all_codes.push_back(take(by_anchor(codes[i], {-1, 1, 4})));
@@ -257,7 +258,8 @@ class DetectorGraph {
                                            .sampling_ratio = pyramid.sampling_ratio}));
     }
     const auto order = graph_.concat(rows, 0);
-    const auto inverse = nn::onnx_top_k(graph_, order, length_of(order), false).indices;
+    const auto inverse =
+        nn::onnx_top_k(graph_, order, length_of(order), {.is_largest = false}).indices;
     return nn::onnx_gather(graph_, graph_.concat(pooled, 0), inverse);
   }
 
@@ -293,7 +295,8 @@ class DetectorGraph {
     const auto flat = graph_.add(graph_.mul(graph_.slice(kept, 1, 2, 3), integer(classes - 1)),
                                  graph_.slice(kept, 1, 0, 1));
     const auto unordered = nn::onnx_reshape(graph_, flat, {-1});
-    const auto numbers = nn::onnx_top_k(graph_, unordered, length_of(unordered), false).values;
+    const auto numbers =
+        nn::onnx_top_k(graph_, unordered, length_of(unordered), {.is_largest = false}).values;
     const auto all_scores = nn::onnx_reshape(graph_, shares, {-1});
     const auto order = best(nn::onnx_gather(graph_, all_scores, numbers), options_.most_detections);
     const auto found = nn::onnx_gather(graph_, numbers, order);

@@ -131,19 +131,25 @@ OnnxValue onnx_nonzero(OnnxGraph& graph, const OnnxValue& mask) {
   return onnx_reshape(graph, rows, {-1});
 }
 
-OnnxTopK onnx_top_k(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& count, bool is_largest) {
+OnnxTopK onnx_top_k(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& count,
+                    const OnnxTopKOptions& options) {
   check_value(x.shape.size() == 1, "TopK", "[N]", x);
   check_sizes(count, 1, "TopK", "a count [1] i64");
-  const auto compute = [is_largest](const DynamicTensors& in) {
-    auto [values, indices] = torch::topk(in[0], in[1].item<std::int64_t>(), 0, is_largest);
-    return DynamicTensors{values, indices};
+  const auto compute = [options](const DynamicTensors& in) {
+    const auto most = in[1].item<std::int64_t>();
+    if (options.is_as_topk) {
+      auto [values, indices] = torch::topk(in[0], most, 0, options.is_largest);
+      return DynamicTensors{values, indices};
+    }
+    const auto [values, indices] = in[0].sort(/*stable=*/true, 0, options.is_largest);
+    return DynamicTensors{values.narrow(0, 0, most), indices.narrow(0, 0, most)};
   };
-  const auto results =
-      graph.apply({.name = "TopK",
-                   .attributes = {{"axis", std::int64_t{0}}, {"largest", std::int64_t{is_largest}}},
-                   .results = {{x.dtype, {kOnnxFree}}, {torch::kInt64, {kOnnxFree}}},
-                   .compute = compute},
-                  {x, count});
+  const auto results = graph.apply(
+      {.name = "TopK",
+       .attributes = {{"axis", std::int64_t{0}}, {"largest", std::int64_t{options.is_largest}}},
+       .results = {{x.dtype, {kOnnxFree}}, {torch::kInt64, {kOnnxFree}}},
+       .compute = compute},
+      {x, count});
   return {results[0], results[1]};
 }
 

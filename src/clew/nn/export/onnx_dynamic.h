@@ -29,9 +29,14 @@ OnnxValue onnx_nonzero(OnnxGraph& graph, const OnnxValue& mask);
 struct OnnxTopK {
   OnnxValue values, indices;  // [M], sorted
 };
-/// The `count` [1] i64 largest of x [N], or the smallest; of equal values, run() takes those of torch::topk.
+struct OnnxTopKOptions {
+  bool is_largest = true;
+  /// OnnxGraph::run takes of equal values those that torch::topk takes, instead of the first, as ONNX says.
+  bool is_as_topk = false;
+};
+/// The `count` [1] i64 largest of x [N], or the smallest.
 OnnxTopK onnx_top_k(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& count,
-                    bool is_largest = true);
+                    const OnnxTopKOptions& options = {});
 
 /// "Round" (half to even) or "Floor".
 OnnxValue onnx_rounded(OnnxGraph& graph, const std::string& op, const OnnxValue& x);
