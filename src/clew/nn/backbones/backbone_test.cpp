@@ -178,10 +178,10 @@ TEST(Backbones, TheirOnnxComputesTheSame) {
     settle(*network);
     // Compares the graph with forward, at two sizes where they are free.
     const auto side = name == "zf" ? 224 : kOnnxFree;
-    export_network(
-        *network, [&](const auto& inputs) { return std::vector{network->forward(inputs.at(0))}; },
-        folder / "net.onnx",
-        {.inputs = {{"images", {kOnnxBatch, 3, side, side}}}, .outputs = {{"logits"}}});
+    export_network(*network,
+                   [&](const auto& inputs) { return std::vector{network->forward(inputs.at(0))}; },
+                   folder / "net.onnx",
+                   {.inputs = {{"images", {kOnnxBatch, 3, side, side}}}, .outputs = {{"logits"}}});
     EXPECT_GT(std::filesystem::file_size(folder / "net.onnx"), 1'000'000U) << name;
   }
   std::filesystem::remove_all(folder);
