@@ -23,7 +23,7 @@ torch::Tensor rectangle(std::int64_t height, std::int64_t width, std::int64_t y0
 TEST(PasteMask, FillsItsBoxAndIsCutAtTheEdges) {
   const auto full = torch::ones({28, 28});
   const auto inside = paste_mask(full, torch::tensor({10.0F, 20.0F, 66.0F, 76.0F}), {100, 100});
-  const auto wanted = rectangle(100, 100, 20, 10, 76, 66);
+  const auto wanted = rectangle(100, 100, 20, 10, 77, 67);  // its last pixels included
   // Half a bin of the border of zeros, two pixels, is where the stretched mask falls to a half.
   EXPECT_EQ((inside & ~wanted & 1).sum().item<std::int64_t>(), 0);
   EXPECT_GE(inside.sum().item<std::int64_t>(), 52 * 52);

@@ -69,7 +69,7 @@ TEST_F(PredictionsFile, Masks) {
   const auto whole = read(concat("[", element(20, ""), "]"));
   ASSERT_EQ(whole.detection_masks.size(), 1U);
   EXPECT_EQ(whole.detections[0].box, (BoxXywh{10, 10, 20, 20}));
-  EXPECT_EQ(evaluate_masks(whole).average_precision(), 1);
+  EXPECT_NEAR(evaluate_masks(whole).average_precision(), 1, 1e-12);
   const auto half = read(concat("[", element(11, R"("bbox": [1, 2, 3, 4], )"), "]"));
   EXPECT_EQ(half.detections[0].box, (BoxXywh{1, 2, 3, 4}));
   EXPECT_NEAR(evaluate_masks(half).average_precision(), 0.2, 1e-12);  // at 0.5 and 0.55
