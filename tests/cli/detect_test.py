@@ -48,7 +48,7 @@ class Detect(CliTest):
 
     def test_videos(self):
         run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0", "regions.shown_score=0")
-        self.out("data", "make", "scenes", "format=clips", "train=1", "val=1", "test=2", "width=65", "height=48", "--data", "clips")
+        self.out("data", "make", "scenes", "format=clips", "train=1", "val=1", "test=2", "width=64", "height=48", "--data", "clips")
         videos = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "clips").rglob("*.avi"))
         answers = self.json("predict", run, videos[0], "--json", "--pictures", "drawn", "--frames", "3", "--write", "coco=found.json")
         self.assertEqual([one["image"] for one in answers], [f"{videos[0]}/00000{n}" for n in (1, 2, 3)])
