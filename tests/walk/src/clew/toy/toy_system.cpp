@@ -3,12 +3,6 @@
 
 #include <torch/torch.h>
 
-#include <memory>
-#include <span>
-#include <string>
-#include <utility>
-
-#include "clew/image/files.h"
 #include "clew/image/transform.h"
 #include "clew/train/classification.h"
 
@@ -45,7 +39,6 @@ struct Halves : data::Dataset {
   }
   data::Columns columns() const override { return data::image_and_label({1, kSide, kSide}); }
   std::vector<std::string> class_names() const override { return {"left", "right"}; }
-
   Key key_;
   double contrast_;
 };
@@ -84,17 +77,14 @@ struct ToyTask : train::Task {
 };
 
 struct ToyPredictor : train::Predictor {
-  explicit ToyPredictor(std::shared_ptr<torch::nn::Module> network)
-      : network_(std::move(network)) {}
+  explicit ToyPredictor(std::shared_ptr<torch::nn::Module> own) : network(std::move(own)) {}
   train::Prediction predict(std::span<const image::Image> pictures) override {
     auto grey = image::to_float(image::resize(image::to_grey(pictures[0]), kSide, kSide));
     const auto input = torch::from_blob(grey.pixels.data(), {1, 1, kSide, kSide});
-    const bool is_right = logits(*network_, input).argmax(1).item<std::int64_t>() == 1;
-    const std::string name = is_right ? "right" : "left";
+    const auto* name = logits(*network, input).argmax().item<int>() == 1 ? "right" : "left";
     return {.text = name, .json = concat("{\"class\": \"", name, "\"}")};
   }
-
-  std::shared_ptr<torch::nn::Module> network_;
+  std::shared_ptr<torch::nn::Module> network;
 };
 
 struct ToySystem : train::LearningSystem {
