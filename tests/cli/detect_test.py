@@ -56,7 +56,7 @@ class Detect(CliTest):
         self.assertEqual({one["image_id"] for one in json.loads((self.folder / "found.json").read_text())}, {1, 2, 3})
         drawn, = (self.folder / "drawn").iterdir()
         self.assertEqual(drawn.suffix, ".avi")
-        # What was drawn is a video of as many frames.
+        # The drawn video has as many frames.
         self.assertEqual(len(self.json("predict", run, drawn, "--json")), 3)
         both = self.json("predict", run, *videos[:2], "--json")
         self.assertEqual(len({one["image"].rsplit("/", 1)[0] for one in both}), 2)

@@ -86,7 +86,7 @@ struct Proposals {
   std::vector<std::int64_t> counts;  // of each level
 };
 
-// What detect() keeps, in pixels of the resized picture.
+// Least sides of proposals and detections, in pixels of the resized picture.
 inline constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;
 /// Sides of the network's input are multiples of it.
 inline constexpr std::int64_t kSideDivisor = 32;

@@ -42,7 +42,7 @@ class Predictor {
 
   /// Number of pictures that make one prediction.
   virtual std::size_t group() const { return 1; }
-  /// What is put behind transparent pictures.
+  /// Background of transparent pictures.
   virtual image::Background background() const { return image::Background::kAuto; }
   /// Prediction, without its name, for group() pictures [H,W,1] or [H,W,3]. clew::Error.
   virtual Prediction predict(std::span<const image::Image> pictures) = 0;
