@@ -46,6 +46,7 @@ class PictureFolder {
       image::write(folder_ / file_name(prediction.name, ".png"), picture);
   }
   void begin_video(const std::filesystem::path& path, double fps) {
+    video_.reset();  // of a video that ended in an error
     name_ = path.string();
     fps_ = fps > 0 ? std::clamp(fps, 1.0, 240.0) : 25;
   }
@@ -110,26 +111,33 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
     answers.push_back(std::move(prediction));
     progress.show(std::ssize(answers) * static_cast<std::int64_t>(predictor->group()), groups);
   });
+  const InterruptWatch watch;
   for (const auto& path : videos) {
-    const InterruptWatch watch;
-    image::VideoReader video(path);
-    pictures.begin_video(path, video.info().fps);
-    const auto most =
-        request.frames > 0 ? request.frames : std::numeric_limits<std::int64_t>::max();
-    const auto total = video.info().frames > 0 ? std::min(most, video.info().frames)
-                       : request.frames > 0    ? request.frames
-                                               : -1;
-    CountLine frames("frames");
-    std::int64_t done = 0;
-    train::predict_video(
-        *predictor, video, path, most, [&] { return !watch.was_interrupted(); },
-        [&](train::Prediction&& prediction) {
-          pictures.add_frame(prediction);
-          answers.push_back(std::move(prediction));
-          frames.show(++done, total, path.filename().string());
-        });
-    frames.end();
-    pictures.end_video();
+    if (watch.was_interrupted()) break;
+    try {
+      image::VideoReader video(path);
+      pictures.begin_video(path, video.info().fps);
+      const auto most =
+          request.frames > 0 ? request.frames : std::numeric_limits<std::int64_t>::max();
+      const auto total = video.info().frames > 0 ? std::min(most, video.info().frames)
+                         : request.frames > 0    ? request.frames
+                                                 : -1;
+      CountLine frames("frames");
+      std::int64_t done = 0;
+      train::predict_video(
+          *predictor, video, path, most, [&] { return !watch.was_interrupted(); },
+          [&](train::Prediction&& prediction) {
+            pictures.add_frame(prediction);
+            answers.push_back(std::move(prediction));
+            frames.show(++done, total, path.filename().string());
+          });
+      frames.end();
+      pictures.end_video();
+    } catch (const UsageError&) {
+      throw;
+    } catch (const Error& error) {
+      answers.push_back({.name = path.string(), .error = error.what()});
+    }
   }
   progress.end();
   if (!request.features.empty()) write_features(answers, request.features);

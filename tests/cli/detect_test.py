@@ -62,6 +62,13 @@ class Detect(CliTest):
         self.assertEqual(len({one["image"].rsplit("/", 1)[0] for one in both}), 2)
         (self.folder / "b.avi").write_bytes(b"RIFF")
         self.fails("predict", run, "b.avi", code=1, error="b.avi: must be an AVI, MP4 or WebM file")
+        # A bad one costs no answers of the others.
+        result = self.clew("predict", run, videos[0], "b.avi", videos[1], "--json")
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("b.avi: must be an AVI, MP4 or WebM file", result.err)
+        found = [one["image"] for one in json.loads(result.out)]
+        self.assertEqual(found[len(both) - sum(one["image"].startswith(videos[1]) for one in both)], "b.avi")
+        self.assertEqual(len(found), len(both) + 1)
         self.fails("predict", run, "/dev/null", code=1, error="/dev/null: is no camera that this OpenCV can read")
         self.fails("predict", run, videos[0], "--frames", "-1", code=2, error="--frames")
 
