@@ -17,6 +17,15 @@ class Detect(CliTest):
     def train(self, *words):
         return self.folder / self.out("train", *words, timeout=TIMEOUT).rstrip("\n")
 
+    def assert_same_boxes(self, objects, theirs, classes):
+        """Of `clew predict --json` and of another program, with box, score and label each."""
+        # Almost equal scores of a network that has learned nothing may rank in another order.
+        found = sum(any(classes[label - 1] == one["class"] and abs(score - one["score"]) < 1e-4
+                        and all(abs(a - b) < 1e-2 for a, b in zip(box, one["box"])) for box, score, label in theirs)
+                    for one in objects)
+        self.assertGreater(len(theirs), 20)
+        self.assertGreaterEqual(found, 0.95 * len(theirs))
+
     def test_from_scenes_to_predictions(self):
         run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0")
         told = self.json("eval", run, "--json", timeout=TIMEOUT)
@@ -114,12 +123,7 @@ print(json.dumps({key: found[key].tolist() for key in found}))
         theirs = json.loads(self.python("torchvision", script))
         classes = tomllib.loads((run / "config.toml").read_text())["data"]["classes"]
         theirs = list(zip(theirs["boxes"], theirs["scores"], theirs["labels"]))
-        # Almost equal scores of a network that has learned nothing may rank in another order.
-        found = sum(any(classes[label - 1] == one["class"] and abs(score - one["score"]) < 1e-4
-                        and all(abs(a - b) < 1e-2 for a, b in zip(box, one["box"])) for box, score, label in theirs)
-                    for one in answer["objects"])
-        self.assertGreater(len(theirs), 20)
-        self.assertGreaterEqual(found, 0.95 * len(theirs))
+        self.assert_same_boxes(answer["objects"], theirs, classes)
 
     def test_a_paper_network_on_a_folder(self):
         """From a recipe to evaluation, predictions and a file of weights."""
@@ -178,16 +182,11 @@ found = []
 for rows in json.load(open("rows.json")):
     grey = numpy.array(rows, dtype=numpy.float32) / 255
     boxes, labels, scores = session.run(None, {{"image": numpy.repeat(grey[None, None], 3, 1)}})
-    found.append(list(zip(boxes.tolist(), labels.tolist(), scores.tolist())))
+    found.append(list(zip(boxes.tolist(), scores.tolist(), labels.tolist())))
 print(json.dumps([found, session.get_modelmeta().custom_metadata_map["classes"].split(",")]))
 """))
         for answer, boxes in zip(answers, theirs, strict=True):
-            # Almost equal scores of a network that has learned nothing may rank in another order.
-            found = sum(any(classes[label - 1] == one["class"] and abs(score - one["score"]) < 1e-4
-                            and all(abs(a - b) < 1e-2 for a, b in zip(box, one["box"])) for box, label, score in boxes)
-                        for one in answer["objects"])
-            self.assertGreater(len(boxes), 20)
-            self.assertGreaterEqual(found, 0.95 * len(boxes))
+            self.assert_same_boxes(answer["objects"], boxes, classes)
 
     def test_python_runs_the_body(self):
         """TorchScript of body and pyramid: their maps for batches and sizes of any kind, by torchvision's names."""
