@@ -94,8 +94,7 @@ class InstallTest(unittest.TestCase):
             return
         program, here = self.prefix / "bin" / "clew", self.folder / "detection"
         here.mkdir()
-        run_folder = run(program, "train", "detect/scenes", "data.scenes=16", "data.scene_size=64", "regions.short_side=320",
-                         "network=mobilenet_v3_large_320_fpn", "train.batch=2", "train.steps=1", "train.eval_steps=1",
+        run_folder = run(program, "train", "detect/scenes", "data.scenes=16", "data.scene_size=64", "train.batch=2", "train.steps=1", "train.eval_steps=1",
                          "regions.least_score=0", cwd=here).strip()
         (here / "a.ppm").write_bytes(b"P6 24 16 255\n" + bytes(k * 7 % 256 for k in range(3 * 24 * 16)))
         out = self.consumer("detect_objects", arguments=[here / run_folder, here / "a.ppm"])

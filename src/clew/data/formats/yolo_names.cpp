@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
 
@@ -42,6 +43,23 @@ std::int64_t class_id(const YAML::Node& node, const std::string& name) {
              yaml_place(name, node.Mark()), ": the number of a class must be in 0..",
              kMostYoloClasses - 1, ", got ", yaml_text(node));
   return id;
+}
+
+/// A double-quoted scalar (YAML 1.2, 7.3.1). YAML::Emitter would write U+FFFD for a noncharacter such as U+FDD0.
+std::string yaml_quoted(std::string_view text) {
+  // Beside control characters, those that YAML (5.1, 5.2, 5.4) forbids, skips or takes for the end of a line.
+  static const std::set<std::string_view> special{"\u2028", "\u2029", "\ufeff", "\xef\xbf\xbe",
+                                                  "\xef\xbf\xbf"};
+  std::string quoted = "\"";
+  while (!text.empty()) {
+    const auto character = first_characters(text, 1);
+    const bool is_escaped = printable(character) != character || special.contains(character);
+    // JSON's escapes are YAML's.
+    const std::string json = nlohmann::json(character).dump(-1, ' ', is_escaped);
+    quoted.append(json, 1, json.size() - 2);
+    text.remove_prefix(character.size());
+  }
+  return quoted + '"';
 }
 
 void check_yolo_classes(std::vector<YoloClass>& classes, const std::string& name) {
@@ -116,10 +134,10 @@ std::string format_yolo_yaml(const std::vector<std::string>& classes,
   out << YAML::Key << "path" << YAML::Value << ".";
   for (const auto& split : splits) out << YAML::Key << split << YAML::Value << "images/" + split;
   out << YAML::Key << "nc" << YAML::Value << classes.size();
-  out << YAML::Key << "names" << YAML::Value << YAML::BeginSeq;
-  for (const auto& name : classes) out << YAML::DoubleQuoted << name;
-  out << YAML::EndSeq << YAML::EndMap;
-  return std::string(out.c_str()) + '\n';
+  out << YAML::EndMap;
+  std::string text = concat(out.c_str(), "\nnames:\n");
+  for (const auto& name : classes) text += concat("  - ", yaml_quoted(name), '\n');
+  return text;
 }
 
 }  // namespace clew::data

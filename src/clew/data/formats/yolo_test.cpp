@@ -72,7 +72,14 @@ TEST(YoloNames, AreAListOrAMap) {
             "0=dog 1=red: car ");
   EXPECT_EQ(text_of(parse_yolo_yaml("names:\n  2: cat\n  0: dog\n", "d")), "0=dog 2=cat ");
   EXPECT_EQ(text_of(parse_yolo_classes("dog\r\nred car \n\n", "d")), "0=dog 1=red car ");
-  const std::vector<std::string> names = {"a \"b\"", "yes", "\xc3\xa9: 1"};
+  // Controls, an end of line of Unicode, a byte-order mark, noncharacters.
+  const std::vector<std::string> names = {"a \"b\"",          "yes",
+                                          "\xc3\xa9: 1",      " \\ ",
+                                          "\x01\n\x7f",       "a\xc2\x85",
+                                          "\xe2\x80\xa8",     "\xef\xbb\xbf",
+                                          "\xef\xb7\x90",     "\xef\xbf\xbd",
+                                          "\xef\xbf\xbe",     "\xef\xbf\xbf",
+                                          "\xf0\x9f\xbf\xbe", "\xf4\x8f\xbf\xbf"};
   std::string wanted;
   for (std::size_t i = 0; i < names.size(); ++i) wanted += concat(i, "=", names[i], " ");
   EXPECT_EQ(text_of(parse_yolo_yaml(format_yolo_yaml(names, {"train", "val"}), "d")), wanted);
