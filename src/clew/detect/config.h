@@ -62,8 +62,8 @@ struct RegionConfig {
     v("anchor_sizes", anchor_sizes,
       {.above = 0.0,
        .max = 8192.0,
-       .help = "sizes of anchors, roots of areas in pixels, one for each level of the pyramid; any "
-               "number for networks of one level"});
+       .help = "sizes of anchors, roots of areas in pixels, the same number for each level of the "
+               "pyramid, finest first"});
     v("anchor_ratios", anchor_ratios,
       {.above = 0.0, .max = 100.0, .help = "their shapes, height to width"});
     v("proposals", proposals,

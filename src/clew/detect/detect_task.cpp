@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <functional>
 #include <utility>
 
@@ -83,14 +84,16 @@ FasterRcnnOptions network_options(const DetectConfig& config) {
   if (own.detection_overlap > 0) options.detection_nms = own.detection_overlap;
   options.least_score = own.least_score;
   options.most_detections = own.most_detections;
-  const auto levels = options.anchors.size();
-  if (levels == 1 && !own.anchor_sizes.empty()) {
-    options.anchors[0].sizes = own.anchor_sizes;
-  } else if (!own.anchor_sizes.empty()) {
-    if (own.anchor_sizes.size() != levels)
+  if (const auto& sizes = own.anchor_sizes; !sizes.empty()) {
+    const auto levels = options.anchors.size(), count = sizes.size() / levels;
+    if (sizes.size() % levels != 0)
       throw UsageError(concat("regions.anchor_sizes must be ", levels, ", one for each level of ",
-                              config.network, ", got ", own.anchor_sizes.size()));
-    for (std::size_t i = 0; i < levels; ++i) options.anchors[i].sizes = {own.anchor_sizes[i]};
+                              config.network, ", or a multiple of that, got ", sizes.size()));
+    auto first = sizes.begin();
+    for (auto& level : options.anchors) {
+      level.sizes.assign(first, first + static_cast<std::ptrdiff_t>(count));
+      first += static_cast<std::ptrdiff_t>(count);
+    }
   }
   if (!own.anchor_ratios.empty())
     for (auto& level : options.anchors) level.ratios = own.anchor_ratios;

@@ -377,7 +377,12 @@ TEST(DetectSystem, OptionsThatDoNotFitAreRefused) {
   config.regions.anchor_sizes = {32, 64};
   expect_error<UsageError>([&] { (void)DetectTask(config).make_network(); },
                            "regions.anchor_sizes must be 4, one for each level of "
-                           "mobilenet_v2_fpn, got 2");
+                           "mobilenet_v2_fpn, or a multiple of that, got 2");
+  config = small();
+  config.regions.anchor_sizes = {10, 14, 20, 28, 40, 56, 80, 112};
+  const auto levels = network_options(config).anchors;
+  EXPECT_EQ(levels.front().sizes, (std::vector<double>{10, 14}));
+  EXPECT_EQ(levels.back().sizes, (std::vector<double>{80, 112}));
   config = small();
   config.data.classes = {"cat"};
   EXPECT_TRUE(error_of([&] {
