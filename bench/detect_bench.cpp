@@ -15,7 +15,10 @@
 #include "clew/core/files.h"
 #include "clew/core/log.h"
 #include "clew/core/memory.h"
+#include "clew/detect/config.h"
 #include "clew/detect/detect_task.h"
+#include "clew/detect/one_box.h"
+#include "clew/detect/windows.h"
 #include "clew/train/supervised.h"
 #include "peer.h"
 #include "peer_files.h"
@@ -166,18 +169,66 @@ void add_detect_training(const DetectOptions& options, const DetectPeer& peer,
   }
 }
 
+/// Settings of the recipe detect/scenes with a network, and a score that random weights do not reach.
+detect::DetectConfig approach_config(const std::string& network, bool is_one_by_one) {
+  detect::DetectConfig config;
+  config.network = network;
+  config.data.classes.assign(12, "thing");
+  config.regions.short_side = 128;
+  config.regions.long_side = 256;
+  if (network != detect::kWindowsName) config.regions.anchor_sizes = {24, 48, 80, 112};
+  config.regions.one_by_one = is_one_by_one;
+  config.regions.least_score = 0.5;
+  return config;
+}
+
+void add_approaches(const DetectOptions& options, Json& rows) {
+  struct Approach {
+    std::string network;
+    bool is_one_by_one = false;
+  };
+  const std::vector<torch::Tensor> images = {torch::rand({3, 128, 128})};
+  for (const auto& [network, is_one_by_one] :
+       {Approach{detect::kOneBoxName}, Approach{detect::kWindowsName, true},
+        Approach{detect::kWindowsName}, Approach{"mobilenet_v2_fpn"}}) {
+    const auto detector = detect::make_detector(approach_config(network, is_one_by_one));
+    detector->eval();
+    const auto detect_all = detect::fastest_detect(detector);
+    for (const int threads : counts_up_to(options.threads)) {
+      torch::set_num_threads(threads);
+      CallTimes times([&] { (void)detect_all(images); });
+      times.measure(options.seconds);
+      rows.push_back({{"what", "approach"},
+                      {"network", network},
+                      {"one_by_one", is_one_by_one},
+                      {"precision", "fp32"},
+                      {"threads", threads},
+                      {"batch", 1},
+                      {"ms", times.median() * 1e3},
+                      {"best_ms", times.best() * 1e3}});
+    }
+  }
+}
+
 }  // namespace
 
 Json detect_rows(const DetectOptions& options, bool has_peer) {
   keep_freed_memory();  // as clew train does
-  const DetectPeer peer{has_peer ? find_python(options.python, "torchvision") : "", options};
+  const DetectPeer peer{has_peer && options.job != DetectJob::kApproaches
+                            ? find_python(options.python, "torchvision")
+                            : "",
+                        options};
   const int before = torch::get_num_threads();
   torch::manual_seed(1);
   Json rows = Json::array();
-  if (options.job != DetectJob::kTraining)
+  const auto is_wanted = [&](DetectJob job) {
+    return options.job == DetectJob::kAll || options.job == job;
+  };
+  if (is_wanted(DetectJob::kInference))
     for (const auto& name : options.networks) add_detections(options, peer, name, rows);
-  if (options.job != DetectJob::kInference)
+  if (is_wanted(DetectJob::kTraining))
     for (const auto& name : options.trained) add_detect_training(options, peer, name, rows);
+  if (is_wanted(DetectJob::kApproaches)) add_approaches(options, rows);
   torch::set_num_threads(before);
   return rows;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `clew bench detect`: inference and training of detectors, beside torchvision.
+// `clew bench detect`: inference and training of detectors, beside torchvision, and inference of three approaches.
 #pragma once
 
 #include <array>
@@ -12,11 +12,13 @@
 
 namespace clew::bench {
 
-enum class DetectJob : std::uint8_t { kAll, kInference, kTraining };
+enum class DetectJob : std::uint8_t { kAll, kInference, kTraining, kApproaches };
 constexpr auto names(DetectJob) {
   using enum DetectJob;
-  return std::to_array<Named<DetectJob>>(
-      {{kAll, "all"}, {kInference, "inference"}, {kTraining, "training"}});
+  return std::to_array<Named<DetectJob>>({{kAll, "all"},
+                                          {kInference, "inference"},
+                                          {kTraining, "training"},
+                                          {kApproaches, "approaches"}});
 }
 
 struct DetectOptions {
@@ -28,7 +30,9 @@ struct DetectOptions {
   int threads = 2, height = 480, width = 640;
 
   void fields(Fields& v) {
-    v("job", job, {.help = "inference, training, or both"});
+    v("job", job,
+      {.help = "inference; training; approaches, pictures of 128 x 128 by regression of one box, "
+               "classification of all windows and region proposals; or all"});
     v("seconds", seconds, {.above = 0, .max = 3600, .help = "of each measurement, in two halves"});
     v("python", python,
       {.path = PathKind::kPath,
@@ -49,8 +53,10 @@ struct DetectOptions {
 /// non-maximum suppression included, "best_ms", "dense_gflops": rate of the convolutions if nothing else took time,
 /// "share_of_peak", "peak_mib": largest memory of the process so far}, in fp32 and, if the CPU has it, bf16. Training:
 /// {"what": "training", "network", "threads", "batch", "ms": of a step of all weights, "best_ms", "peak_mib"}. With
-/// `has_peer` also "peer_ms", "peer_mib" and "times_peer". The peer runs between two halves of ours. Networks have random
-/// weights, and classes so even that no detections come out. No python with torchvision: clew::Error.
+/// `has_peer` both also "peer_ms", "peer_mib" and "times_peer"; the peer runs between two halves of ours. Approaches:
+/// {"what": "approach", "network", "one_by_one": of windows, "precision", "threads", "batch", "ms": median of a picture of
+/// the size and settings of the recipe detect/scenes, as of `clew predict`, "best_ms"}. Networks have random weights, and
+/// classes so even that no detections come out. No python with torchvision: clew::Error.
 Json detect_rows(const DetectOptions& options, bool has_peer);
 
 }  // namespace clew::bench

@@ -162,6 +162,33 @@ print(json.dumps({key: found[key].tolist() for key in found}))
                       for one in (run, joint)]
         self.assertEqual(*parameters)
 
+    def test_without_proposals(self):
+        """One box of a picture, and all windows: from training to predictions, and what they cannot do."""
+        self.out("data", "make", "scenes", "format=coco", "train=2", "val=2", "test=2", "width=64", "height=48", "--data", "coco")
+        for network, title in (("one_box", "Detection by regression of one box"),
+                               ("windows", "Detection by classification of all windows")):
+            with self.subTest(network):
+                run = self.train("detect/scenes", *SMALL, STEPS, "regions.least_score=0", f"network={network}")
+                told = self.json("eval", run, "--json", timeout=TIMEOUT)
+                self.assertEqual([one["name"] for one in told["measures"]], ["ap", "ap50", "ap75", "ar100", "parameters"])
+                self.assertEqual([table["title"] for table in told["tables"]], ["Mistakes", "Each class", "Each size"])
+                self.out("report", run)
+                self.assertIn(title, (run / "report.html").read_text())
+                answers = self.json("predict", run, "coco/test", "--json")
+                self.assertTrue(all(one["objects"] for one in answers))
+                if network == "one_box":
+                    self.assertEqual([len(one["objects"]) for one in answers], [1, 1])
+                self.out("export", run, "--out", "weights.safetensors")
+                for ending in ("onnx", "pt", "pth"):
+                    self.fails("export", run, "--out", f"n.{ending}", code=2, error="an export must be safetensors with "
+                               f"network = {network}, got ")
+                for words, error in ((["training=alternating"], "training must be joint with network = NAME, got alternating"),
+                                     (["masks=true"], "masks must be false with network = NAME, got true")):
+                    self.fails("train", "detect/scenes", *SMALL, f"network={network}", *words, code=2,
+                               error=error.replace("NAME", network))
+        self.fails("train", "detect/scenes", *SMALL, "regions.one_by_one=true", code=2,
+                   error="regions.one_by_one must be false with network = mobilenet_v2_fpn, got true")
+
     def test_onnx_runtime_runs_an_export(self):
         """Pictures of two sizes, the boxes of `clew predict`; its classes are in the file."""
         witnesses = os.environ.get("CLEW_WITNESSES", SOURCE / "build/witnesses")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recipe keys of this module: detection of objects by Faster R-CNN.
+// Recipe keys of this module: detection of objects by Faster R-CNN, and by two simpler approaches.
 #pragma once
 
 #include <array>
@@ -12,11 +12,14 @@
 #include "clew/core/names.h"
 #include "clew/data/box_pictures.h"
 #include "clew/data/views.h"
+#include "clew/detect/detector.h"
 #include "clew/detect/faster_rcnn.h"
-#include "clew/detect/losses.h"
 #include "clew/train/learning_system.h"
 
 namespace clew::detect {
+
+/// Choices of `network`: detector_names(), which propose regions, kOneBoxName and kWindowsName.
+const std::vector<std::string>& network_names();
 
 /// Pictures with boxes: those of data.dir, or drawn scenes.
 struct DetectData : data::BoxDataConfig {
@@ -48,6 +51,7 @@ struct RegionConfig {
   int sampled_anchors = 256, sampled_proposals = 0;
   double proposal_overlap = 0.7, detection_overlap = 0, least_score = 0.05, shown_score = 0.5;
   int most_detections = 100;
+  bool one_by_one = false;
 
   void fields(Fields& v) {
     v("short_side", short_side,
@@ -63,7 +67,7 @@ struct RegionConfig {
       {.above = 0.0,
        .max = 8192.0,
        .help = "sizes of anchors, roots of areas in pixels, the same number for each level of the "
-               "pyramid, finest first"});
+               "pyramid, finest first; of network=windows, sides of the windows"});
     v("anchor_ratios", anchor_ratios,
       {.above = 0.0, .max = 100.0, .help = "their shapes, height to width"});
     v("proposals", proposals,
@@ -79,7 +83,7 @@ struct RegionConfig {
     v("sampled_proposals", sampled_proposals,
       {.min = 0,
        .max = 100'000,
-       .help = "proposals of a picture in the loss, a quarter of them positive"});
+       .help = "proposals, or windows, of a picture in the loss, a quarter of them positive"});
     v("proposal_overlap", proposal_overlap,
       {.min = 0,
        .max = 1,
@@ -88,8 +92,8 @@ struct RegionConfig {
       {.min = 0,
        .max = 1,
        .help =
-           "the same of two detections of one class; 0: the network's, 0.5, or 0.3 of vgg16 and "
-           "zf"});
+           "the same of two detections of one class; 1: none is dropped; 0: the network's, 0.5, or "
+           "0.3 of vgg16, zf and windows"});
     v("least_score", least_score, {.min = 0, .below = 1.0, .help = "of detections"});
     v("shown_score", shown_score,
       {.min = 0,
@@ -97,6 +101,9 @@ struct RegionConfig {
        .help = "of detections that are drawn, told and counted as mistakes; measures and JSON have "
                "all from least_score"});
     v("most_detections", most_detections, {.min = 1, .max = 100'000, .help = "of a picture"});
+    v("one_by_one", one_by_one,
+      {.help = "of network=windows: windows are cut out and classified one by one instead of as "
+               "one convolution, to the same results, slower"});
   }
 };
 
@@ -140,7 +147,10 @@ struct DetectConfig : train::LearningConfig {
   void fields(Fields& v) override {
     v("system", system, {.choices = {"detect"}, .help = "the system this recipe is for"});
     v("seed", seed, {.is_setting = false, .help = "of everything random in the run"});
-    v("network", network, {.choices = detector_names(), .help = "the detector"});
+    v("network", network,
+      {.choices = network_names(),
+       .help = "the detector; one_box: one box of a picture by regression, and windows: "
+               "classification of all windows, are for comparison"});
     v("training", training,
       {.help =
            "joint, all losses at once; alternating, the four steps of the paper, of train.steps "
@@ -169,9 +179,17 @@ bool trains_proposals(DetectTraining training);
 /// Stride up to which layers of the backbone keep their weights, never -1.
 int resolved_frozen_stride(const DetectConfig& config);
 
+/// True for networks that propose regions: those of detector_names().
+bool has_proposals(const DetectConfig& config);
+bool has_masks(const DetectConfig& config);
+/// Keys that the network cannot have: UsageError.
+void check_network(const DetectConfig& config);
+
 /// Options of the recipe's network with one class for each of data.classes and the background.
-/// Anchors for another number of levels: UsageError.
+/// Anchors for another number of levels, a network without proposals: UsageError.
 FasterRcnnOptions network_options(const DetectConfig& config);
+/// The recipe's network, with random weights from LibTorch's generator and those options.
+std::shared_ptr<Detector> make_detector(const DetectConfig& config);
 /// Options of its losses.
 TrainingOptions training_options(const DetectConfig& config);
 

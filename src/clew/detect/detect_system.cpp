@@ -24,8 +24,10 @@
 #include "clew/detect/detect_export.h"
 #include "clew/detect/detect_task.h"
 #include "clew/detect/masks.h"
+#include "clew/detect/one_box.h"
 #include "clew/detect/predictions_file.h"
 #include "clew/detect/proposal_evaluator.h"
+#include "clew/detect/windows.h"
 #include "clew/image/draw.h"
 #include "clew/image/files.h"
 #include "clew/ops/boxes/geometry.h"
@@ -74,6 +76,12 @@ void resolve_training(DetectConfig& config) {
   for (const auto step : {kProposals, kDetections, kSharedProposals, kSharedDetections})
     config.train.phases.push_back(
         concat("training=", name_of(step), " train.steps=", config.train.steps));
+}
+
+std::string approach_title(const DetectConfig& config) {
+  if (config.network == kOneBoxName) return "Detection by regression of one box";
+  if (config.network == kWindowsName) return "Detection by classification of all windows";
+  return concat(has_masks(config) ? "Mask R-CNN, " : "Faster R-CNN, ", config.network);
 }
 
 /// Width of a box's lines in a picture.
@@ -209,7 +217,7 @@ runs::Table error_table(const std::vector<PictureErrors>& pictures,
 }
 
 /// Recall of objects by the best proposals, at two overlaps.
-runs::Table recall_table(FasterRcnnImpl& network, const data::Dataset& set) {
+runs::Table recall_table(Detector& network, const data::Dataset& set) {
   runs::Table table{.title = "Proposals",
                     .caption = {},
                     .row_title = "proposals of a picture",
@@ -251,6 +259,7 @@ std::unique_ptr<train::LearningConfig> DetectSystem::make_config() const {
 std::vector<std::string> DetectSystem::resolve(train::LearningConfig& config) const {
   auto& mine = dynamic_cast<DetectConfig&>(config);
   mine.data.views.check();
+  check_network(mine);
   resolve_training(mine);
   const auto set = open_boxes(mine, data::Split::kTrain);
   const auto classes = set->class_names();
@@ -258,7 +267,7 @@ std::vector<std::string> DetectSystem::resolve(train::LearningConfig& config) co
              join(mine.data.classes), ", but the pictures have ", join(classes));
   mine.data.classes = classes;
   mine.frozen_stride = resolved_frozen_stride(mine);
-  (void)network_options(mine);
+  if (has_proposals(mine)) (void)network_options(mine);
   return {concat(set->size(), " pictures with objects of ", classes.size(), " classes from ",
                  mine.data.dir.empty() ? "drawn scenes" : mine.data.dir,
                  mine.frozen_stride > 0
@@ -268,7 +277,7 @@ std::vector<std::string> DetectSystem::resolve(train::LearningConfig& config) co
 
 std::shared_ptr<torch::nn::Module> DetectSystem::make_network(
     const train::LearningConfig& config) const {
-  return FasterRcnn(own(config).network, network_options(own(config))).ptr();
+  return make_detector(own(config));
 }
 
 std::unique_ptr<train::Task> DetectSystem::make_task(const train::LearningConfig& config) const {
@@ -279,6 +288,9 @@ std::vector<std::string> DetectSystem::start_names(const train::LearningConfig& 
                                                    const std::string& name) const {
   if (name.starts_with("proposer.")) return {};  // of a run of alternating training
   const auto starts_with = [&](const char* part) { return name.starts_with(part); };
+  if (own(config).network == kOneBoxName)
+    return {starts_with("backbone.") || starts_with("head.") ? name : one_box_parameter(name)};
+  if (own(config).network == kWindowsName) return {name};
   const bool is_detectors =
       starts_with("backbone.") || starts_with("rpn.") || starts_with("roi_heads.");
   const auto inner = is_detectors ? name : detector_parameter(own(config).network, name);
@@ -303,8 +315,7 @@ std::string DetectSystem::progress_text(const runs::MetricsLine& line) const {
 runs::RunAbout DetectSystem::about(const train::LearningConfig& config,
                                    const train::Task& task) const {
   auto about = LearningSystem::about(config, task);
-  about.title = concat(network_options(own(config)).has_masks ? "Mask R-CNN, " : "Faster R-CNN, ",
-                       own(config).network);
+  about.title = approach_title(own(config));
   if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
   if (own(config).training != DetectTraining::kAlternating) return about;
   std::string phases;
@@ -340,6 +351,7 @@ std::function<void(std::int64_t, bool)> DetectSystem::make_drawer(
         "green, over the training.")};
     runs::write_gallery(run, gallery);
   };
+  if (!has_proposals(dynamic_cast<const DetectTask&>(task).config())) return {};
   make_folders(runs::picture_folder(run));
   if (!path_exists(runs::step_picture(run, kProposalPictures, 0))) draw(0);
   return [draw](std::int64_t steps, bool is_last) {
@@ -368,7 +380,8 @@ train::RunEvaluation DetectSystem::describe(const fs::path& run,
                  " (COCO's rules).")};
   evaluation.tables.push_back(error_table(errors, classes));
   network.eval();
-  evaluation.tables.push_back(recall_table(detector_of(network), set));
+  if (has_proposals(own(config)))
+    evaluation.tables.push_back(recall_table(detector_of(network), set));
   std::ranges::stable_sort(errors, std::greater<>(), &PictureErrors::total);
   errors.resize(std::min(errors.size(), kWorst));
   std::erase_if(errors, [](const PictureErrors& one) { return one.total() == 0; });
@@ -448,9 +461,9 @@ namespace {
 
 class DetectPredictor : public train::Predictor {
  public:
-  DetectPredictor(const FasterRcnn& network, const DetectConfig& config,
+  DetectPredictor(DetectFunction detect, const DetectConfig& config,
                   const train::PredictOptions& options)
-      : detector_(network),
+      : detect_(std::move(detect)),
         classes_(config.data.classes),
         background_(config.data.background),
         shown_score_(config.regions.shown_score),
@@ -460,7 +473,7 @@ class DetectPredictor : public train::Predictor {
   train::Prediction predict(std::span<const image::Image> pictures) override {
     train::Prediction prediction;
     auto picture = image::to_rgb(pictures[0]);
-    const auto found = detector_.detect({data::to_tensor(picture)})[0];
+    const auto found = detect_({data::to_tensor(picture)})[0];
     auto objects = nlohmann::json::array();
     std::map<int, std::int64_t> counts;
     std::string best;
@@ -506,7 +519,7 @@ class DetectPredictor : public train::Predictor {
   }
 
  private:
-  FusedDetector detector_;
+  DetectFunction detect_;
   std::vector<std::string> classes_;
   image::Background background_;
   double shown_score_;
@@ -518,15 +531,19 @@ class DetectPredictor : public train::Predictor {
 std::unique_ptr<train::Predictor> DetectSystem::make_predictor(
     std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
     const train::PredictOptions& options) const {
-  return std::make_unique<DetectPredictor>(
-      FasterRcnn(std::dynamic_pointer_cast<FasterRcnnImpl>(network)), own(config), options);
+  return std::make_unique<DetectPredictor>(fastest_detect(network), own(config), options);
 }
 
 train::ExportPlan DetectSystem::export_plan(const train::LearningConfig& config,
                                             torch::nn::Module& network,
                                             nn::ExportFormat format) const {
-  return detector_export(own(config).network, detector_of(network), own(config).data.classes,
-                         format);
+  if (has_proposals(own(config)))
+    return detector_export(own(config).network, dynamic_cast<FasterRcnnImpl&>(network),
+                           own(config).data.classes, format);
+  if (format != nn::ExportFormat::kSafetensors)
+    throw UsageError(concat("an export must be safetensors with network = ", own(config).network,
+                            ", got ", name_of(format)));
+  return {};
 }
 
 void DetectSystem::write_predictions(const train::LearningConfig& config, const std::string& format,

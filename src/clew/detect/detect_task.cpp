@@ -14,7 +14,10 @@
 #include "clew/core/text.h"
 #include "clew/data/scenes.h"
 #include "clew/detect/box_evaluator.h"
+#include "clew/detect/losses.h"
+#include "clew/detect/one_box.h"
 #include "clew/detect/proposal_evaluator.h"
+#include "clew/detect/windows.h"
 
 namespace clew::detect {
 namespace {
@@ -24,12 +27,45 @@ constexpr const char* kProposer = "proposer";
 constexpr std::array<const char*, 5> kLosses = {"objectness_loss", "proposal_loss", "class_loss",
                                                 "box_loss", "mask_loss"};
 
-/// Region proposals that a step trains, or takes its proposals from.
+FasterRcnnImpl& faster_rcnn_of(torch::nn::Module& network) {
+  return dynamic_cast<FasterRcnnImpl&>(network);
+}
+
+/// Region proposals that a step of alternating training trains, or takes its proposals from.
 FasterRcnnImpl& proposer_of(torch::nn::Module& network, DetectTraining training) {
   using enum DetectTraining;
   if (training == kProposals || training == kDetections)
     return *dynamic_cast<AlternatingRcnnImpl&>(network).proposer;
-  return detector_of(network);
+  return faster_rcnn_of(network);
+}
+
+DetectorDefaults network_defaults(const std::string& network) {
+  if (network == kOneBoxName) return {};
+  if (network == kWindowsName) return {.frozen_stride = 0, .sampled_proposals = 128};
+  return detector_defaults(network);
+}
+
+OneBoxOptions one_box_options(const DetectConfig& config) {
+  OneBoxOptions options;
+  options.classes = std::ssize(config.data.classes) + 1;
+  if (config.regions.short_side > 0) options.side = config.regions.short_side;
+  options.has_frozen_norms = !config.start.weights.empty();
+  options.least_score = config.regions.least_score;
+  return options;
+}
+
+WindowsOptions windows_options(const DetectConfig& config) {
+  const auto& own = config.regions;
+  WindowsOptions options;
+  options.classes = std::ssize(config.data.classes) + 1;
+  if (own.short_side > 0) options.short_side = own.short_side;
+  if (own.long_side > 0) options.long_side = own.long_side;
+  if (!own.anchor_sizes.empty()) options.sizes = own.anchor_sizes;
+  if (own.detection_overlap > 0) options.detections.overlap = own.detection_overlap;
+  options.detections.least_score = own.least_score;
+  options.detections.most = own.most_detections;
+  options.is_one_by_one = own.one_by_one;
+  return options;
 }
 
 /// True for parameters that a step of alternating training learns.
@@ -57,13 +93,58 @@ bool trains_proposals(DetectTraining training) {
   return training == DetectTraining::kProposals || training == DetectTraining::kSharedProposals;
 }
 
-FasterRcnnImpl& detector_of(torch::nn::Module& network) {
-  return dynamic_cast<FasterRcnnImpl&>(network);
+Detector& detector_of(torch::nn::Module& network) { return dynamic_cast<Detector&>(network); }
+
+const std::vector<std::string>& network_names() {
+  static const auto kNames = [] {
+    auto names = detector_names();
+    names.emplace_back(kOneBoxName);
+    names.emplace_back(kWindowsName);
+    return names;
+  }();
+  return kNames;
+}
+
+bool has_proposals(const DetectConfig& config) {
+  return config.network != kOneBoxName && config.network != kWindowsName;
+}
+
+bool has_masks(const DetectConfig& config) {
+  return config.masks || (has_proposals(config) && detector_options(config.network).has_masks);
+}
+
+void check_network(const DetectConfig& config) {
+  const auto refuse = [&](const char* key, const auto& wanted, const auto& got) {
+    throw UsageError(
+        concat(key, " must be ", wanted, " with network = ", config.network, ", got ", got));
+  };
+  if (config.regions.one_by_one && config.network != kWindowsName)
+    refuse("regions.one_by_one", "false", "true");
+  if (has_proposals(config)) return;
+  if (config.training != DetectTraining::kJoint)
+    refuse("training", "joint", name_of(config.training));
+  if (config.masks) refuse("masks", "false", "true");
+  if (config.network == kWindowsName && !config.start.weights.empty())
+    refuse("start.weights", "empty", concat("'", config.start.weights, "'"));
+}
+
+std::shared_ptr<Detector> make_detector(const DetectConfig& config) {
+  if (config.network == kOneBoxName) return OneBox(one_box_options(config)).ptr();
+  if (config.network == kWindowsName) return Windows(windows_options(config)).ptr();
+  return FasterRcnn(config.network, network_options(config)).ptr();
+}
+
+DetectFunction fastest_detect(const std::shared_ptr<torch::nn::Module>& network) {
+  if (const auto faster = std::dynamic_pointer_cast<FasterRcnnImpl>(network))
+    return [fused = std::make_shared<FusedDetector>(FasterRcnn(faster))](const auto& images) {
+      return fused->detect(images);
+    };
+  return [network](const auto& images) { return detector_of(*network).detect(images); };
 }
 
 int resolved_frozen_stride(const DetectConfig& config) {
   if (config.frozen_stride >= 0) return config.frozen_stride;
-  return config.start.weights.empty() ? 0 : detector_defaults(config.network).frozen_stride;
+  return config.start.weights.empty() ? 0 : network_defaults(config.network).frozen_stride;
 }
 
 FasterRcnnOptions network_options(const DetectConfig& config) {
@@ -101,7 +182,7 @@ FasterRcnnOptions network_options(const DetectConfig& config) {
 }
 
 TrainingOptions training_options(const DetectConfig& config) {
-  const auto defaults = detector_defaults(config.network);
+  const auto defaults = network_defaults(config.network);
   const auto sampled = config.regions.sampled_proposals;
   TrainingOptions options;
   options.sampled_anchors = config.regions.sampled_anchors;
@@ -113,7 +194,7 @@ TrainingOptions training_options(const DetectConfig& config) {
 
 std::shared_ptr<const data::Dataset> open_boxes(const DetectConfig& config, data::Split split) {
   const auto& own = config.data;
-  const bool has_masks = network_options(config).has_masks;
+  const bool needs_masks = has_masks(config);
   std::shared_ptr<const data::Dataset> set;
   if (own.dir.empty()) {
     if (own.scenes < 12)
@@ -128,9 +209,9 @@ std::shared_ptr<const data::Dataset> open_boxes(const DetectConfig& config, data
         .has_mask = false,
         .classes = data::scene_classes(own.scene_classes, "data.scene_classes"),
         .key = data::scene_key(fold_in(Key{config.seed}, kKeyScenes), split)};
-    set = std::make_shared<data::SceneBoxes>(options, has_masks);
+    set = std::make_shared<data::SceneBoxes>(options, needs_masks);
   } else {
-    set = std::make_shared<data::BoxPictures>(own, split, has_masks);
+    set = std::make_shared<data::BoxPictures>(own, split, needs_masks);
   }
   own.views.check();
   return own.views.apply(std::move(set), split);
@@ -160,26 +241,28 @@ DetectTask::DetectTask(const DetectConfig& config)
 }
 
 std::shared_ptr<torch::nn::Module> DetectTask::make_network() const {
-  const auto options = network_options(config_);
-  if (config_.training == DetectTraining::kJoint) return FasterRcnn(config_.network, options).ptr();
-  return AlternatingRcnn(config_.network, options).ptr();
+  if (config_.training == DetectTraining::kJoint) return make_detector(config_);
+  return AlternatingRcnn(config_.network, network_options(config_)).ptr();
 }
 
 std::string DetectTask::monitor() const {
   if (trains_proposals(config_.training)) return "recall50";
-  return network_options(config_).has_masks ? "mask_ap" : "ap";
+  return has_masks(config_) ? "mask_ap" : "ap";
 }
 
 std::vector<torch::Tensor> DetectTask::propose(torch::nn::Module& network,
                                                const std::vector<torch::Tensor>& images,
                                                std::int64_t count) const {
+  if (config_.training == DetectTraining::kJoint)
+    return detector_of(network).propose_boxes(images, count);
   return proposer_of(network, config_.training).propose_boxes(images, count);
 }
 
 std::vector<Detections> DetectTask::detect(torch::nn::Module& network,
                                            const std::vector<torch::Tensor>& images) const {
   if (trains_proposals(config_.training)) return std::vector<Detections>(images.size());
-  auto& own = detector_of(network);
+  if (config_.training == DetectTraining::kJoint) return detector_of(network).detect(images);
+  auto& own = faster_rcnn_of(network);
   auto& proposer = proposer_of(network, config_.training);
   if (&proposer == &own) return own.detect(images);
   const torch::NoGradGuard no_grad;
@@ -195,7 +278,8 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
   const auto& images = batch.list("image");
   data::Batch outputs;
   if (!own.is_training() && trains_proposals(config_.training)) {
-    outputs.set_list("boxes", propose(network, images, own.options().evaluation.after_nms));
+    const auto& limits = faster_rcnn_of(network).options().evaluation;
+    outputs.set_list("boxes", propose(network, images, limits.after_nms));
     return outputs;
   }
   if (!own.is_training()) {
@@ -212,7 +296,6 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
     if (!masks.empty()) outputs.set_list("masks", std::move(masks));
     return outputs;
   }
-  auto& proposer = proposer_of(network, config_.training);
   TrainingPictures pictures{.images = images, .objects = {}, .dropout = fold_in(key, kKeyDropout)};
   for (std::size_t i = 0; i < images.size(); ++i)
     pictures.objects.push_back(learned_objects(batch, i));
@@ -222,14 +305,15 @@ data::Batch DetectTask::forward(torch::nn::Module& network, const data::Batch& b
     pictures.short_side = sides[stream.below(static_cast<std::uint32_t>(sides.size()))];
   }
   const auto options = training_options(config_);
-  const auto samplers = random_samplers(key, options);
   DetectorLosses losses;
-  if (trains_proposals(config_.training)) {
-    losses = proposal_losses(proposer, pictures, samplers, options);
-  } else if (config_.training == DetectTraining::kJoint) {
-    losses = detector_losses(own, pictures, samplers, options);
+  if (config_.training == DetectTraining::kJoint) {
+    losses = own.losses(pictures, key, options);
   } else {
-    losses = detection_losses(own, proposer, pictures, samplers, options);
+    auto& proposer = proposer_of(network, config_.training);
+    const auto samplers = random_samplers(key, options);
+    losses = trains_proposals(config_.training)
+                 ? proposal_losses(proposer, pictures, samplers, options)
+                 : detection_losses(faster_rcnn_of(network), proposer, pictures, samplers, options);
   }
   const std::array<torch::Tensor, 5> values = {losses.objectness, losses.proposal_boxes,
                                                losses.classes, losses.boxes, losses.masks};
@@ -253,7 +337,7 @@ train::Loss DetectTask::loss(const data::Batch& outputs, const data::Batch& /*ba
 
 std::unique_ptr<train::Evaluator> DetectTask::make_evaluator() const {
   if (trains_proposals(config_.training)) return std::make_unique<ProposalEvaluator>();
-  return std::make_unique<BoxEvaluator>(config_.data.classes, network_options(config_).has_masks);
+  return std::make_unique<BoxEvaluator>(config_.data.classes, has_masks(config_));
 }
 
 std::vector<train::ParameterRule> DetectTask::rules(const torch::nn::Module& network) const {
@@ -275,10 +359,9 @@ std::vector<train::ParameterRule> DetectTask::rules(const torch::nn::Module& net
                      .matches = any_of({"backbone.body"}),
                      .lr_factor = config_.body_rate});
   if (const int stride = resolved_frozen_stride(config_); stride > 0)
-    rules.push_back(
-        {.what = concat("frozen_stride = ", stride),
-         .matches = any_of(dynamic_cast<const FasterRcnnImpl&>(network).body_modules(stride)),
-         .is_frozen = true});
+    rules.push_back({.what = concat("frozen_stride = ", stride),
+                     .matches = any_of(dynamic_cast<const Detector&>(network).body_modules(stride)),
+                     .is_frozen = true});
   const auto training = config_.training;
   if (training != DetectTraining::kJoint && training != DetectTraining::kAlternating)
     rules.push_back(

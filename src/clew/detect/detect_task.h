@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Task of training a detector: Faster R-CNN with approximate joint training, or a step of alternating training (Ren et al.
-// 2015, section 3.2).
+// Task of training a detector: all losses at once, or a step of alternating training of Faster R-CNN (Ren et al. 2015,
+// section 3.2).
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ class DetectTask : public train::Task {
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;
   /// Best proposals [K,4] of each picture, K up to `count`, by the region proposals that the training learns or uses, in
-  /// pixels of the original. images as of FasterRcnnImpl::detect. No gradient.
+  /// pixels of the original. images as of Detector::detect. No gradient.
   std::vector<torch::Tensor> propose(torch::nn::Module& network,
                                      const std::vector<torch::Tensor>& images,
                                      std::int64_t count) const;
@@ -44,6 +45,7 @@ class DetectTask : public train::Task {
   const data::Dataset& test_set() const override { return *test_; }
   /// The frozen first layers of the body, the learning rate of its rest, and the parts that a step keeps.
   std::vector<train::ParameterRule> rules(const torch::nn::Module& network) const override;
+  const DetectConfig& config() const { return config_; }
 
  private:
   DetectConfig config_;
@@ -51,7 +53,11 @@ class DetectTask : public train::Task {
 };
 
 /// The network of a DetectTask.
-FasterRcnnImpl& detector_of(torch::nn::Module& network);
+Detector& detector_of(torch::nn::Module& network);
+
+using DetectFunction = std::function<std::vector<Detections>(const std::vector<torch::Tensor>&)>;
+/// Detector::detect of a network in evaluation mode; of Faster R-CNN by a FusedDetector.
+DetectFunction fastest_detect(const std::shared_ptr<torch::nn::Module>& network);
 
 /// Objects that a detector learns from, labels from 1: neither crowds nor difficult ones.
 Objects learned_objects(const data::Batch& batch, std::size_t picture);

@@ -16,6 +16,7 @@
 #include "clew/core/config.h"
 #include "clew/core/error.h"
 #include "clew/core/text.h"
+#include "clew/detect/losses.h"
 #include "clew/detect/masks.h"
 #include "clew/nn/backbones/backbone.h"
 #include "clew/nn/dropout.h"
@@ -28,8 +29,6 @@ namespace clew::detect {
 namespace {
 
 using torch::Tensor;
-
-constexpr const char* kBody = "backbone.body.";
 
 struct DetectorArchitecture {
   std::string name, backbone;
@@ -222,7 +221,8 @@ std::string detector_parameter(const std::string& detector, const std::string& p
         return concat("roi_heads.box_head.", to, parameter.substr(from.size()));
   }
   const auto& prefix = architecture.prefix;
-  return kBody + (parameter.starts_with(prefix) ? parameter.substr(prefix.size()) : parameter);
+  return kBodyPrefix +
+         (parameter.starts_with(prefix) ? parameter.substr(prefix.size()) : parameter);
 }
 
 DetectorDefaults detector_defaults(const std::string& name) {
@@ -343,11 +343,12 @@ FasterRcnnImpl::RoiPooling FasterRcnnImpl::roi_pooling() const {
 const std::vector<double>& FasterRcnnImpl::map_offsets() const { return parts_->offsets; }
 
 std::vector<std::string> FasterRcnnImpl::body_modules(double stride) const {
-  std::vector<std::string> names;
-  for (const auto& layer : parts_->body->layers())
-    if (layer.module != nullptr && layer.geometry.stride <= stride)
-      names.push_back(kBody + layer.path);
-  return names;
+  return modules_up_to(*parts_->body, stride);
+}
+
+DetectorLosses FasterRcnnImpl::losses(const TrainingPictures& pictures, const Key& key,
+                                      const TrainingOptions& options) {
+  return detector_losses(*this, pictures, random_samplers(key, options), options);
 }
 
 ResizedImages FasterRcnnImpl::resize(const std::vector<Tensor>& images,
@@ -527,19 +528,12 @@ std::vector<Detections> FasterRcnnImpl::decode(const Tensor& logits, const Tenso
         ops::decode_boxes(codes.narrow(0, begin, count), boxes[i], detection_coding()), sizes[i]);
     const auto shares = torch::softmax(logits.narrow(0, begin, count), 1);
     begin += count;
-    Detections found{.boxes = all.slice(1, 1).reshape({-1, 4}),
-                     .scores = shares.slice(1, 1).reshape({-1}),
-                     .labels = torch::arange(1, options_.classes, torch::kInt64).repeat({count})};
-    const auto take = [&](const Tensor& rows) {
-      found.boxes = found.boxes.index_select(0, rows);
-      found.scores = found.scores.index_select(0, rows);
-      found.labels = found.labels.index_select(0, rows);
-    };
-    take(found.scores.gt(options_.least_score).nonzero().squeeze(1));
-    take(ops::large_boxes(found.boxes, kLeastDetectionSide));
-    take(ops::batched_nms(found.boxes, found.scores, found.labels, options_.detection_nms)
-             .slice(0, 0, options_.most_detections));
-    result.push_back(std::move(found));
+    result.push_back(best_detections(
+        {.boxes = all.slice(1, 1).reshape({-1, 4}),
+         .scores = shares.slice(1, 1).reshape({-1}),
+         .labels = torch::arange(1, options_.classes, torch::kInt64).repeat({count}),
+         .masks = {}},
+        {options_.least_score, options_.detection_nms, options_.most_detections}));
   }
   return result;
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/detect/detector.h"
 #include "clew/nn/backbones/layer_graph.h"
 #include "clew/nn/export/onnx.h"
 #include "clew/nn/feature_pyramid.h"
@@ -86,33 +87,24 @@ struct Proposals {
   std::vector<std::int64_t> counts;  // of each level
 };
 
-// Least sides of proposals and detections, in pixels of the resized picture.
-inline constexpr double kLeastProposalSide = 1e-3, kLeastDetectionSide = 1e-2;
 /// Sides of the network's input are multiples of it.
 inline constexpr std::int64_t kSideDivisor = 32;
 
 /// Coding of the detections' boxes relative to proposals: weights 10, 10, 5, 5.
 const ops::BoxCoding& detection_coding();
 
-/// Detections of one picture, by falling score.
-struct Detections {
-  torch::Tensor boxes;   // [N,4] f32 xyxy in pixels of the original
-  torch::Tensor scores;  // [N] f32 in [0,1]
-  torch::Tensor labels;  // [N] i64 in 1..classes-1
-  torch::Tensor
-      masks;  // [N,28,28] f32 in [0,1] over the boxes (paste_mask); undefined without has_masks
-};
-
-class FasterRcnnImpl : public torch::nn::Module, public nn::OnnxConvertible {
+class FasterRcnnImpl : public Detector, public nn::OnnxConvertible {
  public:
   /// Random weights from LibTorch's generator. Unknown name: UsageError.
   FasterRcnnImpl(const std::string& name, const FasterRcnnOptions& options);
 
-  /// images, a list of [3,H,W] f32 in [0,1], RGB -> detections. No gradient.
-  std::vector<Detections> detect(const std::vector<torch::Tensor>& images);
-  /// images -> proposals [K,4] of each, K up to `count`, best first, in pixels of the original. No gradient.
+  std::vector<Detections> detect(const std::vector<torch::Tensor>& images) override;
   std::vector<torch::Tensor> propose_boxes(const std::vector<torch::Tensor>& images,
-                                           std::int64_t count);
+                                           std::int64_t count) override;
+  /// As detector_losses with random_samplers.
+  DetectorLosses losses(const TrainingPictures& pictures, const Key& key,
+                        const TrainingOptions& options) override;
+  std::vector<std::string> body_modules(double stride) const override;
 
   /// image [1,3,H,W] f32 in [0,1], RGB, H and W of any size -> boxes [N,4] f32 xyxy in its pixels, labels [N] i64 from 1,
   /// scores [N] f32, by falling score, and with masks theirs [N,28,28] f32 in [0,1]: detect() as one graph.
@@ -170,8 +162,6 @@ class FasterRcnnImpl : public torch::nn::Module, public nn::OnnxConvertible {
   const FasterRcnnOptions& options() const { return options_; }
   /// Pixel at which each level's first element lies; empty: 0.
   const std::vector<double>& map_offsets() const;
-  /// Modules of the body, by their names in this network, whose outputs have strides up to `stride` pixels.
-  std::vector<std::string> body_modules(double stride) const;
 
  private:
   void add_masks(std::vector<Detections>& detections, const std::vector<torch::Tensor>& maps,

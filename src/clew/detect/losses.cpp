@@ -7,7 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include "clew/core/error.h"
 #include "clew/detect/masks.h"
 #include "clew/ops/boxes/geometry.h"
 
@@ -34,28 +33,6 @@ BoxTargets targets_of(const Tensor& boxes, const Objects& objects,
   return {.labels = labels, .boxes = objects.boxes.index_select(0, own), .objects = own};
 }
 
-void check_objects(const Objects& objects, const FasterRcnnOptions& options, const Tensor& image,
-                   std::size_t picture) {
-  const auto& [boxes, labels, masks] = objects;
-  CLEW_CHECK(boxes.defined() && boxes.dim() == 2 && boxes.size(1) == 4 &&
-                 boxes.is_floating_point() && labels.defined() && labels.dim() == 1 &&
-                 labels.size(0) == boxes.size(0) && labels.scalar_type() == torch::kInt64,
-             "objects of picture ", picture, " must be boxes [N,4] f and labels [N] i64");
-  CLEW_CHECK(
-      !options.has_masks || (masks.defined() && masks.scalar_type() == torch::kUInt8 &&
-                             masks.dim() == 3 && masks.size(0) == boxes.size(0) &&
-                             masks.size(1) == image.size(1) && masks.size(2) == image.size(2)),
-      "masks of picture ", picture, " must be [N,H,W] u8, for ", boxes.size(0),
-      " objects and a picture of ", image.size(1), "x", image.size(2));
-  if (boxes.size(0) == 0) return;
-  const auto sides = boxes.slice(1, 2) - boxes.slice(1, 0, 2);
-  CLEW_CHECK(sides.gt(0).all().item<bool>() && boxes.isfinite().all().item<bool>(),
-             "boxes of picture ", picture, " must be finite, with sides above 0");
-  const auto least = labels.min().item<std::int64_t>(), most = labels.max().item<std::int64_t>();
-  CLEW_CHECK(least >= 1 && most < options.classes, "labels of picture ", picture, " must be in 1..",
-             options.classes - 1, ", got ", least < 1 ? least : most);
-}
-
 /// Resized pictures, and objects in pixels of them but for their masks, which are the originals'.
 struct ScaledPictures {
   ResizedImages resized;
@@ -65,10 +42,7 @@ struct ScaledPictures {
 
 ScaledPictures scale_pictures(const FasterRcnnImpl& network, const TrainingPictures& pictures) {
   const auto& [images, objects, short_side, dropout] = pictures;
-  CLEW_CHECK(objects.size() == images.size(), "objects must be of ", images.size(),
-             " pictures, got ", objects.size());
-  for (std::size_t i = 0; i < objects.size(); ++i)
-    check_objects(objects[i], network.options(), images[i], i);
+  check_pictures(pictures, network.options().classes, network.options().has_masks);
   ScaledPictures scaled{.resized = network.resize(images, short_side), .objects = {}, .scales = {}};
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const auto ratio = [](std::int64_t size, std::int64_t original) {
@@ -136,13 +110,6 @@ void add_detection_losses(DetectorLosses& losses, FasterRcnnImpl& network,
 }
 
 }  // namespace
-
-Tensor DetectorLosses::sum() const {
-  Tensor sum;
-  for (const auto* const one : {&objectness, &proposal_boxes, &classes, &boxes, &masks})
-    if (one->defined()) sum = sum.defined() ? sum + *one : *one;
-  return sum;
-}
 
 BoxTargets anchor_targets(const Tensor& anchors, const Objects& objects,
                           const TrainingOptions& options) {

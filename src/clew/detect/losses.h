@@ -5,38 +5,21 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/detect/detector.h"
 #include "clew/detect/faster_rcnn.h"
 #include "clew/ops/boxes/matching.h"
 #include "clew/ops/tensor.h"
 
 namespace clew::detect {
 
-/// Objects of one picture.
-struct Objects {
-  torch::Tensor boxes;   // [N,4] f xyxy, pixels
-  torch::Tensor labels;  // [N] i64 in 1..classes-1
-  torch::Tensor masks;   // [N,H,W] u8, 0 or 1, of the original picture; for detectors with masks
-};
-
 /// Targets of anchors or of proposals of one picture.
 struct BoxTargets {
   torch::Tensor labels;   // [M] i64: class (of anchors 1), 0 background, -1 ignored
   torch::Tensor boxes;    // [M,4] f: of the matched object; any where the label is not positive
   torch::Tensor objects;  // [M] i64: its number; any where the label is not positive
-};
-
-struct TrainingOptions {
-  ops::MatchOptions anchors{.high = 0.7, .low = 0.3, .allows_low_quality = true};
-  ops::MatchOptions proposals{.high = 0.5, .low = 0.5};
-  std::int64_t sampled_anchors = 256, sampled_proposals = 512;  // per picture
-  double positive_anchors = 0.5, positive_proposals = 0.25;     // largest fraction
-  double detection_beta = 1.0 / 9;                              // of the detections' smooth L1
-  // Anchors that cross the picture's edges are not sampled (Ren et al. 2015, section 3.3).
-  bool ignores_crossing_anchors = false;
 };
 
 /// anchors [M,4] -> targets. Without objects all are background.
@@ -56,14 +39,6 @@ struct BoxSamplers {
 };
 /// Random ones, the same for the same key.
 BoxSamplers random_samplers(const Key& key, const TrainingOptions& options = {});
-
-/// Losses of one batch, 0-d with their graph; undefined ones are not computed.
-struct DetectorLosses {
-  torch::Tensor objectness, proposal_boxes, classes, boxes;
-  torch::Tensor masks;  // of detectors with masks
-  /// Of the defined ones.
-  torch::Tensor sum() const;
-};
 
 /// Binary cross-entropy of the sampled anchors' objectness, and smooth L1 (beta 1/9) of the positive ones' codes, summed and
 /// divided by the number sampled; zero where none is. `targets` and `samples` by picture.
@@ -93,14 +68,6 @@ void add_detection_losses(DetectorLosses& losses, const torch::Tensor& logits,
 /// Mean binary cross-entropy of mask logits [P,28,28] and targets (mask_targets). Zero without any.
 void add_mask_loss(DetectorLosses& losses, const torch::Tensor& logits,
                    const torch::Tensor& targets);
-
-/// Pictures with objects, in pixels of the originals, that a network in training mode learns from.
-struct TrainingPictures {
-  std::vector<torch::Tensor> images;  // as in FasterRcnnImpl::detect
-  std::vector<Objects> objects;       // with masks if the network has them
-  std::int64_t short_side = 0;        // as of FasterRcnnImpl::resize
-  std::optional<Key> dropout{};
-};
 
 /// All losses of one forward pass. Objects that are not as above, or of another number than images: clew::Error. Targets of
 /// masks are of the originals, not of masks resized with their pictures.
