@@ -60,7 +60,7 @@ struct SegmentConfig : train::LearningConfig {
 
   SegmentConfig() {
     train.optimizer = train::OptimizerKind::kSgd;
-    train.lr = 0.02;
+    train.lr = 0.01;
     train.weight_decay = 5e-4;
     train.batch = 8;
     train.clip = 10;
