@@ -27,7 +27,7 @@ constexpr std::array kMaskSplits = {Split::kTrain, Split::kValidation, Split::kT
 
 using MaskPairs = std::vector<MaskPair>;
 
-bool is_folder(const fs::path& path) {
+bool is_set_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }
@@ -85,19 +85,20 @@ SplitPairs voc_pairs(const fs::path& folder) {
 }
 
 SplitPairs pairs_of(const fs::path& folder) {
-  CLEW_CHECK(is_folder(folder), "'", folder.string(), "' must be a folder of pictures and masks");
-  if (is_folder(folder / "SegmentationClass")) return voc_pairs(folder);
+  CLEW_CHECK(is_set_folder(folder), "'", folder.string(),
+             "' must be a folder of pictures and masks");
+  if (is_set_folder(folder / "SegmentationClass")) return voc_pairs(folder);
   SplitPairs splits;
-  if (is_folder(folder / "images") && is_folder(folder / "masks")) {
+  if (is_set_folder(folder / "images") && is_set_folder(folder / "masks")) {
     splits[0] = paired(folder / "images", folder / "masks");
     return splits;
   }
   for (std::size_t k = 0; k < splits.size(); ++k) {
     const std::string name(name_of(kMaskSplits.at(k)));
     const auto own = folder / name;
-    if (is_folder(own / "images") && is_folder(own / "masks")) {
+    if (is_set_folder(own / "images") && is_set_folder(own / "masks")) {
       splits.at(k) = paired(own / "images", own / "masks");
-    } else if (is_folder(own) && is_folder(folder / (name + "annot"))) {
+    } else if (is_set_folder(own) && is_set_folder(folder / (name + "annot"))) {
       splits.at(k) = paired(own, folder / (name + "annot"));
     }
   }
@@ -137,8 +138,8 @@ std::vector<std::string> counted_classes(const std::vector<std::string>& classes
       throw UsageError(concat("data.classes must name each class once, got '", name, "' again"));
   for (const auto& name : ignored)
     if (std::ranges::find(classes, name) == classes.end())
-      throw UsageError(concat("data.ignored must be of data.classes (", clew::join(classes), "), got '",
-                              name, "'", did_you_mean(name, classes)));
+      throw UsageError(concat("data.ignored must be of data.classes (", clew::join(classes),
+                              "), got '", name, "'", did_you_mean(name, classes)));
   std::vector<std::string> counted;
   for (const auto& name : classes)
     if (std::ranges::find(ignored, name) == ignored.end()) counted.push_back(name);
