@@ -74,7 +74,8 @@ void define_predict(CLI::App& command) {
   auto write = std::make_shared<std::string>();
   command
       .add_option("--write", *write,
-                  "answers for other programs: of detection, coco=FILE.json or yolo=FOLDER")
+                  "answers for other programs: of detection, coco=FILE.json or yolo=FOLDER; of "
+                  "segmentation, masks=FOLDER")
       ->type_name("FORMAT=PATH");
   command
       .add_option("--frames", request->frames,

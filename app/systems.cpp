@@ -6,6 +6,7 @@
 #include "clew/classify/systems.h"
 #include "clew/core/error.h"
 #include "clew/detect/detect_system.h"
+#include "clew/segment/segment_system.h"
 #include "clew/train/run_folder.h"
 #include "clew/warp/digit_system.h"
 #include "clew/warp/locate_system.h"
@@ -21,6 +22,7 @@ const std::vector<System>& systems() {
       row_of(std::make_shared<const classify::MultilabelSystem>()),
       row_of(std::make_shared<const classify::LocaliseSystem>()),
       row_of(std::make_shared<const detect::DetectSystem>()),
+      row_of(std::make_shared<const segment::SegmentSystem>()),
       row_of(std::make_shared<const warp::DigitSystem>()),
       row_of(std::make_shared<const warp::LocateSystem>()),
   };

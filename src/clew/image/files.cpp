@@ -204,9 +204,11 @@ Image decode(std::span<const std::uint8_t> file, const std::string& name, Backgr
 Values decode_values(std::span<const std::uint8_t> file, const std::string& name) {
   const FileKind kind = known_kind(file, name);
   const auto check_channels = [&](int channels) {
-    CLEW_CHECK(channels == 1, name,
-               ": must have one value a pixel, a palette's index or a grey, got ", channels,
-               " channels");
+    CLEW_CHECK(
+        channels == 1, name, ": must have one value a pixel, a palette's index or a grey, got ",
+        channels,
+        " channels; a mask of colours is to be saved with a palette that has each class at its "
+        "number");
   };
   if (kind == FileKind::kPng) {
     auto samples = decode_png_stored(check_png(file, name).file, name);

@@ -430,8 +430,10 @@ TEST_F(ImageFiles, ValuesAreWhatTheFileStores) {
   const auto values = decode_values(file_of(".bmp", (cv::Mat_<std::uint8_t>(2, 1) << 7, 200)), "x");
   EXPECT_EQ(values.height, 2);
   EXPECT_EQ(values.values, (Numbers{7, 200}));
-  EXPECT_EQ(error_of([&] { (void)decode_values(encode(gradient(2, 2)), "x"); }),
-            "x: must have one value a pixel, a palette's index or a grey, got 3 channels");
+  EXPECT_EQ(
+      error_of([&] { (void)decode_values(encode(gradient(2, 2)), "x"); }),
+      "x: must have one value a pixel, a palette's index or a grey, got 3 channels; a mask of "
+      "colours is to be saved with a palette that has each class at its number");
   EXPECT_EQ(error_of([&] { (void)decode_values(file_of(".jpg", bgr_of(gradient(9, 9))), "x"); }),
             "x: values of pixels must be in a PNG, BMP or TIFF file, which keep them");
 }

@@ -162,6 +162,8 @@ Tensor BatchNorm2dImpl::forward(const Tensor& x) {
                           : is_learning      ? 1 / num_batches_tracked.item<double>()
                                              : 0;
   if (current.group == nullptr || !is_learning) {
+    CLEW_CHECK(!is_learning || x.numel() > x.size(1),
+               "a batch norm needs more than one value a channel, got ", x.numel() / x.size(1));
     return torch::batch_norm(x, weight, bias, running_mean, running_var, is_learning, momentum,
                              options.eps(), false);
   }

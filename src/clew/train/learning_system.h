@@ -74,6 +74,12 @@ class LearningSystem {
                                                const std::string& name) const {
     return {name};
   }
+  /// Initial value of parameter `name`, one of start_names, from the value of its entry: another shape of the same
+  /// numbers.
+  virtual torch::Tensor start_value(const LearningConfig& /*config*/, const std::string& /*name*/,
+                                    const torch::Tensor& value) const {
+    return value;
+  }
 
   /// Progress text of a line of metrics.
   virtual std::string progress_text(const runs::MetricsLine& line) const;

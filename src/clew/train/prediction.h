@@ -26,6 +26,8 @@ struct Prediction {
   std::string warning{};     // about the picture; equal ones are printed once
   image::Image picture{};    // with the prediction drawn on it, where PredictOptions asks for it
   torch::Tensor features{};  // [F] f32, where PredictOptions asks for them
+  std::string
+      mask{};  // PNG file of the class of each pixel; empty of systems that classify no pixels
 };
 
 struct PredictOptions {

@@ -103,7 +103,8 @@ void rename_start(const LearningSystem& system, const LearningConfig& config,
                   StartWeights& weights) {
   nn::NamedTensors renamed;
   for (const auto& [name, tensor] : weights.tensors)
-    for (const auto& own : system.start_names(config, name)) renamed.emplace_back(own, tensor);
+    for (const auto& own : system.start_names(config, name))
+      renamed.emplace_back(own, system.start_value(config, own, tensor));
   weights.tensors = std::move(renamed);
 }
 

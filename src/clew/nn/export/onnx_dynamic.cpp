@@ -258,6 +258,40 @@ OnnxValue onnx_pad_to(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& sid
                      {x, pads})[0];
 }
 
+OnnxValue onnx_pad_edge(OnnxGraph& graph, const OnnxValue& x, std::int64_t before,
+                        std::int64_t after) {
+  check_value(x.shape.size() == 4, "Pad", "[B,C,H,W]", x);
+  CLEW_CHECK(before >= 0 && after >= 0, "Pad takes at least 0 rows and columns, got ", before,
+             " and ", after);
+  auto shape = x.shape;
+  for (auto* side : {&shape[2], &shape[3]})
+    if (*side != kOnnxFree) *side += before + after;
+  const auto compute = [before, after](const DynamicTensors& in) {
+    return DynamicTensors{torch::replication_pad2d(in[0], {before, after, before, after})};
+  };
+  return graph.apply({.name = "Pad",
+                      .attributes = {{"mode", "edge"}},
+                      .results = {{x.dtype, shape}},
+                      .compute = compute},
+                     {x, onnx_integers(graph, {0, 0, before, before, 0, 0, after, after})})[0];
+}
+
+OnnxValue onnx_crop_to(OnnxGraph& graph, const OnnxValue& x, std::int64_t from,
+                       const OnnxValue& sides) {
+  check_value(x.shape.size() == 4, "Slice", "[B,C,H,W]", x);
+  check_sizes(sides, 2, "Slice", "a height and width [2] i64");
+  CLEW_CHECK(from >= 0, "Slice takes a first row and column of at least 0, got ", from);
+  const auto begin = onnx_integers(graph, {from, from});
+  const auto compute = [](const DynamicTensors& in) {
+    const auto *first = in[1].data_ptr<std::int64_t>(), *end = in[2].data_ptr<std::int64_t>();
+    return DynamicTensors{in[0].slice(2, first[0], end[0]).slice(3, first[1], end[1]).contiguous()};
+  };
+  return graph.apply({.name = "Slice",
+                      .results = {{x.dtype, {x.shape[0], x.shape[1], kOnnxFree, kOnnxFree}}},
+                      .compute = compute},
+                     {x, begin, graph.add(sides, begin), onnx_integers(graph, {2, 3})})[0];
+}
+
 OnnxValue onnx_nms(OnnxGraph& graph, const OnnxValue& boxes, const OnnxValue& scores,
                    double overlap, double least_score) {
   check_value(boxes.dtype == torch::kFloat && boxes.shape.size() == 3 && boxes.shape[2] == 4,

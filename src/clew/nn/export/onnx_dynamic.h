@@ -56,6 +56,12 @@ OnnxValue onnx_reduced(OnnxGraph& graph, const std::string& op, const OnnxValue&
 OnnxValue onnx_resize_to(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& sides);
 /// Zeros to the right of and below x [B,C,H,W], up to a height and width `sides` [2] i64.
 OnnxValue onnx_pad_to(OnnxGraph& graph, const OnnxValue& x, const OnnxValue& sides);
+/// Repeats the border elements of x [B,C,H,W] `before` times on the left and above, `after` times on the right and below.
+OnnxValue onnx_pad_edge(OnnxGraph& graph, const OnnxValue& x, std::int64_t before,
+                        std::int64_t after);
+/// The part of x [B,C,H,W] that begins at row and column `from`, of a height and width `sides` [2] i64.
+OnnxValue onnx_crop_to(OnnxGraph& graph, const OnnxValue& x, std::int64_t from,
+                       const OnnxValue& sides);
 
 /// boxes [B,N,4] xyxy, scores [B,C,N] f32 -> [M,3] i64: batch, class and number of what greedy non-maximum
 /// suppression keeps within each class of each batch, by falling score, of scores above `least_score`.

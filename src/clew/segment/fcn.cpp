@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/segment/fcn.h"
+
+#include <torch/nn/init.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/nn/backbones/backbone.h"
+#include "clew/nn/dropout.h"
+#include "clew/nn/export/onnx_dynamic.h"
+#include "clew/segment/onnx.h"
+
+namespace clew::segment {
+namespace {
+
+using torch::Tensor;
+
+constexpr std::uint64_t kKeyFc6 = 1, kKeyFc7 = 2;
+constexpr std::int64_t kVggChannels = 4096;
+constexpr nn::MapGeometry kPixels = {};
+
+/// Finest stride with a score layer.
+std::int64_t finest_stride(const std::string& network) {
+  return network == "fcn32s" ? 32 : network == "fcn16s" ? 16 : 8;
+}
+
+/// Map with scores at a stride: VGG-16's pooled ones, as in the paper; of other backbones the last of that stride.
+const nn::FeatureMap& map_of_stride(const nn::BackboneImpl& backbone, std::int64_t stride) {
+  if (backbone.architecture().starts_with("vgg"))
+    return backbone.feature_map(stride == 16 ? "pool4" : "pool3");
+  const nn::FeatureMap* found = nullptr;
+  for (const auto& map : backbone.feature_maps())
+    if (map.geometry.stride == static_cast<double>(stride)) found = &map;
+  CLEW_CHECK(found != nullptr, backbone.architecture(), " has no map of stride ", stride);
+  return *found;
+}
+
+/// f32 for the operators that bf16 lacks.
+Tensor at_least_f32(const Tensor& x) {
+  return x.scalar_type() == torch::kFloat64 ? x : x.to(torch::kFloat32);
+}
+
+}  // namespace
+
+FcnImpl::FcnImpl(const NetworkOptions& options) {
+  const auto finest = finest_stride(options.network);
+  if (finest < 32 && finest >= options.output_stride)
+    throw UsageError(concat("network = ", options.network, " needs an output_stride above ", finest,
+                            ", got ", options.output_stride,
+                            "; fcn32s takes the last map alone, of any stride"));
+  const nn::Backbone backbone(options.backbone,
+                              nn::BackboneOptions{.output_stride = options.output_stride});
+  statistics_ = backbone->statistics().channels;
+  std::vector<const nn::FeatureMap*> chosen = {&backbone->feature_maps().back()};
+  for (std::int64_t stride = 16; stride >= finest; stride /= 2)
+    if (stride < options.output_stride) chosen.push_back(&map_of_stride(*backbone, stride));
+  for (const auto* map : chosen) levels_.push_back({.map = map->layer, .geometry = map->geometry});
+  body_ = register_module("backbone", std::make_shared<nn::LayerGraph>(*backbone, maps(), ""));
+
+  auto channels = chosen[0]->channels;
+  dropout_ = std::max(0.0, options.dropout);
+  if (options.backbone.starts_with("vgg")) {
+    if (options.dropout < 0) dropout_ = 0.5;
+    const auto dilation = body_->layers()[static_cast<std::size_t>(levels_[0].map.index)].dilation;
+    fc6_ =
+        register_module("fc6", torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, kVggChannels, 7)
+                                                     .padding(3 * dilation)
+                                                     .dilation(dilation)));
+    fc7_ = register_module(
+        "fc7", torch::nn::Conv2d(torch::nn::Conv2dOptions(kVggChannels, kVggChannels, 1)));
+    for (const auto& one : {fc6_, fc7_}) {
+      torch::nn::init::kaiming_normal_(one->weight, 0, torch::kFanIn, torch::kReLU);
+      torch::nn::init::zeros_(one->bias);
+    }
+    channels = kVggChannels;
+  }
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    auto& level = levels_[i];
+    const auto suffix = i == 0 ? std::string() : concat(level.geometry.stride);
+    level.score_name = "score" + suffix;
+    level.score = register_module(
+        level.score_name, torch::nn::Conv2d(torch::nn::Conv2dOptions(
+                              i == 0 ? channels : chosen[i]->channels, options.classes, 1)));
+    torch::nn::init::zeros_(level.score->weight);
+    torch::nn::init::zeros_(level.score->bias);
+    if (i == 0) continue;
+    level.up_name = "up" + suffix;
+    level.up = register_module(
+        level.up_name, nn::Upsampling(options.classes, levels_[i - 1].geometry, level.geometry));
+  }
+}
+
+std::vector<nn::LayerId> FcnImpl::maps() const {
+  std::vector<nn::LayerId> ids;
+  for (const auto& level : levels_) ids.push_back(level.map);
+  return ids;
+}
+
+Tensor FcnImpl::head(const Tensor& x, const Key* key) const {
+  const auto dropped = [&](const Tensor& values, std::uint64_t number) {
+    return is_training() && key != nullptr && dropout_ > 0
+               ? nn::dropout(values, dropout_, fold_in(*key, number))
+               : values;
+  };
+  if (fc6_ == nullptr) return dropped(x, kKeyFc7);
+  const auto hidden = dropped(torch::relu(fc6_->forward(x)), kKeyFc6);
+  return dropped(torch::relu(fc7_->forward(hidden)), kKeyFc7);
+}
+
+Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
+  CLEW_CHECK(images.dim() == 4 && images.size(1) == 3 && images.is_floating_point() &&
+                 images.size(2) > 0 && images.size(3) > 0,
+             "images must be [B,3,H,W] of real numbers with pixels, got ", images.sizes(), " of ",
+             images.scalar_type());
+  const auto height = images.size(2), width = images.size(3);
+  const auto multiple = static_cast<std::int64_t>(levels_[0].geometry.stride);
+  const auto missing = [&](std::int64_t side) { return (multiple - side % multiple) % multiple; };
+  auto x = ops::normalise(images, statistics_);
+  if (missing(height) > 0 || missing(width) > 0)
+    x = torch::constant_pad_nd(x, {0, missing(width), 0, missing(height)});
+  const auto values = body_->run(x, maps());
+  Tensor scores;
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    const auto& level = levels_[i];
+    const auto own = at_least_f32(level.score->forward(i == 0 ? head(values[0], key) : values[i]));
+    scores = i == 0 ? own : own + at_least_f32(level.up->forward(scores));
+  }
+  return scores;
+}
+
+Scores FcnImpl::forward(const Tensor& images, const Key* key) const {
+  return {.logits = nn::upsample_bilinear(coarse_scores(images, key), score_geometry(), kPixels)
+                        .narrow(2, 0, images.size(2))
+                        .narrow(3, 0, images.size(3)),
+          .auxiliary = {}};
+}
+
+std::vector<nn::OnnxValue> FcnImpl::to_onnx(nn::OnnxGraph& graph,
+                                            const std::vector<nn::OnnxValue>& inputs) const {
+  const auto sizes = graph.slice(nn::onnx_sizes(graph, inputs.at(0)), 0, 2, 4);
+  const auto multiple =
+      nn::onnx_integers(graph, {static_cast<std::int64_t>(levels_[0].geometry.stride)});
+  const auto rounded = graph.mul(
+      graph.div(graph.add(sizes, graph.sub(multiple, nn::onnx_integers(graph, {1}))), multiple),
+      multiple);
+  const auto x = nn::onnx_pad_to(graph, onnx_normalised(graph, inputs.at(0), statistics_), rounded);
+  graph.begin_scope("backbone");
+  const auto values = body_->run_onnx(graph, x, maps());
+  graph.end_scope();
+  auto last = values[0];
+  if (fc6_ != nullptr) {
+    last = graph.relu(nn::onnx_child(graph, "fc6", *fc6_, last));
+    last = graph.relu(nn::onnx_child(graph, "fc7", *fc7_, last));
+  }
+  nn::OnnxValue scores;
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    const auto& level = levels_[i];
+    const auto own =
+        nn::onnx_child(graph, level.score_name, *level.score, i == 0 ? last : values[i]);
+    scores = i == 0 ? own : graph.add(own, nn::onnx_child(graph, level.up_name, *level.up, scores));
+  }
+  const auto pixels = nn::onnx_upsample_bilinear(graph, scores, score_geometry(), kPixels);
+  return {nn::onnx_crop_to(graph, pixels, 0, sizes)};
+}
+
+}  // namespace clew::segment

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Networks for semantic segmentation: interface, names, initial weights from backbones.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clew/core/key.h"
+#include "clew/nn/export/onnx.h"
+
+namespace clew::segment {
+
+struct NetworkOptions {
+  std::string network = "fcn8s", backbone = "mobilenet_v2";
+  std::int64_t output_stride = 32;  // of the backbone's last map: 32, 16 or 8
+  std::int64_t classes = 2;
+  double dropout = -1;  // below 0: the network's own
+};
+
+/// [B,C,H,W] f (raw), at the pixels of the pictures.
+struct Scores {
+  torch::Tensor logits;
+  torch::Tensor auxiliary;  // of an earlier map, for the loss; undefined without one
+};
+
+class SegmentationNetwork : public torch::nn::Module, public nn::OnnxConvertible {
+ public:
+  /// images [B,3,H,W] f in [0,1], RGB, of any size -> scores of their pixels. In training mode dropout draws from `key`;
+  /// no dropout without a key.
+  virtual Scores forward(const torch::Tensor& images, const Key* key = nullptr) const = 0;
+};
+
+/// "fcn32s", "fcn16s", "fcn8s", "fcn_resnet50", "deeplabv3_resnet50".
+const std::vector<std::string>& network_names();
+/// Backbones of FCNs: those with maps of strides 8, 16 and 32.
+const std::vector<std::string>& fcn_backbone_names();
+
+/// Network with random weights from LibTorch's generator. Unknown names, a backbone other than resnet50 or a stride other
+/// than 8 of torchvision's networks, skips no finer than the last map: UsageError.
+std::shared_ptr<SegmentationNetwork> make_network(const NetworkOptions& options);
+
+/// Names in the network of an entry of initial weights: a backbone's, a segmentation network's; none: it is left out.
+std::vector<std::string> start_names(const NetworkOptions& options, const std::string& name);
+/// `value` for parameter `name` of the network: the weights of a classifier's linear layer become those of the convolution
+/// that computes the same (Long et al. 2015, section 3.1).
+torch::Tensor start_value(const std::string& name, const torch::Tensor& value);
+
+}  // namespace clew::segment

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/segment/segment_system.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/core/files.h"
+#include "clew/core/text.h"
+#include "clew/data/formats/masks.h"
+#include "clew/data/image_tensor.h"
+#include "clew/data/scenes.h"
+#include "clew/image/draw.h"
+#include "clew/image/files.h"
+#include "clew/runs/gallery.h"
+#include "clew/segment/class_drawing.h"
+#include "clew/segment/config.h"
+#include "clew/segment/pixel_evaluator.h"
+#include "clew/segment/segment_task.h"
+
+namespace clew::segment {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kDrawnName = "segmentations", *kWorstPixels = "pictures/worst.png";
+constexpr std::int64_t kDrawnPictures = 3;  // through training
+constexpr std::size_t kWorst = 8;           // pictures of a sheet
+constexpr int kTileSide = 240;              // pixels
+constexpr double kToldShare = 0.001;        // of pixels, from which a class is told
+constexpr std::size_t kMostTold = 5;
+
+const SegmentConfig& own(const train::LearningConfig& config) {
+  return dynamic_cast<const SegmentConfig&>(config);
+}
+
+/// True where class 0 is a background, which overlays leave as it is.
+bool has_background(const std::vector<std::string>& classes) { return classes[0] == "background"; }
+
+/// A picture, its mask, the prediction, and with `has_wrong` where it is wrong.
+void add_tiles(std::vector<image::Tile>& tiles, const SegmentationNetwork& network,
+               const data::Example& example, const std::string& label, bool has_wrong) {
+  const auto classes = classes_of(network, example["image"]);
+  tiles.push_back({.picture = data::to_image(example["image"]), .label = label});
+  tiles.push_back({.picture = draw_classes(example["mask"]), .label = "mask"});
+  tiles.push_back({.picture = draw_classes(classes), .label = "prediction"});
+  if (has_wrong)
+    tiles.push_back({.picture = draw_wrong(example["mask"], classes), .label = "wrong"});
+}
+
+image::Image sheet_of(const std::vector<image::Tile>& tiles, int columns) {
+  return image::grid(tiles, {.columns = columns, .width = kTileSide, .height = kTileSide});
+}
+
+std::vector<std::int64_t> all_numbers(std::size_t count) {
+  std::vector<std::int64_t> numbers;
+  for (std::size_t i = 0; i < count; ++i) numbers.push_back(static_cast<std::int64_t>(i));
+  return numbers;
+}
+
+/// A picture without a mask.
+class PlainPicture : public data::Dataset {
+ public:
+  explicit PlainPicture(torch::Tensor image) : image_(std::move(image)) {}
+  std::int64_t size() const override { return 1; }
+  data::Example get(std::int64_t /*index*/, const Key& /*key*/) const override {
+    return {{"image", image_}};
+  }
+  data::Columns columns() const override { return {data::mask_columns()[0]}; }
+
+ private:
+  torch::Tensor image_;
+};
+
+}  // namespace
+
+std::unique_ptr<train::LearningConfig> SegmentSystem::make_config() const {
+  return std::make_unique<SegmentConfig>();
+}
+
+std::vector<std::string> SegmentSystem::resolve(train::LearningConfig& config) const {
+  auto& mine = dynamic_cast<SegmentConfig&>(config);
+  const auto set = open_masks(mine, data::Split::kTrain);
+  if (mine.data.classes.empty()) {
+    mine.data.classes = mine.data.dir.empty()
+                            ? set->class_names()
+                            : data::MaskPictures(mine.data, data::Split::kTrain).mask_classes();
+  }
+  const auto classes = class_names(mine);
+  CLEW_CHECK(classes == set->class_names(), "data.classes are ", join(classes),
+             ", but the masks have ", join(set->class_names()));
+  if (mine.class_weights == ClassWeights::kInverseFrequency && mine.data.shares.empty())
+    mine.data.shares = pixel_shares(*set, std::ssize(classes));
+  if (mine.network == "deeplabv3_resnet50" &&
+      mine.train.batch_norm == train::BatchNormMode::kSlice &&
+      mine.train.batch < 2 * mine.train.workers)
+    throw UsageError(concat(
+        "network = deeplabv3_resnet50 normalises means of pictures, so that train.batch must be at "
+        "least 2 for each of ",
+        mine.train.workers, " train.workers, or train.batch_norm sync or frozen, got ",
+        mine.train.batch));
+  (void)segment::make_network(network_options(mine));
+  return {concat(set->size(), " pictures with pixels of ", classes.size(), " classes from ",
+                 mine.data.dir.empty() ? "drawn scenes" : mine.data.dir)};
+}
+
+std::shared_ptr<torch::nn::Module> SegmentSystem::make_network(
+    const train::LearningConfig& config) const {
+  return segment::make_network(network_options(own(config)));
+}
+
+std::unique_ptr<train::Task> SegmentSystem::make_task(const train::LearningConfig& config) const {
+  return std::make_unique<SegmentTask>(own(config));
+}
+
+std::vector<std::string> SegmentSystem::start_names(const train::LearningConfig& config,
+                                                    const std::string& name) const {
+  return segment::start_names(network_options(own(config)), name);
+}
+
+torch::Tensor SegmentSystem::start_value(const train::LearningConfig& /*config*/,
+                                         const std::string& name,
+                                         const torch::Tensor& value) const {
+  return segment::start_value(name, value);
+}
+
+std::string SegmentSystem::progress_text(const runs::MetricsLine& line) const {
+  auto text = concat("  loss ", fixed(line.get("loss").value_or(std::nan("")), 3));
+  if (const auto value = line.get("pixel_accuracy")) text += concat("  pixels ", percent(*value));
+  if (const auto value = line.get("val_miou"))
+    text += concat("  validation mean IoU ", percent(*value));
+  return text;
+}
+
+runs::RunAbout SegmentSystem::about(const train::LearningConfig& config,
+                                    const train::Task& task) const {
+  auto about = LearningSystem::about(config, task);
+  about.title = concat(own(config).network, ", ", own(config).backbone, " at output stride ",
+                       own(config).output_stride);
+  if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
+  return about;
+}
+
+std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
+    const fs::path& run, const train::Task& task,
+    const std::function<train::Supervised&()>& learner) const {
+  const auto& set = task.validation_set();
+  const auto classes = set.class_names();
+  const auto draw = [run, &set, learner, classes](std::int64_t steps) {
+    auto& now = learner();
+    now.with_evaluated_weights([&] {
+      std::vector<image::Tile> tiles;
+      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
+        add_tiles(tiles, network_of(now.network()), set.get(i, Key{}), "picture", false);
+      image::write(runs::step_picture(run, kDrawnName, steps),
+                   with_legend(sheet_of(tiles, 3), all_numbers(classes.size()), classes));
+    });
+    const runs::Pictures gallery[] = {runs::pictures_of_steps(
+        run, kDrawnName, "Segmentations",
+        "Pictures of the validation set, their masks and the predictions, over the training.")};
+    runs::write_gallery(run, gallery);
+  };
+  make_folders(runs::picture_folder(run));
+  if (!path_exists(runs::step_picture(run, kDrawnName, 0))) draw(0);
+  return [draw](std::int64_t steps, bool is_last) {
+    if (runs::is_pictured(steps) || is_last) draw(steps);
+  };
+}
+
+train::RunEvaluation SegmentSystem::describe(const fs::path& run,
+                                             const train::LearningConfig& /*config*/,
+                                             const train::Task& task,
+                                             const train::Evaluator& evaluator,
+                                             torch::nn::Module& network) const {
+  const auto& pixels = dynamic_cast<const PixelEvaluator&>(evaluator);
+  const auto& set = task.test_set();
+  const auto classes = set.class_names();
+  runs::Evaluation evaluation{.summary =
+                                  concat("On ", set.size(), " pictures of the test set: mean IoU ",
+                                         percent(pixels.confusion().mean_iou()), ", ",
+                                         percent(pixels.confusion().pixel_accuracy()), " of ",
+                                         pixels.confusion().total(), " pixels are right.")};
+  network.eval();
+  auto worst = nlohmann::json::array();
+  std::vector<image::Tile> tiles;
+  for (const auto& one : pixels.worst(kWorst)) {
+    const auto file = printable(set.origin(one.index));
+    worst.push_back({{"index", one.index}, {"file", file}, {"wrong", one.wrong}});
+    add_tiles(tiles, network_of(network), set.get(one.index, Key{}),
+              concat(percent(one.wrong), " wrong"), true);
+  }
+  evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();
+  image::Image sheet;
+  if (!tiles.empty()) {
+    sheet = with_legend(sheet_of(tiles, 4), all_numbers(classes.size()), classes);
+    evaluation.pictures.push_back(
+        {.title = "Worst pictures",
+         .caption = "Each with its mask, the prediction, and in white the wrong pixels; grey ones "
+                    "are not counted.",
+         .files = {kWorstPixels},
+         .labels = {"worst pictures"}});
+  }
+  return {.evaluation = std::move(evaluation), .write_pictures = [run, sheet] {
+            if (sheet.pixels.empty()) return;
+            make_folders(runs::picture_folder(run));
+            image::write(run / kWorstPixels, sheet);
+          }};
+}
+
+namespace {
+
+class PixelPredictor : public train::Predictor {
+ public:
+  PixelPredictor(std::shared_ptr<torch::nn::Module> network, const SegmentConfig& config,
+                 const train::PredictOptions& options)
+      : network_(std::move(network)),
+        classes_(class_names(config)),
+        views_(config.data.views),
+        background_(config.data.background),
+        options_(options) {
+    for (const auto& name : classes_)
+      numbers_.push_back(static_cast<std::uint16_t>(std::ranges::find(config.data.classes, name) -
+                                                    config.data.classes.begin()));
+  }
+
+  image::Background background() const override { return background_; }
+  train::Prediction predict(std::span<const image::Image> pictures) override {
+    const torch::NoGradGuard no_grad;
+    const auto picture = image::to_rgb(pictures[0]);
+    const auto image =
+        views_.apply(std::make_shared<PlainPicture>(data::to_tensor(picture)), data::Split::kTest)
+            ->get(0, Key{})["image"];
+    auto logits = network_of(*network_).forward(image.unsqueeze(0)).logits;
+    if (logits.size(2) != picture.height || logits.size(3) != picture.width)
+      logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
+    const auto classes = logits[0].argmax(0).to(torch::kUInt8).contiguous();
+
+    std::vector<std::int64_t> counts(classes_.size());
+    image::Values mask{.width = picture.width, .height = picture.height};
+    const auto* numbers = classes.data_ptr<std::uint8_t>();
+    for (std::int64_t i = 0; i < classes.numel(); ++i) {
+      ++counts[numbers[i]];
+      mask.values.push_back(numbers_[numbers[i]]);
+    }
+    train::Prediction prediction;
+    const auto png = image::encode_values(mask, data::voc_palette());
+    prediction.mask.assign(png.begin(), png.end());
+    describe_shares(prediction, counts, picture);
+    if (options_.wants_pictures) {
+      std::vector<std::int64_t> shown;
+      for (std::size_t i = 0; i < counts.size(); ++i)
+        if (counts[i] > 0) shown.push_back(static_cast<std::int64_t>(i));
+      prediction.picture =
+          with_legend(overlay(picture, classes, has_background(classes_)), shown, classes_);
+    }
+    return prediction;
+  }
+
+ private:
+  /// Text and JSON of the classes of the pixels, the most frequent ones first.
+  void describe_shares(train::Prediction& prediction, const std::vector<std::int64_t>& counts,
+                       const image::Image& picture) const {
+    auto order = all_numbers(counts.size());
+    const auto count_of = [&](std::int64_t number) {
+      return counts[static_cast<std::size_t>(number)];
+    };
+    std::ranges::stable_sort(order, std::greater<>(), count_of);
+    const auto pixels = static_cast<double>(picture.width) * picture.height;
+    auto list = nlohmann::json::array();
+    std::size_t told = 0;
+    for (const auto number : order) {
+      const auto& name = classes_[static_cast<std::size_t>(number)];
+      const double share = static_cast<double>(count_of(number)) / pixels;
+      list.push_back({{"class", name}, {"share", share}});
+      if (share < kToldShare || told == kMostTold) continue;
+      prediction.text += concat(told++ == 0 ? "" : ", ", name, " ", percent(share));
+    }
+    prediction.json = nlohmann::json{
+        {"width", picture.width},
+        {"height", picture.height},
+        {"classes", list}}.dump();
+  }
+
+  std::shared_ptr<torch::nn::Module> network_;
+  std::vector<std::string> classes_;
+  std::vector<std::uint16_t> numbers_;  // in data.classes, by class
+  data::ViewsConfig views_;
+  image::Background background_;
+  train::PredictOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<train::Predictor> SegmentSystem::make_predictor(
+    std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
+    const train::PredictOptions& options) const {
+  return std::make_unique<PixelPredictor>(std::move(network), own(config), options);
+}
+
+void SegmentSystem::write_predictions(const train::LearningConfig& /*config*/,
+                                      const std::string& /*format*/, const fs::path& out,
+                                      const std::vector<train::Prediction>& predictions) const {
+  std::set<std::string> stems;
+  for (const auto& one : predictions) {
+    if (!one.error.empty()) continue;
+    const auto stem = fs::path(one.name).stem().string();
+    CLEW_CHECK(stems.insert(stem).second, "two pictures are named ", stem,
+               ", whose masks would be one file");
+  }
+  make_folders(out);
+  for (const auto& one : predictions)
+    if (one.error.empty())
+      write_file_atomic(out / (fs::path(one.name).stem().string() + ".png"), one.mask);
+}
+
+train::ExportPlan SegmentSystem::export_plan(const train::LearningConfig& config,
+                                             torch::nn::Module& network,
+                                             nn::ExportFormat /*format*/) const {
+  const auto& segmentation = network_of(network);
+  const auto classes = class_names(own(config));
+  return {.forward =
+              [&segmentation](const std::vector<torch::Tensor>& inputs) {
+                return std::vector<torch::Tensor>{segmentation.forward(inputs.at(0)).logits};
+              },
+          .options = {.name = own(config).network,
+                      .inputs = {{.name = "images",
+                                  .shape = {nn::kOnnxBatch, 3, nn::kOnnxFree, nn::kOnnxFree},
+                                  .note = "[B,3,H,W] f32 in [0,1], RGB, of any size",
+                                  .example_size = {48, 70}}},
+                      .outputs = {{.name = "logits",
+                                   .note = concat("[B,", classes.size(), ",H,W] f32 (raw)")}},
+                      .metadata = {{"classes", join(classes, ",")}}}};
+}
+
+}  // namespace clew::segment

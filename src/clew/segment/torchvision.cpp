@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clew/segment/torchvision.h"
+
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/types.h>
+
+#include <array>
+#include <utility>
+
+#include "clew/core/error.h"
+#include "clew/nn/backbones/backbone.h"
+#include "clew/nn/batch_norm.h"
+#include "clew/nn/dropout.h"
+#include "clew/nn/export/onnx_dynamic.h"
+#include "clew/segment/onnx.h"
+
+namespace clew::segment {
+namespace {
+
+using torch::Tensor;
+
+constexpr std::uint64_t kKeyHead = 1, kKeyAuxiliary = 2;
+constexpr std::int64_t kDeepLabChannels = 256;
+constexpr std::array<std::int64_t, 3> kRates = {12, 24, 36};  // for output stride 8
+constexpr double kFcnDropout = 0.1, kProjectDropout = 0.5;
+
+double dropout_or(double given, double own) { return given < 0 ? own : given; }
+
+/// Convolution "N" that keeps the size, batch norm "N+1" and ReLU.
+class ConvolutionBlock : public torch::nn::Module, public nn::OnnxConvertible {
+ public:
+  ConvolutionBlock(std::int64_t in, std::int64_t out, std::int64_t kernel,
+                   std::int64_t dilation = 1, int first = 0)
+      : first_(first),
+        convolution_(register_module(std::to_string(first),
+                                     torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel)
+                                                           .padding(dilation * (kernel / 2))
+                                                           .dilation(dilation)
+                                                           .bias(false)))),
+        norm_(register_module(std::to_string(first + 1), nn::BatchNorm2d(out))) {}
+
+  Tensor forward(const Tensor& x) const {
+    return torch::relu(norm_->forward(convolution_->forward(x)));
+  }
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override {
+    const auto x = nn::onnx_child(graph, std::to_string(first_), *convolution_, inputs.at(0));
+    return {graph.relu(nn::onnx_child(graph, std::to_string(first_ + 1), *norm_, x))};
+  }
+
+ private:
+  int first_;
+  std::shared_ptr<torch::nn::Conv2dImpl> convolution_;
+  std::shared_ptr<nn::BatchNorm2dImpl> norm_;
+};
+
+/// Layer "4" of both heads.
+std::shared_ptr<torch::nn::Conv2dImpl> scoring(std::int64_t in, std::int64_t classes) {
+  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, classes, 1)).ptr();
+}
+
+/// torchvision's FCNHead: 3x3 convolution to a quarter of the channels, scores.
+class FcnHead : public HeadImpl {
+ public:
+  FcnHead(std::int64_t in, std::int64_t classes, double dropout)
+      : dropout_(dropout_or(dropout, kFcnDropout)) {
+    const auto hidden = in / 4;
+    convolution_ = register_module(
+        "0", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, hidden, 3).padding(1).bias(false)));
+    norm_ = register_module("1", nn::BatchNorm2d(hidden));
+    score_ = register_module("4", scoring(hidden, classes));
+  }
+
+  Tensor forward(const Tensor& x, const Key* key) const override {
+    auto hidden = torch::relu(norm_->forward(convolution_->forward(x)));
+    if (is_training() && key != nullptr && dropout_ > 0)
+      hidden = nn::dropout(hidden, dropout_, *key);
+    return score_->forward(hidden);
+  }
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override {
+    const auto x = nn::onnx_child(graph, "0", *convolution_, inputs.at(0));
+    const auto hidden = graph.relu(nn::onnx_child(graph, "1", *norm_, x));
+    return {nn::onnx_child(graph, "4", *score_, hidden)};
+  }
+
+ private:
+  double dropout_;
+  std::shared_ptr<torch::nn::Conv2dImpl> convolution_, score_;
+  std::shared_ptr<nn::BatchNorm2dImpl> norm_;
+};
+
+/// Atrous spatial pyramid pooling: a 1x1 convolution, three dilated ones and the mean of the picture (Chen et al. 2017,
+/// section 3.3).
+class PyramidPooling : public torch::nn::Module, public nn::OnnxConvertible {
+ public:
+  PyramidPooling(std::int64_t in, double dropout) : dropout_(dropout_or(dropout, kProjectDropout)) {
+    const auto list = register_module("convs", torch::nn::ModuleList());
+    const auto add = [&](std::shared_ptr<ConvolutionBlock> block) {
+      list->push_back(block);
+      blocks_.push_back(std::move(block));
+    };
+    add(std::make_shared<ConvolutionBlock>(in, kDeepLabChannels, 1));
+    for (const auto rate : kRates)
+      add(std::make_shared<ConvolutionBlock>(in, kDeepLabChannels, 3, rate));
+    add(std::make_shared<ConvolutionBlock>(in, kDeepLabChannels, 1, 1, 1));  // of the mean
+    project_ = register_module(
+        "project", std::make_shared<ConvolutionBlock>(std::ssize(blocks_) * kDeepLabChannels,
+                                                      kDeepLabChannels, 1));
+  }
+
+  Tensor forward(const Tensor& x, const Key* key) const {
+    std::vector<Tensor> parts;
+    for (std::size_t i = 0; i + 1 < blocks_.size(); ++i) parts.push_back(blocks_[i]->forward(x));
+    parts.push_back(blocks_.back()
+                        ->forward(x.mean({2, 3}, /*keepdim=*/true))
+                        .expand({-1, -1, x.size(2), x.size(3)}));
+    const auto result = project_->forward(torch::cat(parts, 1));
+    return is_training() && key != nullptr && dropout_ > 0 ? nn::dropout(result, dropout_, *key)
+                                                           : result;
+  }
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override {
+    const auto& x = inputs.at(0);
+    std::vector<nn::OnnxValue> parts;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      const bool is_mean = i + 1 == blocks_.size();
+      const auto part = nn::onnx_child(graph, concat("convs.", i), *blocks_[i],
+                                       is_mean ? graph.global_average_pool(x) : x);
+      parts.push_back(is_mean ? graph.upsample(part, x) : part);
+    }
+    return {nn::onnx_child(graph, "project", *project_, graph.concat(parts, 1))};
+  }
+
+ private:
+  double dropout_;
+  std::vector<std::shared_ptr<ConvolutionBlock>> blocks_;
+  std::shared_ptr<ConvolutionBlock> project_;
+};
+
+/// torchvision's DeepLabHead.
+class DeepLabHead : public HeadImpl {
+ public:
+  DeepLabHead(std::int64_t in, std::int64_t classes, double dropout)
+      : pooling_(register_module("0", std::make_shared<PyramidPooling>(in, dropout))),
+        convolution_(register_module(
+            "1", torch::nn::Conv2d(torch::nn::Conv2dOptions(kDeepLabChannels, kDeepLabChannels, 3)
+                                       .padding(1)
+                                       .bias(false)))),
+        norm_(register_module("2", nn::BatchNorm2d(kDeepLabChannels))),
+        score_(register_module("4", scoring(kDeepLabChannels, classes))) {}
+
+  Tensor forward(const Tensor& x, const Key* key) const override {
+    const auto pooled = pooling_->forward(x, key);
+    return score_->forward(torch::relu(norm_->forward(convolution_->forward(pooled))));
+  }
+  std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
+                                     const std::vector<nn::OnnxValue>& inputs) const override {
+    auto x = nn::onnx_child(graph, "0", *pooling_, inputs.at(0));
+    x = nn::onnx_child(graph, "1", *convolution_, x);
+    x = graph.relu(nn::onnx_child(graph, "2", *norm_, x));
+    return {nn::onnx_child(graph, "4", *score_, x)};
+  }
+
+ private:
+  std::shared_ptr<PyramidPooling> pooling_;
+  std::shared_ptr<torch::nn::Conv2dImpl> convolution_;
+  std::shared_ptr<nn::BatchNorm2dImpl> norm_;
+  std::shared_ptr<torch::nn::Conv2dImpl> score_;
+};
+
+/// scores [B,C,h,w] f -> [B,C,H,W] f32, or f64 of f64.
+Tensor at_size_of(const Tensor& scores, const Tensor& images) {
+  const auto exact = scores.scalar_type() == torch::kFloat64 ? scores : scores.to(torch::kFloat32);
+  return torch::upsample_bilinear2d(exact, {images.size(2), images.size(3)}, false);
+}
+
+}  // namespace
+
+bool is_torchvision(const std::string& network) { return network.ends_with("_resnet50"); }
+
+TorchvisionImpl::TorchvisionImpl(const NetworkOptions& options) {
+  const nn::Backbone backbone(options.backbone,
+                              nn::BackboneOptions{.output_stride = options.output_stride});
+  const auto &last = backbone->feature_map("layer4"), &middle = backbone->feature_map("layer3");
+  statistics_ = backbone->statistics().channels;
+  last_ = last.layer;
+  middle_ = middle.layer;
+  body_ = register_module("backbone", std::make_shared<nn::LayerGraph>(
+                                          *backbone, std::vector<nn::LayerId>{last_, middle_}, ""));
+  if (options.network == "deeplabv3_resnet50") {
+    classifier_ = std::make_shared<DeepLabHead>(last.channels, options.classes, options.dropout);
+  } else {
+    classifier_ = std::make_shared<FcnHead>(last.channels, options.classes, options.dropout);
+  }
+  register_module("classifier", classifier_);
+  aux_classifier_ = register_module<HeadImpl>(
+      "aux_classifier",
+      std::make_shared<FcnHead>(middle.channels, options.classes, options.dropout));
+}
+
+Scores TorchvisionImpl::forward(const Tensor& images, const Key* key) const {
+  CLEW_CHECK(images.dim() == 4 && images.size(1) == 3 && images.is_floating_point() &&
+                 images.size(2) > 0 && images.size(3) > 0,
+             "images must be [B,3,H,W] of real numbers with pixels, got ", images.sizes(), " of ",
+             images.scalar_type());
+  const auto of_head = [&](const HeadImpl& head, const Tensor& map, std::uint64_t number) {
+    const auto own = key == nullptr ? Key{} : fold_in(*key, number);
+    return at_size_of(head.forward(map, key == nullptr ? nullptr : &own), images);
+  };
+  const auto x = ops::normalise(images, statistics_);
+  if (!is_training())
+    return {.logits = of_head(*classifier_, body_->run(x, {last_})[0], kKeyHead), .auxiliary = {}};
+  const auto maps = body_->run(x, {last_, middle_});
+  return {.logits = of_head(*classifier_, maps[0], kKeyHead),
+          .auxiliary = of_head(*aux_classifier_, maps[1], kKeyAuxiliary)};
+}
+
+std::vector<nn::OnnxValue> TorchvisionImpl::to_onnx(
+    nn::OnnxGraph& graph, const std::vector<nn::OnnxValue>& inputs) const {
+  const auto sizes = graph.slice(nn::onnx_sizes(graph, inputs.at(0)), 0, 2, 4);
+  const auto x = onnx_normalised(graph, inputs.at(0), statistics_);
+  graph.begin_scope("backbone");
+  const auto map = body_->run_onnx(graph, x, {last_})[0];
+  graph.end_scope();
+  const auto scores = nn::onnx_child(graph, "classifier", *classifier_, map);
+  return {nn::onnx_resize_to(graph, scores, sizes)};
+}
+
+}  // namespace clew::segment
