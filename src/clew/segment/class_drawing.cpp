@@ -14,7 +14,8 @@ namespace clew::segment {
 namespace {
 
 constexpr int kLegendText = 9, kLegendGap = 4;  // pixels
-constexpr image::Colour kLegendGround = {24, 24, 24}, kLegendInk = {230, 230, 230};
+constexpr image::Colour kLegendGround = {24, 24, 24}, kLegendInk = {230, 230, 230},
+                        kFirstClass = {90, 170, 250};
 constexpr std::uint8_t kWrongPixel = 255, kRightPixel = 0, kUncounted = 110;
 
 image::Image blank_of(const torch::Tensor& map, int channels) {
@@ -26,17 +27,21 @@ image::Image blank_of(const torch::Tensor& map, int channels) {
 
 }  // namespace
 
-image::Colour class_colour(std::size_t number) {
-  static const auto kPalette = data::voc_palette();
-  return kPalette.at(number);
+bool has_background(const std::vector<std::string>& classes) {
+  return classes.at(0) == "background";
 }
 
-image::Image draw_classes(const torch::Tensor& classes) {
+image::Colour class_colour(std::size_t number, bool has_background) {
+  static const auto kPalette = data::voc_palette();
+  return number == 0 && !has_background ? kFirstClass : kPalette.at(number);
+}
+
+image::Image draw_classes(const torch::Tensor& classes, bool has_background) {
   auto picture = blank_of(classes, 3);
   const auto map = classes.contiguous();
   const auto* numbers = map.data_ptr<std::uint8_t>();
   for (std::size_t i = 0; i < static_cast<std::size_t>(map.numel()); ++i) {
-    const auto [r, g, b] = class_colour(numbers[i]);
+    const auto [r, g, b] = class_colour(numbers[i], has_background);
     picture.pixels[3 * i] = r;
     picture.pixels[3 * i + 1] = g;
     picture.pixels[3 * i + 2] = b;
@@ -45,7 +50,7 @@ image::Image draw_classes(const torch::Tensor& classes) {
 }
 
 image::Image overlay(image::Image picture, const torch::Tensor& classes, bool has_background) {
-  const auto colours = draw_classes(classes);
+  const auto colours = draw_classes(classes, has_background);
   CLEW_CHECK(
       picture.channels == 3 && picture.width == colours.width && picture.height == colours.height,
       "a map of classes must have the size of its picture, ", picture.width, "x", picture.height,
@@ -94,8 +99,9 @@ image::Image with_legend(const image::Image& picture, std::span<const std::int64
   std::ranges::copy(image::to_rgb(picture).pixels, result.pixels.begin());
   for (const auto& entry : entries) {
     const int top = picture.height + entry.y;
-    image::fill_rectangle(result, entry.x, top, entry.x + kLegendText, top + kLegendText,
-                          class_colour(static_cast<std::size_t>(entry.number)));
+    image::fill_rectangle(
+        result, entry.x, top, entry.x + kLegendText, top + kLegendText,
+        class_colour(static_cast<std::size_t>(entry.number), has_background(classes)));
     image::draw_text(result, classes[static_cast<std::size_t>(entry.number)],
                      entry.x + kLegendText + kLegendGap, top, style);
   }

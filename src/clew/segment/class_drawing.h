@@ -12,13 +12,14 @@
 
 namespace clew::segment {
 
-/// Colour of a class: VOC's colour map.
-image::Colour class_colour(std::size_t number);
+/// True where class 0 is a background, which overlays leave as it is.
+bool has_background(const std::vector<std::string>& classes);
+/// Colour of a class: VOC's colour map, in which class 0 is black; light blue where that is no background.
+image::Colour class_colour(std::size_t number, bool has_background);
 
 /// classes [H,W] u8 -> their colours; data::kVoid is nearly white.
-image::Image draw_classes(const torch::Tensor& classes);
-/// Colours mixed into the picture, RGB of the map's size, else clew::Error. Class 0, mostly a background, is left as it
-/// is where `has_background`.
+image::Image draw_classes(const torch::Tensor& classes, bool has_background);
+/// Colours mixed into the picture, RGB of the map's size, else clew::Error.
 image::Image overlay(image::Image picture, const torch::Tensor& classes, bool has_background);
 /// Pixels [H,W] u8: white where the prediction is wrong, black where it is right, grey where nothing is counted.
 image::Image draw_wrong(const torch::Tensor& truth, const torch::Tensor& predicted);

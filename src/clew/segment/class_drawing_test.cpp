@@ -19,8 +19,13 @@ torch::Tensor map_of_classes() {
 }
 
 TEST(ClassDrawing, ColoursAreVocs) {
-  EXPECT_EQ(draw_classes(map_of_classes()).pixels,
+  EXPECT_EQ(draw_classes(map_of_classes(), true).pixels,
             (Pixels{0, 0, 0, 128, 0, 0, 224, 224, 192, 0, 128, 0}));
+  // Of road scenes the sky is the first class, which black would hide.
+  EXPECT_EQ(draw_classes(map_of_classes(), false).pixels,
+            (Pixels{90, 170, 250, 128, 0, 0, 224, 224, 192, 0, 128, 0}));
+  EXPECT_TRUE(has_background({"background", "cat"}));
+  EXPECT_FALSE(has_background({"sky", "road"}));
 }
 
 TEST(ClassDrawing, OverlaysMixHalfAndHalf) {
@@ -28,7 +33,7 @@ TEST(ClassDrawing, OverlaysMixHalfAndHalf) {
   const auto drawn = overlay(grey, map_of_classes(), true);
   EXPECT_EQ(Pixels(drawn.pixels.begin(), drawn.pixels.begin() + 6),
             (Pixels{100, 100, 100, 114, 50, 50}));
-  EXPECT_EQ(overlay(grey, map_of_classes(), false).pixels[0], 50);
+  EXPECT_EQ(overlay(grey, map_of_classes(), false).pixels[0], 95);
   expect_error([] { (void)overlay(image::blank(3, 2), map_of_classes(), true); },
                "a map of classes must have the size of its picture, 3x2, got 2x2");
 }

@@ -35,7 +35,8 @@ namespace fs = std::filesystem;
 constexpr const char *kDrawnName = "segmentations", *kWorstPixels = "pictures/worst.png";
 constexpr std::int64_t kDrawnPictures = 3;  // through training
 constexpr std::size_t kWorst = 8;           // pictures of a sheet
-constexpr int kTileSide = 240;              // pixels
+constexpr int kTileSide = 240;              // largest, pixels
+constexpr int kLeastTileWidth = 96;         // room for a label
 constexpr double kToldShare = 0.001;        // of pixels, from which a class is told
 constexpr std::size_t kMostTold = 5;
 
@@ -43,22 +44,29 @@ const SegmentConfig& own(const train::LearningConfig& config) {
   return dynamic_cast<const SegmentConfig&>(config);
 }
 
-/// True where class 0 is a background, which overlays leave as it is.
-bool has_background(const std::vector<std::string>& classes) { return classes[0] == "background"; }
-
 /// A picture, its mask, the prediction, and with `has_wrong` where it is wrong.
 void add_tiles(std::vector<image::Tile>& tiles, const SegmentationNetwork& network,
-               const data::Example& example, const std::string& label, bool has_wrong) {
+               const data::Example& example, const std::string& label, bool has_wrong,
+               bool has_background) {
   const auto classes = classes_of(network, example["image"]);
   tiles.push_back({.picture = data::to_image(example["image"]), .label = label});
-  tiles.push_back({.picture = draw_classes(example["mask"]), .label = "mask"});
-  tiles.push_back({.picture = draw_classes(classes), .label = "prediction"});
+  tiles.push_back({.picture = draw_classes(example["mask"], has_background), .label = "mask"});
+  tiles.push_back({.picture = draw_classes(classes, has_background), .label = "prediction"});
   if (has_wrong)
     tiles.push_back({.picture = draw_wrong(example["mask"], classes), .label = "wrong"});
 }
 
 image::Image sheet_of(const std::vector<image::Tile>& tiles, int columns) {
-  return image::grid(tiles, {.columns = columns, .width = kTileSide, .height = kTileSide});
+  int width = 0, height = 0;
+  for (const auto& tile : tiles) {
+    width = std::max(width, tile.picture.width);
+    height = std::max(height, tile.picture.height);
+  }
+  const double scale = std::min(1.0, static_cast<double>(kTileSide) / std::max(width, height));
+  const auto side = [&](int pixels) { return static_cast<int>(std::ceil(pixels * scale)); };
+  return image::grid(tiles, {.columns = columns,
+                             .width = std::max(kLeastTileWidth, side(width)),
+                             .height = side(height)});
 }
 
 std::vector<std::int64_t> all_numbers(std::size_t count) {
@@ -160,7 +168,8 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
     now.with_evaluated_weights([&] {
       std::vector<image::Tile> tiles;
       for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
-        add_tiles(tiles, network_of(now.network()), set.get(i, Key{}), "picture", false);
+        add_tiles(tiles, network_of(now.network()), set.get(i, Key{}), "picture", false,
+                  has_background(classes));
       image::write(runs::step_picture(run, kDrawnName, steps),
                    with_legend(sheet_of(tiles, 3), all_numbers(classes.size()), classes));
     });
@@ -196,7 +205,7 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
     const auto file = printable(set.origin(one.index));
     worst.push_back({{"index", one.index}, {"file", file}, {"wrong", one.wrong}});
     add_tiles(tiles, network_of(network), set.get(one.index, Key{}),
-              concat(percent(one.wrong), " wrong"), true);
+              concat(percent(one.wrong), " wrong"), true, has_background(classes));
   }
   evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();
   image::Image sheet;
