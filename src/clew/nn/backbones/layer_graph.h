@@ -22,9 +22,10 @@ enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
 
 /// Position of a feature map in the image: element i is centred at pixel coordinate offset + stride
 /// i, where pixel centres are whole numbers (He et al. 2015, section 3, for same padding; Araujo et
-/// al. 2019, equation 4).
+/// al. 2019, equation 4). `field`: side of the square of pixels that an element depends on, its receptive field (Araujo et
+/// al. 2019, equation 2), padding included; infinite behind a pooling of the whole map.
 struct MapGeometry {
-  double stride = 1, offset = 0;
+  double stride = 1, offset = 0, field = 1;
 };
 
 /// Index of a layer in a LayerGraph.
@@ -90,8 +91,6 @@ class LayerGraph : public torch::nn::Module {
   LayerId flatten(LayerId x);
   LayerId linear(const std::string& path, LayerId x, std::int64_t out);
   LayerId dropout(LayerId x, double p);
-  /// Starts a parallel branch at `x`: strides and dilation are those at `x`.
-  void branch_from(LayerId x);
 
   std::int64_t channels(LayerId x) const { return at(x).channels; }
   MapGeometry geometry(LayerId x) const { return at(x).geometry; }
