@@ -213,6 +213,11 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
     train::export_run(*system, run, out);
   };
   row.formats = system->export_formats();
+  row.layers = [system](const ConfigTree& recipe) {
+    const auto config = system->make_config();
+    load_fields(fields_of(*config), recipe);
+    return system->layers(*config);
+  };
   if (system->can_predict()) {
     row.predict = [system](const PredictRequest& request) { return predict(*system, request); };
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/nn/backbones/layer_row.h"
 #include "clew/nn/export/export.h"
 #include "clew/runs/evaluation.h"
 #include "clew/train/loop.h"
@@ -73,6 +74,9 @@ struct System {
   std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>
       export_run;
   std::vector<nn::ExportFormat> formats;  // empty: not supported
+  /// Table of the layers of a recipe's network; empty: not supported.
+  std::function<std::vector<nn::LayerRow>(const ConfigTree& recipe)> layers =
+      [](const ConfigTree& /*recipe*/) { return std::vector<nn::LayerRow>(); };
   /// Predicts on image files; null: not supported.
   std::function<Prediction(const PredictRequest& request)> predict;
 };

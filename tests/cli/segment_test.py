@@ -51,6 +51,23 @@ class Segment(CliTest):
         log = (finer / "log.txt").read_text()
         self.assertIn("score16.weight", log)
 
+    def test_a_context_on_a_dilated_run(self):
+        words = ["network=dilated", "context=basic"]
+        rows = self.json("info", "segment/scenes", *words, "--json")
+        by_name = {row["layer"]: row for row in rows}
+        self.assertEqual(by_name["context.conv6"]["dilation"], 16)
+        self.assertEqual({row["output_stride"] for row in rows[-9:]}, {8})
+        self.assertEqual(by_name["context.conv8"]["receptive_field"] - by_name["score"]["receptive_field"], 8 * 66)
+        self.assertRegex(self.out("info", "segment/scenes", *words), r"layer +kernel +stride +dilation +channels +output stride +receptive field")
+        self.fails("info", "navigate/static_small", code=2, error="the system navigate has no table of layers, got recipe 'navigate/static_small'")
+        run = self.train("segment/scenes", *SMALL, STEPS, "network=dilated")
+        config = tomllib.loads((run / "config.toml").read_text())
+        self.assertEqual((config["output_stride"], config["context"]), (8, "none"))
+        further = self.train("segment/scenes", *SMALL, STEPS, *words, f"start.weights={run}")
+        self.assertIn("context.conv1.weight", (further / "log.txt").read_text())
+        self.assertIn("mean IoU", self.out("eval", further, timeout=TIMEOUT))
+        self.out("export", further, "--out", "n.onnx", timeout=TIMEOUT)
+
     def test_onnx_runtime_runs_an_export(self):
         """Pictures of three sizes, the classes of `clew predict`."""
         os.environ["PYTHONPATH"] = str(os.environ.get("CLEW_WITNESSES", SOURCE / "build/witnesses"))
@@ -99,8 +116,9 @@ print(json.dumps(found))
 
     def test_what_cannot_be(self):
         for words, code, error in (
-                (["network=fcn64s"], 2, "network must be one of fcn32s, fcn16s, fcn8s, fcn_resnet50, deeplabv3_resnet50"),
+                (["network=fcn64s"], 2, "network must be one of fcn32s, fcn16s, fcn8s, dilated, fcn_resnet50, deeplabv3_resnet50"),
                 (["output_stride=8"], 2, "network = fcn8s needs an output_stride above 8, got 8"),
+                (["network=dilated", "output_stride=32"], 2, "network = dilated needs output_stride = 8 or 16, got 32"),
                 (["network=fcn_resnet50"], 2, "network = fcn_resnet50 needs backbone = resnet50 and output_stride = 8"),
                 (['data.eval_views=["crop=32x32"]'], 2, "data.eval_views must be resize or resize_short"),
                 (['data.classes=["cat", "dog"]'], 1, "data.classes are cat, dog, but the masks have background, ball"),

@@ -21,10 +21,11 @@ using torch::Tensor;
 constexpr std::uint64_t kKeyFc6 = 1, kKeyFc7 = 2;
 constexpr std::int64_t kVggChannels = 4096;
 constexpr nn::MapGeometry kPixels = {};
+constexpr double kScoreDeviation = 0.001;
 
 /// Finest stride with a score layer.
 std::int64_t finest_stride(const std::string& network) {
-  return network == "fcn32s" ? 32 : network == "fcn16s" ? 16 : 8;
+  return network == "fcn16s" ? 16 : network == "fcn8s" ? 8 : 32;
 }
 
 /// Map with scores at a stride: VGG-16's pooled ones, as in the paper; of other backbones the last of that stride.
@@ -51,6 +52,10 @@ FcnImpl::FcnImpl(const NetworkOptions& options) {
     throw UsageError(concat("network = ", options.network, " needs an output_stride above ", finest,
                             ", got ", options.output_stride,
                             "; fcn32s takes the last map alone, of any stride"));
+  const bool is_dilated = options.network == "dilated";
+  if (is_dilated && options.output_stride != 16 && options.output_stride != 8)
+    throw UsageError(
+        concat("network = dilated needs output_stride = 8 or 16, got ", options.output_stride));
   const nn::Backbone backbone(options.backbone,
                               nn::BackboneOptions{.output_stride = options.output_stride});
   statistics_ = backbone->statistics().channels;
@@ -84,13 +89,22 @@ FcnImpl::FcnImpl(const NetworkOptions& options) {
     level.score = register_module(
         level.score_name, torch::nn::Conv2d(torch::nn::Conv2dOptions(
                               i == 0 ? channels : chosen[i]->channels, options.classes, 1)));
-    torch::nn::init::zeros_(level.score->weight);
+    if (is_dilated || options.context) {
+      torch::nn::init::normal_(level.score->weight, 0, kScoreDeviation);
+    } else {
+      torch::nn::init::zeros_(level.score->weight);
+    }
     torch::nn::init::zeros_(level.score->bias);
     if (i == 0) continue;
     level.up_name = "up" + suffix;
     level.up = register_module(
         level.up_name, nn::Upsampling(options.classes, levels_[i - 1].geometry, level.geometry));
   }
+  if (options.context)
+    context_ = register_module(
+        "context", nn::ContextModule(nn::ContextOptions{.channels = options.classes,
+                                                        .size = *options.context,
+                                                        .start = options.context_start}));
 }
 
 std::vector<nn::LayerId> FcnImpl::maps() const {
@@ -128,7 +142,7 @@ Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
     const auto own = at_least_f32(level.score->forward(i == 0 ? head(values[0], key) : values[i]));
     scores = i == 0 ? own : own + at_least_f32(level.up->forward(scores));
   }
-  return scores;
+  return context_ == nullptr ? scores : at_least_f32(context_->forward(scores));
 }
 
 Scores FcnImpl::forward(const Tensor& images, const Key* key) const {
@@ -162,8 +176,42 @@ std::vector<nn::OnnxValue> FcnImpl::to_onnx(nn::OnnxGraph& graph,
         nn::onnx_child(graph, level.score_name, *level.score, i == 0 ? last : values[i]);
     scores = i == 0 ? own : graph.add(own, nn::onnx_child(graph, level.up_name, *level.up, scores));
   }
+  if (context_ != nullptr) scores = nn::onnx_child(graph, "context", *context_, scores);
   const auto pixels = nn::onnx_upsample_bilinear(graph, scores, score_geometry(), kPixels);
   return {nn::onnx_crop_to(graph, pixels, 0, sizes)};
+}
+
+std::vector<nn::LayerRow> FcnImpl::layers() const {
+  auto rows = nn::layer_rows(*body_, maps(), "backbone.");
+  const auto add = [&](const std::string& name, const torch::nn::Conv2dImpl& convolution,
+                       const nn::MapGeometry& from) {
+    rows.push_back(nn::layer_row(name, convolution, from));
+    return rows.back().geometry;
+  };
+  nn::MapGeometry scores;
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    const auto& level = levels_[i];
+    auto geometry = level.geometry;
+    if (i == 0 && fc6_ != nullptr) {
+      geometry = add("fc6", *fc6_, geometry);
+      geometry = add("fc7", *fc7_, geometry);
+    }
+    geometry = add(level.score_name, *level.score, geometry);
+    if (i > 0) {
+      // A fine element gets the weighted sum of two neighbours of the coarse ones along each axis.
+      geometry.field = std::max(geometry.field, scores.field + scores.stride);
+      rows.push_back({.name = level.up_name,
+                      .kernel = level.up->weight.size(2),
+                      .stride = level.geometry.stride / scores.stride,
+                      .channels = level.up->weight.size(1),
+                      .geometry = geometry});
+    }
+    scores = geometry;
+  }
+  if (context_ == nullptr) return rows;
+  const auto own = context_->layers("context.", scores);
+  rows.insert(rows.end(), own.begin(), own.end());
+  return rows;
 }
 
 }  // namespace clew::segment

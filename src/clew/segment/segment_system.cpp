@@ -108,7 +108,9 @@ std::vector<std::string> SegmentSystem::resolve(train::LearningConfig& config) c
         "least 2 for each of ",
         mine.train.workers, " train.workers, or train.batch_norm sync or frozen, got ",
         mine.train.batch));
-  (void)segment::make_network(network_options(mine));
+  const auto options = network_options(mine);
+  (void)segment::make_network(options);
+  mine.output_stride = static_cast<int>(options.output_stride);
   return {concat(set->size(), " pictures with pixels of ", classes.size(), " classes from ",
                  mine.data.dir.empty() ? "drawn scenes" : mine.data.dir)};
 }
@@ -116,6 +118,12 @@ std::vector<std::string> SegmentSystem::resolve(train::LearningConfig& config) c
 std::shared_ptr<torch::nn::Module> SegmentSystem::make_network(
     const train::LearningConfig& config) const {
   return segment::make_network(network_options(own(config)));
+}
+
+std::vector<nn::LayerRow> SegmentSystem::layers(const train::LearningConfig& config) const {
+  auto mine = own(config);
+  if (mine.data.classes.empty()) (void)resolve(mine);
+  return segment::make_network(network_options(mine))->layers();
 }
 
 std::unique_ptr<train::Task> SegmentSystem::make_task(const train::LearningConfig& config) const {
@@ -144,8 +152,10 @@ std::string SegmentSystem::progress_text(const runs::MetricsLine& line) const {
 runs::RunAbout SegmentSystem::about(const train::LearningConfig& config,
                                     const train::Task& task) const {
   auto about = LearningSystem::about(config, task);
-  about.title = concat(own(config).network, ", ", own(config).backbone, " at output stride ",
-                       own(config).output_stride);
+  const auto options = network_options(own(config));
+  about.title =
+      concat(options.network, ", ", options.backbone, " at output stride ", options.output_stride);
+  if (options.context) about.title += concat(", ", name_of(*options.context), " context");
   if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
   return about;
 }

@@ -20,6 +20,8 @@ class SegmentSystem : public train::LearningSystem {
   std::vector<std::string> resolve(train::LearningConfig& config) const override;
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
+  /// Reads data.dir where the recipe names no classes.
+  std::vector<nn::LayerRow> layers(const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   /// Weights of a backbone go into the body; those of VGG-16's classifier into fc6 and fc7, too.
   std::vector<std::string> start_names(const train::LearningConfig& config,

@@ -60,9 +60,12 @@ std::vector<std::string> class_names(const SegmentConfig& config) {
 NetworkOptions network_options(const SegmentConfig& config) {
   return {.network = config.network,
           .backbone = config.backbone,
-          .output_stride = config.output_stride,
+          .output_stride =
+              config.output_stride == 0 ? own_output_stride(config.network) : config.output_stride,
           .classes = std::ssize(class_names(config)),
-          .dropout = config.dropout};
+          .dropout = config.dropout,
+          .context = config.context,
+          .context_start = config.context_start};
 }
 
 std::shared_ptr<const data::Dataset> open_masks(const SegmentConfig& config, data::Split split) {

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -48,6 +49,9 @@ class ConvolutionBlock : public torch::nn::Module, public nn::OnnxConvertible {
     const auto x = nn::onnx_child(graph, std::to_string(first_), *convolution_, inputs.at(0));
     return {graph.relu(nn::onnx_child(graph, std::to_string(first_ + 1), *norm_, x))};
   }
+  nn::LayerRow row(const std::string& prefix, const nn::MapGeometry& from) const {
+    return nn::layer_row(concat(prefix, first_), *convolution_, from);
+  }
 
  private:
   int first_;
@@ -83,6 +87,10 @@ class FcnHead : public HeadImpl {
     const auto x = nn::onnx_child(graph, "0", *convolution_, inputs.at(0));
     const auto hidden = graph.relu(nn::onnx_child(graph, "1", *norm_, x));
     return {nn::onnx_child(graph, "4", *score_, hidden)};
+  }
+  std::vector<nn::LayerRow> layers(const nn::MapGeometry& from) const override {
+    const auto first = nn::layer_row("classifier.0", *convolution_, from);
+    return {first, nn::layer_row("classifier.4", *score_, first.geometry)};
   }
 
  private:
@@ -132,6 +140,16 @@ class PyramidPooling : public torch::nn::Module, public nn::OnnxConvertible {
     }
     return {nn::onnx_child(graph, "project", *project_, graph.concat(parts, 1))};
   }
+  /// The last one sees the whole picture.
+  std::vector<nn::LayerRow> layers(const std::string& prefix, nn::MapGeometry from) const {
+    std::vector<nn::LayerRow> rows;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      if (i + 1 == blocks_.size()) from.field = std::numeric_limits<double>::infinity();
+      rows.push_back(blocks_[i]->row(concat(prefix, "convs.", i, "."), from));
+    }
+    rows.push_back(project_->row(prefix + "project.", rows.back().geometry));
+    return rows;
+  }
 
  private:
   double dropout_;
@@ -161,6 +179,12 @@ class DeepLabHead : public HeadImpl {
     x = nn::onnx_child(graph, "1", *convolution_, x);
     x = graph.relu(nn::onnx_child(graph, "2", *norm_, x));
     return {nn::onnx_child(graph, "4", *score_, x)};
+  }
+  std::vector<nn::LayerRow> layers(const nn::MapGeometry& from) const override {
+    auto rows = pooling_->layers("classifier.0.", from);
+    rows.push_back(nn::layer_row("classifier.1", *convolution_, rows.back().geometry));
+    rows.push_back(nn::layer_row("classifier.4", *score_, rows.back().geometry));
+    return rows;
   }
 
  private:
@@ -226,6 +250,13 @@ std::vector<nn::OnnxValue> TorchvisionImpl::to_onnx(
   graph.end_scope();
   const auto scores = nn::onnx_child(graph, "classifier", *classifier_, map);
   return {nn::onnx_resize_to(graph, scores, sizes)};
+}
+
+std::vector<nn::LayerRow> TorchvisionImpl::layers() const {
+  auto rows = nn::layer_rows(*body_, {last_}, "backbone.");
+  const auto own = classifier_->layers(body_->geometry(last_));
+  rows.insert(rows.end(), own.begin(), own.end());
+  return rows;
 }
 
 }  // namespace clew::segment

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/nn/backbones/layer_row.h"
 #include "clew/nn/export/export.h"
 #include "clew/runs/about.h"
 #include "clew/runs/evaluation.h"
@@ -64,6 +65,9 @@ class LearningSystem {
   /// Network with initial random weights, for evaluation, prediction and export; needs no data. The task's may have
   /// parameters that only the training needs besides.
   virtual std::shared_ptr<torch::nn::Module> make_network(const LearningConfig& config) const = 0;
+  /// Table of the network's layers in forward order, for users; needs no weights. Empty: not supported. Invalid config:
+  /// clew::Error or UsageError.
+  virtual std::vector<nn::LayerRow> layers(const LearningConfig& /*config*/) const { return {}; }
   virtual std::unique_ptr<Task> make_task(const LearningConfig& config) const = 0;
   /// Loads initial weights of a new run, such as another run's, before those of `start`. Depends on
   /// the config alone.

@@ -14,19 +14,12 @@
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/nn/backbones/layer_row.h"
 #include "clew/nn/export/onnx.h"
 
 namespace clew::nn {
 
 enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
-
-/// Position of a feature map in the image: element i is centred at pixel coordinate offset + stride
-/// i, where pixel centres are whole numbers (He et al. 2015, section 3, for same padding; Araujo et
-/// al. 2019, equation 4). `field`: side of the square of pixels that an element depends on, its receptive field (Araujo et
-/// al. 2019, equation 2), padding included; infinite behind a pooling of the whole map.
-struct MapGeometry {
-  double stride = 1, offset = 0, field = 1;
-};
 
 /// Index of a layer in a LayerGraph.
 struct LayerId {

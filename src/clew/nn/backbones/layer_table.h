@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Table of a network's layers: windows, strides, dilation, receptive fields.
+// Rows of a network's layers (layer_row.h).
 #pragma once
 
 #include <torch/nn/modules/conv.h>
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "clew/nn/backbones/layer_graph.h"
+#include "clew/nn/backbones/layer_row.h"
 
 namespace clew::nn {
-
-/// A layer of windows.
-struct LayerRow {
-  std::string name;
-  std::int64_t kernel = 1;  // side, elements of the layer's input
-  double stride = 1;        // in elements of the layer's input; 0.5: upsampling by 2
-  std::int64_t dilation = 1, channels = 0;
-  MapGeometry geometry{};  // of the layer's output
-};
 
 /// Convolutions and max poolings that `wanted` needs, in forward order. Names are the modules' behind `prefix`, and
 /// "max_pool".
