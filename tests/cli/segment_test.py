@@ -60,6 +60,7 @@ class Segment(CliTest):
         self.assertEqual(by_name["context.conv8"]["receptive_field"] - by_name["score"]["receptive_field"], 8 * 66)
         self.assertRegex(self.out("info", "segment/scenes", *words), r"layer +kernel +stride +dilation +channels +output stride +receptive field")
         self.fails("info", "navigate/static_small", code=2, error="the system navigate has no table of layers, got recipe 'navigate/static_small'")
+        self.fails("info", "segment/scene", code=2, error="unknown recipe 'segment/scene'")
         run = self.train("segment/scenes", *SMALL, STEPS, "network=dilated")
         config = tomllib.loads((run / "config.toml").read_text())
         self.assertEqual((config["output_stride"], config["context"]), (8, "none"))

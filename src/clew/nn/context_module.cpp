@@ -55,7 +55,7 @@ ContextModuleImpl::ContextModuleImpl(const ContextOptions& options) : channels_(
       torch::nn::init::kaiming_normal_(convolution->weight, 0, torch::kFanIn, torch::kReLU);
     }
     torch::nn::init::zeros_(convolution->bias);
-    convolutions_.push_back(convolution.ptr());
+    convolutions_.push_back(convolution);
     in = out;
   }
 }

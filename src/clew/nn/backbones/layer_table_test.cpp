@@ -70,7 +70,12 @@ TEST(LayerTable, FieldsAreThoseOfTheGradient) {
           torch::ones({1, net.graph->channels(from), 64, 64}, torch::kFloat64).requires_grad_();
       const auto y = net.graph->run(x, {to}, nullptr, from)[0];
       y.select(3, y.size(3) / 2).select(2, y.size(2) / 2).sum().backward();
-      const auto seen = x.grad().abs().sum({0, 1}).gt(0).any(1).nonzero();  // with gaps by dilation
+      const auto seen = x.grad()
+                            .abs()
+                            .sum(torch::IntArrayRef({0, 1}))
+                            .gt(0)
+                            .any(1)
+                            .nonzero();  // with gaps by dilation
       return (seen.max() - seen.min()).item<double>() + 1;
     };
     const auto middle = net.graph->geometry(net.middle), last = net.graph->geometry(net.last);
