@@ -170,6 +170,22 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
                          : concat(errors.size(), " of ", answers.size(), " pictures failed")};
 }
 
+runs::Evaluation evaluate_predictions(const train::LearningSystem& system,
+                                      const ConfigTree& settings) {
+  const auto config = system.make_config();
+  std::string predictions, truth;
+  Fields fields;
+  fields("predictions", predictions, {.path = PathKind::kPath});
+  fields("truth", truth, {.path = PathKind::kPath});
+  config->prediction_fields(fields);
+  load_fields(fields, settings);
+  if (predictions.empty() || truth.empty())
+    throw UsageError(concat("`clew eval ", system.name(),
+                            "` needs predictions=FILE and truth=FILE, got ",
+                            predictions.empty() ? "no predictions" : "no truth"));
+  return system.evaluate_predictions(*config, predictions, truth);
+}
+
 }  // namespace
 
 System row_of(std::shared_ptr<const train::LearningSystem> system) {
@@ -205,9 +221,13 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         .keep = [run = request.run, evaluation] { train::write_evaluation(run, evaluation); }};
   };
   if (system->can_evaluate_predictions()) {
-    row.evaluate_predictions = [system](const fs::path& predictions, const fs::path& truth) {
-      return system->evaluate_predictions(predictions, truth);
+    row.evaluate_predictions = [system](const ConfigTree& settings) {
+      return evaluate_predictions(*system, settings);
     };
+    const auto config = system->make_config();
+    Fields fields;
+    config->prediction_fields(fields);
+    if (!fields.list().empty()) row.prediction_settings = help_fields(fields);
   }
   row.export_run = [system](const fs::path& run, const fs::path& out) {
     train::export_run(*system, run, out);

@@ -94,6 +94,12 @@ struct SegmentConfig : train::LearningConfig {
     v.group("start", start);
     v.group("train", train);
   }
+  void prediction_fields(Fields& v) override {
+    v("classes", data.classes,
+      {.help = "names of the classes by their number in the masks; empty: those of labels.txt in "
+               "the folder `truth`"});
+    v("ignored", data.ignored, {.help = "classes whose pixels in `truth` are not counted"});
+  }
 };
 
 /// Names of the counted classes, in the network's order.

@@ -37,10 +37,12 @@ double mean_of(std::int64_t count, Value value) {
   return numbers == 0 ? kNone : sum / numbers;
 }
 
-std::span<const std::uint8_t> pixels_of(const torch::Tensor& map, const char* name) {
+ClassMap class_map(const torch::Tensor& map, const char* name) {
   CLEW_CHECK(map.scalar_type() == torch::kUInt8 && map.dim() == 2 && map.is_contiguous(), name,
              " must be [H,W] of Byte without gaps, got ", map.sizes(), " of ", map.scalar_type());
-  return {map.data_ptr<std::uint8_t>(), static_cast<std::size_t>(map.numel())};
+  return {.pixels = {map.data_ptr<std::uint8_t>(), static_cast<std::size_t>(map.numel())},
+          .height = map.size(0),
+          .width = map.size(1)};
 }
 
 }  // namespace
@@ -144,14 +146,20 @@ PixelEvaluator::PixelEvaluator(std::vector<std::string> classes)
 void PixelEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
   const auto &found = outputs.list("classes"), &truths = batch.list("mask");
   for (std::size_t i = 0; i < truths.size(); ++i) {
-    CLEW_CHECK(found[i].sizes() == truths[i].sizes(),
-               "the predicted classes must have the size of the mask, ", truths[i].sizes(),
-               ", got ", found[i].sizes());
     const auto truth = truths[i].contiguous(), own = found[i].contiguous();
-    const auto count = confusion_.add(pixels_of(truth, "mask"), pixels_of(own, "classes"));
-    const std::array row = {static_cast<double>(count.counted), static_cast<double>(count.wrong)};
-    rows_.add(batch.indices[static_cast<std::int64_t>(i)].item<std::int64_t>(), row);
+    add_picture(batch.indices[static_cast<std::int64_t>(i)].item<std::int64_t>(),
+                class_map(truth, "mask"), class_map(own, "classes"));
   }
+}
+
+void PixelEvaluator::add_picture(std::int64_t index, const ClassMap& truth,
+                                 const ClassMap& predicted) {
+  CLEW_CHECK(truth.height == predicted.height && truth.width == predicted.width,
+             "the predicted classes must have the size of the mask, ", truth.width, "x",
+             truth.height, ", got ", predicted.width, "x", predicted.height);
+  const auto count = confusion_.add(truth.pixels, predicted.pixels);
+  const std::array row = {static_cast<double>(count.counted), static_cast<double>(count.wrong)};
+  rows_.add(index, row);
 }
 
 std::string PixelEvaluator::bytes() const {

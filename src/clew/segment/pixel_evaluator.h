@@ -51,6 +51,12 @@ class Confusion {
   std::vector<std::uint32_t> scratch_;  // two of [256,256], for even and odd pixels
 };
 
+/// Classes of pixels [height,width] u8, row by row. Borrowed.
+struct ClassMap {
+  std::span<const std::uint8_t> pixels;
+  std::int64_t height = 0, width = 0;
+};
+
 /// Outputs: listed "classes" [H,W] u8; column: listed "mask" [H,W] u8 -> measures miou, pixel_accuracy, mean_accuracy,
 /// fw_iou (shares).
 class PixelEvaluator : public train::Evaluator {
@@ -59,6 +65,8 @@ class PixelEvaluator : public train::Evaluator {
   explicit PixelEvaluator(std::vector<std::string> classes);
 
   void add(const data::Batch& outputs, const data::Batch& batch) override;
+  /// A picture: classes, or data::kVoid in `truth` where they are not counted. Another size, another class: clew::Error.
+  void add_picture(std::int64_t index, const ClassMap& truth, const ClassMap& predicted);
   std::string bytes() const override;
   void merge(std::string_view bytes) override;
   std::vector<runs::Measure> result() const override;

@@ -24,6 +24,7 @@
 #include "clew/runs/gallery.h"
 #include "clew/segment/class_drawing.h"
 #include "clew/segment/config.h"
+#include "clew/segment/judged_masks.h"
 #include "clew/segment/pixel_evaluator.h"
 #include "clew/segment/segment_task.h"
 
@@ -214,6 +215,18 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
             make_folders(runs::picture_folder(run));
             image::write(run / kWorstPixels, sheet);
           }};
+}
+
+runs::Evaluation SegmentSystem::evaluate_predictions(const train::LearningConfig& config,
+                                                     const fs::path& predictions,
+                                                     const fs::path& truth) const {
+  const auto& data = own(config).data;
+  auto evaluation = judge_masks({.predictions = predictions,
+                                 .truth = truth,
+                                 .classes = data.classes,
+                                 .ignored = data.ignored});
+  evaluation.system = name();
+  return evaluation;
 }
 
 namespace {

@@ -114,7 +114,8 @@ runs::RunAbout LearningSystem::about(const LearningConfig& /*config*/, const Tas
   return {.plots = runs::learning_plots(task.make_evaluator()->result(), task.monitor())};
 }
 
-runs::Evaluation LearningSystem::evaluate_predictions(const fs::path& /*predictions*/,
+runs::Evaluation LearningSystem::evaluate_predictions(const LearningConfig& /*config*/,
+                                                      const fs::path& /*predictions*/,
                                                       const fs::path& /*truth*/) const {
   throw UsageError(concat(name(), " judges no files of answers"));
 }
