@@ -22,7 +22,7 @@ class Segment(CliTest):
         self.assertIn("val_miou", lines[-1])
         told = self.json("eval", run, "--json", timeout=TIMEOUT)
         self.assertEqual([one["name"] for one in told["measures"]],
-                         ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "parameters"])
+                         ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "boundary_iou", "parameters"])
         self.assertEqual([table["title"] for table in told["tables"]], ["Each class", "Confusion matrix"])
         self.out("report", run)
         page = (run / "report.html").read_text()

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clew/runs/evaluation.h"
+#include "clew/segment/boundary.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::segment {
@@ -25,7 +26,6 @@ class Confusion {
     std::int64_t counted = 0, wrong = 0;
   };
   Count add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> predicted);
-  void add(const Confusion& other);
 
   std::int64_t classes() const { return classes_; }
   std::int64_t at(std::int64_t truth, std::int64_t predicted) const {
@@ -51,14 +51,8 @@ class Confusion {
   std::vector<std::uint32_t> scratch_;  // two of [256,256], for even and odd pixels
 };
 
-/// Classes of pixels [height,width] u8, row by row. Borrowed.
-struct ClassMap {
-  std::span<const std::uint8_t> pixels;
-  std::int64_t height = 0, width = 0;
-};
-
 /// Outputs: listed "classes" [H,W] u8; column: listed "mask" [H,W] u8 -> measures miou, pixel_accuracy, mean_accuracy,
-/// fw_iou (shares).
+/// fw_iou, boundary_iou (shares).
 class PixelEvaluator : public train::Evaluator {
  public:
   /// `classes`: names by class.
@@ -70,10 +64,11 @@ class PixelEvaluator : public train::Evaluator {
   std::string bytes() const override;
   void merge(std::string_view bytes) override;
   std::vector<runs::Measure> result() const override;
-  /// IoU and accuracy of each class, and the confusion matrix as shares of the true classes.
+  /// IoU, boundary IoU and accuracy of each class, and the confusion matrix as shares of the true classes.
   std::vector<runs::Table> tables() const override;
 
   const Confusion& confusion() const { return confusion_; }
+  const BoundaryCounts& boundaries() const { return boundaries_; }
   /// Examples of the highest shares of wrong pixels, at most `most`, without those that are all right.
   struct Picture {
     std::int64_t index = 0;
@@ -84,6 +79,7 @@ class PixelEvaluator : public train::Evaluator {
  private:
   std::vector<std::string> classes_;
   Confusion confusion_;
+  BoundaryCounts boundaries_;
   train::Rows rows_{2};  // counted and wrong pixels
 };
 
