@@ -186,6 +186,15 @@ runs::Evaluation evaluate_predictions(const train::LearningSystem& system,
   return system.evaluate_predictions(*config, predictions, truth);
 }
 
+/// Help table of settings; empty without any.
+std::string help_of(const train::LearningSystem& system,
+                    void (train::LearningConfig::*settings)(Fields&)) {
+  const auto config = system.make_config();
+  Fields fields;
+  (config.get()->*settings)(fields);
+  return fields.list().empty() ? std::string() : help_fields(fields);
+}
+
 }  // namespace
 
 System row_of(std::shared_ptr<const train::LearningSystem> system) {
@@ -209,11 +218,13 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         [system](const runs::MetricsLine& metrics) { return system->progress_text(metrics); });
     return train::train_run(*system, run, is_resumed, line.callbacks(), &processes);
   };
+  row.eval_settings = help_of(*system, &train::LearningConfig::eval_fields);
   row.eval = [system](const EvalRequest& request) {
     keep_freed_memory();
     CountLine line;
     const auto evaluation = train::evaluate_run(
-        *system, request.run, [&line](double share) { line.show_share(share, "evaluating"); });
+        *system, request.run, [&line](double share) { line.show_share(share, "evaluating"); },
+        request.settings);
     line.end();
     return EvalOutput{
         .text = request.is_json ? runs::evaluation_json(evaluation.evaluation)
@@ -224,10 +235,7 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
     row.evaluate_predictions = [system](const ConfigTree& settings) {
       return evaluate_predictions(*system, settings);
     };
-    const auto config = system->make_config();
-    Fields fields;
-    config->prediction_fields(fields);
-    if (!fields.list().empty()) row.prediction_settings = help_fields(fields);
+    row.prediction_settings = help_of(*system, &train::LearningConfig::prediction_fields);
   }
   row.export_run = [system](const fs::path& run, const fs::path& out) {
     train::export_run(*system, run, out);

@@ -24,6 +24,10 @@ class Segment(CliTest):
         self.assertEqual([one["name"] for one in told["measures"]],
                          ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "boundary_iou", "parameters"])
         self.assertEqual([table["title"] for table in told["tables"]], ["Each class", "Confusion matrix"])
+        averaged = self.out("eval", run, "flip=true", "window=40", timeout=TIMEOUT)
+        self.assertIn("Windows of 40 pixels. With mirror images.", averaged)
+        self.fails("eval", run, "mirror=true", code=2, error="unknown key 'mirror'")
+        self.fails("eval", run, "window=-1", code=2, error="window must be in 0..65536, got -1")
         self.out("report", run)
         page = (run / "report.html").read_text()
         self.assertIn("Worst pictures", page)

@@ -47,10 +47,9 @@ const SegmentConfig& own(const train::LearningConfig& config) {
 /// True where class 0 is a background, which overlays leave as it is.
 bool has_background(const std::vector<std::string>& classes) { return classes[0] == "background"; }
 
-/// A picture, its mask, the prediction, and with `has_wrong` where it is wrong.
-void add_tiles(std::vector<image::Tile>& tiles, const SegmentationNetwork& network,
-               const data::Example& example, const std::string& label, bool has_wrong) {
-  const auto classes = classes_of(network, example["image"]);
+/// A picture, its mask, the predicted classes [H,W] u8, and with `has_wrong` the wrong ones.
+void add_tiles(std::vector<image::Tile>& tiles, const data::Example& example,
+               const torch::Tensor& classes, const std::string& label, bool has_wrong) {
   tiles.push_back({.picture = data::to_image(example["image"]), .label = label});
   tiles.push_back({.picture = draw_classes(example["mask"]), .label = "mask"});
   tiles.push_back({.picture = draw_classes(classes), .label = "prediction"});
@@ -160,8 +159,11 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
     auto& now = learner();
     now.with_evaluated_weights([&] {
       std::vector<image::Tile> tiles;
-      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
-        add_tiles(tiles, network_of(now.network()), set.get(i, Key{}), "picture", false);
+      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i) {
+        const auto example = set.get(i, Key{});
+        add_tiles(tiles, example, classes_of(network_of(now.network()), example["image"]),
+                  "picture", false);
+      }
       image::write(runs::step_picture(run, kDrawnName, steps),
                    with_legend(sheet_of(tiles, 3), all_numbers(classes.size()), classes));
     });
@@ -178,10 +180,11 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
 }
 
 train::RunEvaluation SegmentSystem::describe(const fs::path& run,
-                                             const train::LearningConfig& /*config*/,
+                                             const train::LearningConfig& config,
                                              const train::Task& task,
                                              const train::Evaluator& evaluator,
                                              torch::nn::Module& network) const {
+  const auto& averaging = own(config).averaging;
   const auto& pixels = dynamic_cast<const PixelEvaluator&>(evaluator);
   const auto& set = task.test_set();
   const auto classes = set.class_names();
@@ -190,13 +193,17 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
                                          percent(pixels.confusion().mean_iou()), ", ",
                                          percent(pixels.confusion().pixel_accuracy()), " of ",
                                          pixels.confusion().total(), " pixels are right.")};
+  if (averaging.window > 0)
+    evaluation.summary += concat(" Windows of ", averaging.window, " pixels.");
+  if (averaging.has_flip) evaluation.summary += " With mirror images.";
   network.eval();
   auto worst = nlohmann::json::array();
   std::vector<image::Tile> tiles;
   for (const auto& one : pixels.worst(kWorst)) {
     const auto file = printable(set.origin(one.index));
     worst.push_back({{"index", one.index}, {"file", file}, {"wrong", one.wrong}});
-    add_tiles(tiles, network_of(network), set.get(one.index, Key{}),
+    const auto example = set.get(one.index, Key{});
+    add_tiles(tiles, example, classes_of(network_of(network), example["image"], averaging),
               concat(percent(one.wrong), " wrong"), true);
   }
   evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();

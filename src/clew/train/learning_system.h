@@ -28,6 +28,8 @@ namespace clew::train {
 struct LearningConfig {
   virtual ~LearningConfig() = default;
   virtual void fields(Fields& v) = 0;
+  /// Settings of an evaluation of a run, which are in no recipe.
+  virtual void eval_fields(Fields& /*v*/) {}
   /// Settings of LearningSystem::evaluate_predictions besides its files.
   virtual void prediction_fields(Fields& /*v*/) {}
 
