@@ -23,6 +23,12 @@ class OneConvolution : public SegmentationNetwork {
   Scores forward(const torch::Tensor& images, const Key* /*key*/) const override {
     return {.logits = torch::conv2d(images, weight_, {}, 1, padding_), .auxiliary = {}};
   }
+  torch::Tensor prepare(const torch::Tensor& images) const override { return images; }
+  DenseGraph dense_graph() const override { return {}; }
+  torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t /*height*/,
+                       std::int64_t /*width*/) const override {
+    return scores.at(0);
+  }
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& /*graph*/,
                                      const std::vector<nn::OnnxValue>& /*inputs*/) const override {
     return {};

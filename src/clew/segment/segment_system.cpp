@@ -24,6 +24,7 @@
 #include "clew/runs/gallery.h"
 #include "clew/segment/class_drawing.h"
 #include "clew/segment/config.h"
+#include "clew/segment/fused_segmentation.h"
 #include "clew/segment/judged_masks.h"
 #include "clew/segment/pixel_evaluator.h"
 #include "clew/segment/segment_task.h"
@@ -240,9 +241,9 @@ namespace {
 
 class PixelPredictor : public train::Predictor {
  public:
-  PixelPredictor(std::shared_ptr<torch::nn::Module> network, const SegmentConfig& config,
+  PixelPredictor(const std::shared_ptr<torch::nn::Module>& network, const SegmentConfig& config,
                  const train::PredictOptions& options)
-      : network_(std::move(network)),
+      : network_(std::dynamic_pointer_cast<SegmentationNetwork>(network)),
         classes_(class_names(config)),
         views_(config.data.views),
         background_(config.data.background),
@@ -259,7 +260,7 @@ class PixelPredictor : public train::Predictor {
     const auto image =
         views_.apply(std::make_shared<PlainPicture>(data::to_tensor(picture)), data::Split::kTest)
             ->get(0, Key{})["image"];
-    auto logits = network_of(*network_).forward(image.unsqueeze(0)).logits;
+    auto logits = network_.logits(image.unsqueeze(0));
     if (logits.size(2) != picture.height || logits.size(3) != picture.width)
       logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
     const auto classes = logits[0].argmax(0).to(torch::kUInt8).contiguous();
@@ -310,7 +311,7 @@ class PixelPredictor : public train::Predictor {
         {"classes", list}}.dump();
   }
 
-  std::shared_ptr<torch::nn::Module> network_;
+  FusedSegmentation network_;
   std::vector<std::string> classes_;
   std::vector<std::uint16_t> numbers_;  // in data.classes, by class
   data::ViewsConfig views_;
@@ -323,7 +324,7 @@ class PixelPredictor : public train::Predictor {
 std::unique_ptr<train::Predictor> SegmentSystem::make_predictor(
     std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
     const train::PredictOptions& options) const {
-  return std::make_unique<PixelPredictor>(std::move(network), own(config), options);
+  return std::make_unique<PixelPredictor>(network, own(config), options);
 }
 
 void SegmentSystem::write_predictions(const train::LearningConfig& /*config*/,
