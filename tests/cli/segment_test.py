@@ -22,8 +22,12 @@ class Segment(CliTest):
         self.assertIn("val_miou", lines[-1])
         told = self.json("eval", run, "--json", timeout=TIMEOUT)
         self.assertEqual([one["name"] for one in told["measures"]],
-                         ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "parameters"])
+                         ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "boundary_iou", "parameters"])
         self.assertEqual([table["title"] for table in told["tables"]], ["Each class", "Confusion matrix"])
+        averaged = self.out("eval", run, "flip=true", "window=40", timeout=TIMEOUT)
+        self.assertIn("Windows of 40 pixels. With mirror images.", averaged)
+        self.fails("eval", run, "mirror=true", code=2, error="unknown key 'mirror'")
+        self.fails("eval", run, "window=-1", code=2, error="window must be in 0..65536, got -1")
         self.out("report", run)
         page = (run / "report.html").read_text()
         self.assertIn("Worst pictures", page)
@@ -106,6 +110,42 @@ print(json.dumps(found))
         self.assertEqual(len(config["shares"]), 12)
         self.assertAlmostEqual(sum(config["shares"]), 1)
         self.assertIn("On 3 pictures of the test set: mean IoU", self.out("eval", run, timeout=TIMEOUT))
+
+    def test_masks_of_any_program(self):
+        self.out("data", "make", "scenes", "format=masks", "train=6", "val=2", "test=3", "width=48", "height=40", "--data", "made")
+        run = self.train("segment/scenes", *SMALL, STEPS, "data.dir=made")
+        ours = self.json("eval", run, "--json", timeout=TIMEOUT)
+        names = (self.folder / "made/ImageSets/Segmentation/test.txt").read_text().split()
+        pictures = [next((self.folder / "made/JPEGImages").glob(f"{name}.*")) for name in names]
+        self.out("predict", run, *pictures, "--write", "masks=found", timeout=TIMEOUT)
+        judged = "eval", "segment", "predictions=found", "truth=made"
+        told = self.json(*judged, "--json")
+        for one in told["measures"]:
+            self.assertAlmostEqual(one["value"], next(own["value"] for own in ours["measures"] if own["name"] == one["name"]), delta=0.01)
+        self.assertEqual([table["title"] for table in told["tables"]], ["Each class", "Confusion matrix"])
+        self.assertEqual(told["details"]["pictures"], 3)
+        self.assertTrue(told["details"]["worst"])
+        self.assertRegex(self.out(*judged), r"^3 masks with 5760 counted pixels of 13 classes: mean IoU ")
+        self.assertIn("miou", self.out(*judged))
+
+        write_png(self.folder / "t/a.png", 2, 1, 0, [[0, 1]])
+        write_png(self.folder / "p/a.png", 2, 1, 0, [[0, 1]])
+        small = "eval", "segment", "predictions=p", "truth=t"
+        named = 'classes=["sky", "road"]'
+        self.assertIn("100.00 %", self.out(*small, named))
+        self.fails(*small, code=2, error="classes must name the classes of the masks of")
+        self.fails(*small, named, 'ignored=["tree"]', code=2, error="ignored must be of classes (sky, road), got 'tree'")
+        self.fails(*small, named, "ignore=[]", code=2, error="unknown key 'ignore'")
+        self.fails(*small[:3], code=2, error="needs predictions=FILE and truth=FILE, got no truth")
+        for name, width, colour, row, error in (("a", 1, 0, [0], "must have the size of"), ("a", 2, 0, [0, 2], "a class must be in 0..1 or 255, got 2"),
+                                                ("a", 2, 2, [0, 0, 0, 1, 1, 1], "must have one value a pixel"),
+                                                ("b", 2, 0, [0, 1], "must have a mask of its name in")):
+            with self.subTest(error):
+                write_png(self.folder / "p/a.png", 2, 1, 0, [[0, 1]])
+                write_png(self.folder / f"p/{name}.png", width, 1, colour, [row])
+                self.fails(*small, named, code=1, error=error)
+        (self.folder / "p/a.png").unlink()
+        self.fails(*small, named, code=1, error="must have a prediction of its name in")
 
     def test_the_same_bytes_from_a_resumed_run(self):
         run = self.train("segment/scenes", *SMALL, "train.steps=4", "train.checkpoint_seconds=0")

@@ -13,6 +13,7 @@
 #include "clew/core/names.h"
 #include "clew/data/mask_pictures.h"
 #include "clew/data/views.h"
+#include "clew/segment/averaging.h"
 #include "clew/segment/network.h"
 #include "clew/train/learning_system.h"
 
@@ -60,6 +61,7 @@ struct SegmentConfig : train::LearningConfig {
   double dropout = -1, bias_rate = 2, auxiliary_weight = 0.5;
   ClassWeights class_weights = ClassWeights::kNone;
   SegmentData data;
+  AveragingOptions averaging;  // of an evaluation
 
   SegmentConfig() {
     train.optimizer = train::OptimizerKind::kSgd;
@@ -104,6 +106,13 @@ struct SegmentConfig : train::LearningConfig {
     v.group("data", data);
     v.group("start", start);
     v.group("train", train);
+  }
+  void eval_fields(Fields& v) override { averaging.fields(v); }
+  void prediction_fields(Fields& v) override {
+    v("classes", data.classes,
+      {.help = "names of the classes by their number in the masks; empty: those of labels.txt in "
+               "the folder `truth`"});
+    v("ignored", data.ignored, {.help = "classes whose pixels in `truth` are not counted"});
   }
 };
 

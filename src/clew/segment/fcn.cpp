@@ -124,7 +124,7 @@ Tensor FcnImpl::head(const Tensor& x, const Key* key) const {
   return dropped(torch::relu(fc7_->forward(hidden)), kKeyFc7);
 }
 
-Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
+Tensor FcnImpl::prepare(const Tensor& images) const {
   CLEW_CHECK(images.dim() == 4 && images.size(1) == 3 && images.is_floating_point() &&
                  images.size(2) > 0 && images.size(3) > 0,
              "images must be [B,3,H,W] of real numbers with pixels, got ", images.sizes(), " of ",
@@ -132,23 +132,54 @@ Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
   const auto height = images.size(2), width = images.size(3);
   const auto multiple = static_cast<std::int64_t>(levels_[0].geometry.stride);
   const auto missing = [&](std::int64_t side) { return (multiple - side % multiple) % multiple; };
-  auto x = ops::normalise(images, statistics_);
-  if (missing(height) > 0 || missing(width) > 0)
-    x = torch::constant_pad_nd(x, {0, missing(width), 0, missing(height)});
-  const auto values = body_->run(x, maps());
-  Tensor scores;
+  const auto x = ops::normalise(images, statistics_);
+  if (missing(height) == 0 && missing(width) == 0) return x;
+  return torch::constant_pad_nd(x, {0, missing(width), 0, missing(height)});
+}
+
+Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
+  return merged(level_scores(images, key));
+}
+
+std::vector<Tensor> FcnImpl::level_scores(const Tensor& images, const Key* key) const {
+  const auto values = body_->run(prepare(images), maps());
+  std::vector<Tensor> scores;
+  for (std::size_t i = 0; i < levels_.size(); ++i)
+    scores.push_back(levels_[i].score->forward(i == 0 ? head(values[0], key) : values[i]));
+  return scores;
+}
+
+Tensor FcnImpl::merged(const std::vector<Tensor>& scores) const {
+  auto sum = at_least_f32(scores.at(0));
+  for (std::size_t i = 1; i < levels_.size(); ++i)
+    sum = at_least_f32(scores.at(i)) + at_least_f32(levels_[i].up->forward(sum));
+  return context_ == nullptr ? sum : at_least_f32(context_->forward(sum));
+}
+
+DenseGraph FcnImpl::dense_graph() const {
+  DenseGraph dense{.graph = std::make_shared<nn::LayerGraph>(*body_, nn::LayerGraph::Extension{}),
+                   .scores = {}};
+  auto& graph = *dense.graph;
   for (std::size_t i = 0; i < levels_.size(); ++i) {
-    const auto& level = levels_[i];
-    const auto own = at_least_f32(level.score->forward(i == 0 ? head(values[0], key) : values[i]));
-    scores = i == 0 ? own : own + at_least_f32(level.up->forward(scores));
+    auto x = levels_[i].map;
+    if (i == 0 && fc6_ != nullptr) {
+      x = graph.activation(graph.convolution(fc6_, "fc6", x), nn::Activation::kRelu);
+      x = graph.activation(graph.convolution(fc7_, "fc7", x), nn::Activation::kRelu);
+    }
+    dense.scores.push_back(graph.convolution(levels_[i].score, levels_[i].score_name, x));
   }
-  return context_ == nullptr ? scores : at_least_f32(context_->forward(scores));
+  return dense;
+}
+
+Tensor FcnImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
+                       std::int64_t width) const {
+  return nn::upsample_bilinear(merged(scores), score_geometry(), kPixels)
+      .narrow(2, 0, height)
+      .narrow(3, 0, width);
 }
 
 Scores FcnImpl::forward(const Tensor& images, const Key* key) const {
-  return {.logits = nn::upsample_bilinear(coarse_scores(images, key), score_geometry(), kPixels)
-                        .narrow(2, 0, images.size(2))
-                        .narrow(3, 0, images.size(3)),
+  return {.logits = finish(level_scores(images, key), images.size(2), images.size(3)),
           .auxiliary = {}};
 }
 

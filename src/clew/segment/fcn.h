@@ -37,6 +37,10 @@ class FcnImpl : public SegmentationNetwork {
   explicit FcnImpl(const NetworkOptions& options);
 
   Scores forward(const torch::Tensor& images, const Key* key = nullptr) const override;
+  torch::Tensor prepare(const torch::Tensor& images) const override;
+  DenseGraph dense_graph() const override;
+  torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                       std::int64_t width) const override;
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override;
 
@@ -57,6 +61,10 @@ class FcnImpl : public SegmentationNetwork {
   };
   std::vector<nn::LayerId> maps() const;
   torch::Tensor head(const torch::Tensor& x, const Key* key) const;
+  /// Scores [B,C,h,w] f (raw) of each level.
+  std::vector<torch::Tensor> level_scores(const torch::Tensor& images, const Key* key) const;
+  /// These -> scores of score_geometry().
+  torch::Tensor merged(const std::vector<torch::Tensor>& scores) const;
 
   ops::ChannelStatistics statistics_;
   std::shared_ptr<nn::LayerGraph> body_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/nn/backbones/layer_graph.h"
 #include "clew/nn/backbones/layer_table.h"
 #include "clew/nn/context_module.h"
 #include "clew/nn/export/onnx.h"
@@ -33,6 +34,12 @@ struct Scores {
   torch::Tensor auxiliary;  // of an earlier map, for the loss; undefined without one
 };
 
+/// Convolutions of a network, and their outputs.
+struct DenseGraph {
+  std::shared_ptr<nn::LayerGraph> graph;
+  std::vector<nn::LayerId> scores;
+};
+
 class SegmentationNetwork : public torch::nn::Module, public nn::OnnxConvertible {
  public:
   /// images [B,3,H,W] f in [0,1], RGB, of any size -> scores of their pixels. In training mode dropout draws from `key`;
@@ -41,6 +48,16 @@ class SegmentationNetwork : public torch::nn::Module, public nn::OnnxConvertible
   /// Layers of windows in forward order, with strides and receptive fields in pixels of the picture; those in which the
   /// logits have no part, as of the auxiliary scores, are left out.
   virtual std::vector<nn::LayerRow> layers() const = 0;
+
+  // Parts of `forward` in evaluation mode: the logits are finish(outputs of dense_graph() for prepare(images), height and
+  // width of the images).
+  /// images [B,3,H,W] f in [0,1] -> [B,3,h,w] f, normalised and padded.
+  virtual torch::Tensor prepare(const torch::Tensor& images) const = 0;
+  /// Its modules are this network's, or folded copies.
+  virtual DenseGraph dense_graph() const = 0;
+  /// Scores [B,C,*,*] f (raw) -> logits [B,C,height,width] f (raw).
+  virtual torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                               std::int64_t width) const = 0;
 };
 
 /// "fcn32s", "fcn16s", "fcn8s", "dilated", "fcn_resnet50", "deeplabv3_resnet50".

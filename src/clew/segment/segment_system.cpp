@@ -24,6 +24,8 @@
 #include "clew/runs/gallery.h"
 #include "clew/segment/class_drawing.h"
 #include "clew/segment/config.h"
+#include "clew/segment/fused_segmentation.h"
+#include "clew/segment/judged_masks.h"
 #include "clew/segment/pixel_evaluator.h"
 #include "clew/segment/segment_task.h"
 
@@ -46,10 +48,9 @@ const SegmentConfig& own(const train::LearningConfig& config) {
 /// True where class 0 is a background, which overlays leave as it is.
 bool has_background(const std::vector<std::string>& classes) { return classes[0] == "background"; }
 
-/// A picture, its mask, the prediction, and with `has_wrong` where it is wrong.
-void add_tiles(std::vector<image::Tile>& tiles, const SegmentationNetwork& network,
-               const data::Example& example, const std::string& label, bool has_wrong) {
-  const auto classes = classes_of(network, example["image"]);
+/// A picture, its mask, the predicted classes [H,W] u8, and with `has_wrong` the wrong ones.
+void add_tiles(std::vector<image::Tile>& tiles, const data::Example& example,
+               const torch::Tensor& classes, const std::string& label, bool has_wrong) {
   tiles.push_back({.picture = data::to_image(example["image"]), .label = label});
   tiles.push_back({.picture = draw_classes(example["mask"]), .label = "mask"});
   tiles.push_back({.picture = draw_classes(classes), .label = "prediction"});
@@ -169,8 +170,11 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
     auto& now = learner();
     now.with_evaluated_weights([&] {
       std::vector<image::Tile> tiles;
-      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
-        add_tiles(tiles, network_of(now.network()), set.get(i, Key{}), "picture", false);
+      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i) {
+        const auto example = set.get(i, Key{});
+        add_tiles(tiles, example, classes_of(network_of(now.network()), example["image"]),
+                  "picture", false);
+      }
       image::write(runs::step_picture(run, kDrawnName, steps),
                    with_legend(sheet_of(tiles, 3), all_numbers(classes.size()), classes));
     });
@@ -187,10 +191,11 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
 }
 
 train::RunEvaluation SegmentSystem::describe(const fs::path& run,
-                                             const train::LearningConfig& /*config*/,
+                                             const train::LearningConfig& config,
                                              const train::Task& task,
                                              const train::Evaluator& evaluator,
                                              torch::nn::Module& network) const {
+  const auto& averaging = own(config).averaging;
   const auto& pixels = dynamic_cast<const PixelEvaluator&>(evaluator);
   const auto& set = task.test_set();
   const auto classes = set.class_names();
@@ -199,13 +204,17 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
                                          percent(pixels.confusion().mean_iou()), ", ",
                                          percent(pixels.confusion().pixel_accuracy()), " of ",
                                          pixels.confusion().total(), " pixels are right.")};
+  if (averaging.window > 0)
+    evaluation.summary += concat(" Windows of ", averaging.window, " pixels.");
+  if (averaging.has_flip) evaluation.summary += " With mirror images.";
   network.eval();
   auto worst = nlohmann::json::array();
   std::vector<image::Tile> tiles;
   for (const auto& one : pixels.worst(kWorst)) {
     const auto file = printable(set.origin(one.index));
     worst.push_back({{"index", one.index}, {"file", file}, {"wrong", one.wrong}});
-    add_tiles(tiles, network_of(network), set.get(one.index, Key{}),
+    const auto example = set.get(one.index, Key{});
+    add_tiles(tiles, example, classes_of(network_of(network), example["image"], averaging),
               concat(percent(one.wrong), " wrong"), true);
   }
   evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();
@@ -226,13 +235,25 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
           }};
 }
 
+runs::Evaluation SegmentSystem::evaluate_predictions(const train::LearningConfig& config,
+                                                     const fs::path& predictions,
+                                                     const fs::path& truth) const {
+  const auto& data = own(config).data;
+  auto evaluation = judge_masks({.predictions = predictions,
+                                 .truth = truth,
+                                 .classes = data.classes,
+                                 .ignored = data.ignored});
+  evaluation.system = name();
+  return evaluation;
+}
+
 namespace {
 
 class PixelPredictor : public train::Predictor {
  public:
-  PixelPredictor(std::shared_ptr<torch::nn::Module> network, const SegmentConfig& config,
+  PixelPredictor(const std::shared_ptr<torch::nn::Module>& network, const SegmentConfig& config,
                  const train::PredictOptions& options)
-      : network_(std::move(network)),
+      : network_(std::dynamic_pointer_cast<SegmentationNetwork>(network)),
         classes_(class_names(config)),
         views_(config.data.views),
         background_(config.data.background),
@@ -249,7 +270,7 @@ class PixelPredictor : public train::Predictor {
     const auto image =
         views_.apply(std::make_shared<PlainPicture>(data::to_tensor(picture)), data::Split::kTest)
             ->get(0, Key{})["image"];
-    auto logits = network_of(*network_).forward(image.unsqueeze(0)).logits;
+    auto logits = network_.logits(image.unsqueeze(0));
     if (logits.size(2) != picture.height || logits.size(3) != picture.width)
       logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
     const auto classes = logits[0].argmax(0).to(torch::kUInt8).contiguous();
@@ -300,7 +321,7 @@ class PixelPredictor : public train::Predictor {
         {"classes", list}}.dump();
   }
 
-  std::shared_ptr<torch::nn::Module> network_;
+  FusedSegmentation network_;
   std::vector<std::string> classes_;
   std::vector<std::uint16_t> numbers_;  // in data.classes, by class
   data::ViewsConfig views_;
@@ -313,7 +334,7 @@ class PixelPredictor : public train::Predictor {
 std::unique_ptr<train::Predictor> SegmentSystem::make_predictor(
     std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
     const train::PredictOptions& options) const {
-  return std::make_unique<PixelPredictor>(std::move(network), own(config), options);
+  return std::make_unique<PixelPredictor>(network, own(config), options);
 }
 
 void SegmentSystem::write_predictions(const train::LearningConfig& /*config*/,

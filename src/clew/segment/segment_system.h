@@ -41,6 +41,12 @@ class SegmentSystem : public train::LearningSystem {
                                 const train::Evaluator& evaluator,
                                 torch::nn::Module& network) const override;
 
+  bool can_evaluate_predictions() const override { return true; }
+  /// Folders as of judge_masks.
+  runs::Evaluation evaluate_predictions(const train::LearningConfig& config,
+                                        const std::filesystem::path& predictions,
+                                        const std::filesystem::path& truth) const override;
+
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }
   /// Pictures go through data.eval_views; their classes are of the pixels of the pictures as given.

@@ -176,8 +176,10 @@ LayerId LayerGraph::convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& mo
   layer.module = module;
   layer.channels = weight.size(0);
   layer.kernel = weight.size(2);
-  layer.padding = weight.size(2) / 2;
-  layer.geometry.field += layer.geometry.stride * static_cast<double>(layer.kernel - 1);
+  layer.dilation_of_window = module->options.dilation()->at(0);
+  layer.padding = layer.dilation_of_window * (weight.size(2) / 2);
+  layer.geometry.field +=
+      layer.geometry.stride * static_cast<double>(layer.dilation_of_window * (layer.kernel - 1));
   return push(std::move(layer));
 }
 

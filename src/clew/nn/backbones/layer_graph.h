@@ -68,7 +68,8 @@ class LayerGraph : public torch::nn::Module {
   // Building. `path` is the module's dotted name, "layer1.0.conv1".
   LayerId input() const { return {0}; }
   LayerId convolution(const std::string& path, LayerId x, const ConvolutionOptions& options);
-  /// A convolution with a module that another one owns, which keeps the size: stride 1, padding of half the window.
+  /// A convolution with a module that another one owns, which keeps the size: stride 1, padding of half the window with
+  /// its dilation.
   LayerId convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& module, const std::string& path,
                       LayerId x);
   LayerId batch_norm(const std::string& path, LayerId x, double eps = 1e-5, double momentum = 0.1);
