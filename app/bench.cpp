@@ -18,6 +18,7 @@
 #include "bench/detect_bench.h"
 #include "bench/digits_bench.h"
 #include "bench/navigate_bench.h"
+#include "bench/segment_bench.h"
 #include "bench/settings_bench.h"
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -137,6 +138,10 @@ void define_detect(CLI::App& command) {
   define_with_peer<bench::DetectOptions>(command, bench::detect_rows);
 }
 
+void define_segment(CLI::App& command) {
+  define_with_peer<bench::SegmentOptions>(command, bench::segment_rows);
+}
+
 void define_coco(CLI::App& command) {
   define_with_peer<bench::CocoBenchOptions>(command, bench::coco_rows);
 }
@@ -168,6 +173,9 @@ constexpr Command kBenches[] = {
     {"digits", "training of classifiers of distorted digits, with spatial transformers",
      define_digits},
     {"render", "one frame: every image, sizes, instruction sets", define_render},
+    {"segment",
+     "inference and training of segmentation, dilated convolutions, and torchvision's beside them",
+     define_segment},
     {"warp", "the sampler of spatial transformers, and LibTorch's beside it", define_warp},
 };
 

@@ -18,6 +18,7 @@
 #include "clew/data/catalogue.h"
 #include "clew/data/check.h"
 #include "clew/data/download.h"
+#include "clew/data/mask_check.h"
 #include "clew/data/sheet.h"
 #include "clew/data/views.h"
 #include "clew/image/files.h"
@@ -142,14 +143,18 @@ struct OtherFolders {
 struct CheckSettings {
   image::Background background = image::Background::kAuto;
   OtherFolders other;
+  std::vector<std::string> classes;
   void fields(Fields& v) {
     v("background", background, background_options());
     other.fields(v);
+    v("classes", classes,
+      {.help = "names of the classes of masks by their number; empty: those of labels.txt"});
   }
 };
 
-/// Findings of boxes by kind: number, first places, remedy.
-std::string kinds_text(const std::vector<data::Finding>& findings) {
+/// Findings of boxes or masks by kind: number, first places, remedy.
+std::string kinds_text(const std::vector<data::Finding>& findings,
+                       std::string (*remedy_of)(const std::string& kind) = data::remedy_of) {
   constexpr std::size_t kMostPlaces = 3;
   std::vector<std::string> kinds;
   for (const auto& one : findings)
@@ -158,7 +163,7 @@ std::string kinds_text(const std::vector<data::Finding>& findings) {
   std::string places;
   for (const auto& kind : kinds) {
     const auto count = std::ranges::count(findings, kind, &data::Finding::kind);
-    rows.push_back({{"finding", kind}, {"count", count}, {"what to do", data::remedy_of(kind)}});
+    rows.push_back({{"finding", kind}, {"count", count}, {"what to do", remedy_of(kind)}});
     std::size_t shown = 0;
     for (const auto& one : findings) {
       if (one.kind != kind || shown++ == kMostPlaces) continue;
@@ -201,7 +206,7 @@ void define_check(CLI::App& command) {
   command
       .add_option("DIR", arguments->folder,
                   "files as MNIST's, pictures in DIR/CLASS/ or DIR/{train,val,test}/CLASS/, or "
-                  "pictures with boxes of Pascal VOC, COCO or YOLO")
+                  "pictures with boxes of Pascal VOC, COCO or YOLO, or with masks")
       ->required();
   auto* const json = command.add_flag("--json", arguments->is_json,
                                       "print all findings as JSON, also when there are many");
@@ -219,7 +224,8 @@ void define_check(CLI::App& command) {
         .progress = [&line](std::int64_t done, std::int64_t total) { line.show(done, total); },
         .background = chosen.background,
         .validation = chosen.other.validation,
-        .test = chosen.other.test};
+        .test = chosen.other.test,
+        .classes = chosen.classes};
     if (!arguments->out.empty()) {
       fix(arguments->folder, arguments->out, options);
       return;
@@ -238,12 +244,15 @@ void define_check(CLI::App& command) {
       if (const auto sizes = sizes_text(report.sizes); !sizes.empty())
         std::cout << "sizes: " << sizes << '\n';
       const bool has_boxes = clew::find_named<data::BoxFormat>(report.format).has_value();
-      if (has_boxes && !report.findings.empty()) std::cout << kinds_text(report.findings);
-      for (std::size_t i = 0; i < report.findings.size() && i < kMost && !has_boxes; ++i) {
+      const bool has_kinds = has_boxes || report.format == "masks";
+      if (has_kinds && !report.findings.empty())
+        std::cout << kinds_text(report.findings,
+                                has_boxes ? data::remedy_of : data::mask_remedy_of);
+      for (std::size_t i = 0; i < report.findings.size() && i < kMost && !has_kinds; ++i) {
         const auto& one = report.findings[i];
         std::cout << one.kind << ": " << one.where << ": " << one.text << '\n';
       }
-      if (report.findings.size() > kMost && !has_boxes)
+      if (report.findings.size() > kMost && !has_kinds)
         std::cout << "and " << report.findings.size() - kMost << " more; --json lists all\n";
     }
     std::cout.flush();

@@ -43,19 +43,7 @@ void evaluate_predictions(const System& system, const std::vector<std::string>& 
     throw UsageError(concat(system.name, " judges no files of answers; name a run folder"));
   ConfigTree tree;
   for (const auto& setting : settings) apply_override(tree, setting);
-  struct Files {
-    std::string predictions, truth;
-    void fields(Fields& v) {
-      v("predictions", predictions, {.path = PathKind::kPath});
-      v("truth", truth, {.path = PathKind::kPath});
-    }
-  } files;
-  load(files, tree);
-  if (files.predictions.empty() || files.truth.empty())
-    throw UsageError(concat("`clew eval ", system.name,
-                            "` needs predictions=FILE and truth=FILE, got ",
-                            files.predictions.empty() ? "no predictions" : "no truth"));
-  const auto evaluation = system.evaluate_predictions(files.predictions, files.truth);
+  const auto evaluation = system.evaluate_predictions(tree);
   std::cout << (is_json ? runs::evaluation_json(evaluation) : text_of(evaluation)) << std::flush;
 }
 
@@ -66,7 +54,7 @@ void define_eval(CLI::App& command) {
   command
       .add_option("RUN", request->run,
                   "a run folder; or a system, to judge answers of other programs by "
-                  "predictions=FILE truth=FILE")
+                  "predictions=FILE truth=FILE, for masks predictions=DIR truth=DIR")
       ->required();
   auto settings = std::make_shared<std::vector<std::string>>();
   command.add_option("SETTINGS", *settings, "settings of the evaluation")->type_name("KEY=VALUE");
@@ -75,6 +63,9 @@ void define_eval(CLI::App& command) {
   for (const auto& system : systems()) {
     footer += concat(footer.empty() ? "" : "\n", "Settings of ", system.name, ":",
                      system.eval_settings.empty() ? " none\n" : "\n" + system.eval_settings);
+    if (!system.prediction_settings.empty())
+      footer += concat("\nSettings of ", system.name, " beside predictions and truth:\n",
+                       system.prediction_settings);
   }
   command.footer(footer);
   command.callback([request, settings] {

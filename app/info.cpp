@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// clew info: version, build and machine, and advice on slow configurations.
+// clew info: version, build and machine, and advice on slow configurations; clew info RECIPE: layers of its network.
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/version.h>
@@ -16,8 +16,12 @@
 #include "blas.h"
 #include "build_info.h"
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/ops/precision.h"
 #include "command.h"
+#include "recipes.h"
+#include "settings.h"
+#include "systems.h"
 
 namespace clew::app {
 namespace {
@@ -131,12 +135,60 @@ void print_info(bool is_json) {
   for (const auto& line : info["advice"]) std::cout << "advice    " << text(line) << '\n';
 }
 
+/// Layers of a recipe's network, a row each, with strides and receptive fields in pixels of the picture.
+void print_layers(const std::string& name, const SettingArguments& overrides, bool is_json) {
+  auto recipe = find_recipe(name);
+  for (const auto& item : overrides) apply_override(recipe.tree, item);
+  const auto& system = system_of(recipe.tree);
+  const auto layers = system.layers(recipe.tree);
+  if (layers.empty())
+    throw UsageError(
+        concat("the system ", system.name, " has no table of layers, got recipe '", name, "'"));
+  bench::Json list = bench::Json::array(), rows = bench::Json::array();
+  for (const auto& layer : layers) {
+    const bool sees_all = std::isinf(layer.geometry.field);
+    list.push_back(
+        {{"layer", layer.name},
+         {"kernel", layer.kernel},
+         {"stride", layer.stride},
+         {"dilation", layer.dilation},
+         {"channels", layer.channels},
+         {"output_stride", layer.geometry.stride},
+         {"receptive_field", sees_all ? bench::Json() : bench::Json(layer.geometry.field)}});
+    rows.push_back(
+        {{"layer", layer.name},
+         {"kernel", concat(layer.kernel, "x", layer.kernel)},
+         {"stride", layer.stride < 1 ? concat("1/", 1 / layer.stride) : concat(layer.stride)},
+         {"dilation", layer.dilation},
+         {"channels", layer.channels},
+         {"output stride", concat(layer.geometry.stride)},
+         {"receptive field", sees_all ? "all" : fixed(layer.geometry.field, 0)}});
+  }
+  std::cout << (is_json ? json_text(list) : bench::table_text(rows));
+}
+
 }  // namespace
 
 void define_info(CLI::App& command) {
-  auto is_json = std::make_shared<bool>(false);
-  command.add_flag("--json", *is_json, "print JSON");
-  command.callback([is_json] { print_info(*is_json); });
+  struct InfoArguments {
+    std::string recipe;
+    SettingArguments overrides;
+    bool is_json = false;
+  };
+  auto arguments = std::make_shared<InfoArguments>();
+  command.add_option(
+      "RECIPE", arguments->recipe,
+      "show the layers of its network instead: strides and receptive fields, pixels");
+  command.add_option("SETTINGS", arguments->overrides, "settings that replace the recipe's")
+      ->type_name("KEY=VALUE");
+  command.add_flag("--json", arguments->is_json, "print JSON");
+  command.callback([arguments] {
+    if (arguments->recipe.empty()) {
+      print_info(arguments->is_json);
+    } else {
+      print_layers(arguments->recipe, arguments->overrides, arguments->is_json);
+    }
+  });
 }
 
 }  // namespace clew::app

@@ -170,6 +170,31 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
                          : concat(errors.size(), " of ", answers.size(), " pictures failed")};
 }
 
+runs::Evaluation evaluate_predictions(const train::LearningSystem& system,
+                                      const ConfigTree& settings) {
+  const auto config = system.make_config();
+  std::string predictions, truth;
+  Fields fields;
+  fields("predictions", predictions, {.path = PathKind::kPath});
+  fields("truth", truth, {.path = PathKind::kPath});
+  config->prediction_fields(fields);
+  load_fields(fields, settings);
+  if (predictions.empty() || truth.empty())
+    throw UsageError(concat("`clew eval ", system.name(),
+                            "` needs predictions=FILE and truth=FILE, got ",
+                            predictions.empty() ? "no predictions" : "no truth"));
+  return system.evaluate_predictions(*config, predictions, truth);
+}
+
+/// Help table of settings; empty without any.
+std::string help_of(const train::LearningSystem& system,
+                    void (train::LearningConfig::*settings)(Fields&)) {
+  const auto config = system.make_config();
+  Fields fields;
+  (config.get()->*settings)(fields);
+  return fields.list().empty() ? std::string() : help_fields(fields);
+}
+
 }  // namespace
 
 System row_of(std::shared_ptr<const train::LearningSystem> system) {
@@ -193,11 +218,13 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         [system](const runs::MetricsLine& metrics) { return system->progress_text(metrics); });
     return train::train_run(*system, run, is_resumed, line.callbacks(), &processes);
   };
+  row.eval_settings = help_of(*system, &train::LearningConfig::eval_fields);
   row.eval = [system](const EvalRequest& request) {
     keep_freed_memory();
     CountLine line;
     const auto evaluation = train::evaluate_run(
-        *system, request.run, [&line](double share) { line.show_share(share, "evaluating"); });
+        *system, request.run, [&line](double share) { line.show_share(share, "evaluating"); },
+        request.settings);
     line.end();
     return EvalOutput{
         .text = request.is_json ? runs::evaluation_json(evaluation.evaluation)
@@ -205,14 +232,20 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         .keep = [run = request.run, evaluation] { train::write_evaluation(run, evaluation); }};
   };
   if (system->can_evaluate_predictions()) {
-    row.evaluate_predictions = [system](const fs::path& predictions, const fs::path& truth) {
-      return system->evaluate_predictions(predictions, truth);
+    row.evaluate_predictions = [system](const ConfigTree& settings) {
+      return evaluate_predictions(*system, settings);
     };
+    row.prediction_settings = help_of(*system, &train::LearningConfig::prediction_fields);
   }
   row.export_run = [system](const fs::path& run, const fs::path& out) {
     train::export_run(*system, run, out);
   };
   row.formats = system->export_formats();
+  row.layers = [system](const ConfigTree& recipe) {
+    const auto config = system->make_config();
+    load_fields(fields_of(*config), recipe);
+    return system->layers(*config);
+  };
   if (system->can_predict()) {
     row.predict = [system](const PredictRequest& request) { return predict(*system, request); };
   }

@@ -21,7 +21,7 @@ constexpr clew::app::Command kCommands[] = {
      clew::app::define_weights},
     {"bench", "measure the speed of this machine and of clew on it", clew::app::define_bench},
     {"levels", "list the mazes, or draw one from above", clew::app::define_levels},
-    {"info", "version, processor, threads, LibTorch, BLAS, and advice on them",
+    {"info", "version, processor, threads, LibTorch, BLAS; layers of a recipe's network",
      clew::app::define_info},
     {"help", "explain a command", clew::app::define_help},
     {"completion", "print the completion script for a shell", clew::app::define_completion},

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/nn/backbones/layer_row.h"
 #include "clew/nn/export/export.h"
 #include "clew/runs/evaluation.h"
 #include "clew/train/loop.h"
@@ -53,6 +54,7 @@ struct System {
   /// Help tables: keys of a recipe with its values, and keys of an evaluation.
   std::function<std::string(const ConfigTree& recipe)> settings;
   std::string eval_settings;          // empty: none
+  std::string prediction_settings;    // of evaluate_predictions, besides its files; empty: none
   std::set<std::string> no_settings;  // keys that are not settings of an experiment
   /// Checks the recipe, for this number of processes, and creates its run folder below `root`.
   std::function<std::filesystem::path(const std::filesystem::path& root, const Recipe& recipe,
@@ -64,15 +66,17 @@ struct System {
       train;
   bool is_parallel = true;  // supports several processes
   std::function<EvalOutput(const EvalRequest& request)> eval;
-  /// Evaluates a file of predictions against ground truth; null: not supported.
-  std::function<runs::Evaluation(const std::filesystem::path& predictions,
-                                 const std::filesystem::path& truth)>
-      evaluate_predictions;
+  /// Evaluates predictions against ground truth by the settings `predictions`, `truth` and the
+  /// system's own; null: not supported.
+  std::function<runs::Evaluation(const ConfigTree& settings)> evaluate_predictions;
   /// Exports the network with its best weights in the format of `out`'s extension, one of
   /// `formats`.
   std::function<void(const std::filesystem::path& run, const std::filesystem::path& out)>
       export_run;
   std::vector<nn::ExportFormat> formats;  // empty: not supported
+  /// Table of the layers of a recipe's network; empty: not supported.
+  std::function<std::vector<nn::LayerRow>(const ConfigTree& recipe)> layers =
+      [](const ConfigTree& /*recipe*/) { return std::vector<nn::LayerRow>(); };
   /// Predicts on image files; null: not supported.
   std::function<Prediction(const PredictRequest& request)> predict;
 };

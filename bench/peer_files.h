@@ -12,5 +12,6 @@ extern const std::string_view kCocoPycocotools;
 extern const std::string_view kDetectTorchvision;
 extern const std::string_view kNavPyTorch;
 extern const std::string_view kDigitsPyTorch;
+extern const std::string_view kSegmentTorchvision;
 
 }  // namespace clew::bench

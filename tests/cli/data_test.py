@@ -550,6 +550,29 @@ class Check(DataTest):
                        error="holds some files of MNIST's form and lacks train-images-idx3-ubyte")
 
 
+class Masks(CliTest):
+    """Pictures with masks: check."""
+
+    def test_faults_and_what_to_do(self):
+        self.out("data", "make", "scenes", "format=masks", "train=40", "val=30", "test=30", "width=48", "height=40", "--data", "made")
+        report = json.loads(self.clew("data", "check", "made", "--json").out)
+        self.assertEqual((report["format"], report["classes"]), ("masks", 13))
+        self.assertEqual([one["examples"] for one in report["splits"]], [40, 30, 30])
+        one, other, third = sorted((self.folder / "made/SegmentationClass").iterdir())[:3]
+        one.unlink()
+        write_png(other, 5, 4, 0, [[0] * 5] * 4)
+        write_png(third, 48, 40, 2, [[0] * 144] * 40)
+        result = self.clew("data", "check", "made")
+        self.assertEqual(result.code, 1, result)
+        rows = dict(re.findall(r"^(mask size|\w+) +(\d+)  \S", result.out, re.M))
+        for kind in ("unpaired", "mask size", "unreadable"):
+            self.assertEqual(rows.get(kind), "1", result.out)
+        self.assertIn(f"\nunpaired: SegmentationClass/{one.name}: there is no such mask\n", result.out)
+        self.assertIn("is 5x4, its picture 48x40", result.out)
+        self.assertIn("value", self.clew("data", "check", "made", 'classes=["background", "ball"]').out)
+        self.fails("data", "check", "made", "test=made", code=2, error="validation and test are for a folder of pictures by class")
+
+
 class Boxes(DataTest):
     """Pictures with boxes: check, its mended copies, convert and show."""
 

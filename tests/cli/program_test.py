@@ -86,7 +86,7 @@ class WrongCommandLines(CliTest):
         self.fails("--json", "info", code=2, error="option '--json' must come after 'info'")
 
     def test_unexpected_argument(self):
-        self.fails("info", "extra", code=2, error="unexpected argument 'extra' (see clew help info)")
+        self.fails("weights", "list", "extra", code=2, error="unexpected argument 'extra' (see clew help weights list)")
 
     def test_settings(self):
         self.fails("bench", "peak", "seconds=0", code=2,

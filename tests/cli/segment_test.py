@@ -22,8 +22,12 @@ class Segment(CliTest):
         self.assertIn("val_miou", lines[-1])
         told = self.json("eval", run, "--json", timeout=TIMEOUT)
         self.assertEqual([one["name"] for one in told["measures"]],
-                         ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "parameters"])
+                         ["miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "boundary_iou", "parameters"])
         self.assertEqual([table["title"] for table in told["tables"]], ["Each class", "Confusion matrix"])
+        averaged = self.out("eval", run, "flip=true", "window=40", timeout=TIMEOUT)
+        self.assertIn("Windows of 40 pixels. With mirror images.", averaged)
+        self.fails("eval", run, "mirror=true", code=2, error="unknown key 'mirror'")
+        self.fails("eval", run, "window=-1", code=2, error="window must be in 0..65536, got -1")
         self.out("report", run)
         page = (run / "report.html").read_text()
         self.assertIn("Worst pictures", page)
@@ -50,6 +54,24 @@ class Segment(CliTest):
         finer = self.train("segment/scenes", *SMALL, STEPS, "network=fcn16s", f"start.weights={run}")
         log = (finer / "log.txt").read_text()
         self.assertIn("score16.weight", log)
+
+    def test_a_context_on_a_dilated_run(self):
+        words = ["network=dilated", "context=basic"]
+        rows = self.json("info", "segment/scenes", *words, "--json")
+        by_name = {row["layer"]: row for row in rows}
+        self.assertEqual(by_name["context.conv6"]["dilation"], 16)
+        self.assertEqual({row["output_stride"] for row in rows[-9:]}, {8})
+        self.assertEqual(by_name["context.conv8"]["receptive_field"] - by_name["score"]["receptive_field"], 8 * 66)
+        self.assertRegex(self.out("info", "segment/scenes", *words), r"layer +kernel +stride +dilation +channels +output stride +receptive field")
+        self.fails("info", "navigate/static_small", code=2, error="the system navigate has no table of layers, got recipe 'navigate/static_small'")
+        self.fails("info", "segment/scene", code=2, error="unknown recipe 'segment/scene'")
+        run = self.train("segment/scenes", *SMALL, STEPS, "network=dilated")
+        config = tomllib.loads((run / "config.toml").read_text())
+        self.assertEqual((config["output_stride"], config["context"]), (8, "none"))
+        further = self.train("segment/scenes", *SMALL, STEPS, *words, f"start.weights={run}")
+        self.assertIn("context.conv1.weight", (further / "log.txt").read_text())
+        self.assertIn("mean IoU", self.out("eval", further, timeout=TIMEOUT))
+        self.out("export", further, "--out", "n.onnx", timeout=TIMEOUT)
 
     def test_onnx_runtime_runs_an_export(self):
         """Pictures of three sizes, the classes of `clew predict`."""
@@ -89,6 +111,42 @@ print(json.dumps(found))
         self.assertAlmostEqual(sum(config["shares"]), 1)
         self.assertIn("On 3 pictures of the test set: mean IoU", self.out("eval", run, timeout=TIMEOUT))
 
+    def test_masks_of_any_program(self):
+        self.out("data", "make", "scenes", "format=masks", "train=6", "val=2", "test=3", "width=48", "height=40", "--data", "made")
+        run = self.train("segment/scenes", *SMALL, STEPS, "data.dir=made")
+        ours = self.json("eval", run, "--json", timeout=TIMEOUT)
+        names = (self.folder / "made/ImageSets/Segmentation/test.txt").read_text().split()
+        pictures = [next((self.folder / "made/JPEGImages").glob(f"{name}.*")) for name in names]
+        self.out("predict", run, *pictures, "--write", "masks=found", timeout=TIMEOUT)
+        judged = "eval", "segment", "predictions=found", "truth=made"
+        told = self.json(*judged, "--json")
+        for one in told["measures"]:
+            self.assertAlmostEqual(one["value"], next(own["value"] for own in ours["measures"] if own["name"] == one["name"]), delta=0.01)
+        self.assertEqual([table["title"] for table in told["tables"]], ["Each class", "Confusion matrix"])
+        self.assertEqual(told["details"]["pictures"], 3)
+        self.assertTrue(told["details"]["worst"])
+        self.assertRegex(self.out(*judged), r"^3 masks with 5760 counted pixels of 13 classes: mean IoU ")
+        self.assertIn("miou", self.out(*judged))
+
+        write_png(self.folder / "t/a.png", 2, 1, 0, [[0, 1]])
+        write_png(self.folder / "p/a.png", 2, 1, 0, [[0, 1]])
+        small = "eval", "segment", "predictions=p", "truth=t"
+        named = 'classes=["sky", "road"]'
+        self.assertIn("100.00 %", self.out(*small, named))
+        self.fails(*small, code=2, error="classes must name the classes of the masks of")
+        self.fails(*small, named, 'ignored=["tree"]', code=2, error="ignored must be of classes (sky, road), got 'tree'")
+        self.fails(*small, named, "ignore=[]", code=2, error="unknown key 'ignore'")
+        self.fails(*small[:3], code=2, error="needs predictions=FILE and truth=FILE, got no truth")
+        for name, width, colour, row, error in (("a", 1, 0, [0], "must have the size of"), ("a", 2, 0, [0, 2], "a class must be in 0..1 or 255, got 2"),
+                                                ("a", 2, 2, [0, 0, 0, 1, 1, 1], "must have one value a pixel"),
+                                                ("b", 2, 0, [0, 1], "must have a mask of its name in")):
+            with self.subTest(error):
+                write_png(self.folder / "p/a.png", 2, 1, 0, [[0, 1]])
+                write_png(self.folder / f"p/{name}.png", width, 1, colour, [row])
+                self.fails(*small, named, code=1, error=error)
+        (self.folder / "p/a.png").unlink()
+        self.fails(*small, named, code=1, error="must have a prediction of its name in")
+
     def test_the_same_bytes_from_a_resumed_run(self):
         run = self.train("segment/scenes", *SMALL, "train.steps=4", "train.checkpoint_seconds=0")
         *_, newest = sorted((run / "checkpoints").glob("step_*"))
@@ -99,8 +157,9 @@ print(json.dumps(found))
 
     def test_what_cannot_be(self):
         for words, code, error in (
-                (["network=fcn64s"], 2, "network must be one of fcn32s, fcn16s, fcn8s, fcn_resnet50, deeplabv3_resnet50"),
+                (["network=fcn64s"], 2, "network must be one of fcn32s, fcn16s, fcn8s, dilated, fcn_resnet50, deeplabv3_resnet50"),
                 (["output_stride=8"], 2, "network = fcn8s needs an output_stride above 8, got 8"),
+                (["network=dilated", "output_stride=32"], 2, "network = dilated needs output_stride = 8 or 16, got 32"),
                 (["network=fcn_resnet50"], 2, "network = fcn_resnet50 needs backbone = resnet50 and output_stride = 8"),
                 (['data.eval_views=["crop=32x32"]'], 2, "data.eval_views must be resize or resize_short"),
                 (['data.classes=["cat", "dog"]'], 1, "data.classes are cat, dog, but the masks have background, ball"),

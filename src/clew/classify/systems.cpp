@@ -168,7 +168,8 @@ train::RunEvaluation TransferSystem::describe(const fs::path& run,
           .write_pictures = [run, drawn] { drawn.write(run); }};
 }
 
-runs::Evaluation TransferSystem::evaluate_predictions(const fs::path& predictions,
+runs::Evaluation TransferSystem::evaluate_predictions(const train::LearningConfig& /*config*/,
+                                                      const fs::path& predictions,
                                                       const fs::path& truth) const {
   std::vector<std::string> classes;
   std::map<std::string, std::int64_t> labels;  // by canonical path

@@ -20,7 +20,8 @@ class TransferSystem : public PictureSystem {
   /// predictions: JSON list of `clew predict --json`, of objects with `image`, a path, and `class`.
   /// truth: a picture folder by class. A picture without a prediction, a prediction without a
   /// picture, an unknown class: clew::Error.
-  runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
+  runs::Evaluation evaluate_predictions(const train::LearningConfig& config,
+                                        const std::filesystem::path& predictions,
                                         const std::filesystem::path& truth) const override;
   /// Worst mistakes, with Grad-CAM heat maps.
   train::RunEvaluation describe(const std::filesystem::path& run,

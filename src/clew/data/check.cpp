@@ -17,6 +17,8 @@
 #include "clew/data/box_check.h"
 #include "clew/data/folders.h"
 #include "clew/data/idx.h"
+#include "clew/data/mask_check.h"
+#include "clew/data/mask_pictures.h"
 #include "clew/data/mnist.h"
 #include "clew/image/files.h"
 
@@ -348,6 +350,7 @@ CheckReport check_data(const fs::path& folder, const CheckOptions& options) {
     }
   }
   if (has_boxes(folder)) return check_boxes(folder, options);
+  if (has_masks(folder)) return check_masks(folder, options);
   return check_pictures(folder, options);
 }
 

@@ -16,7 +16,7 @@
 namespace clew::data {
 
 /// One problem. Kinds: "unreadable", "shape", "label", "gap" (a class without examples),
-/// "duplicate"; of boxes: box_check.h.
+/// "duplicate"; of boxes: box_check.h; of masks: mask_check.h.
 struct Finding {
   std::string kind;
   std::string where;  // relative file path, or example: "train 17"
@@ -29,7 +29,7 @@ struct SplitCount {
 };
 
 struct CheckReport {
-  std::string format;  // "idx", "images", or a BoxFormat's name
+  std::string format;  // "idx", "images", "masks", or a BoxFormat's name
   std::vector<SplitCount> splits;
   std::int64_t classes = 0;
   std::vector<Finding> findings;
@@ -47,10 +47,11 @@ struct CheckOptions {
   image::Background background = image::Background::kAuto;  // for comparing transparent pictures
   // Class folders of these splits of a picture folder (FolderOptions); empty: none.
   std::filesystem::path validation = {}, test = {};
+  std::vector<std::string> classes = {};  // of masks, by number; empty: those of labels.txt
 };
 
 /// Reads everything in `folder`: MNIST's files where it has any, else pictures with boxes
-/// (box_check.h), or in class folders, below train, val and test where these exist. None of these:
+/// (box_check.h), with masks (mask_check.h), or in class folders, below train, val and test where these exist. None of these:
 /// clew::Error. Blocks.
 [[nodiscard]] CheckReport check_data(const std::filesystem::path& folder,
                                      const CheckOptions& options = {});

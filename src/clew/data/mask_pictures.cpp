@@ -4,7 +4,6 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -30,23 +29,6 @@ using MaskPairs = std::vector<MaskPair>;
 bool is_set_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
-}
-
-/// Picture files of a folder by their names without the ending.
-std::map<std::string, fs::path> files_by_stem(const fs::path& folder) {
-  std::map<std::string, fs::path> files;
-  std::error_code code;
-  for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
-       entry.increment(code)) {
-    const auto& path = entry->path();
-    if (!image::has_picture_ending(path) || path.filename().string().starts_with('.')) continue;
-    const auto [other, is_new] = files.emplace(path.stem().string(), path);
-    CLEW_CHECK(is_new, "pictures and masks are paired by name, got '",
-               std::min(path, other->second).string(), "' and '",
-               std::max(path, other->second).filename().string(), "'");
-  }
-  CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
-  return files;
 }
 
 MaskPairs paired(const fs::path& pictures, const fs::path& masks) {
@@ -132,21 +114,44 @@ Columns mask_columns() {
 }
 
 std::vector<std::string> counted_classes(const std::vector<std::string>& classes,
-                                         const std::vector<std::string>& ignored) {
+                                         const std::vector<std::string>& ignored,
+                                         const std::string& table) {
   for (const auto& name : classes)
     if (std::ranges::count(classes, name) > 1)
-      throw UsageError(concat("data.classes must name each class once, got '", name, "' again"));
+      throw UsageError(concat(table, "classes must name each class once, got '", name, "' again"));
   for (const auto& name : ignored)
     if (std::ranges::find(classes, name) == classes.end())
-      throw UsageError(concat("data.ignored must be of data.classes (", clew::join(classes),
+      throw UsageError(concat(table, "ignored must be of ", table, "classes (", clew::join(classes),
                               "), got '", name, "'", did_you_mean(name, classes)));
   std::vector<std::string> counted;
   for (const auto& name : classes)
     if (std::ranges::find(ignored, name) == ignored.end()) counted.push_back(name);
   if (counted.size() < 2 || classes.size() > 255)
     throw UsageError(concat("masks must have 2 to 255 classes that are counted, got ",
-                            counted.size(), " of ", classes.size(), " in data.classes"));
+                            counted.size(), " of ", classes.size(), " in ", table, "classes"));
   return counted;
+}
+
+std::map<std::string, fs::path> files_by_stem(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const auto& path = entry->path();
+    if (!image::has_picture_ending(path) || path.filename().string().starts_with('.')) continue;
+    const auto [other, is_new] = files.emplace(path.stem().string(), path);
+    CLEW_CHECK(is_new, "pictures and masks are paired by name, got '",
+               std::min(path, other->second).string(), "' and '",
+               std::max(path, other->second).filename().string(), "'");
+  }
+  CLEW_CHECK(!code, "cannot read '", folder.string(), "': ", code.message());
+  return files;
+}
+
+bool has_masks(const fs::path& folder) {
+  const auto has = [&](const char* name) { return is_set_folder(folder / name); };
+  return has("SegmentationClass") || (has("images") && has("masks")) ||
+         (has("train") && has("trainannot")) || (has("train/images") && has("train/masks"));
 }
 
 MaskPairs list_masks(const fs::path& folder, Split split, const SplitShares& shares) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,14 @@ struct MaskDataConfig {
 /// `classes` without those of `ignored`. Ignored names that are no classes, fewer than two left, more than 255, a class
 /// twice: UsageError.
 [[nodiscard]] std::vector<std::string> counted_classes(const std::vector<std::string>& classes,
-                                                       const std::vector<std::string>& ignored);
+                                                       const std::vector<std::string>& ignored,
+                                                       const std::string& table = "data.");
+
+/// Picture files of a folder by their names without the ending. A name twice, no folder: clew::Error.
+[[nodiscard]] std::map<std::string, std::filesystem::path> files_by_stem(
+    const std::filesystem::path& folder);
+/// True for folders that list_masks knows by their layout.
+[[nodiscard]] bool has_masks(const std::filesystem::path& folder);
 
 /// A picture and its mask.
 struct MaskPair {

@@ -417,7 +417,8 @@ train::RunEvaluation DetectSystem::describe(const fs::path& run,
           }};
 }
 
-runs::Evaluation DetectSystem::evaluate_predictions(const fs::path& predictions,
+runs::Evaluation DetectSystem::evaluate_predictions(const train::LearningConfig& /*config*/,
+                                                    const fs::path& predictions,
                                                     const fs::path& truth) const {
   const auto boxes = read_judged_boxes(predictions, truth);
   const auto categories = static_cast<int>(std::ssize(boxes.classes));

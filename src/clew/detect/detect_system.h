@@ -40,7 +40,8 @@ class DetectSystem : public train::LearningSystem {
 
   bool can_evaluate_predictions() const override { return true; }
   /// Files as of read_judged_boxes.
-  runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
+  runs::Evaluation evaluate_predictions(const train::LearningConfig& config,
+                                        const std::filesystem::path& predictions,
                                         const std::filesystem::path& truth) const override;
 
   /// Weights by torchvision's names, or as of detector_export.

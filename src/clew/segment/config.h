@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "clew/core/names.h"
 #include "clew/data/mask_pictures.h"
 #include "clew/data/views.h"
+#include "clew/segment/averaging.h"
 #include "clew/segment/network.h"
 #include "clew/train/learning_system.h"
 
@@ -53,10 +55,13 @@ struct SegmentData : data::MaskDataConfig {
 
 struct SegmentConfig : train::LearningConfig {
   std::string system = "segment", network = "fcn8s", backbone = "mobilenet_v2";
-  int output_stride = 32;
+  int output_stride = 0;  // 0: the network's own
+  std::optional<nn::ContextSize> context;
+  nn::ContextStart context_start = nn::ContextStart::kIdentity;
   double dropout = -1, bias_rate = 2, auxiliary_weight = 0.5;
   ClassWeights class_weights = ClassWeights::kNone;
   SegmentData data;
+  AveragingOptions averaging;  // of an evaluation
 
   SegmentConfig() {
     train.optimizer = train::OptimizerKind::kSgd;
@@ -72,13 +77,21 @@ struct SegmentConfig : train::LearningConfig {
     v("network", network,
       {.choices = network_names(),
        .help = "fully convolutional network with scores of the last map alone (fcn32s), or also of "
-               "those of stride 16 (fcn16s) and 8 (fcn8s); or a network of torchvision's"});
+               "those of stride 16 (fcn16s) and 8 (fcn8s); of a last map that dilation keeps fine "
+               "(dilated; Yu and Koltun 2016); or a network of torchvision's"});
     v("backbone", backbone,
-      {.choices = fcn_backbone_names(), .help = "body of fcn32s, fcn16s and fcn8s"});
+      {.choices = fcn_backbone_names(), .help = "body of fcn32s, fcn16s, fcn8s and dilated"});
     v("output_stride", output_stride,
-      {.min = 8,
+      {.min = 0,
        .max = 32,
-       .help = "of the backbone's last map: 32, 16 or 8; strides beyond it become dilation"});
+       .help = "of the backbone's last map: 32, 16 or 8; strides beyond it become dilation; 0: the "
+               "network's own, 32 of FCNs, 8 of dilated and torchvision's"});
+    v("context", context,
+      {.help = "module of dilated convolutions on the scores, which sees 67 x 67 of them: none; "
+               "basic, with a channel a class in each layer; large, with up to 32"});
+    v("context_start", context_start,
+      {.help = "initial weights of the context: identity, which passes the scores on; random, with "
+               "which it hardly learns (Yu and Koltun 2016, section 3)"});
     v("dropout", dropout, {.min = -1, .below = 1.0, .help = "of the heads; -1: the network's own"});
     v("bias_rate", bias_rate,
       {.min = 0,
@@ -93,6 +106,13 @@ struct SegmentConfig : train::LearningConfig {
     v.group("data", data);
     v.group("start", start);
     v.group("train", train);
+  }
+  void eval_fields(Fields& v) override { averaging.fields(v); }
+  void prediction_fields(Fields& v) override {
+    v("classes", data.classes,
+      {.help = "names of the classes by their number in the masks; empty: those of labels.txt in "
+               "the folder `truth`"});
+    v("ignored", data.ignored, {.help = "classes whose pixels in `truth` are not counted"});
   }
 };
 

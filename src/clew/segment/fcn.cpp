@@ -21,10 +21,11 @@ using torch::Tensor;
 constexpr std::uint64_t kKeyFc6 = 1, kKeyFc7 = 2;
 constexpr std::int64_t kVggChannels = 4096;
 constexpr nn::MapGeometry kPixels = {};
+constexpr double kScoreDeviation = 0.001;
 
 /// Finest stride with a score layer.
 std::int64_t finest_stride(const std::string& network) {
-  return network == "fcn32s" ? 32 : network == "fcn16s" ? 16 : 8;
+  return network == "fcn16s" ? 16 : network == "fcn8s" ? 8 : 32;
 }
 
 /// Map with scores at a stride: VGG-16's pooled ones, as in the paper; of other backbones the last of that stride.
@@ -51,6 +52,10 @@ FcnImpl::FcnImpl(const NetworkOptions& options) {
     throw UsageError(concat("network = ", options.network, " needs an output_stride above ", finest,
                             ", got ", options.output_stride,
                             "; fcn32s takes the last map alone, of any stride"));
+  const bool is_dilated = options.network == "dilated";
+  if (is_dilated && options.output_stride != 16 && options.output_stride != 8)
+    throw UsageError(
+        concat("network = dilated needs output_stride = 8 or 16, got ", options.output_stride));
   const nn::Backbone backbone(options.backbone,
                               nn::BackboneOptions{.output_stride = options.output_stride});
   statistics_ = backbone->statistics().channels;
@@ -84,13 +89,22 @@ FcnImpl::FcnImpl(const NetworkOptions& options) {
     level.score = register_module(
         level.score_name, torch::nn::Conv2d(torch::nn::Conv2dOptions(
                               i == 0 ? channels : chosen[i]->channels, options.classes, 1)));
-    torch::nn::init::zeros_(level.score->weight);
+    if (is_dilated || options.context) {
+      torch::nn::init::normal_(level.score->weight, 0, kScoreDeviation);
+    } else {
+      torch::nn::init::zeros_(level.score->weight);
+    }
     torch::nn::init::zeros_(level.score->bias);
     if (i == 0) continue;
     level.up_name = "up" + suffix;
     level.up = register_module(
         level.up_name, nn::Upsampling(options.classes, levels_[i - 1].geometry, level.geometry));
   }
+  if (options.context)
+    context_ = register_module(
+        "context", nn::ContextModule(nn::ContextOptions{.channels = options.classes,
+                                                        .size = *options.context,
+                                                        .start = options.context_start}));
 }
 
 std::vector<nn::LayerId> FcnImpl::maps() const {
@@ -110,7 +124,7 @@ Tensor FcnImpl::head(const Tensor& x, const Key* key) const {
   return dropped(torch::relu(fc7_->forward(hidden)), kKeyFc7);
 }
 
-Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
+Tensor FcnImpl::prepare(const Tensor& images) const {
   CLEW_CHECK(images.dim() == 4 && images.size(1) == 3 && images.is_floating_point() &&
                  images.size(2) > 0 && images.size(3) > 0,
              "images must be [B,3,H,W] of real numbers with pixels, got ", images.sizes(), " of ",
@@ -118,23 +132,54 @@ Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
   const auto height = images.size(2), width = images.size(3);
   const auto multiple = static_cast<std::int64_t>(levels_[0].geometry.stride);
   const auto missing = [&](std::int64_t side) { return (multiple - side % multiple) % multiple; };
-  auto x = ops::normalise(images, statistics_);
-  if (missing(height) > 0 || missing(width) > 0)
-    x = torch::constant_pad_nd(x, {0, missing(width), 0, missing(height)});
-  const auto values = body_->run(x, maps());
-  Tensor scores;
-  for (std::size_t i = 0; i < levels_.size(); ++i) {
-    const auto& level = levels_[i];
-    const auto own = at_least_f32(level.score->forward(i == 0 ? head(values[0], key) : values[i]));
-    scores = i == 0 ? own : own + at_least_f32(level.up->forward(scores));
-  }
+  const auto x = ops::normalise(images, statistics_);
+  if (missing(height) == 0 && missing(width) == 0) return x;
+  return torch::constant_pad_nd(x, {0, missing(width), 0, missing(height)});
+}
+
+Tensor FcnImpl::coarse_scores(const Tensor& images, const Key* key) const {
+  return merged(level_scores(images, key));
+}
+
+std::vector<Tensor> FcnImpl::level_scores(const Tensor& images, const Key* key) const {
+  const auto values = body_->run(prepare(images), maps());
+  std::vector<Tensor> scores;
+  for (std::size_t i = 0; i < levels_.size(); ++i)
+    scores.push_back(levels_[i].score->forward(i == 0 ? head(values[0], key) : values[i]));
   return scores;
 }
 
+Tensor FcnImpl::merged(const std::vector<Tensor>& scores) const {
+  auto sum = at_least_f32(scores.at(0));
+  for (std::size_t i = 1; i < levels_.size(); ++i)
+    sum = at_least_f32(scores.at(i)) + at_least_f32(levels_[i].up->forward(sum));
+  return context_ == nullptr ? sum : at_least_f32(context_->forward(sum));
+}
+
+DenseGraph FcnImpl::dense_graph() const {
+  DenseGraph dense{.graph = std::make_shared<nn::LayerGraph>(*body_, nn::LayerGraph::Extension{}),
+                   .scores = {}};
+  auto& graph = *dense.graph;
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    auto x = levels_[i].map;
+    if (i == 0 && fc6_ != nullptr) {
+      x = graph.activation(graph.convolution(fc6_, "fc6", x), nn::Activation::kRelu);
+      x = graph.activation(graph.convolution(fc7_, "fc7", x), nn::Activation::kRelu);
+    }
+    dense.scores.push_back(graph.convolution(levels_[i].score, levels_[i].score_name, x));
+  }
+  return dense;
+}
+
+Tensor FcnImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
+                       std::int64_t width) const {
+  return nn::upsample_bilinear(merged(scores), score_geometry(), kPixels)
+      .narrow(2, 0, height)
+      .narrow(3, 0, width);
+}
+
 Scores FcnImpl::forward(const Tensor& images, const Key* key) const {
-  return {.logits = nn::upsample_bilinear(coarse_scores(images, key), score_geometry(), kPixels)
-                        .narrow(2, 0, images.size(2))
-                        .narrow(3, 0, images.size(3)),
+  return {.logits = finish(level_scores(images, key), images.size(2), images.size(3)),
           .auxiliary = {}};
 }
 
@@ -162,8 +207,42 @@ std::vector<nn::OnnxValue> FcnImpl::to_onnx(nn::OnnxGraph& graph,
         nn::onnx_child(graph, level.score_name, *level.score, i == 0 ? last : values[i]);
     scores = i == 0 ? own : graph.add(own, nn::onnx_child(graph, level.up_name, *level.up, scores));
   }
+  if (context_ != nullptr) scores = nn::onnx_child(graph, "context", *context_, scores);
   const auto pixels = nn::onnx_upsample_bilinear(graph, scores, score_geometry(), kPixels);
   return {nn::onnx_crop_to(graph, pixels, 0, sizes)};
+}
+
+std::vector<nn::LayerRow> FcnImpl::layers() const {
+  auto rows = nn::layer_rows(*body_, maps(), "backbone.");
+  const auto add = [&](const std::string& name, const torch::nn::Conv2dImpl& convolution,
+                       const nn::MapGeometry& from) {
+    rows.push_back(nn::layer_row(name, convolution, from));
+    return rows.back().geometry;
+  };
+  nn::MapGeometry scores;
+  for (std::size_t i = 0; i < levels_.size(); ++i) {
+    const auto& level = levels_[i];
+    auto geometry = level.geometry;
+    if (i == 0 && fc6_ != nullptr) {
+      geometry = add("fc6", *fc6_, geometry);
+      geometry = add("fc7", *fc7_, geometry);
+    }
+    geometry = add(level.score_name, *level.score, geometry);
+    if (i > 0) {
+      // A fine element gets the weighted sum of two neighbours of the coarse ones along each axis.
+      geometry.field = std::max(geometry.field, scores.field + scores.stride);
+      rows.push_back({.name = level.up_name,
+                      .kernel = level.up->weight.size(2),
+                      .stride = level.geometry.stride / scores.stride,
+                      .channels = level.up->weight.size(1),
+                      .geometry = geometry});
+    }
+    scores = geometry;
+  }
+  if (context_ == nullptr) return rows;
+  const auto own = context_->layers("context.", scores);
+  rows.insert(rows.end(), own.begin(), own.end());
+  return rows;
 }
 
 }  // namespace clew::segment

@@ -24,9 +24,13 @@ bool is_vgg(const std::string& backbone) { return backbone.starts_with("vgg"); }
 }  // namespace
 
 const std::vector<std::string>& network_names() {
-  static const std::vector<std::string> kNames = {"fcn32s", "fcn16s", "fcn8s", "fcn_resnet50",
-                                                  "deeplabv3_resnet50"};
+  static const std::vector<std::string> kNames = {"fcn32s",  "fcn16s",       "fcn8s",
+                                                  "dilated", "fcn_resnet50", "deeplabv3_resnet50"};
   return kNames;
+}
+
+std::int64_t own_output_stride(const std::string& network) {
+  return network == "dilated" || is_torchvision(network) ? 8 : 32;
 }
 
 const std::vector<std::string>& fcn_backbone_names() {
@@ -54,6 +58,12 @@ std::shared_ptr<SegmentationNetwork> make_network(const NetworkOptions& options)
     throw UsageError(concat("network = ", options.network,
                             " needs backbone = resnet50 and output_stride = 8, got ",
                             options.backbone, " and ", options.output_stride));
+  if (options.context)
+    throw UsageError(
+        concat("network = ", options.network,
+               " takes no context, which is for fcn32s, fcn16s, fcn8s and dilated, got "
+               "context = ",
+               name_of(*options.context)));
   return std::make_shared<TorchvisionImpl>(options);
 }
 
@@ -68,8 +78,8 @@ std::vector<std::string> start_names(const NetworkOptions& options, const std::s
     if (name.starts_with("fc.")) return {};
     return {"backbone." + name};
   }
-  constexpr std::array kOwn = {"backbone.", "fc6.",    "fc7.",  "score.",
-                               "score16.",  "score8.", "up16.", "up8."};
+  constexpr std::array kOwn = {"backbone.", "fc6.",  "fc7.", "score.",  "score16.",
+                               "score8.",   "up16.", "up8.", "context."};
   constexpr std::array kClassifiers = {"classifier.", "fc.", "_fc."};
   if (is_below(kOwn)) return {name};
   if (is_vgg(options.backbone)) {

@@ -7,10 +7,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/nn/backbones/layer_graph.h"
+#include "clew/nn/backbones/layer_table.h"
+#include "clew/nn/context_module.h"
 #include "clew/nn/export/onnx.h"
 
 namespace clew::segment {
@@ -19,7 +23,9 @@ struct NetworkOptions {
   std::string network = "fcn8s", backbone = "mobilenet_v2";
   std::int64_t output_stride = 32;  // of the backbone's last map: 32, 16 or 8
   std::int64_t classes = 2;
-  double dropout = -1;  // below 0: the network's own
+  double dropout = -1;                       // below 0: the network's own
+  std::optional<nn::ContextSize> context{};  // on the scores of fcn32s, fcn16s, fcn8s and dilated
+  nn::ContextStart context_start = nn::ContextStart::kIdentity;
 };
 
 /// [B,C,H,W] f (raw), at the pixels of the pictures.
@@ -28,20 +34,42 @@ struct Scores {
   torch::Tensor auxiliary;  // of an earlier map, for the loss; undefined without one
 };
 
+/// Convolutions of a network, and their outputs.
+struct DenseGraph {
+  std::shared_ptr<nn::LayerGraph> graph;
+  std::vector<nn::LayerId> scores;
+};
+
 class SegmentationNetwork : public torch::nn::Module, public nn::OnnxConvertible {
  public:
   /// images [B,3,H,W] f in [0,1], RGB, of any size -> scores of their pixels. In training mode dropout draws from `key`;
   /// no dropout without a key.
   virtual Scores forward(const torch::Tensor& images, const Key* key = nullptr) const = 0;
+  /// Layers of windows in forward order, with strides and receptive fields in pixels of the picture; those in which the
+  /// logits have no part, as of the auxiliary scores, are left out.
+  virtual std::vector<nn::LayerRow> layers() const = 0;
+
+  // Parts of `forward` in evaluation mode: the logits are finish(outputs of dense_graph() for prepare(images), height and
+  // width of the images).
+  /// images [B,3,H,W] f in [0,1] -> [B,3,h,w] f, normalised and padded.
+  virtual torch::Tensor prepare(const torch::Tensor& images) const = 0;
+  /// Its modules are this network's, or folded copies.
+  virtual DenseGraph dense_graph() const = 0;
+  /// Scores [B,C,*,*] f (raw) -> logits [B,C,height,width] f (raw).
+  virtual torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                               std::int64_t width) const = 0;
 };
 
-/// "fcn32s", "fcn16s", "fcn8s", "fcn_resnet50", "deeplabv3_resnet50".
+/// "fcn32s", "fcn16s", "fcn8s", "dilated", "fcn_resnet50", "deeplabv3_resnet50".
 const std::vector<std::string>& network_names();
+/// Output stride of the last map where a recipe does not say: 32 of FCNs, 8 of the rest.
+std::int64_t own_output_stride(const std::string& network);
 /// Backbones of FCNs: those with maps of strides 8, 16 and 32.
 const std::vector<std::string>& fcn_backbone_names();
 
 /// Network with random weights from LibTorch's generator. Unknown names, a backbone other than resnet50 or a stride other
-/// than 8 of torchvision's networks, skips no finer than the last map: UsageError.
+/// than 8 of torchvision's networks, a context on theirs, skips no finer than the last map, "dilated" with all strides:
+/// UsageError.
 std::shared_ptr<SegmentationNetwork> make_network(const NetworkOptions& options);
 
 /// Names in the network of an entry of initial weights: a backbone's, a segmentation network's; none: it is left out.

@@ -5,42 +5,27 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <utility>
 
 #include "clew/core/error.h"
 #include "clew/data/views.h"
+#include "clew/segment/means.h"
 
 namespace clew::segment {
 namespace {
 
 constexpr std::size_t kByteValues = 256, kTable = kByteValues * kByteValues;
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-double ratio(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? kNone : static_cast<double>(part) / static_cast<double>(whole);
-}
-
-/// Mean of the values that are numbers; NaN without any.
-template <class Value>
-double mean_of(std::int64_t count, Value value) {
-  double sum = 0, numbers = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const double one = value(i);
-    if (std::isnan(one)) continue;
-    sum += one;
-    ++numbers;
-  }
-  return numbers == 0 ? kNone : sum / numbers;
-}
-
-std::span<const std::uint8_t> pixels_of(const torch::Tensor& map, const char* name) {
+ClassMap class_map(const torch::Tensor& map, const char* name) {
   CLEW_CHECK(map.scalar_type() == torch::kUInt8 && map.dim() == 2 && map.is_contiguous(), name,
              " must be [H,W] of Byte without gaps, got ", map.sizes(), " of ", map.scalar_type());
-  return {map.data_ptr<std::uint8_t>(), static_cast<std::size_t>(map.numel())};
+  return {.pixels = {map.data_ptr<std::uint8_t>(), static_cast<std::size_t>(map.numel())},
+          .height = map.size(0),
+          .width = map.size(1)};
 }
 
 }  // namespace
@@ -84,12 +69,6 @@ Confusion::Count Confusion::add(std::span<const std::uint8_t> truth,
   return count;
 }
 
-void Confusion::add(const Confusion& other) {
-  CLEW_CHECK(other.classes_ == classes_, "confusion matrices must have as many classes, got ",
-             classes_, " and ", other.classes_);
-  std::ranges::transform(counts_, other.counts_, counts_.begin(), std::plus<>());
-}
-
 std::int64_t Confusion::total() const {
   return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0});
 }
@@ -131,7 +110,7 @@ double Confusion::mean_iou() const {
 
 double Confusion::weighted_iou() const {
   const auto all = total();
-  if (all == 0) return kNone;
+  if (all == 0) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
   for (std::int64_t i = 0; i < classes_; ++i)
     if (const auto own = of_truth(i); own > 0) sum += static_cast<double>(own) * iou(i);
@@ -139,56 +118,72 @@ double Confusion::weighted_iou() const {
 }
 
 PixelEvaluator::PixelEvaluator(std::vector<std::string> classes)
-    : classes_(std::move(classes)), confusion_(std::ssize(classes_)) {}
+    : classes_(std::move(classes)),
+      confusion_(std::ssize(classes_)),
+      boundaries_(std::ssize(classes_)) {}
 
 void PixelEvaluator::add(const data::Batch& outputs, const data::Batch& batch) {
   const auto &found = outputs.list("classes"), &truths = batch.list("mask");
   for (std::size_t i = 0; i < truths.size(); ++i) {
-    CLEW_CHECK(found[i].sizes() == truths[i].sizes(),
-               "the predicted classes must have the size of the mask, ", truths[i].sizes(),
-               ", got ", found[i].sizes());
     const auto truth = truths[i].contiguous(), own = found[i].contiguous();
-    const auto count = confusion_.add(pixels_of(truth, "mask"), pixels_of(own, "classes"));
-    const std::array row = {static_cast<double>(count.counted), static_cast<double>(count.wrong)};
-    rows_.add(batch.indices[static_cast<std::int64_t>(i)].item<std::int64_t>(), row);
+    add_picture(batch.indices[static_cast<std::int64_t>(i)].item<std::int64_t>(),
+                class_map(truth, "mask"), class_map(own, "classes"));
   }
 }
 
+void PixelEvaluator::add_picture(std::int64_t index, const ClassMap& truth,
+                                 const ClassMap& predicted) {
+  CLEW_CHECK(truth.height == predicted.height && truth.width == predicted.width,
+             "the predicted classes must have the size of the mask, ", truth.width, "x",
+             truth.height, ", got ", predicted.width, "x", predicted.height);
+  const auto count = confusion_.add(truth.pixels, predicted.pixels);
+  const std::array row = {static_cast<double>(count.counted), static_cast<double>(count.wrong)};
+  rows_.add(index, row);
+  boundaries_.add(truth, predicted);
+}
+
 std::string PixelEvaluator::bytes() const {
-  const auto& counts = confusion_.counts();
-  std::string bytes(reinterpret_cast<const char*>(counts.data()),
-                    counts.size() * sizeof(std::int64_t));
-  return bytes + rows_.bytes();
+  const auto raw = [](const std::vector<std::int64_t>& counts) {
+    return std::string(reinterpret_cast<const char*>(counts.data()),
+                       counts.size() * sizeof(std::int64_t));
+  };
+  return raw(confusion_.counts()) + raw(boundaries_.counts()) + rows_.bytes();
 }
 
 void PixelEvaluator::merge(std::string_view bytes) {
-  Confusion other(confusion_.classes());
-  const auto size = other.counts().size() * sizeof(std::int64_t);
-  CLEW_CHECK(bytes.size() >= size, "the state of an evaluation must have at least ", size,
-             " bytes, got ", bytes.size());
-  std::memcpy(other.counts().data(), bytes.data(), size);
-  rows_.merge(bytes.substr(size));
-  confusion_.add(other);
+  const auto pixels = confusion_.counts().size() * sizeof(std::int64_t),
+             boundaries = boundaries_.counts().size() * sizeof(std::int64_t);
+  CLEW_CHECK(bytes.size() >= pixels + boundaries, "the state of an evaluation must have at least ",
+             pixels + boundaries, " bytes, got ", bytes.size());
+  rows_.merge(bytes.substr(pixels + boundaries));
+  const auto add = [](std::vector<std::int64_t>& counts, std::string_view others) {
+    std::vector<std::int64_t> more(counts.size());
+    std::memcpy(more.data(), others.data(), others.size());
+    std::ranges::transform(counts, more, counts.begin(), std::plus<>());
+  };
+  add(confusion_.counts(), bytes.substr(0, pixels));
+  add(boundaries_.counts(), bytes.substr(pixels, boundaries));
 }
 
 std::vector<runs::Measure> PixelEvaluator::result() const {
   const auto share = [](const char* name, double value) {
     return runs::Measure{.name = name, .value = value, .unit = "share", .larger_is_better = true};
   };
-  return {share("miou", confusion_.mean_iou()),
-          share("pixel_accuracy", confusion_.pixel_accuracy()),
-          share("mean_accuracy", confusion_.mean_accuracy()),
-          share("fw_iou", confusion_.weighted_iou())};
+  return {
+      share("miou", confusion_.mean_iou()), share("pixel_accuracy", confusion_.pixel_accuracy()),
+      share("mean_accuracy", confusion_.mean_accuracy()),
+      share("fw_iou", confusion_.weighted_iou()), share("boundary_iou", boundaries_.mean_iou())};
 }
 
 std::vector<runs::Table> PixelEvaluator::tables() const {
   runs::Table each{
       .title = "Each class",
       .caption =
-          "Intersection over union, share of the class's pixels that were found, and share of "
-          "all pixels.",
+          "Intersection over union, of all pixels and of those near boundaries, share of the "
+          "class's pixels that were found, and share of all pixels.",
       .row_title = "class",
       .columns = {{.name = "IoU", .unit = "share"},
+                  {.name = "boundary IoU", .unit = "share"},
                   {.name = "accuracy", .unit = "share"},
                   {.name = "pixels", .unit = "share"}},
       .rows = {},
@@ -204,7 +199,7 @@ std::vector<runs::Table> PixelEvaluator::tables() const {
   for (std::int64_t i = 0; i < confusion_.classes(); ++i) {
     const auto& name = classes_[static_cast<std::size_t>(i)];
     each.rows.push_back({.name = name,
-                         .values = {confusion_.iou(i), confusion_.accuracy(i),
+                         .values = {confusion_.iou(i), boundaries_.iou(i), confusion_.accuracy(i),
                                     ratio(confusion_.of_truth(i), confusion_.total())}});
     matrix.columns.push_back({.name = name, .unit = "share"});
     std::vector<double> values;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clew/runs/evaluation.h"
+#include "clew/segment/boundary.h"
 #include "clew/train/evaluator.h"
 
 namespace clew::segment {
@@ -25,7 +26,6 @@ class Confusion {
     std::int64_t counted = 0, wrong = 0;
   };
   Count add(std::span<const std::uint8_t> truth, std::span<const std::uint8_t> predicted);
-  void add(const Confusion& other);
 
   std::int64_t classes() const { return classes_; }
   std::int64_t at(std::int64_t truth, std::int64_t predicted) const {
@@ -52,20 +52,23 @@ class Confusion {
 };
 
 /// Outputs: listed "classes" [H,W] u8; column: listed "mask" [H,W] u8 -> measures miou, pixel_accuracy, mean_accuracy,
-/// fw_iou (shares).
+/// fw_iou, boundary_iou (shares).
 class PixelEvaluator : public train::Evaluator {
  public:
   /// `classes`: names by class.
   explicit PixelEvaluator(std::vector<std::string> classes);
 
   void add(const data::Batch& outputs, const data::Batch& batch) override;
+  /// A picture: classes, or data::kVoid in `truth` where they are not counted. Another size, another class: clew::Error.
+  void add_picture(std::int64_t index, const ClassMap& truth, const ClassMap& predicted);
   std::string bytes() const override;
   void merge(std::string_view bytes) override;
   std::vector<runs::Measure> result() const override;
-  /// IoU and accuracy of each class, and the confusion matrix as shares of the true classes.
+  /// IoU, boundary IoU and accuracy of each class, and the confusion matrix as shares of the true classes.
   std::vector<runs::Table> tables() const override;
 
   const Confusion& confusion() const { return confusion_; }
+  const BoundaryCounts& boundaries() const { return boundaries_; }
   /// Examples of the highest shares of wrong pixels, at most `most`, without those that are all right.
   struct Picture {
     std::int64_t index = 0;
@@ -76,6 +79,7 @@ class PixelEvaluator : public train::Evaluator {
  private:
   std::vector<std::string> classes_;
   Confusion confusion_;
+  BoundaryCounts boundaries_;
   train::Rows rows_{2};  // counted and wrong pixels
 };
 

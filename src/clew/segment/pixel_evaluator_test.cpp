@@ -87,11 +87,13 @@ TEST(PixelEvaluator, MergesToTheSame) {
   const auto tables = whole.tables();
   ASSERT_EQ(tables.size(), 2U);
   EXPECT_EQ(tables[0].rows[1].values[0], whole.confusion().iou(1));
+  EXPECT_EQ(tables[0].rows[1].values[1], whole.boundaries().iou(1));
+  EXPECT_EQ(whole.result()[4].value, whole.boundaries().mean_iou());
   double shares = 0;
   for (const auto value : tables[1].rows[2].values) shares += value;
   EXPECT_NEAR(shares, 1, 1e-12);
   expect_error([&] { first.merge("x"); },
-               "the state of an evaluation must have at least 72 bytes, got 1");
+               "the state of an evaluation must have at least 120 bytes, got 1");
 }
 
 }  // namespace pixel_evaluator_test

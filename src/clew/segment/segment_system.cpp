@@ -24,6 +24,8 @@
 #include "clew/runs/gallery.h"
 #include "clew/segment/class_drawing.h"
 #include "clew/segment/config.h"
+#include "clew/segment/fused_segmentation.h"
+#include "clew/segment/judged_masks.h"
 #include "clew/segment/pixel_evaluator.h"
 #include "clew/segment/segment_task.h"
 
@@ -44,11 +46,10 @@ const SegmentConfig& own(const train::LearningConfig& config) {
   return dynamic_cast<const SegmentConfig&>(config);
 }
 
-/// A picture, its mask, the prediction, and with `has_wrong` where it is wrong.
-void add_tiles(std::vector<image::Tile>& tiles, const SegmentationNetwork& network,
-               const data::Example& example, const std::string& label, bool has_wrong,
+/// A picture, its mask, the predicted classes [H,W] u8, and with `has_wrong` the wrong ones.
+void add_tiles(std::vector<image::Tile>& tiles, const data::Example& example,
+               const torch::Tensor& classes, const std::string& label, bool has_wrong,
                bool has_background) {
-  const auto classes = classes_of(network, example["image"]);
   tiles.push_back({.picture = data::to_image(example["image"]), .label = label});
   tiles.push_back({.picture = draw_classes(example["mask"], has_background), .label = "mask"});
   tiles.push_back({.picture = draw_classes(classes, has_background), .label = "prediction"});
@@ -116,7 +117,9 @@ std::vector<std::string> SegmentSystem::resolve(train::LearningConfig& config) c
         "least 2 for each of ",
         mine.train.workers, " train.workers, or train.batch_norm sync or frozen, got ",
         mine.train.batch));
-  (void)segment::make_network(network_options(mine));
+  const auto options = network_options(mine);
+  (void)segment::make_network(options);
+  mine.output_stride = static_cast<int>(options.output_stride);
   return {concat(set->size(), " pictures with pixels of ", classes.size(), " classes from ",
                  mine.data.dir.empty() ? "drawn scenes" : mine.data.dir)};
 }
@@ -124,6 +127,12 @@ std::vector<std::string> SegmentSystem::resolve(train::LearningConfig& config) c
 std::shared_ptr<torch::nn::Module> SegmentSystem::make_network(
     const train::LearningConfig& config) const {
   return segment::make_network(network_options(own(config)));
+}
+
+std::vector<nn::LayerRow> SegmentSystem::layers(const train::LearningConfig& config) const {
+  auto mine = own(config);
+  if (mine.data.classes.empty()) (void)resolve(mine);
+  return segment::make_network(network_options(mine))->layers();
 }
 
 std::unique_ptr<train::Task> SegmentSystem::make_task(const train::LearningConfig& config) const {
@@ -152,8 +161,10 @@ std::string SegmentSystem::progress_text(const runs::MetricsLine& line) const {
 runs::RunAbout SegmentSystem::about(const train::LearningConfig& config,
                                     const train::Task& task) const {
   auto about = LearningSystem::about(config, task);
-  about.title = concat(own(config).network, ", ", own(config).backbone, " at output stride ",
-                       own(config).output_stride);
+  const auto options = network_options(own(config));
+  about.title =
+      concat(options.network, ", ", options.backbone, " at output stride ", options.output_stride);
+  if (options.context) about.title += concat(", ", name_of(*options.context), " context");
   if (own(config).data.dir.empty()) about.notes.emplace_back("The pictures are drawn scenes.");
   return about;
 }
@@ -167,9 +178,11 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
     auto& now = learner();
     now.with_evaluated_weights([&] {
       std::vector<image::Tile> tiles;
-      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i)
-        add_tiles(tiles, network_of(now.network()), set.get(i, Key{}), "picture", false,
-                  has_background(classes));
+      for (std::int64_t i = 0; i < std::min(kDrawnPictures, set.size()); ++i) {
+        const auto example = set.get(i, Key{});
+        add_tiles(tiles, example, classes_of(network_of(now.network()), example["image"]),
+                  "picture", false, has_background(classes));
+      }
       image::write(runs::step_picture(run, kDrawnName, steps),
                    with_legend(sheet_of(tiles, 3), all_numbers(classes.size()), classes));
     });
@@ -186,10 +199,11 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
 }
 
 train::RunEvaluation SegmentSystem::describe(const fs::path& run,
-                                             const train::LearningConfig& /*config*/,
+                                             const train::LearningConfig& config,
                                              const train::Task& task,
                                              const train::Evaluator& evaluator,
                                              torch::nn::Module& network) const {
+  const auto& averaging = own(config).averaging;
   const auto& pixels = dynamic_cast<const PixelEvaluator&>(evaluator);
   const auto& set = task.test_set();
   const auto classes = set.class_names();
@@ -198,13 +212,17 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
                                          percent(pixels.confusion().mean_iou()), ", ",
                                          percent(pixels.confusion().pixel_accuracy()), " of ",
                                          pixels.confusion().total(), " pixels are right.")};
+  if (averaging.window > 0)
+    evaluation.summary += concat(" Windows of ", averaging.window, " pixels.");
+  if (averaging.has_flip) evaluation.summary += " With mirror images.";
   network.eval();
   auto worst = nlohmann::json::array();
   std::vector<image::Tile> tiles;
   for (const auto& one : pixels.worst(kWorst)) {
     const auto file = printable(set.origin(one.index));
     worst.push_back({{"index", one.index}, {"file", file}, {"wrong", one.wrong}});
-    add_tiles(tiles, network_of(network), set.get(one.index, Key{}),
+    const auto example = set.get(one.index, Key{});
+    add_tiles(tiles, example, classes_of(network_of(network), example["image"], averaging),
               concat(percent(one.wrong), " wrong"), true, has_background(classes));
   }
   evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();
@@ -225,13 +243,25 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
           }};
 }
 
+runs::Evaluation SegmentSystem::evaluate_predictions(const train::LearningConfig& config,
+                                                     const fs::path& predictions,
+                                                     const fs::path& truth) const {
+  const auto& data = own(config).data;
+  auto evaluation = judge_masks({.predictions = predictions,
+                                 .truth = truth,
+                                 .classes = data.classes,
+                                 .ignored = data.ignored});
+  evaluation.system = name();
+  return evaluation;
+}
+
 namespace {
 
 class PixelPredictor : public train::Predictor {
  public:
-  PixelPredictor(std::shared_ptr<torch::nn::Module> network, const SegmentConfig& config,
+  PixelPredictor(const std::shared_ptr<torch::nn::Module>& network, const SegmentConfig& config,
                  const train::PredictOptions& options)
-      : network_(std::move(network)),
+      : network_(std::dynamic_pointer_cast<SegmentationNetwork>(network)),
         classes_(class_names(config)),
         views_(config.data.views),
         background_(config.data.background),
@@ -248,7 +278,7 @@ class PixelPredictor : public train::Predictor {
     const auto image =
         views_.apply(std::make_shared<PlainPicture>(data::to_tensor(picture)), data::Split::kTest)
             ->get(0, Key{})["image"];
-    auto logits = network_of(*network_).forward(image.unsqueeze(0)).logits;
+    auto logits = network_.logits(image.unsqueeze(0));
     if (logits.size(2) != picture.height || logits.size(3) != picture.width)
       logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
     const auto classes = logits[0].argmax(0).to(torch::kUInt8).contiguous();
@@ -299,7 +329,7 @@ class PixelPredictor : public train::Predictor {
         {"classes", list}}.dump();
   }
 
-  std::shared_ptr<torch::nn::Module> network_;
+  FusedSegmentation network_;
   std::vector<std::string> classes_;
   std::vector<std::uint16_t> numbers_;  // in data.classes, by class
   data::ViewsConfig views_;
@@ -312,7 +342,7 @@ class PixelPredictor : public train::Predictor {
 std::unique_ptr<train::Predictor> SegmentSystem::make_predictor(
     std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
     const train::PredictOptions& options) const {
-  return std::make_unique<PixelPredictor>(std::move(network), own(config), options);
+  return std::make_unique<PixelPredictor>(network, own(config), options);
 }
 
 void SegmentSystem::write_predictions(const train::LearningConfig& /*config*/,

@@ -20,6 +20,8 @@ class SegmentSystem : public train::LearningSystem {
   std::vector<std::string> resolve(train::LearningConfig& config) const override;
   std::shared_ptr<torch::nn::Module> make_network(
       const train::LearningConfig& config) const override;
+  /// Reads data.dir where the recipe names no classes.
+  std::vector<nn::LayerRow> layers(const train::LearningConfig& config) const override;
   std::unique_ptr<train::Task> make_task(const train::LearningConfig& config) const override;
   /// Weights of a backbone go into the body; those of VGG-16's classifier into fc6 and fc7, too.
   std::vector<std::string> start_names(const train::LearningConfig& config,
@@ -38,6 +40,12 @@ class SegmentSystem : public train::LearningSystem {
                                 const train::LearningConfig& config, const train::Task& task,
                                 const train::Evaluator& evaluator,
                                 torch::nn::Module& network) const override;
+
+  bool can_evaluate_predictions() const override { return true; }
+  /// Folders as of judge_masks.
+  runs::Evaluation evaluate_predictions(const train::LearningConfig& config,
+                                        const std::filesystem::path& predictions,
+                                        const std::filesystem::path& truth) const override;
 
   bool can_predict() const override { return true; }
   bool can_draw() const override { return true; }

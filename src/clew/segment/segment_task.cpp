@@ -60,9 +60,12 @@ std::vector<std::string> class_names(const SegmentConfig& config) {
 NetworkOptions network_options(const SegmentConfig& config) {
   return {.network = config.network,
           .backbone = config.backbone,
-          .output_stride = config.output_stride,
+          .output_stride =
+              config.output_stride == 0 ? own_output_stride(config.network) : config.output_stride,
           .classes = std::ssize(class_names(config)),
-          .dropout = config.dropout};
+          .dropout = config.dropout,
+          .context = config.context,
+          .context_start = config.context_start};
 }
 
 std::shared_ptr<const data::Dataset> open_masks(const SegmentConfig& config, data::Split split) {
@@ -130,8 +133,11 @@ SegmentationNetwork& network_of(torch::nn::Module& network) {
   return dynamic_cast<SegmentationNetwork&>(network);
 }
 
-Tensor classes_of(const SegmentationNetwork& network, const Tensor& image) {
+Tensor classes_of(const SegmentationNetwork& network, const Tensor& image,
+                  const AveragingOptions& averaging) {
   const torch::NoGradGuard no_grad;
+  if (!averaging.is_plain())
+    return mean_probabilities(network, image, averaging).argmax(0).to(torch::kUInt8);
   return network.forward(image.unsqueeze(0)).logits[0].argmax(0).to(torch::kUInt8);
 }
 
@@ -173,11 +179,11 @@ data::Batch SegmentTask::forward(torch::nn::Module& network, const data::Batch& 
     return outputs;
   }
   std::vector<Tensor> classes;
-  if (have_one_size(images)) {
+  if (config_.averaging.is_plain() && have_one_size(images)) {
     const auto all = own.forward(torch::stack(images)).logits.argmax(1).to(torch::kUInt8);
     for (std::int64_t i = 0; i < all.size(0); ++i) classes.push_back(all[i]);
   } else {
-    for (const auto& image : images) classes.push_back(classes_of(own, image));
+    for (const auto& image : images) classes.push_back(classes_of(own, image, config_.averaging));
   }
   outputs.set_list("classes", std::move(classes));
   return outputs;

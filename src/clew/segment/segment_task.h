@@ -51,6 +51,7 @@ class SegmentTask : public train::Task {
 SegmentationNetwork& network_of(torch::nn::Module& network);
 
 /// Most likely class of each pixel: image [3,H,W] f32 in [0,1] -> [H,W] u8. No gradient.
-torch::Tensor classes_of(const SegmentationNetwork& network, const torch::Tensor& image);
+torch::Tensor classes_of(const SegmentationNetwork& network, const torch::Tensor& image,
+                         const AveragingOptions& averaging = {});
 
 }  // namespace clew::segment

@@ -162,5 +162,22 @@ TEST(SegmentSystem, WhatCannotBe) {
                            "data.ignored is for masks of data.dir, and drawn scenes have none");
 }
 
+TEST(SegmentSystem, OutputStrideIsTheNetworksOwn) {
+  const SegmentSystem system;
+  auto config = small();
+  const auto resolved = [&](const std::string& network) {
+    auto own = config;
+    own.network = network;
+    (void)system.resolve(own);
+    return own.output_stride;
+  };
+  EXPECT_EQ(resolved("fcn16s"), 32);
+  EXPECT_EQ(resolved("dilated"), 8);
+  config.output_stride = 16;
+  EXPECT_EQ(resolved("dilated"), 16);
+  config.output_stride = 0;
+  EXPECT_EQ(system.layers(config).back().name, "up16");
+}
+
 }  // namespace segment_test
 }  // namespace clew::segment

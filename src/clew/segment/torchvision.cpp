@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -27,6 +28,22 @@ constexpr double kFcnDropout = 0.1, kProjectDropout = 0.5;
 
 double dropout_or(double given, double own) { return given < 0 ? own : given; }
 
+/// Convolution without a bias and the batch norm behind it, in evaluation mode, as one: a copy.
+std::shared_ptr<torch::nn::Conv2dImpl> folded(const torch::nn::Conv2dImpl& convolution,
+                                              const nn::BatchNorm2dImpl& norm) {
+  const torch::NoGradGuard no_grad;
+  const auto& own = convolution.options;
+  const auto result = std::make_shared<torch::nn::Conv2dImpl>(
+      torch::nn::Conv2dOptions(own.in_channels(), own.out_channels(), own.kernel_size())
+          .padding(own.padding())
+          .dilation(own.dilation()));
+  const auto exact = [](const Tensor& values) { return values.detach().to(torch::kFloat64); };
+  const auto scale = exact(norm.weight) * (exact(norm.running_var) + norm.options.eps()).rsqrt();
+  result->weight.copy_(exact(convolution.weight) * scale.view({-1, 1, 1, 1}));
+  result->bias.copy_(exact(norm.bias) - exact(norm.running_mean) * scale);
+  return result;
+}
+
 /// Convolution "N" that keeps the size, batch norm "N+1" and ReLU.
 class ConvolutionBlock : public torch::nn::Module, public nn::OnnxConvertible {
  public:
@@ -43,10 +60,17 @@ class ConvolutionBlock : public torch::nn::Module, public nn::OnnxConvertible {
   Tensor forward(const Tensor& x) const {
     return torch::relu(norm_->forward(convolution_->forward(x)));
   }
+  std::shared_ptr<torch::nn::Conv2dImpl> one() const { return folded(*convolution_, *norm_); }
+  nn::LayerId append(nn::LayerGraph& graph, nn::LayerId x) const {
+    return graph.activation(graph.convolution(one(), "", x), nn::Activation::kRelu);
+  }
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override {
     const auto x = nn::onnx_child(graph, std::to_string(first_), *convolution_, inputs.at(0));
     return {graph.relu(nn::onnx_child(graph, std::to_string(first_ + 1), *norm_, x))};
+  }
+  nn::LayerRow row(const std::string& prefix, const nn::MapGeometry& from) const {
+    return nn::layer_row(concat(prefix, first_), *convolution_, from);
   }
 
  private:
@@ -78,11 +102,20 @@ class FcnHead : public HeadImpl {
       hidden = nn::dropout(hidden, dropout_, *key);
     return score_->forward(hidden);
   }
+  nn::LayerId append(nn::LayerGraph& graph, nn::LayerId x) const override {
+    const auto hidden = graph.activation(graph.convolution(folded(*convolution_, *norm_), "0", x),
+                                         nn::Activation::kRelu);
+    return graph.convolution(score_, "4", hidden);
+  }
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override {
     const auto x = nn::onnx_child(graph, "0", *convolution_, inputs.at(0));
     const auto hidden = graph.relu(nn::onnx_child(graph, "1", *norm_, x));
     return {nn::onnx_child(graph, "4", *score_, hidden)};
+  }
+  std::vector<nn::LayerRow> layers(const nn::MapGeometry& from) const override {
+    const auto first = nn::layer_row("classifier.0", *convolution_, from);
+    return {first, nn::layer_row("classifier.4", *score_, first.geometry)};
   }
 
  private:
@@ -120,6 +153,26 @@ class PyramidPooling : public torch::nn::Module, public nn::OnnxConvertible {
     return is_training() && key != nullptr && dropout_ > 0 ? nn::dropout(result, dropout_, *key)
                                                            : result;
   }
+  /// The 1x1 convolution of the joined parts is a sum of those of each; that of the mean is of one element.
+  nn::LayerId append(nn::LayerGraph& graph, nn::LayerId x) const {
+    const torch::NoGradGuard no_grad;
+    const auto whole = project_->one();
+    const auto projected = [&](std::size_t number, nn::LayerId part) {
+      const bool is_mean = number + 1 == blocks_.size();
+      const auto own = torch::nn::Conv2d(
+          torch::nn::Conv2dOptions(kDeepLabChannels, kDeepLabChannels, 1).bias(is_mean));
+      own->weight.copy_(whole->weight.narrow(
+          1, static_cast<std::int64_t>(number) * kDeepLabChannels, kDeepLabChannels));
+      if (is_mean) own->bias.copy_(whole->bias);
+      return graph.convolution(own.ptr(), "", part);
+    };
+    const auto last = blocks_.size() - 1;
+    const auto mean = blocks_[last]->append(graph, graph.average_pool(x, 1));
+    auto sum = graph.upsample(projected(last, mean), x);
+    for (std::size_t i = 0; i < last; ++i)
+      sum = graph.add(sum, projected(i, blocks_[i]->append(graph, x)));
+    return graph.activation(sum, nn::Activation::kRelu);
+  }
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override {
     const auto& x = inputs.at(0);
@@ -131,6 +184,16 @@ class PyramidPooling : public torch::nn::Module, public nn::OnnxConvertible {
       parts.push_back(is_mean ? graph.upsample(part, x) : part);
     }
     return {nn::onnx_child(graph, "project", *project_, graph.concat(parts, 1))};
+  }
+  /// The last one sees the whole picture.
+  std::vector<nn::LayerRow> layers(const std::string& prefix, nn::MapGeometry from) const {
+    std::vector<nn::LayerRow> rows;
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      if (i + 1 == blocks_.size()) from.field = std::numeric_limits<double>::infinity();
+      rows.push_back(blocks_[i]->row(concat(prefix, "convs.", i, "."), from));
+    }
+    rows.push_back(project_->row(prefix + "project.", rows.back().geometry));
+    return rows;
   }
 
  private:
@@ -155,12 +218,24 @@ class DeepLabHead : public HeadImpl {
     const auto pooled = pooling_->forward(x, key);
     return score_->forward(torch::relu(norm_->forward(convolution_->forward(pooled))));
   }
+  nn::LayerId append(nn::LayerGraph& graph, nn::LayerId x) const override {
+    const auto hidden = graph.activation(
+        graph.convolution(folded(*convolution_, *norm_), "1", pooling_->append(graph, x)),
+        nn::Activation::kRelu);
+    return graph.convolution(score_, "4", hidden);
+  }
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override {
     auto x = nn::onnx_child(graph, "0", *pooling_, inputs.at(0));
     x = nn::onnx_child(graph, "1", *convolution_, x);
     x = graph.relu(nn::onnx_child(graph, "2", *norm_, x));
     return {nn::onnx_child(graph, "4", *score_, x)};
+  }
+  std::vector<nn::LayerRow> layers(const nn::MapGeometry& from) const override {
+    auto rows = pooling_->layers("classifier.0.", from);
+    rows.push_back(nn::layer_row("classifier.1", *convolution_, rows.back().geometry));
+    rows.push_back(nn::layer_row("classifier.4", *score_, rows.back().geometry));
+    return rows;
   }
 
  private:
@@ -170,10 +245,10 @@ class DeepLabHead : public HeadImpl {
   std::shared_ptr<torch::nn::Conv2dImpl> score_;
 };
 
-/// scores [B,C,h,w] f -> [B,C,H,W] f32, or f64 of f64.
-Tensor at_size_of(const Tensor& scores, const Tensor& images) {
+/// scores [B,C,h,w] f -> [B,C,height,width] f32, or f64 of f64.
+Tensor at_size(const Tensor& scores, std::int64_t height, std::int64_t width) {
   const auto exact = scores.scalar_type() == torch::kFloat64 ? scores : scores.to(torch::kFloat32);
-  return torch::upsample_bilinear2d(exact, {images.size(2), images.size(3)}, false);
+  return torch::upsample_bilinear2d(exact, {height, width}, false);
 }
 
 }  // namespace
@@ -200,16 +275,32 @@ TorchvisionImpl::TorchvisionImpl(const NetworkOptions& options) {
       std::make_shared<FcnHead>(middle.channels, options.classes, options.dropout));
 }
 
-Scores TorchvisionImpl::forward(const Tensor& images, const Key* key) const {
+Tensor TorchvisionImpl::prepare(const Tensor& images) const {
   CLEW_CHECK(images.dim() == 4 && images.size(1) == 3 && images.is_floating_point() &&
                  images.size(2) > 0 && images.size(3) > 0,
              "images must be [B,3,H,W] of real numbers with pixels, got ", images.sizes(), " of ",
              images.scalar_type());
+  return ops::normalise(images, statistics_);
+}
+
+DenseGraph TorchvisionImpl::dense_graph() const {
+  auto graph = std::make_shared<nn::LayerGraph>(*body_, nn::LayerGraph::Extension{});
+  const auto scores = classifier_->append(*graph, last_);
+  return {.graph = std::move(graph), .scores = {scores}};
+}
+
+Tensor TorchvisionImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
+                               std::int64_t width) const {
+  return at_size(scores.at(0), height, width);
+}
+
+Scores TorchvisionImpl::forward(const Tensor& images, const Key* key) const {
   const auto of_head = [&](const HeadImpl& head, const Tensor& map, std::uint64_t number) {
     const auto own = key == nullptr ? Key{} : fold_in(*key, number);
-    return at_size_of(head.forward(map, key == nullptr ? nullptr : &own), images);
+    return at_size(head.forward(map, key == nullptr ? nullptr : &own), images.size(2),
+                   images.size(3));
   };
-  const auto x = ops::normalise(images, statistics_);
+  const auto x = prepare(images);
   if (!is_training())
     return {.logits = of_head(*classifier_, body_->run(x, {last_})[0], kKeyHead), .auxiliary = {}};
   const auto maps = body_->run(x, {last_, middle_});
@@ -226,6 +317,13 @@ std::vector<nn::OnnxValue> TorchvisionImpl::to_onnx(
   graph.end_scope();
   const auto scores = nn::onnx_child(graph, "classifier", *classifier_, map);
   return {nn::onnx_resize_to(graph, scores, sizes)};
+}
+
+std::vector<nn::LayerRow> TorchvisionImpl::layers() const {
+  auto rows = nn::layer_rows(*body_, {last_}, "backbone.");
+  const auto own = classifier_->layers(body_->geometry(last_));
+  rows.insert(rows.end(), own.begin(), own.end());
+  return rows;
 }
 
 }  // namespace clew::segment

@@ -23,6 +23,10 @@ bool is_torchvision(const std::string& network);
 class HeadImpl : public torch::nn::Module, public nn::OnnxConvertible {
  public:
   virtual torch::Tensor forward(const torch::Tensor& x, const Key* key) const = 0;
+  /// On a map of geometry `from`.
+  virtual std::vector<nn::LayerRow> layers(const nn::MapGeometry& from) const = 0;
+  /// Adds the head in evaluation mode, with folded batch norms, behind layer `x`.
+  virtual nn::LayerId append(nn::LayerGraph& graph, nn::LayerId x) const = 0;
 };
 
 /// ResNet-50 at output stride 8, a head on its last map, and an auxiliary one on layer3. Scores are upsampled to the
@@ -33,6 +37,11 @@ class TorchvisionImpl : public SegmentationNetwork {
 
   /// The auxiliary scores are computed in training mode alone.
   Scores forward(const torch::Tensor& images, const Key* key = nullptr) const override;
+  std::vector<nn::LayerRow> layers() const override;
+  torch::Tensor prepare(const torch::Tensor& images) const override;
+  DenseGraph dense_graph() const override;
+  torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                       std::int64_t width) const override;
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override;
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "clew/core/config.h"
+#include "clew/nn/backbones/layer_row.h"
 #include "clew/nn/export/export.h"
 #include "clew/runs/about.h"
 #include "clew/runs/evaluation.h"
@@ -28,6 +29,10 @@ namespace clew::train {
 struct LearningConfig {
   virtual ~LearningConfig() = default;
   virtual void fields(Fields& v) = 0;
+  /// Settings of an evaluation of a run, which are in no recipe.
+  virtual void eval_fields(Fields& /*v*/) {}
+  /// Settings of LearningSystem::evaluate_predictions besides its files.
+  virtual void prediction_fields(Fields& /*v*/) {}
 
   std::uint64_t seed = 1;
   bool is_phase = false;  // of train.phases; not a key
@@ -64,6 +69,9 @@ class LearningSystem {
   /// Network with initial random weights, for evaluation, prediction and export; needs no data. The task's may have
   /// parameters that only the training needs besides.
   virtual std::shared_ptr<torch::nn::Module> make_network(const LearningConfig& config) const = 0;
+  /// Table of the network's layers in forward order, for users; needs no weights. Empty: not supported. Invalid config:
+  /// clew::Error or UsageError.
+  virtual std::vector<nn::LayerRow> layers(const LearningConfig& /*config*/) const { return {}; }
   virtual std::unique_ptr<Task> make_task(const LearningConfig& config) const = 0;
   /// Loads initial weights of a new run, such as another run's, before those of `start`. Depends on
   /// the config alone.
@@ -108,9 +116,11 @@ class LearningSystem {
   }
   /// Support of `evaluate_predictions`.
   virtual bool can_evaluate_predictions() const { return false; }
-  /// Evaluation of predictions from a file, of another program or of `clew predict --json`, against
-  /// a file of ground truth; formats are the system's. Malformed: clew::Error.
-  virtual runs::Evaluation evaluate_predictions(const std::filesystem::path& predictions,
+  /// Evaluation of predictions, of another program or of `clew predict`, against ground truth: files
+  /// or folders, in formats of the system's. `config` has the prediction_fields. Malformed:
+  /// clew::Error.
+  virtual runs::Evaluation evaluate_predictions(const LearningConfig& config,
+                                                const std::filesystem::path& predictions,
                                                 const std::filesystem::path& truth) const;
   /// Support of make_predictor.
   virtual bool can_predict() const { return false; }

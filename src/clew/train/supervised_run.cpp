@@ -114,7 +114,8 @@ runs::RunAbout LearningSystem::about(const LearningConfig& /*config*/, const Tas
   return {.plots = runs::learning_plots(task.make_evaluator()->result(), task.monitor())};
 }
 
-runs::Evaluation LearningSystem::evaluate_predictions(const fs::path& /*predictions*/,
+runs::Evaluation LearningSystem::evaluate_predictions(const LearningConfig& /*config*/,
+                                                      const fs::path& /*predictions*/,
                                                       const fs::path& /*truth*/) const {
   throw UsageError(concat(name(), " judges no files of answers"));
 }
@@ -250,8 +251,12 @@ std::shared_ptr<torch::nn::Module> load_run(const LearningSystem& system, const 
 }
 
 RunEvaluation evaluate_run(const LearningSystem& system, const fs::path& run,
-                           const std::function<void(double)>& on_progress) {
+                           const std::function<void(double)>& on_progress,
+                           const ConfigTree& settings) {
   const auto config = read_run(system, run);
+  Fields fields;
+  config->eval_fields(fields);
+  load_fields(fields, settings);
   const auto task = system.make_task(*config);
   const auto checkpoint = system.choose_checkpoint(run);
   at::set_num_threads(config->train.threads);  // of each network's thread, as in training

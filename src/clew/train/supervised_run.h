@@ -32,9 +32,11 @@ RunEnd train_run(const LearningSystem& system, const std::filesystem::path& run,
 /// Network of a run with the weights of LearningSystem::choose_checkpoint, in evaluation mode.
 std::shared_ptr<torch::nn::Module> load_run(const LearningSystem& system,
                                             const std::filesystem::path& run);
-/// Evaluation of load_run's network on the whole test set. `on_progress` gets the fraction done.
+/// Evaluation of load_run's network on the whole test set. `on_progress` gets the fraction done;
+/// `settings` are of LearningConfig::eval_fields.
 RunEvaluation evaluate_run(const LearningSystem& system, const std::filesystem::path& run,
-                           const std::function<void(double)>& on_progress = {});
+                           const std::function<void(double)>& on_progress = {},
+                           const ConfigTree& settings = {});
 /// Writes the pictures of an evaluation, and RUN/eval.json.
 void write_evaluation(const std::filesystem::path& run, const RunEvaluation& result);
 /// Predictor with load_run's network. Options that the system does not support: UsageError.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <dnnl.hpp>
+#include <limits>
 #include <utility>
 
 #include "clew/core/error.h"
@@ -37,6 +38,19 @@ torch::Tensor activated_in_place(torch::Tensor x, Activation kind) {
   if (kind == Activation::kRelu) return torch::relu_(x);
   if (kind == Activation::kRelu6) return torch::hardtanh_(x, 0, 6);
   return activated(x, kind);
+}
+
+/// A window: its stride, the elements from its first to its last, and those that the first one lies outside of the map.
+struct Extent {
+  std::int64_t stride;
+  double reach, before;
+};
+
+/// Geometry of a layer of windows on a map.
+MapGeometry behind_window(const MapGeometry& from, const Extent& window) {
+  return {.stride = from.stride * static_cast<double>(window.stride),
+          .offset = from.offset + from.stride * (window.reach / 2 - window.before),
+          .field = from.field + from.stride * window.reach};
 }
 
 /// True where LibTorch is faster with channels last: convolutions with AVX-512, which then need no
@@ -136,9 +150,9 @@ LayerId LayerGraph::convolution(const std::string& path, LayerId x,
     if (total % 2 != 0) layer.uneven_padding = {total / 2, total - total / 2};
     before = static_cast<double>(total / 2);
   }
-  layer.geometry = {
-      from.geometry.stride * static_cast<double>(window.stride),
-      from.geometry.offset + from.geometry.stride * (static_cast<double>(reach) / 2 - before)};
+  layer.geometry = behind_window(
+      from.geometry,
+      {.stride = window.stride, .reach = static_cast<double>(reach), .before = before});
   layer.module =
       put(path,
           torch::nn::Conv2d(torch::nn::Conv2dOptions(from.channels, options.out, options.kernel)
@@ -162,7 +176,10 @@ LayerId LayerGraph::convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& mo
   layer.module = module;
   layer.channels = weight.size(0);
   layer.kernel = weight.size(2);
-  layer.padding = weight.size(2) / 2;
+  layer.dilation_of_window = module->options.dilation()->at(0);
+  layer.padding = layer.dilation_of_window * (weight.size(2) / 2);
+  layer.geometry.field +=
+      layer.geometry.stride * static_cast<double>(layer.dilation_of_window * (layer.kernel - 1));
   return push(std::move(layer));
 }
 
@@ -189,6 +206,7 @@ LayerId LayerGraph::response_norm(LayerId x, const ResponseNormOptions& options)
   auto layer = behind(x, Kind::kResponseNorm);
   layer.kernel = options.side;
   layer.padding = options.side / 2;
+  layer.geometry.field += layer.geometry.stride * static_cast<double>(options.side - 1);
   layer.alpha = options.alpha;
   layer.beta = options.beta;
   return push(std::move(layer));
@@ -202,15 +220,15 @@ LayerId LayerGraph::max_pool(LayerId x, std::int64_t kernel, std::int64_t stride
     return x;
   }
   auto layer = behind(x, Kind::kMaxPool);
-  const auto from = layer.geometry;
   const auto reach = static_cast<double>(window.dilation * (kernel - 1));
   layer.kernel = kernel;
   layer.stride = window.stride;
   layer.padding = padding * window.dilation;
   layer.dilation_of_window = window.dilation;
   layer.dilation = window.next_dilation;
-  layer.geometry = {from.stride * static_cast<double>(window.stride),
-                    from.offset + from.stride * (reach / 2 - static_cast<double>(layer.padding))};
+  layer.geometry = behind_window(
+      layer.geometry,
+      {.stride = window.stride, .reach = reach, .before = static_cast<double>(layer.padding)});
   return push(std::move(layer));
 }
 
@@ -218,13 +236,15 @@ LayerId LayerGraph::average_pool(LayerId x, std::int64_t side) {
   return push({.kind = Kind::kAveragePool,
                .inputs = {x.index},
                .channels = at(x).channels,
-               .kernel = side});
+               .kernel = side,
+               .geometry = {.field = std::numeric_limits<double>::infinity()}});
 }
 
 LayerId LayerGraph::add(LayerId a, LayerId b) {
   CLEW_ASSERT(at(a).channels == at(b).channels);
   auto layer = behind(a, Kind::kAdd);
   layer.inputs.push_back(b.index);
+  layer.geometry.field = std::max(layer.geometry.field, at(b).geometry.field);
   return push(std::move(layer));
 }
 
@@ -232,6 +252,7 @@ LayerId LayerGraph::multiply(LayerId a, LayerId b) {
   CLEW_ASSERT(at(a).channels == at(b).channels);
   auto layer = behind(a, Kind::kMultiply);
   layer.inputs.push_back(b.index);
+  layer.geometry.field = std::max(layer.geometry.field, at(b).geometry.field);
   return push(std::move(layer));
 }
 
@@ -239,6 +260,7 @@ LayerId LayerGraph::upsample(LayerId x, LayerId like) {
   auto layer = behind(like, Kind::kUpsample);
   layer.inputs = {x.index, like.index};
   layer.channels = at(x).channels;
+  layer.geometry.field = at(x).geometry.field;
   return push(std::move(layer));
 }
 
@@ -246,7 +268,8 @@ LayerId LayerGraph::flatten(LayerId x) {
   const auto& from = at(x);
   return push({.kind = Kind::kFlatten,
                .inputs = {x.index},
-               .channels = from.channels * from.kernel * from.kernel});
+               .channels = from.channels * from.kernel * from.kernel,
+               .geometry = {.field = from.geometry.field}});
 }
 
 LayerId LayerGraph::linear(const std::string& path, LayerId x, std::int64_t out) {
@@ -255,7 +278,8 @@ LayerId LayerGraph::linear(const std::string& path, LayerId x, std::int64_t out)
                .inputs = {x.index},
                .path = path,
                .module = module.ptr(),
-               .channels = out});
+               .channels = out,
+               .geometry = {.field = at(x).geometry.field}});
 }
 
 LayerId LayerGraph::dropout(LayerId x, double p) {

@@ -14,18 +14,12 @@
 #include <vector>
 
 #include "clew/core/key.h"
+#include "clew/nn/backbones/layer_row.h"
 #include "clew/nn/export/onnx.h"
 
 namespace clew::nn {
 
 enum class Activation { kRelu, kRelu6, kHardswish, kHardsigmoid };
-
-/// Position of a feature map in the image: element i is centred at pixel coordinate offset + stride
-/// i, where pixel centres are whole numbers (He et al. 2015, section 3, for same padding; Araujo et
-/// al. 2019, equation 4).
-struct MapGeometry {
-  double stride = 1, offset = 0;
-};
 
 /// Index of a layer in a LayerGraph.
 struct LayerId {
@@ -74,7 +68,8 @@ class LayerGraph : public torch::nn::Module {
   // Building. `path` is the module's dotted name, "layer1.0.conv1".
   LayerId input() const { return {0}; }
   LayerId convolution(const std::string& path, LayerId x, const ConvolutionOptions& options);
-  /// A convolution with a module that another one owns, which keeps the size: stride 1, padding of half the window.
+  /// A convolution with a module that another one owns, which keeps the size: stride 1, padding of half the window with
+  /// its dilation.
   LayerId convolution(const std::shared_ptr<torch::nn::Conv2dImpl>& module, const std::string& path,
                       LayerId x);
   LayerId batch_norm(const std::string& path, LayerId x, double eps = 1e-5, double momentum = 0.1);
@@ -90,8 +85,6 @@ class LayerGraph : public torch::nn::Module {
   LayerId flatten(LayerId x);
   LayerId linear(const std::string& path, LayerId x, std::int64_t out);
   LayerId dropout(LayerId x, double p);
-  /// Starts a parallel branch at `x`: strides and dilation are those at `x`.
-  void branch_from(LayerId x);
 
   std::int64_t channels(LayerId x) const { return at(x).channels; }
   MapGeometry geometry(LayerId x) const { return at(x).geometry; }
