@@ -97,18 +97,32 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
     throw UsageError(concat("--write must name a format that a run of ", system.name(),
                             " has: ", formats.empty() ? "none" : join(formats), ", got '",
                             request.format, "'", did_you_mean(request.format, formats)));
-  const auto predictor = train::open_predictor(
-      system, request.run,
-      {.wants_pictures = !request.pictures.empty(), .wants_features = !request.features.empty()});
+  const auto predictor = train::open_predictor(system, request.run,
+                                               {.wants_pictures = !request.pictures.empty(),
+                                                .wants_features = !request.features.empty(),
+                                                .format = request.format});
+  std::unique_ptr<train::PredictionWriter> writer;
+  if (!request.format.empty())
+    writer = system.make_prediction_writer(*train::read_run(system, request.run), request.format,
+                                           request.out);
   std::vector<std::filesystem::path> files, videos;
   for (const auto& path : request.images) (image::is_video(path) ? videos : files).push_back(path);
   std::vector<train::Prediction> answers;
   PictureFolder pictures(request.pictures);
+  const auto keep = [&](train::Prediction&& prediction) {
+    try {
+      if (writer && prediction.error.empty()) writer->add(prediction);
+    } catch (const Error& error) {
+      prediction.error = error.what();
+    }
+    prediction.details.reset();
+    answers.push_back(std::move(prediction));
+  };
   CountLine progress("images");
   const auto groups = std::ssize(files);
   train::predict_files(*predictor, files, [&](train::Prediction&& prediction) {
     pictures.add(prediction);
-    answers.push_back(std::move(prediction));
+    keep(std::move(prediction));
     progress.show(std::ssize(answers) * static_cast<std::int64_t>(predictor->group()), groups);
   });
   const InterruptWatch watch;
@@ -128,7 +142,7 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
           *predictor, video, path, most, [&] { return !watch.was_interrupted(); },
           [&](train::Prediction&& prediction) {
             pictures.add_frame(prediction);
-            answers.push_back(std::move(prediction));
+            keep(std::move(prediction));
             frames.show(++done, total, path.filename().string());
           });
       frames.end();
@@ -141,9 +155,7 @@ Prediction predict(const train::LearningSystem& system, const PredictRequest& re
   }
   progress.end();
   if (!request.features.empty()) write_features(answers, request.features);
-  if (!request.format.empty())
-    system.write_predictions(*train::read_run(system, request.run), request.format, request.out,
-                             answers);
+  if (writer) writer->close();
   auto list = nlohmann::json::array();
   std::string text;
   std::vector<std::string> errors;
@@ -187,8 +199,8 @@ runs::Evaluation evaluate_predictions(const train::LearningSystem& system,
 }
 
 /// Help table of settings; empty without any.
-std::string help_of(const train::LearningSystem& system,
-                    void (train::LearningConfig::*settings)(Fields&)) {
+std::string settings_help(const train::LearningSystem& system,
+                          void (train::LearningConfig::*settings)(Fields&)) {
   const auto config = system.make_config();
   Fields fields;
   (config.get()->*settings)(fields);
@@ -218,7 +230,7 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
         [system](const runs::MetricsLine& metrics) { return system->progress_text(metrics); });
     return train::train_run(*system, run, is_resumed, line.callbacks(), &processes);
   };
-  row.eval_settings = help_of(*system, &train::LearningConfig::eval_fields);
+  row.eval_settings = settings_help(*system, &train::LearningConfig::eval_fields);
   row.eval = [system](const EvalRequest& request) {
     keep_freed_memory();
     CountLine line;
@@ -235,7 +247,7 @@ System row_of(std::shared_ptr<const train::LearningSystem> system) {
     row.evaluate_predictions = [system](const ConfigTree& settings) {
       return evaluate_predictions(*system, settings);
     };
-    row.prediction_settings = help_of(*system, &train::LearningConfig::prediction_fields);
+    row.prediction_settings = settings_help(*system, &train::LearningConfig::prediction_fields);
   }
   row.export_run = [system](const fs::path& run, const fs::path& out) {
     train::export_run(*system, run, out);

@@ -75,7 +75,7 @@ void define_predict(CLI::App& command) {
   command
       .add_option("--write", *write,
                   "answers for other programs: of detection, coco=FILE.json or yolo=FOLDER; of "
-                  "segmentation, masks=FOLDER")
+                  "segmentation, masks=FOLDER or probabilities=FOLDER")
       ->type_name("FORMAT=PATH");
   command
       .add_option("--frames", request->frames,

@@ -547,51 +547,98 @@ train::ExportPlan DetectSystem::export_plan(const train::LearningConfig& config,
   return {};
 }
 
-void DetectSystem::write_predictions(const train::LearningConfig& config, const std::string& format,
-                                     const fs::path& out,
-                                     const std::vector<train::Prediction>& predictions) const {
-  const auto& classes = own(config).data.classes;
-  const auto stem_of = [](const train::Prediction& one) {
-    return fs::path(one.name).stem().string();
-  };
-  const auto is_number = [&](const train::Prediction& one) {
-    const auto stem = stem_of(one);
-    return stem.size() <= 18 && stem.find_first_not_of("0123456789") == std::string::npos;
-  };
-  const bool has_numbers = std::ranges::all_of(predictions, is_number);
-  auto results = nlohmann::json::array();
-  std::map<std::string, std::string> texts;
-  for (std::size_t i = 0; i < predictions.size(); ++i) {
-    const auto& one = predictions[i];
-    if (!one.error.empty()) continue;
-    const auto found = nlohmann::json::parse(one.json);
-    const double width = found["width"], height = found["height"];
-    const auto [text, is_new] = texts.emplace(stem_of(one), "");
-    CLEW_CHECK(is_new || format != "yolo", "two pictures are named ", text->first,
-               ", whose texts would be one file");
-    for (const auto& object : found["objects"]) {
-      const auto label = std::ranges::find(classes, object["class"].get<std::string>());
-      const auto number = label - classes.begin();
-      const auto edges = object["box"].get<std::array<double, 4>>();
-      const double w = edges[2] - edges[0], h = edges[3] - edges[1];
-      results.push_back(
-          {{"image_id", has_numbers ? std::stoll(stem_of(one)) : static_cast<long long>(i) + 1},
-           {"category_id", number + 1},
-           {"bbox", {edges[0], edges[1], w, h}},
-           {"score", object["score"]}});
-      if (object.contains("mask")) results.back()["segmentation"] = object["mask"];
-      text->second +=
-          concat(number, " ", (edges[0] + w / 2) / width, " ", (edges[1] + h / 2) / height, " ",
-                 w / width, " ", h / height, " ", object["score"].get<double>(), "\n");
+namespace {
+
+/// An object of Prediction::json.
+struct JsonObject {
+  std::ptrdiff_t label;                    // from 0
+  double left, top, width, height, score;  // pixels
+  nlohmann::json mask;                     // null without one
+};
+
+std::vector<JsonObject> objects_of(const nlohmann::json& found,
+                                   const std::vector<std::string>& classes) {
+  std::vector<JsonObject> objects;
+  for (const auto& object : found.at("objects")) {
+    const auto label = std::ranges::find(classes, object["class"].get<std::string>());
+    const auto edges = object["box"].get<std::array<double, 4>>();
+    objects.push_back({.label = label - classes.begin(),
+                       .left = edges[0],
+                       .top = edges[1],
+                       .width = edges[2] - edges[0],
+                       .height = edges[3] - edges[1],
+                       .score = object["score"],
+                       .mask = object.value("mask", nlohmann::json())});
+  }
+  return objects;
+}
+
+/// COCO's JSON of results.
+class CocoWriter : public train::PredictionWriter {
+ public:
+  CocoWriter(std::vector<std::string> classes, fs::path file)
+      : classes_(std::move(classes)), file_(std::move(file)) {}
+
+  void add(const train::Prediction& prediction) override {
+    const auto stem = fs::path(prediction.name).stem().string();
+    if (stem.size() <= 18 && stem.find_first_not_of("0123456789") == std::string::npos)
+      numbers_.push_back(std::stoll(stem));
+    ++pictures_;
+    for (const auto& object : objects_of(nlohmann::json::parse(prediction.json), classes_)) {
+      results_.push_back({{"image_id", pictures_},
+                          {"category_id", object.label + 1},
+                          {"bbox", {object.left, object.top, object.width, object.height}},
+                          {"score", object.score}});
+      if (!object.mask.is_null()) results_.back()["segmentation"] = object.mask;
     }
   }
-  if (format == "coco") {
-    if (!has_numbers)
+  void close() override {
+    if (std::ssize(numbers_) == pictures_) {
+      for (auto& result : results_)
+        result["image_id"] = numbers_[result["image_id"].get<std::size_t>() - 1];
+    } else {
       log(LogLevel::kInfo, "image_id counts the pictures from 1, for their names are no numbers");
-    return write_file_atomic(out, results.dump() + "\n");
+    }
+    write_file_atomic(file_, results_.dump() + "\n");
   }
-  make_folders(out);
-  for (const auto& [stem, text] : texts) write_file_atomic(out / (stem + ".txt"), text);
+
+ private:
+  std::vector<std::string> classes_;
+  fs::path file_;
+  std::int64_t pictures_ = 0;
+  std::vector<long long> numbers_;  // that are names of pictures
+  nlohmann::json results_ = nlohmann::json::array();
+};
+
+/// Texts of YOLO.
+class YoloWriter : public train::PredictionWriter {
+ public:
+  YoloWriter(std::vector<std::string> classes, const fs::path& folder)
+      : classes_(std::move(classes)), folder_(folder) {}
+
+  void add(const train::Prediction& prediction) override {
+    const auto found = nlohmann::json::parse(prediction.json);
+    const double width = found["width"], height = found["height"];
+    std::string text;
+    for (const auto& object : objects_of(found, classes_))
+      text += concat(object.label, " ", (object.left + object.width / 2) / width, " ",
+                     (object.top + object.height / 2) / height, " ", object.width / width, " ",
+                     object.height / height, " ", object.score, "\n");
+    write_file_atomic(folder_.path(prediction).string() + ".txt", text);
+  }
+
+ private:
+  std::vector<std::string> classes_;
+  train::PredictionFolder folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<train::PredictionWriter> DetectSystem::make_prediction_writer(
+    const train::LearningConfig& config, const std::string& format, const fs::path& out) const {
+  const auto& classes = own(config).data.classes;
+  if (format == "coco") return std::make_unique<CocoWriter>(classes, out);
+  return std::make_unique<YoloWriter>(classes, out);
 }
 
 }  // namespace clew::detect

@@ -59,9 +59,9 @@ class DetectSystem : public train::LearningSystem {
   /// "coco": a JSON file of results, by the numbers in the names of the files where all are numbers, else by their order
   /// from 1; "yolo": a folder of texts "class x y width height score", relative to the picture. Classes from 1 and 0.
   std::vector<std::string> prediction_formats() const override { return {"coco", "yolo"}; }
-  void write_predictions(const train::LearningConfig& config, const std::string& format,
-                         const std::filesystem::path& out,
-                         const std::vector<train::Prediction>& predictions) const override;
+  std::unique_ptr<train::PredictionWriter> make_prediction_writer(
+      const train::LearningConfig& config, const std::string& format,
+      const std::filesystem::path& out) const override;
 };
 
 }  // namespace clew::detect

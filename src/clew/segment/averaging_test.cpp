@@ -23,6 +23,7 @@ class OneConvolution : public SegmentationNetwork {
   Scores forward(const torch::Tensor& images, const Key* /*key*/) const override {
     return {.logits = torch::conv2d(images, weight_, {}, 1, padding_), .auxiliary = {}};
   }
+  std::vector<nn::LayerRow> layers() const override { return {}; }
   torch::Tensor prepare(const torch::Tensor& images) const override { return images; }
   DenseGraph dense_graph() const override { return {}; }
   torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t /*height*/,

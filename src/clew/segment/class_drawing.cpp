@@ -4,9 +4,13 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "clew/core/error.h"
+#include "clew/core/text.h"
 #include "clew/data/formats/masks.h"
+#include "clew/data/image_tensor.h"
 #include "clew/data/views.h"
 #include "clew/image/draw.h"
 
@@ -73,6 +77,26 @@ image::Image draw_wrong(const torch::Tensor& truth, const torch::Tensor& predict
   for (std::size_t i = 0; i < picture.pixels.size(); ++i)
     picture.pixels[i] = a[i] == data::kVoid ? kUncounted : a[i] == b[i] ? kRightPixel : kWrongPixel;
   return image::to_rgb(picture);
+}
+
+image::Image draw_probabilities(const torch::Tensor& probabilities,
+                                const std::vector<std::string>& classes) {
+  CLEW_CHECK(probabilities.dim() == 3 && probabilities.size(0) == std::ssize(classes),
+             "probabilities must be [", classes.size(), ",H,W], got ", probabilities.sizes());
+  std::vector<image::Tile> tiles;
+  for (std::int64_t i = 0; i < probabilities.size(0); ++i)
+    tiles.push_back({.picture = data::to_image(probabilities[i].unsqueeze(0)),
+                     .label = concat(classes[static_cast<std::size_t>(i)], " ",
+                                     percent(probabilities[i].mean().item<double>()))});
+  const auto width = std::max(tiles[0].picture.width, kLeastTileWidth);
+  const auto columns = std::ceil(std::sqrt(static_cast<double>(tiles.size())));
+  return image::grid(tiles, {.columns = static_cast<int>(columns), .width = width});
+}
+
+std::vector<std::int64_t> all_classes(const std::vector<std::string>& classes) {
+  std::vector<std::int64_t> numbers(classes.size());
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
 }
 
 image::Image with_legend(const image::Image& picture, std::span<const std::int64_t> shown,

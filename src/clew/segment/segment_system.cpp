@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -24,9 +23,9 @@
 #include "clew/runs/gallery.h"
 #include "clew/segment/class_drawing.h"
 #include "clew/segment/config.h"
-#include "clew/segment/fused_segmentation.h"
 #include "clew/segment/judged_masks.h"
 #include "clew/segment/pixel_evaluator.h"
+#include "clew/segment/pixel_predictor.h"
 #include "clew/segment/segment_task.h"
 
 namespace clew::segment {
@@ -38,9 +37,6 @@ constexpr const char *kDrawnName = "segmentations", *kWorstPixels = "pictures/wo
 constexpr std::int64_t kDrawnPictures = 3;  // through training
 constexpr std::size_t kWorst = 8;           // pictures of a sheet
 constexpr int kTileSide = 240;              // largest, pixels
-constexpr int kLeastTileWidth = 96;         // room for a label
-constexpr double kToldShare = 0.001;        // of pixels, from which a class is told
-constexpr std::size_t kMostTold = 5;
 
 const SegmentConfig& own(const train::LearningConfig& config) {
   return dynamic_cast<const SegmentConfig&>(config);
@@ -69,26 +65,6 @@ image::Image sheet_of(const std::vector<image::Tile>& tiles, int columns) {
                              .width = std::max(kLeastTileWidth, side(width)),
                              .height = side(height)});
 }
-
-std::vector<std::int64_t> all_numbers(std::size_t count) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t i = 0; i < count; ++i) numbers.push_back(static_cast<std::int64_t>(i));
-  return numbers;
-}
-
-/// A picture without a mask.
-class PlainPicture : public data::Dataset {
- public:
-  explicit PlainPicture(torch::Tensor image) : image_(std::move(image)) {}
-  std::int64_t size() const override { return 1; }
-  data::Example get(std::int64_t /*index*/, const Key& /*key*/) const override {
-    return {{"image", image_}};
-  }
-  data::Columns columns() const override { return {data::mask_columns()[0]}; }
-
- private:
-  torch::Tensor image_;
-};
 
 }  // namespace
 
@@ -184,7 +160,7 @@ std::function<void(std::int64_t, bool)> SegmentSystem::make_drawer(
                   "picture", false, has_background(classes));
       }
       image::write(runs::step_picture(run, kDrawnName, steps),
-                   with_legend(sheet_of(tiles, 3), all_numbers(classes.size()), classes));
+                   with_legend(sheet_of(tiles, 3), all_classes(classes), classes));
     });
     const runs::Pictures gallery[] = {runs::pictures_of_steps(
         run, kDrawnName, "Segmentations",
@@ -228,7 +204,7 @@ train::RunEvaluation SegmentSystem::describe(const fs::path& run,
   evaluation.details = nlohmann::json{{"pictures", set.size()}, {"worst", worst}}.dump();
   image::Image sheet;
   if (!tiles.empty()) {
-    sheet = with_legend(sheet_of(tiles, 4), all_numbers(classes.size()), classes);
+    sheet = with_legend(sheet_of(tiles, 4), all_classes(classes), classes);
     evaluation.pictures.push_back(
         {.title = "Worst pictures",
          .caption = "Each with its mask, the prediction, and in white the wrong pixels; grey ones "
@@ -255,110 +231,16 @@ runs::Evaluation SegmentSystem::evaluate_predictions(const train::LearningConfig
   return evaluation;
 }
 
-namespace {
-
-class PixelPredictor : public train::Predictor {
- public:
-  PixelPredictor(const std::shared_ptr<torch::nn::Module>& network, const SegmentConfig& config,
-                 const train::PredictOptions& options)
-      : network_(std::dynamic_pointer_cast<SegmentationNetwork>(network)),
-        classes_(class_names(config)),
-        views_(config.data.views),
-        background_(config.data.background),
-        options_(options) {
-    for (const auto& name : classes_)
-      numbers_.push_back(static_cast<std::uint16_t>(std::ranges::find(config.data.classes, name) -
-                                                    config.data.classes.begin()));
-  }
-
-  image::Background background() const override { return background_; }
-  train::Prediction predict(std::span<const image::Image> pictures) override {
-    const torch::NoGradGuard no_grad;
-    const auto picture = image::to_rgb(pictures[0]);
-    const auto image =
-        views_.apply(std::make_shared<PlainPicture>(data::to_tensor(picture)), data::Split::kTest)
-            ->get(0, Key{})["image"];
-    auto logits = network_.logits(image.unsqueeze(0));
-    if (logits.size(2) != picture.height || logits.size(3) != picture.width)
-      logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
-    const auto classes = logits[0].argmax(0).to(torch::kUInt8).contiguous();
-
-    std::vector<std::int64_t> counts(classes_.size());
-    image::Values mask{.width = picture.width, .height = picture.height};
-    const auto* numbers = classes.data_ptr<std::uint8_t>();
-    for (std::int64_t i = 0; i < classes.numel(); ++i) {
-      ++counts[numbers[i]];
-      mask.values.push_back(numbers_[numbers[i]]);
-    }
-    train::Prediction prediction;
-    const auto png = image::encode_values(mask, data::voc_palette());
-    prediction.mask.assign(png.begin(), png.end());
-    describe_shares(prediction, counts, picture);
-    if (options_.wants_pictures) {
-      std::vector<std::int64_t> shown;
-      for (std::size_t i = 0; i < counts.size(); ++i)
-        if (counts[i] > 0) shown.push_back(static_cast<std::int64_t>(i));
-      prediction.picture =
-          with_legend(overlay(picture, classes, has_background(classes_)), shown, classes_);
-    }
-    return prediction;
-  }
-
- private:
-  /// Text and JSON of the classes of the pixels, the most frequent ones first.
-  void describe_shares(train::Prediction& prediction, const std::vector<std::int64_t>& counts,
-                       const image::Image& picture) const {
-    auto order = all_numbers(counts.size());
-    const auto count_of = [&](std::int64_t number) {
-      return counts[static_cast<std::size_t>(number)];
-    };
-    std::ranges::stable_sort(order, std::greater<>(), count_of);
-    const auto pixels = static_cast<double>(picture.width) * picture.height;
-    auto list = nlohmann::json::array();
-    std::size_t told = 0;
-    for (const auto number : order) {
-      const auto& name = classes_[static_cast<std::size_t>(number)];
-      const double share = static_cast<double>(count_of(number)) / pixels;
-      list.push_back({{"class", name}, {"share", share}});
-      if (share < kToldShare || told == kMostTold) continue;
-      prediction.text += concat(told++ == 0 ? "" : ", ", name, " ", percent(share));
-    }
-    prediction.json = nlohmann::json{
-        {"width", picture.width},
-        {"height", picture.height},
-        {"classes", list}}.dump();
-  }
-
-  FusedSegmentation network_;
-  std::vector<std::string> classes_;
-  std::vector<std::uint16_t> numbers_;  // in data.classes, by class
-  data::ViewsConfig views_;
-  image::Background background_;
-  train::PredictOptions options_;
-};
-
-}  // namespace
-
 std::unique_ptr<train::Predictor> SegmentSystem::make_predictor(
     std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
     const train::PredictOptions& options) const {
-  return std::make_unique<PixelPredictor>(network, own(config), options);
+  return make_pixel_predictor(std::dynamic_pointer_cast<SegmentationNetwork>(network), own(config),
+                              options);
 }
 
-void SegmentSystem::write_predictions(const train::LearningConfig& /*config*/,
-                                      const std::string& /*format*/, const fs::path& out,
-                                      const std::vector<train::Prediction>& predictions) const {
-  std::set<std::string> stems;
-  for (const auto& one : predictions) {
-    if (!one.error.empty()) continue;
-    const auto stem = fs::path(one.name).stem().string();
-    CLEW_CHECK(stems.insert(stem).second, "two pictures are named ", stem,
-               ", whose masks would be one file");
-  }
-  make_folders(out);
-  for (const auto& one : predictions)
-    if (one.error.empty())
-      write_file_atomic(out / (fs::path(one.name).stem().string() + ".png"), one.mask);
+std::unique_ptr<train::PredictionWriter> SegmentSystem::make_prediction_writer(
+    const train::LearningConfig& config, const std::string& format, const fs::path& out) const {
+  return make_pixel_writer(own(config), format, out);
 }
 
 train::ExportPlan SegmentSystem::export_plan(const train::LearningConfig& config,

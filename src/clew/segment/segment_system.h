@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "clew/segment/pixel_predictor.h"
 #include "clew/train/learning_system.h"
 
 namespace clew::segment {
@@ -53,11 +54,10 @@ class SegmentSystem : public train::LearningSystem {
   std::unique_ptr<train::Predictor> make_predictor(
       std::shared_ptr<torch::nn::Module> network, const train::LearningConfig& config,
       const train::PredictOptions& options) const override;
-  /// "masks": a folder of palette PNGs with the numbers of data.classes, by the names of the pictures.
-  std::vector<std::string> prediction_formats() const override { return {"masks"}; }
-  void write_predictions(const train::LearningConfig& config, const std::string& format,
-                         const std::filesystem::path& out,
-                         const std::vector<train::Prediction>& predictions) const override;
+  std::vector<std::string> prediction_formats() const override { return pixel_formats(); }
+  std::unique_ptr<train::PredictionWriter> make_prediction_writer(
+      const train::LearningConfig& config, const std::string& format,
+      const std::filesystem::path& out) const override;
   std::vector<nn::ExportFormat> export_formats() const override {
     using enum nn::ExportFormat;
     return {kSafetensors, kPth, kOnnx};

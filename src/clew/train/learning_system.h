@@ -131,12 +131,13 @@ class LearningSystem {
   virtual std::unique_ptr<Predictor> make_predictor(std::shared_ptr<torch::nn::Module> network,
                                                     const LearningConfig& config,
                                                     const PredictOptions& options) const;
-  /// Formats of other programs that write_predictions knows, such as "coco".
+  /// Formats of make_prediction_writer, such as "coco".
   virtual std::vector<std::string> prediction_formats() const { return {}; }
-  /// Writes the predictions without an error to a file or folder, in one of prediction_formats().
-  virtual void write_predictions(const LearningConfig& /*config*/, const std::string& /*format*/,
-                                 const std::filesystem::path& /*out*/,
-                                 const std::vector<Prediction>& /*predictions*/) const {}
+  /// Writer to a file or folder of the predictions of a predictor with that PredictOptions::format, one of
+  /// prediction_formats().
+  virtual std::unique_ptr<PredictionWriter> make_prediction_writer(
+      const LearningConfig& config, const std::string& format,
+      const std::filesystem::path& out) const;
   /// Supported export formats.
   virtual std::vector<nn::ExportFormat> export_formats() const { return {}; }
   /// For one of export_formats().

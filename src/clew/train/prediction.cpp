@@ -6,9 +6,25 @@
 #include <utility>
 
 #include "clew/core/error.h"
+#include "clew/core/files.h"
 #include "clew/core/text.h"
 
 namespace clew::train {
+
+PredictionFolder::PredictionFolder(std::filesystem::path folder) : folder_(std::move(folder)) {
+  make_folders(folder_);
+}
+
+std::filesystem::path PredictionFolder::path(const Prediction& prediction) {
+  const std::filesystem::path name = prediction.name;
+  const bool is_frame = image::is_video(name.parent_path());
+  const auto folder = is_frame ? folder_ / name.parent_path().stem() : folder_;
+  auto path = folder / name.stem();
+  CLEW_CHECK(paths_.insert(path).second, "two predictions are named ", path.string(),
+             ", the second that of '", name.string(), "'");
+  if (is_frame) make_folders(folder);
+  return path;
+}
 
 void predict_files(Predictor& predictor, const std::vector<std::filesystem::path>& files,
                    const OnPrediction& on_prediction) {
@@ -42,6 +58,7 @@ void predict_video(Predictor& predictor, image::VideoReader& video,
   if (predictor.group() != 1)
     throw UsageError(concat("this network reads images in groups of ", predictor.group(),
                             ", and no video, got '", name.string(), "'"));
+  predictor.begin_video();
   for (std::int64_t number = 1; number <= most && goes_on(); ++number) {
     auto frame = video.next();
     if (!frame) return;

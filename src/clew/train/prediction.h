@@ -2,10 +2,12 @@
 // Predictions of a trained network for picture files, videos and cameras.
 #pragma once
 
+#include <any>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,12 +28,12 @@ struct Prediction {
   std::string warning{};     // about the picture; equal ones are printed once
   image::Image picture{};    // with the prediction drawn on it, where PredictOptions asks for it
   torch::Tensor features{};  // [F] f32, where PredictOptions asks for them
-  std::string
-      mask{};  // PNG file of the class of each pixel; empty of systems that classify no pixels
+  std::any details{};        // of the system's own type, for its PredictionWriter
 };
 
 struct PredictOptions {
   bool wants_pictures = false, wants_features = false;
+  std::string format{};  // of LearningSystem::make_prediction_writer; empty: none
 };
 
 /// A network that predicts, with what it needs of its config.
@@ -46,8 +48,38 @@ class Predictor {
   virtual std::size_t group() const { return 1; }
   /// Background of transparent pictures.
   virtual image::Background background() const { return image::Background::kAuto; }
+  /// Called before the frames of a video, whose Prediction::picture must have one size.
+  virtual void begin_video() {}
   /// Prediction, without its name, for group() pictures [H,W,1] or [H,W,3]. clew::Error.
   virtual Prediction predict(std::span<const image::Image> pictures) = 0;
+};
+
+/// Writer of predictions in a format of other programs.
+class PredictionWriter {
+ public:
+  virtual ~PredictionWriter() = default;
+  PredictionWriter() = default;
+  PredictionWriter(const PredictionWriter&) = delete;
+  PredictionWriter& operator=(const PredictionWriter&) = delete;
+
+  /// Takes the next prediction, which has no error. clew::Error.
+  virtual void add(const Prediction& prediction) = 0;
+  /// Called after the last. clew::Error.
+  virtual void close() {}
+};
+
+/// Names of files for predictions in a folder.
+class PredictionFolder {
+ public:
+  /// Makes the folder.
+  explicit PredictionFolder(std::filesystem::path folder);
+  /// FOLDER/a for the prediction of a.jpg, FOLDER/b/000001 for that of a frame of b.mp4, whose folder is made; a second one
+  /// of that name: clew::Error.
+  std::filesystem::path path(const Prediction& prediction);
+
+ private:
+  std::filesystem::path folder_;
+  std::set<std::filesystem::path> paths_;
 };
 
 using OnPrediction = std::function<void(Prediction&&)>;

@@ -127,6 +127,12 @@ std::unique_ptr<Predictor> LearningSystem::make_predictor(
       concat("a run of ", name(), " reads no image files; `clew eval` shows what it does"));
 }
 
+std::unique_ptr<PredictionWriter> LearningSystem::make_prediction_writer(
+    const LearningConfig& /*config*/, const std::string& format,
+    const std::filesystem::path& /*out*/) const {
+  throw UsageError(concat("predictions of a run of ", name(), " are not written as ", format));
+}
+
 std::string LearningSystem::progress_text(const runs::MetricsLine& line) const {
   std::string text;
   char number[40];
