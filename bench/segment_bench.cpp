@@ -69,7 +69,8 @@ void add_segmentation(const SegmentOptions& options, const SegmentPeer& peer,
     std::vector<segment::FusedSegmentation> fused;
     for (const auto precision : segment_precisions()) fused.emplace_back(network, precision);
     std::vector<CallTimes> times;
-    for (const auto& one : fused) times.emplace_back([&one, &images] { (void)one.logits(images); });
+    for (const auto& one : fused)
+      times.emplace_back([&one, &images] { (void)one.scores(images).logits(); });
     for (auto& one : times) one.measure(options.seconds / 2);
     const auto answer = peer.run("inference", threads, height, width, {"--network=" + name});
     for (auto& one : times) one.measure(options.seconds / 2);

@@ -22,6 +22,7 @@
 #include "clew/data/formats/masks.h"
 #include "clew/data/formats/voc.h"
 #include "clew/data/mask_pictures.h"
+#include "clew/data/panoptic.h"
 #include "clew/data/splits.h"
 
 namespace clew::data {
@@ -73,10 +74,11 @@ std::vector<std::array<int, 3>> palette_of(std::span<const std::uint8_t> file) {
   return colours;
 }
 
-void look_at_mask(const fs::path& file, MaskLook& look) {
-  const auto text = read_file(file, kLongestMaskFile);
+void look_at_mask(const MaskPair& pair, MaskLook& look) {
+  const auto text = read_file(pair.mask, kLongestMaskFile);
   const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-  const auto mask = image::decode_values(bytes, file.string());
+  const auto mask = pair.panoptic == nullptr ? image::decode_values(bytes, pair.mask.string())
+                                             : read_mask(pair, kUncountedNumber);
   look.mask_width = mask.width;
   look.mask_height = mask.height;
   for (const auto value : mask.values) {
@@ -87,7 +89,8 @@ void look_at_mask(const fs::path& file, MaskLook& look) {
       if (!look.first_large) look.first_large = value;
     }
   }
-  if (bytes.size() < 2 || bytes[1] != 'P') return;  // of a PNG's signature
+  const bool is_png = bytes.size() > 1 && bytes[1] == 'P';
+  if (!is_png || pair.panoptic != nullptr) return;
   const auto palette = palette_of(bytes);
   for (std::size_t i = 0; i < palette.size() && i < kMaskNumbers; ++i)
     if (look.counts.at(i) > 0) look.colours[i] = palette[i];
@@ -104,7 +107,7 @@ void look_at_pair(const MaskPair& pair, image::Background background, MaskLook& 
     look.error = without_path(error.what(), pair.picture);
   }
   try {
-    look_at_mask(pair.mask, look);
+    look_at_mask(pair, look);
   } catch (const Error& error) {
     look.mask_error = without_path(error.what(), pair.mask);
   }
@@ -123,12 +126,10 @@ class MaskExamination {
                               folder_.string(), "'"));
     CLEW_CHECK(has_masks(folder_), "'", folder_.string(), "' must hold pictures and masks");
     report_.format = "masks";
-    if (const auto labels = folder_ / kLabelsFile; classes_.empty() && path_exists(labels)) {
-      try {
-        classes_ = read_labels(labels);
-      } catch (const Error& error) {
-        add("unreadable", labels, without_path(error.what(), labels));
-      }
+    try {
+      if (classes_.empty()) classes_ = mask_class_names(folder_);
+    } catch (const Error& error) {
+      add("unreadable", folder_ / kLabelsFile, without_path(error.what(), folder_ / kLabelsFile));
     }
     find_parts();
     look();
@@ -164,6 +165,8 @@ class MaskExamination {
         add_part(name, name + "/images", name + "/masks");
       } else if (has(name) && has(name + "annot")) {
         add_part(name, name, name + "annot");
+      } else {
+        add_panoptic_part(split);
       }
     }
   }
@@ -182,6 +185,17 @@ class MaskExamination {
     }
     for (const auto& [stem, file] : others)
       add("unpaired", file, concat("has no picture in ", pictures.generic_string()));
+  }
+
+  void add_panoptic_part(Split split) {
+    try {
+      if (const auto panoptic = find_panoptic(folder_, split))
+        parts_.push_back({.split = std::string(name_of(split)),
+                          .pairs = panoptic_pairs(*panoptic),
+                          .looks = {}});
+    } catch (const Error& error) {
+      add("unreadable", folder_ / "annotations", error.what());
+    }
   }
 
   /// files_by_stem, or none with a finding.

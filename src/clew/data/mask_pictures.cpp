@@ -4,7 +4,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
-#include <optional>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +14,7 @@
 #include "clew/data/formats/masks.h"
 #include "clew/data/formats/voc.h"
 #include "clew/data/image_tensor.h"
+#include "clew/data/panoptic.h"
 #include "clew/data/views.h"
 
 namespace clew::data {
@@ -46,21 +47,25 @@ MaskPairs paired(const fs::path& pictures, const fs::path& masks) {
   return pairs;
 }
 
-/// Pairs of the splits that a folder has, in the order of kMaskSplits.
-using SplitPairs = std::array<std::optional<MaskPairs>, kMaskSplits.size()>;
+/// Functions that list the splits that a folder has, in the order of kMaskSplits; empty ones of those that it has not.
+using SplitPairs = std::array<std::function<MaskPairs()>, kMaskSplits.size()>;
+
+MaskPairs voc_list(const fs::path& folder, const fs::path& list) {
+  MaskPairs pairs;
+  for (const auto& id : read_voc_ids(list)) {
+    pairs.push_back({folder / voc_picture(id), folder / class_mask(id)});
+    for (const auto& file : {pairs.back().picture, pairs.back().mask})
+      CLEW_CHECK(path_exists(file), list.string(), ": '", excerpt(id), "' must have a file '",
+                 file.string(), "', got none");
+  }
+  return pairs;
+}
 
 SplitPairs voc_pairs(const fs::path& folder) {
   SplitPairs splits;
   for (std::size_t k = 0; k < splits.size(); ++k) {
     const auto list = folder / mask_split(std::string(name_of(kMaskSplits.at(k))));
-    if (!path_exists(list)) continue;
-    auto& pairs = splits.at(k).emplace();
-    for (const auto& id : read_voc_ids(list)) {
-      pairs.push_back({folder / voc_picture(id), folder / class_mask(id)});
-      for (const auto& file : {pairs.back().picture, pairs.back().mask})
-        CLEW_CHECK(path_exists(file), list.string(), ": '", excerpt(id), "' must have a file '",
-                   file.string(), "', got none");
-    }
+    if (path_exists(list)) splits.at(k) = [folder, list] { return voc_list(folder, list); };
   }
   CLEW_CHECK(splits[0], "'", folder.string(), "' must have a list ", mask_split("train").string());
   return splits;
@@ -72,22 +77,24 @@ SplitPairs pairs_of(const fs::path& folder) {
   if (is_set_folder(folder / "SegmentationClass")) return voc_pairs(folder);
   SplitPairs splits;
   if (is_set_folder(folder / "images") && is_set_folder(folder / "masks")) {
-    splits[0] = paired(folder / "images", folder / "masks");
+    splits[0] = [folder] { return paired(folder / "images", folder / "masks"); };
     return splits;
   }
   for (std::size_t k = 0; k < splits.size(); ++k) {
     const std::string name(name_of(kMaskSplits.at(k)));
     const auto own = folder / name;
     if (is_set_folder(own / "images") && is_set_folder(own / "masks")) {
-      splits.at(k) = paired(own / "images", own / "masks");
-    } else if (is_set_folder(own) && is_set_folder(folder / (name + "annot"))) {
-      splits.at(k) = paired(own, folder / (name + "annot"));
+      splits.at(k) = [own] { return paired(own / "images", own / "masks"); };
+    } else if (const auto masks = folder / (name + "annot");
+               is_set_folder(own) && is_set_folder(masks)) {
+      splits.at(k) = [own, masks] { return paired(own, masks); };
+    } else if (const auto panoptic = find_panoptic(folder, kMaskSplits.at(k))) {
+      splits.at(k) = [panoptic] { return panoptic_pairs(*panoptic); };
     }
   }
-  CLEW_CHECK(
-      splits[0], "'", folder.string(),
-      "' must have SegmentationClass, as Pascal VOC's, train and trainannot, as CamVid's, or "
-      "images and masks");
+  CLEW_CHECK(splits[0], "'", folder.string(),
+             "' must have SegmentationClass, as Pascal VOC's, train and trainannot, as CamVid's, "
+             "panoptic_train*.json, as COCO's, or images and masks");
   return splits;
 }
 
@@ -151,7 +158,19 @@ std::map<std::string, fs::path> files_by_stem(const fs::path& folder) {
 bool has_masks(const fs::path& folder) {
   const auto has = [&](const char* name) { return is_set_folder(folder / name); };
   return has("SegmentationClass") || (has("images") && has("masks")) ||
-         (has("train") && has("trainannot")) || (has("train/images") && has("train/masks"));
+         (has("train") && has("trainannot")) || (has("train/images") && has("train/masks")) ||
+         find_panoptic(folder, Split::kTrain).has_value();
+}
+
+image::Values read_mask(const MaskPair& pair, std::int64_t classes) {
+  return pair.panoptic == nullptr ? read_class_mask(pair.mask, classes) : read_panoptic(pair);
+}
+
+std::vector<std::string> mask_class_names(const fs::path& folder) {
+  if (const auto labels = folder / kLabelsFile; path_exists(labels)) return read_labels(labels);
+  if (const auto panoptic = find_panoptic(folder, Split::kTrain))
+    return panoptic_classes(*panoptic);
+  return {};
 }
 
 MaskPairs list_masks(const fs::path& folder, Split split, const SplitShares& shares) {
@@ -160,13 +179,13 @@ MaskPairs list_masks(const fs::path& folder, Split split, const SplitShares& sha
   auto& own = split == Split::kTrain ? train : split == Split::kTest ? test : validation;
   MaskPairs pairs;
   if (split != Split::kTrain && own) {
-    pairs = std::move(*own);
+    pairs = own();
   } else {
     const SplitFolder where{.path = folder,
                             .is_shared = !validation || !test,
                             .test_share = test ? 0 : shares.test,
                             .validation_share = validation ? 0 : shares.validation};
-    for (auto& pair : *train)
+    for (auto& pair : train())
       if (!where.is_shared || split_of_path(pair.picture.stem().string(), where) == split)
         pairs.push_back(std::move(pair));
   }
@@ -180,12 +199,14 @@ MaskPictures::MaskPictures(const MaskDataConfig& config, Split split)
   if (config.dir.empty()) throw UsageError("data.dir must name a folder of pictures and masks");
   pairs_ = list_masks(config.dir, split,
                       {.test = config.test_share, .validation = config.validation_share});
-  if (const auto labels = fs::path(config.dir) / kLabelsFile;
-      classes_.empty() && path_exists(labels))
-    classes_ = read_labels(labels);
+  if (classes_.empty()) classes_ = mask_class_names(config.dir);
   if (classes_.empty())
     throw UsageError(concat("data.classes must name the classes of the masks of '", config.dir,
                             "', which has no ", kLabelsFile));
+  if (const auto& panoptic = pairs_[0].panoptic; panoptic && *panoptic->classes != classes_)
+    throw UsageError(concat("data.classes must be those of the panoptic masks of the split ",
+                            name_of(split), ", ", clew::join(*panoptic->classes), ", got ",
+                            clew::join(classes_)));
   counted_ = counted_classes(classes_, config.ignored);
   numbers_.fill(kVoid);
   for (std::size_t i = 0; i < classes_.size(); ++i) {
@@ -202,7 +223,7 @@ std::string MaskPictures::origin(std::int64_t index) const {
 Example MaskPictures::get(std::int64_t index, const Key& /*key*/) const {
   check_index(*this, index);
   const auto& pair = pairs_[static_cast<std::size_t>(index)];
-  const auto values = read_class_mask(pair.mask, std::ssize(classes_));
+  const auto values = read_mask(pair, std::ssize(classes_));
   auto picture = image::read(pair.picture, background_);
   const auto fits = [&] {
     return picture.width == values.width && picture.height == values.height;
@@ -222,9 +243,13 @@ std::uint64_t MaskPictures::content_hash() const {
   std::uint64_t hash = hash_text(concat("masks ", name_of(background_)));
   for (std::size_t i = 0; i < classes_.size(); ++i)
     hash = hash_text(concat(classes_[i], ' ', static_cast<int>(numbers_.at(i))), hash);
-  for (const auto& pair : pairs_)
+  for (const auto& pair : pairs_) {
     for (const auto& file : {pair.picture, pair.mask})
       hash = hash_text(read_file(file, kLongestMaskPicture), hash);
+    if (pair.panoptic == nullptr) continue;
+    for (const auto& [colour, number] : pair.panoptic->segments)
+      hash = hash_text(concat(colour, ' ', static_cast<int>(number)), hash);
+  }
   return hash;
 }
 

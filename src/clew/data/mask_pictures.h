@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "clew/core/config.h"
@@ -33,9 +35,11 @@ struct MaskDataConfig {
       {.path = PathKind::kPath,
        .help =
            "folder of pictures and masks: of Pascal VOC (JPEGImages, SegmentationClass), of CamVid "
-           "(train, trainannot), or images and masks, also below train, val and test"});
+           "(train, trainannot), of COCO (panoptic_train*.json), or images and masks, also below "
+           "train, val and test"});
     v("classes", classes,
-      {.help = "names of the classes by their number in the masks; empty: those of labels.txt"});
+      {.help = "names of the classes by their number in the masks; empty: those of labels.txt, or "
+               "of a panoptic set"});
     v("ignored", ignored,
       {.help = "classes of data.classes whose pixels are not counted, as those of 255"});
     v("validation_share", validation_share,
@@ -61,10 +65,22 @@ struct MaskDataConfig {
 /// True for folders that list_masks knows by their layout.
 [[nodiscard]] bool has_masks(const std::filesystem::path& folder);
 
+/// Classes of the segments of a panoptic mask.
+struct PanopticMask {
+  std::shared_ptr<const std::vector<std::string>> classes;  // of the whole set, by number
+  std::vector<std::pair<std::uint32_t, std::uint8_t>>
+      segments;  // sorted: colour, number of the class
+};
 /// A picture and its mask.
 struct MaskPair {
   std::filesystem::path picture, mask;
+  std::shared_ptr<const PanopticMask>
+      panoptic{};  // of a mask whose colours are segments; else null
 };
+/// Number of the class of each pixel, or kVoid. Numbers of `classes` and above, or of no class: clew::Error.
+[[nodiscard]] image::Values read_mask(const MaskPair& pair, std::int64_t classes);
+/// Names of the classes of a folder by number: of labels.txt, or of a panoptic set; else none.
+[[nodiscard]] std::vector<std::string> mask_class_names(const std::filesystem::path& folder);
 /// A split of a folder, by name. A val without a test set is the test set; validation without a set of its own is a share
 /// of train, by a hash of the pictures' names; without any splits, test is, too. An unknown layout, a picture without a
 /// mask or a mask without a picture, a name twice, no picture: clew::Error.

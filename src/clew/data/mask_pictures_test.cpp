@@ -55,6 +55,46 @@ class MaskFolder : public testing::Test {
   MaskDataConfig config_;
 };
 
+/// A panoptic set of one picture a split: a crowd of sky, a road, and a pixel of nothing.
+TEST_F(MaskFolder, PanopticMasksOfCoco) {
+  for (const std::string split : {"train", "val"}) {
+    picture(split + "2017/7.jpg");
+    image::Image colours = image::blank(3, 2, 3);
+    colours.pixels = {1, 2, 0, 1, 2, 0, 0, 0, 0, 5, 0, 9, 5, 0, 9, 1, 2, 0};
+    make_folders(folder_ / ("annotations/panoptic_" + split + "2017"));
+    image::write(folder_ / ("annotations/panoptic_" + split + "2017/7.png"), colours);
+    write_file_atomic(
+        folder_ / ("annotations/panoptic_" + split + "2017.json"),
+        std::string(R"({"images": [{"id": 3, "file_name": "7.jpg", "width": 3, "height": 2}],
+  "categories": [{"id": 40, "name": "road"}, {"id": 2, "name": "sky"}],
+  "annotations": [{"image_id": 3, "file_name": "7.png", "segments_info": [
+    {"id": 589829, "category_id": 40, "area": 2, "bbox": [0, 1, 2, 1], "iscrowd": 0},
+    {"id": 513, "category_id": 2, "area": 3, "bbox": [0, 0, 3, 2], "iscrowd": 1}]}]})"));
+  }
+  config_.classes = config_.ignored = {};
+  config_.validation_share = 0.5;
+  const MaskPictures set(config_, Split::kTest);
+  EXPECT_EQ(set.class_names(), (std::vector<std::string>{"sky", "road"}));
+  EXPECT_TRUE(
+      set.get(0, Key{})["mask"].equal(torch::tensor({{0, 0, 255}, {1, 1, 0}}, torch::kUInt8)));
+  EXPECT_TRUE(has_masks(folder_));
+  EXPECT_EQ(mask_class_names(folder_), set.class_names());
+
+  image::write(folder_ / "annotations/panoptic_val2017/7.png", image::blank(3, 2, 3, {7, 0, 0}));
+  expect_error([&] { (void)set.get(0, Key{}); },
+               concat("'", (folder_ / "annotations/panoptic_val2017/7.png").string(),
+                      "': pixel 0, 0 must be of a segment, got 7"));
+  config_.classes = {"road", "sky"};
+  expect_error([&] { (void)MaskPictures(config_, Split::kTest); },
+               "data.classes must be those of the panoptic masks of the split test, sky, road, got "
+               "road, sky");
+  fs::remove(folder_ / "val2017/7.jpg");
+  expect_error(
+      [&] { (void)MaskPictures(config_, Split::kTest); },
+      concat((folder_ / "annotations/panoptic_val2017.json").string(),
+             ": image 3 must have a file '", (folder_ / "val2017/7.jpg").string(), "', got none"));
+}
+
 TEST_F(MaskFolder, CamvidsIgnoredClassIsNotCounted) {
   camvid();
   const MaskPictures set(config_, Split::kTest);

@@ -13,7 +13,7 @@ using torch::Tensor;
 /// images [B,3,h,w] -> [B,C,h,w] f32.
 Tensor probabilities(const SegmentationNetwork& network, const Tensor& images, bool has_flip) {
   const auto of = [&](const Tensor& own) {
-    return network.forward(own).logits.to(torch::kFloat32).softmax(1);
+    return network.forward(own).logits().to(torch::kFloat32).softmax(1);
   };
   if (!has_flip) return of(images);
   return (of(images) + of(images.flip({3})).flip({3})) / 2;

@@ -21,14 +21,15 @@ class OneConvolution : public SegmentationNetwork {
   explicit OneConvolution(std::int64_t kernel)
       : weight_(torch::randn({4, 3, kernel, kernel})), padding_(kernel / 2) {}
   Scores forward(const torch::Tensor& images, const Key* /*key*/) const override {
-    return {.logits = torch::conv2d(images, weight_, {}, 1, padding_), .auxiliary = {}};
+    return finish({torch::conv2d(images, weight_, {}, 1, padding_)}, images.size(2),
+                  images.size(3));
   }
   std::vector<nn::LayerRow> layers() const override { return {}; }
   torch::Tensor prepare(const torch::Tensor& images) const override { return images; }
   DenseGraph dense_graph() const override { return {}; }
-  torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t /*height*/,
-                       std::int64_t /*width*/) const override {
-    return scores.at(0);
+  Scores finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                std::int64_t width) const override {
+    return {.main = {.map = scores.at(0)}, .height = height, .width = width};
   }
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& /*graph*/,
                                      const std::vector<nn::OnnxValue>& /*inputs*/) const override {
@@ -68,7 +69,7 @@ TEST(Averaging, OneWindowIsThePlainPrediction) {
   OneConvolution network(5);
   network.eval();
   const auto image = torch::rand({3, 20, 31});
-  const auto plain = network.forward(image.unsqueeze(0), nullptr).logits.softmax(1)[0];
+  const auto plain = network.forward(image.unsqueeze(0), nullptr).logits().softmax(1)[0];
   for (const int window : {0, 31, 100})
     EXPECT_TRUE(mean_probabilities(network, image, {.window = window}).equal(plain));
   EXPECT_TRUE(classes_of(network, image, {.window = 31}).equal(classes_of(network, image)));
@@ -79,7 +80,7 @@ TEST(Averaging, WindowsOfANetworkOfPixelsChangeNothing) {
   OneConvolution network(1);
   network.eval();
   const auto image = torch::rand({3, 20, 31});
-  const auto plain = network.forward(image.unsqueeze(0), nullptr).logits.softmax(1)[0];
+  const auto plain = network.forward(image.unsqueeze(0), nullptr).logits().softmax(1)[0];
   for (const int window : {1, 7, 16, 25})
     for (const bool has_flip : {false, true})
       EXPECT_LT(
@@ -96,7 +97,7 @@ TEST(Averaging, WindowsAreAveragedByHand) {
   const auto image = torch::rand({3, 4, 12});
   const auto found = mean_probabilities(network, image, {.window = 9});  // from 0 and from 3
   const auto of = [&](std::int64_t left) {
-    return network.forward(image.narrow(2, left, 9).unsqueeze(0), nullptr).logits[0].softmax(0);
+    return network.forward(image.narrow(2, left, 9).unsqueeze(0), nullptr).logits()[0].softmax(0);
   };
   const auto first = of(0), second = of(3);
   EXPECT_LT(largest_difference(found.narrow(2, 0, 3), first.narrow(2, 0, 3)), 1e-6);

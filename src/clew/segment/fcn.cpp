@@ -171,16 +171,18 @@ DenseGraph FcnImpl::dense_graph() const {
   return dense;
 }
 
-Tensor FcnImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
+Scores FcnImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
                        std::int64_t width) const {
-  return nn::upsample_bilinear(merged(scores), score_geometry(), kPixels)
-      .narrow(2, 0, height)
-      .narrow(3, 0, width);
+  const auto geometry = score_geometry();
+  const ops::MapAxis axis{.first = (kPixels.offset - geometry.offset) / geometry.stride,
+                          .step = kPixels.stride / geometry.stride};
+  return {.main = {.map = merged(scores), .axes = {.rows = axis, .columns = axis}},
+          .height = height,
+          .width = width};
 }
 
 Scores FcnImpl::forward(const Tensor& images, const Key* key) const {
-  return {.logits = finish(level_scores(images, key), images.size(2), images.size(3)),
-          .auxiliary = {}};
+  return finish(level_scores(images, key), images.size(2), images.size(3));
 }
 
 std::vector<nn::OnnxValue> FcnImpl::to_onnx(nn::OnnxGraph& graph,

@@ -22,7 +22,7 @@ FusedSegmentation::FusedSegmentation(std::shared_ptr<const SegmentationNetwork> 
                                      ops::PrecisionChoice precision)
     : network_(std::move(network)), dense_(fused_scores(network_.get(), precision)) {}
 
-torch::Tensor FusedSegmentation::logits(const torch::Tensor& images) const {
+Scores FusedSegmentation::scores(const torch::Tensor& images) const {
   const torch::NoGradGuard no_grad;
   return network_->finish(dense_.run(network_->prepare(images)), images.size(2), images.size(3));
 }

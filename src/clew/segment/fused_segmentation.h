@@ -14,14 +14,14 @@
 namespace clew::segment {
 
 /// A snapshot of a network's convolutions in evaluation mode (nn::FusedGraph); later changes of its weights have no
-/// effect. Logits agree with SegmentationNetwork::forward to rounding.
+/// effect. Scores agree with SegmentationNetwork::forward to rounding.
 class FusedSegmentation {
  public:
   explicit FusedSegmentation(std::shared_ptr<const SegmentationNetwork> network,
                              ops::PrecisionChoice precision = ops::PrecisionChoice::kFp32);
 
-  /// images [B,3,H,W] f32 in [0,1], RGB, of any size -> logits [B,C,H,W] f32 (raw). No gradient. Blocks.
-  torch::Tensor logits(const torch::Tensor& images) const;
+  /// images [B,3,H,W] f32 in [0,1], RGB, of any size -> scores. No gradient. Blocks.
+  Scores scores(const torch::Tensor& images) const;
   /// FLOPs of the convolutions for a picture of that size; a multiply-add counts as two.
   double operations(std::int64_t height, std::int64_t width) const;
   /// fp32 or bf16.

@@ -44,7 +44,7 @@ TEST(FusedSegmentation, LogitsOfTheNetwork) {
     for (const auto& [height, width] : {std::pair{64, 96}, std::pair{33, 47}, std::pair{1, 7}}) {
       const auto images = torch::rand({2, 3, height, width});
       const torch::NoGradGuard no_grad;
-      const auto wanted = network->forward(images).logits, found = fused.logits(images);
+      const auto wanted = network->forward(images).logits(), found = fused.scores(images).logits();
       ASSERT_EQ(found.sizes(), wanted.sizes()) << options.network;
       const double scale = wanted.abs().max().item<double>();
       EXPECT_GT(scale, 1e-3) << options.network;

@@ -25,23 +25,29 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kWorstJudged = 20;  // pictures in the details
 
-using MasksByName = std::map<std::string, fs::path>;
+using MasksByName = std::map<std::string, data::MaskPair>;
 
 MasksByName truth_masks(const fs::path& folder) {
-  if (!data::has_masks(folder)) return data::files_by_stem(folder);
   MasksByName masks;
-  for (const auto& pair : data::list_masks(folder, data::Split::kTest))
-    masks.emplace(pair.mask.stem().string(), pair.mask);
+  if (!data::has_masks(folder)) {
+    for (const auto& [stem, file] : data::files_by_stem(folder))
+      masks.emplace(stem, data::MaskPair{.picture = {}, .mask = file});
+    return masks;
+  }
+  for (auto& pair : data::list_masks(folder, data::Split::kTest)) {
+    const auto stem = pair.mask.stem().string();
+    masks.emplace(stem, std::move(pair));
+  }
   return masks;
 }
 
 std::vector<std::string> judged_classes(const MaskFiles& files) {
   if (!files.classes.empty()) return files.classes;
-  const auto labels = files.truth / data::kLabelsFile;
-  if (!path_exists(labels))
+  auto classes = data::mask_class_names(files.truth);
+  if (classes.empty())
     throw UsageError(concat("classes must name the classes of the masks of '", files.truth.string(),
                             "', which has no ", data::kLabelsFile));
-  return data::read_labels(labels);
+  return classes;
 }
 
 /// Reads pairs of masks as numbers of counted classes.
@@ -58,11 +64,11 @@ class MaskJudge {
   const std::vector<std::string>& counted() const { return counted_; }
 
   void add(PixelEvaluator& evaluator, std::int64_t index, const fs::path& prediction,
-           const fs::path& truth) const {
-    const auto wanted = data::read_class_mask(truth, std::ssize(classes_)),
+           const data::MaskPair& truth) const {
+    const auto wanted = data::read_mask(truth, std::ssize(classes_)),
                found = data::read_class_mask(prediction, std::ssize(classes_));
     CLEW_CHECK(found.width == wanted.width && found.height == wanted.height, "mask '",
-               prediction.string(), "' must have the size of '", truth.string(), "', ",
+               prediction.string(), "' must have the size of '", truth.mask.string(), "', ",
                wanted.width, "x", wanted.height, ", got ", found.width, "x", found.height);
     const auto own = numbers_of(wanted), predicted = numbers_of(found);
     for (std::size_t i = 0; i < own.size(); ++i) {
@@ -96,10 +102,10 @@ runs::Evaluation judge_masks(const MaskFiles& files) {
   const auto truths = truth_masks(files.truth);
   auto predictions = data::files_by_stem(files.predictions);
   CLEW_CHECK(!truths.empty(), "'", files.truth.string(), "' must hold masks, got none");
-  std::vector<std::pair<fs::path, fs::path>> pairs;
+  std::vector<std::pair<fs::path, data::MaskPair>> pairs;
   for (const auto& [stem, truth] : truths) {
     const auto prediction = predictions.extract(stem);
-    CLEW_CHECK(!prediction.empty(), "'", truth.string(),
+    CLEW_CHECK(!prediction.empty(), "'", truth.mask.string(),
                "' must have a prediction of its name in '", files.predictions.string(),
                "', got none");
     pairs.emplace_back(prediction.mapped(), truth);

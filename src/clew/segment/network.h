@@ -16,6 +16,7 @@
 #include "clew/nn/backbones/layer_table.h"
 #include "clew/nn/context_module.h"
 #include "clew/nn/export/onnx.h"
+#include "clew/ops/pixel_scores.h"
 
 namespace clew::segment {
 
@@ -28,10 +29,23 @@ struct NetworkOptions {
   nn::ContextStart context_start = nn::ContextStart::kIdentity;
 };
 
-/// [B,C,H,W] f (raw), at the pixels of the pictures.
+/// Scores of classes on a map, and the places of the pictures' pixels there.
+struct MapScores {
+  torch::Tensor map;  // [B,C,h,w] f (raw), at least f32
+  ops::MapAxes axes{};
+};
+
 struct Scores {
-  torch::Tensor logits;
-  torch::Tensor auxiliary;  // of an earlier map, for the loss; undefined without one
+  MapScores main;
+  MapScores auxiliary{};               // of an earlier map, for the loss; undefined without one
+  std::int64_t height = 0, width = 0;  // of the pictures
+
+  /// [B,C,H,W] f (raw), at the pixels.
+  torch::Tensor logits() const {
+    return ops::interpolate_scores(main.map, main.axes, height, width);
+  }
+  /// [B,H,W] u8, the most likely ones.
+  torch::Tensor classes() const { return ops::pixel_classes(main.map, main.axes, height, width); }
 };
 
 /// Convolutions of a network, and their outputs.
@@ -42,22 +56,21 @@ struct DenseGraph {
 
 class SegmentationNetwork : public torch::nn::Module, public nn::OnnxConvertible {
  public:
-  /// images [B,3,H,W] f in [0,1], RGB, of any size -> scores of their pixels. In training mode dropout draws from `key`;
+  /// images [B,3,H,W] f in [0,1], RGB, of any size -> scores. In training mode dropout draws from `key`;
   /// no dropout without a key.
   virtual Scores forward(const torch::Tensor& images, const Key* key = nullptr) const = 0;
   /// Layers of windows in forward order, with strides and receptive fields in pixels of the picture; those in which the
   /// logits have no part, as of the auxiliary scores, are left out.
   virtual std::vector<nn::LayerRow> layers() const = 0;
 
-  // Parts of `forward` in evaluation mode: the logits are finish(outputs of dense_graph() for prepare(images), height and
+  // Parts of `forward` in evaluation mode: its result is finish(outputs of dense_graph() for prepare(images), height and
   // width of the images).
   /// images [B,3,H,W] f in [0,1] -> [B,3,h,w] f, normalised and padded.
   virtual torch::Tensor prepare(const torch::Tensor& images) const = 0;
   /// Its modules are this network's, or folded copies.
   virtual DenseGraph dense_graph() const = 0;
-  /// Scores [B,C,*,*] f (raw) -> logits [B,C,height,width] f (raw).
-  virtual torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
-                               std::int64_t width) const = 0;
+  virtual Scores finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                        std::int64_t width) const = 0;
 };
 
 /// "fcn32s", "fcn16s", "fcn8s", "dilated", "fcn_resnet50", "deeplabv3_resnet50".

@@ -22,7 +22,7 @@ namespace network_test {
 
 torch::Tensor logits_of(const SegmentationNetwork& network, const torch::Tensor& images) {
   const torch::NoGradGuard no_grad;
-  return network.forward(images).logits;
+  return network.forward(images).logits();
 }
 
 /// Scores and upsampling that are not those of the start.
@@ -167,7 +167,7 @@ TEST(SegmentationNetwork, AContextPassesScoresOnAndLearns) {
       EXPECT_LT(((got - wanted).abs().max() / wanted.max()).item<double>(),
                 size == nn::ContextSize::kBasic ? 1e-5 : 0.5);
     }
-    network->forward(picture).logits.pow(2).sum().backward();
+    network->forward(picture).logits().pow(2).sum().backward();
     for (const auto& item : network->named_parameters()) {
       if (item.key().starts_with("backbone.")) continue;
       ASSERT_TRUE(item.value().grad().defined()) << item.key();
@@ -273,7 +273,7 @@ TEST(SegmentationNetwork, OnnxGraphIsTheNetwork) {
     perturb(*network);
     nn::check_onnx(*network,
                    [&](const std::vector<torch::Tensor>& inputs) {
-                     return std::vector<torch::Tensor>{network->forward(inputs.at(0)).logits};
+                     return std::vector<torch::Tensor>{network->forward(inputs.at(0)).logits()};
                    },
                    {.inputs = {{.name = "images",
                                 .shape = {nn::kOnnxBatch, 3, nn::kOnnxFree, nn::kOnnxFree},

@@ -68,12 +68,18 @@ class PixelPredictor : public train::Predictor {
     const auto image =
         views_.apply(std::make_shared<PlainPicture>(data::to_tensor(picture)), data::Split::kTest)
             ->get(0, Key{})["image"];
-    auto logits = network_.logits(image.unsqueeze(0));
-    if (logits.size(2) != picture.height || logits.size(3) != picture.width)
-      logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
-    PixelDetails details{.classes = logits[0].argmax(0).to(torch::kUInt8).contiguous(),
-                         .probabilities = {}};
-    if (options_.format == kProbabilities) details.probabilities = logits[0].softmax(0);
+    const auto scores = network_.scores(image.unsqueeze(0));
+    const bool is_resized = scores.height != picture.height || scores.width != picture.width;
+    PixelDetails details;
+    if (is_resized || options_.format == kProbabilities) {
+      auto logits = scores.logits();
+      if (is_resized)
+        logits = torch::upsample_bilinear2d(logits, {picture.height, picture.width}, false);
+      details.classes = logits[0].argmax(0).to(torch::kUInt8).contiguous();
+      if (options_.format == kProbabilities) details.probabilities = logits[0].softmax(0);
+    } else {
+      details.classes = scores.classes()[0];
+    }
 
     train::Prediction prediction;
     const auto counts = torch::bincount(details.classes.flatten(), {}, std::ssize(classes_));

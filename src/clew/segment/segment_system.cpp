@@ -250,7 +250,7 @@ train::ExportPlan SegmentSystem::export_plan(const train::LearningConfig& config
   const auto classes = class_names(own(config));
   return {.forward =
               [&segmentation](const std::vector<torch::Tensor>& inputs) {
-                return std::vector<torch::Tensor>{segmentation.forward(inputs.at(0)).logits};
+                return std::vector<torch::Tensor>{segmentation.forward(inputs.at(0)).logits()};
               },
           .options = {.name = own(config).network,
                       .inputs = {{.name = "images",

@@ -41,6 +41,22 @@ Tensor stacked(const std::vector<Tensor>& maps, double value) {
   return torch::stack(filled);
 }
 
+std::string axes_name(const std::string& name) { return name + "_axes"; }
+
+void put(data::Batch& outputs, const std::string& name, const MapScores& scores) {
+  const auto& [rows, columns] = scores.axes;
+  outputs.set(name, scores.map);
+  outputs.set(axes_name(name),
+              torch::tensor({rows.first, rows.step, columns.first, columns.step}, torch::kFloat64)
+                  .expand({scores.map.size(0), 4}));
+}
+
+MapScores taken(const data::Batch& outputs, const std::string& name) {
+  const auto axes = outputs[axes_name(name)][0].cpu();
+  const auto at = [&](std::int64_t i) { return axes[i].item<double>(); };
+  return {.map = outputs[name], .axes = {{at(0), at(1)}, {at(2), at(3)}}};
+}
+
 void check_eval_views(const data::ViewsConfig& views) {
   views.check();
   for (const auto& view : views.eval)
@@ -104,29 +120,16 @@ std::vector<double> pixel_shares(const data::Dataset& set, std::int64_t classes)
   return shares;
 }
 
-train::Loss pixel_loss(const Tensor& logits, const Tensor& targets, const Tensor& weights) {
-  CLEW_CHECK(logits.dim() == 4 && targets.dim() == 3 && targets.size(0) == logits.size(0) &&
-                 targets.size(1) == logits.size(2) && targets.size(2) == logits.size(3),
-             "logits must be [B,C,H,W] and targets [B,H,W] of one size, got ", logits.sizes(),
-             " and ", targets.sizes());
-  const auto exact = logits.scalar_type() == torch::kFloat64 ? logits : logits.to(torch::kFloat32);
-  const auto labels = targets.to(torch::kInt64);
-  const auto is_counted = labels.ne(data::kVoid);
-  const auto wrong = is_counted.logical_and(labels.ge(logits.size(1)).logical_or(labels.lt(0)));
-  CLEW_CHECK(!wrong.any().item<bool>(), "a mask's class must be in 0..", logits.size(1) - 1, " or ",
-             data::kVoid, ", got ", labels.masked_select(wrong)[0].item<std::int64_t>());
-  const auto counted = is_counted.sum().item<double>();
-  const auto own = weights.defined() ? weights.to(exact.options()) : Tensor();
-  const auto sum = torch::cross_entropy_loss(exact, labels, own, at::Reduction::Sum, data::kVoid);
-  double weight = counted;
-  if (own.defined())
-    weight = own.index_select(0, labels.masked_select(is_counted)).sum().item<double>();
-  const auto value = weight > 0 ? sum / weight : sum;
-  const auto right = exact.detach().argmax(1).eq(labels).sum().item<double>();
-  return {.value = value,
-          .metrics = {{.name = "loss", .value = value.item<double>()},
-                      {.name = "pixel_accuracy", .value = right / std::max(1.0, counted)}},
-          .weight = weight};
+train::Loss pixel_loss(const MapScores& scores, const Tensor& targets, const Tensor& weights) {
+  const auto result =
+      ops::pixel_cross_entropy(scores.map, scores.axes, targets, weights, data::kVoid);
+  const auto value = result.weight > 0 ? result.sum / result.weight : result.sum;
+  const auto counted = static_cast<double>(std::max<std::int64_t>(1, result.counted));
+  return {
+      .value = value,
+      .metrics = {{.name = "loss", .value = value.item<double>()},
+                  {.name = "pixel_accuracy", .value = static_cast<double>(result.right) / counted}},
+      .weight = result.weight};
 }
 
 SegmentationNetwork& network_of(torch::nn::Module& network) {
@@ -138,7 +141,7 @@ Tensor classes_of(const SegmentationNetwork& network, const Tensor& image,
   const torch::NoGradGuard no_grad;
   if (!averaging.is_plain())
     return mean_probabilities(network, image, averaging).argmax(0).to(torch::kUInt8);
-  return network.forward(image.unsqueeze(0)).logits[0].argmax(0).to(torch::kUInt8);
+  return network.forward(image.unsqueeze(0)).classes()[0];
 }
 
 SegmentTask::SegmentTask(const SegmentConfig& config)
@@ -174,13 +177,13 @@ data::Batch SegmentTask::forward(torch::nn::Module& network, const data::Batch& 
   if (own.is_training()) {
     const auto own_key = fold_in(key, kKeyNetwork);
     const auto scores = own.forward(stacked(images, 0), &own_key);
-    outputs.set("logits", scores.logits);
-    if (scores.auxiliary.defined()) outputs.set("auxiliary", scores.auxiliary);
+    put(outputs, "scores", scores.main);
+    if (scores.auxiliary.map.defined()) put(outputs, "auxiliary", scores.auxiliary);
     return outputs;
   }
   std::vector<Tensor> classes;
   if (config_.averaging.is_plain() && have_one_size(images)) {
-    const auto all = own.forward(torch::stack(images)).logits.argmax(1).to(torch::kUInt8);
+    const auto all = own.forward(torch::stack(images)).classes();
     for (std::int64_t i = 0; i < all.size(0); ++i) classes.push_back(all[i]);
   } else {
     for (const auto& image : images) classes.push_back(classes_of(own, image, config_.averaging));
@@ -193,10 +196,10 @@ train::Loss SegmentTask::loss(const data::Batch& outputs, const data::Batch& bat
                               const Key& /*key*/) const {
   const auto targets = stacked(batch.list("mask"), data::kVoid);
   const auto weights =
-      class_weights_.defined() ? class_weights_.to(outputs["logits"].device()) : class_weights_;
-  auto loss = pixel_loss(outputs["logits"], targets, weights);
+      class_weights_.defined() ? class_weights_.to(outputs["scores"].device()) : class_weights_;
+  auto loss = pixel_loss(taken(outputs, "scores"), targets, weights);
   if (!outputs.has("auxiliary")) return loss;
-  const auto auxiliary = pixel_loss(outputs["auxiliary"], targets, weights);
+  const auto auxiliary = pixel_loss(taken(outputs, "auxiliary"), targets, weights);
   loss.value = loss.value + config_.auxiliary_weight * auxiliary.value;
   loss.metrics[0].value = loss.value.item<double>();
   loss.metrics.push_back({.name = "auxiliary_loss", .value = auxiliary.metrics[0].value});

@@ -13,11 +13,10 @@
 
 namespace clew::segment {
 
-/// Cross-entropy in nats: logits [B,C,H,W] f (raw), targets [B,H,W] u8 or i64 of 0..C-1, or data::kVoid where they are not
-/// counted, weights [C] f32 or undefined -> mean over the counted pixels, by weight; without any 0, with a gradient of 0.
+/// Cross-entropy in nats: interpolated scores, targets [B,H,W] u8 of 0..C-1, or data::kVoid where they are not counted, weights [C] f32 or undefined -> mean over the counted pixels, by weight; without any 0, with a gradient of 0.
 /// `weight` of the result is the sum of the weights, the number of counted pixels without them; metrics are loss and
 /// pixel_accuracy. Other shapes, a target that is no class: clew::Error.
-train::Loss pixel_loss(const torch::Tensor& logits, const torch::Tensor& targets,
+train::Loss pixel_loss(const MapScores& scores, const torch::Tensor& targets,
                        const torch::Tensor& weights = {});
 
 class SegmentTask : public train::Task {
@@ -27,7 +26,8 @@ class SegmentTask : public train::Task {
 
   std::shared_ptr<torch::nn::Module> make_network() const override;
   /// Pictures of one size are stacked; others are padded with black for training, and run one by one in evaluation.
-  /// Training: logits, and auxiliary ones of torchvision's networks, [B,C,H,W] f (raw).
+  /// Training: scores [B,C,h,w] f (raw) and their axes [B,4] f64 (first and step of rows, of columns), and auxiliary ones
+  /// of torchvision's networks.
   /// Evaluation: listed classes [H,W] u8.
   data::Batch forward(torch::nn::Module& network, const data::Batch& batch,
                       const Key& key) const override;

@@ -245,10 +245,17 @@ class DeepLabHead : public HeadImpl {
   std::shared_ptr<torch::nn::Conv2dImpl> score_;
 };
 
-/// scores [B,C,h,w] f -> [B,C,height,width] f32, or f64 of f64.
-Tensor at_size(const Tensor& scores, std::int64_t height, std::int64_t width) {
+/// Centres of `pixels` half pixels among those of `elements` (align_corners=False).
+ops::MapAxis half_pixel_axis(std::int64_t elements, std::int64_t pixels) {
+  const double step = static_cast<double>(elements) / static_cast<double>(pixels);
+  return {.first = 0.5 * step - 0.5, .step = step};
+}
+
+MapScores on_map(const Tensor& scores, std::int64_t height, std::int64_t width) {
   const auto exact = scores.scalar_type() == torch::kFloat64 ? scores : scores.to(torch::kFloat32);
-  return torch::upsample_bilinear2d(exact, {height, width}, false);
+  return {.map = exact,
+          .axes = {.rows = half_pixel_axis(scores.size(2), height),
+                   .columns = half_pixel_axis(scores.size(3), width)}};
 }
 
 }  // namespace
@@ -289,23 +296,24 @@ DenseGraph TorchvisionImpl::dense_graph() const {
   return {.graph = std::move(graph), .scores = {scores}};
 }
 
-Tensor TorchvisionImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
+Scores TorchvisionImpl::finish(const std::vector<Tensor>& scores, std::int64_t height,
                                std::int64_t width) const {
-  return at_size(scores.at(0), height, width);
+  return {.main = on_map(scores.at(0), height, width), .height = height, .width = width};
 }
 
 Scores TorchvisionImpl::forward(const Tensor& images, const Key* key) const {
+  const auto height = images.size(2), width = images.size(3);
   const auto of_head = [&](const HeadImpl& head, const Tensor& map, std::uint64_t number) {
     const auto own = key == nullptr ? Key{} : fold_in(*key, number);
-    return at_size(head.forward(map, key == nullptr ? nullptr : &own), images.size(2),
-                   images.size(3));
+    return head.forward(map, key == nullptr ? nullptr : &own);
   };
   const auto x = prepare(images);
-  if (!is_training())
-    return {.logits = of_head(*classifier_, body_->run(x, {last_})[0], kKeyHead), .auxiliary = {}};
-  const auto maps = body_->run(x, {last_, middle_});
-  return {.logits = of_head(*classifier_, maps[0], kKeyHead),
-          .auxiliary = of_head(*aux_classifier_, maps[1], kKeyAuxiliary)};
+  const auto maps = body_->run(x, is_training() ? std::vector<nn::LayerId>{last_, middle_}
+                                                : std::vector<nn::LayerId>{last_});
+  auto scores = finish({of_head(*classifier_, maps[0], kKeyHead)}, height, width);
+  if (is_training())
+    scores.auxiliary = on_map(of_head(*aux_classifier_, maps[1], kKeyAuxiliary), height, width);
+  return scores;
 }
 
 std::vector<nn::OnnxValue> TorchvisionImpl::to_onnx(

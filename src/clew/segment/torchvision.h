@@ -40,8 +40,8 @@ class TorchvisionImpl : public SegmentationNetwork {
   std::vector<nn::LayerRow> layers() const override;
   torch::Tensor prepare(const torch::Tensor& images) const override;
   DenseGraph dense_graph() const override;
-  torch::Tensor finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
-                       std::int64_t width) const override;
+  Scores finish(const std::vector<torch::Tensor>& scores, std::int64_t height,
+                std::int64_t width) const override;
   std::vector<nn::OnnxValue> to_onnx(nn::OnnxGraph& graph,
                                      const std::vector<nn::OnnxValue>& inputs) const override;
 

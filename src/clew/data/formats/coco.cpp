@@ -177,6 +177,20 @@ CocoAnnotation read_annotation(const CocoValue& value) {
   return one;
 }
 
+CocoPanoptic read_panoptic_annotation(const CocoValue& value) {
+  constexpr std::int64_t kMaxColour = (1 << 24) - 1;
+  CocoPanoptic one{
+      .image = value.at("image_id").id(), .file = value.at("file_name").text(), .segments = {}};
+  const auto segments = value.at("segments_info");
+  for (std::size_t i = 0; i < segments.list_size(); ++i) {
+    const auto segment = segments.at(i);
+    one.segments.push_back(
+        {.number = static_cast<std::uint32_t>(segment.at("id").whole(1, kMaxColour)),
+         .category = segment.at("category_id").id()});
+  }
+  return one;
+}
+
 /// Transitions between outside and inside along the columns of a polygon, as in COCO's API: edges
 /// upsampled five times, and the nearest pixel of each column's crossings.
 std::vector<std::uint32_t> crossings_of(const std::vector<double>& polygon, int width, int height) {
@@ -313,13 +327,18 @@ class CocoHandler : public JsonStream {
     return true;
   }
   bool is_in_list() const { return list_ < kLists.size(); }
-  bool is_wanted() const { return list_ != 2 || parts_ == CocoParts::kAll; }
+  bool is_wanted() const { return list_ != 2 || parts_ != CocoParts::kWithoutAnnotations; }
   void read(const CocoJson& element) {
     if (!is_wanted()) return;
     const CocoValue value(element, name_, kLists.at(list_), next_++);
     if (list_ == 0) set_.images.push_back(read_image(value));
     if (list_ == 1) set_.categories.push_back(read_category(value));
-    if (list_ == 2) annotations_.push_back(read_annotation(value));
+    if (list_ != 2) return;
+    if (parts_ == CocoParts::kPanoptic) {
+      set_.panoptic.push_back(read_panoptic_annotation(value));
+    } else {
+      annotations_.push_back(read_annotation(value));
+    }
   }
 
   template <class T>
@@ -338,17 +357,28 @@ class CocoHandler : public JsonStream {
     std::unordered_set<std::int64_t> categories;
     for (const auto& one : set_.images) images.emplace(one.id, &one);
     for (const auto& one : set_.categories) categories.insert(one.id);
+    const auto image_of = [&](std::int64_t id, std::size_t i) -> const CocoImage& {
+      const auto image = images.find(id);
+      CLEW_CHECK(image != images.end(), name_, ": annotations[", i,
+                 "].image_id must name an image, got ", id);
+      return *image->second;
+    };
     for (std::size_t i = 0; i < set_.annotations.size(); ++i) {
       const auto& one = set_.annotations[i];
-      const auto where = [&] { return concat(name_, ": annotations[", i, "]"); };
-      const auto image = images.find(one.image);
-      CLEW_CHECK(image != images.end(), where(), ".image_id must name an image, got ", one.image);
-      CLEW_CHECK(categories.contains(one.category), where(),
-                 ".category_id must name a category, got ", one.category);
-      const auto& [id, file, width, height] = *image->second;
+      const auto& [id, file, width, height] = image_of(one.image, i);
+      CLEW_CHECK(categories.contains(one.category), name_, ": annotations[", i,
+                 "].category_id must name a category, got ", one.category);
       CLEW_CHECK(one.runs.counts.empty() || (one.runs.width == width && one.runs.height == height),
-                 where(), ".segmentation must have the size of its image, ", width, "x", height,
-                 ", got ", one.runs.width, "x", one.runs.height);
+                 name_, ": annotations[", i, "].segmentation must have the size of its image, ",
+                 width, "x", height, ", got ", one.runs.width, "x", one.runs.height);
+    }
+    for (std::size_t i = 0; i < set_.panoptic.size(); ++i) {
+      const auto& one = set_.panoptic[i];
+      (void)image_of(one.image, i);
+      for (std::size_t j = 0; j < one.segments.size(); ++j)
+        CLEW_CHECK(categories.contains(one.segments[j].category), name_, ": annotations[", i,
+                   "].segments_info[", j, "].category_id must name a category, got ",
+                   one.segments[j].category);
     }
   }
 
@@ -402,8 +432,8 @@ std::string format_coco(const CocoSet& set) {
   return text + "}\n";
 }
 
-CocoSet parse_coco(std::string_view json, const std::string& name) {
-  CocoHandler handler(name, CocoParts::kAll);
+CocoSet parse_coco(std::string_view json, const std::string& name, CocoParts parts) {
+  CocoHandler handler(name, parts);
   json = without_bom(json);
   CocoJson::sax_parse(json.begin(), json.end(), &handler);
   return handler.finish();
@@ -416,7 +446,7 @@ CocoSet read_coco(const std::filesystem::path& path, CocoParts parts) {
   std::ifstream file;
   file.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
   if (!ignored && bytes <= kMaxCocoBytes) file.open(path, std::ios::binary);
-  if (!file.is_open()) return parse_coco(read_file(path, kMaxCocoBytes), path.string());
+  if (!file.is_open()) return parse_coco(read_file(path, kMaxCocoBytes), path.string(), parts);
   const std::string name = path.string();
   CocoHandler handler(name, parts);
   CocoJson::sax_parse(file, &handler);

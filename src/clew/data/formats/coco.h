@@ -2,6 +2,7 @@
 // Reader and writer of COCO's detection and segmentation format (T.-Y. Lin et al. 2014):
 //   SPLIT/NAME.jpg                     pictures; SPLIT is train, val or test
 //   annotations/instances_SPLIT.json   objects: boxes, classes, masks as polygons or RLE
+//   annotations/panoptic_SPLIT.json    of panoptic masks: classes of their segments
 // Without LibTorch, so that the reader can be fuzzed.
 #pragma once
 
@@ -44,20 +45,33 @@ struct CocoAnnotation {
   CocoRuns runs = {};
 };
 
+/// Annotation of a panoptic file: a PNG whose colours are numbers of segments.
+struct CocoSegment {
+  std::uint32_t number = 0;  // from 1
+  std::int64_t category = 0;
+};
+struct CocoPanoptic {
+  std::int64_t image = 0;
+  std::string file;
+  std::vector<CocoSegment> segments;
+};
+
 struct CocoSet {
   std::vector<CocoImage> images;
   std::vector<CocoCategory> categories;
   std::vector<CocoAnnotation> annotations;
+  std::vector<CocoPanoptic> panoptic{};  // with CocoParts::kPanoptic, instead of annotations
 };
 
 [[nodiscard]] std::string format_coco(const CocoSet& set);
+/// Parts of a file, and what its annotations are.
+enum class CocoParts : std::uint8_t { kAll, kWithoutAnnotations, kPanoptic };
 /// Parses a JSON file. Other JSON, also with NaN, values nested more than 64 deep, duplicate or
 /// dangling identifiers, invalid sizes, boxes or masks: clew::Error with name and JSON path.
 /// "annotations" may be missing, as in a test set. Runs may be compressed RLE; unknown fields are
 /// ignored.
-[[nodiscard]] CocoSet parse_coco(std::string_view json, const std::string& name);
-/// Parts of a file.
-enum class CocoParts : std::uint8_t { kAll, kWithoutAnnotations };
+[[nodiscard]] CocoSet parse_coco(std::string_view json, const std::string& name,
+                                 CocoParts parts = CocoParts::kAll);
 /// The same of a file, read as a stream: needs little memory beside the result.
 [[nodiscard]] CocoSet read_coco(const std::filesystem::path& path,
                                 CocoParts parts = CocoParts::kAll);
