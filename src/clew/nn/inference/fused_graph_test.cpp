@@ -84,6 +84,29 @@ TEST(FusedGraph, ComputesWhatDilatedBackbonesDo) {
   }
 }
 
+/// Maps that no dilation divides, smaller ones than it, and a convolution that is dilated once more.
+TEST(FusedGraph, ComputesWideDilations) {
+  torch::manual_seed(12);
+  const torch::NoGradGuard no_grad;
+  for (const std::int64_t dilation : {2, 3, 4, 6, 8, 16, 36}) {
+    LayerGraph graph;
+    const auto dilated = [&](std::int64_t in, std::int64_t out, std::int64_t by) {
+      return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(by).dilation(by)).ptr();
+    };
+    const auto first = graph.convolution("first", graph.input(), {.out = 64});
+    const auto second = graph.activation(
+        graph.convolution(dilated(64, 96, dilation), "second", first), Activation::kRelu);
+    const auto third = graph.convolution(dilated(96, 64, dilation + 1), "third", second);
+    graph.eval();
+    const FusedGraph fused(graph, {second, third});
+    for (const auto& images : {torch::rand({1, 3, 25, 38}), torch::rand({3, 3, 16, 9})}) {
+      const auto ours = fused.run(images), maps = graph.run(images, {second, third});
+      for (std::size_t i = 0; i < maps.size(); ++i)
+        EXPECT_LT(error_between(ours[i], maps[i]), kTolerance) << dilation;
+    }
+  }
+}
+
 TEST(FusedGraph, ComputesLargeBatchesInParts) {
   torch::manual_seed(3);
   const torch::NoGradGuard no_grad;

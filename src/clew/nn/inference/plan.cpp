@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -15,6 +17,7 @@
 
 #include "clew/core/error.h"
 #include "clew/nn/inference/onednn-inl.h"
+#include "clew/nn/inference/winograd.h"
 
 namespace clew::nn {
 namespace {
@@ -40,13 +43,25 @@ struct Buffer {
   bool is_shared = false;     // by two values
 };
 
+/// A convolution by winograd.h.
+struct WinogradStep {
+  WinogradShape shape;
+  Desc from, to;                      // of a part of a strip
+  std::vector<dnnl::memory> weights;  // of the parts
+  torch::Tensor bias;
+  bool has_addend;
+  float low, high;
+};
+
 struct PlanStep {
-  enum class Kind { kPrimitive, kNormalise, kAdaptivePool, kUpsample };
+  enum class Kind { kPrimitive, kNormalise, kAdaptivePool, kUpsample, kWinograd };
   Kind kind = Kind::kPrimitive;
-  dnnl::primitive primitive{};
+  dnnl::primitive primitive{};                   // of kWinograd: the product of a part
   std::vector<std::pair<int, int>> arguments{};  // DNNL_ARG_..., slot
   Dims from{}, to{};                             // of those that LibTorch computes
+  std::optional<WinogradStep> winograd{};
 };
+constexpr int kWinogradInput = DNNL_ARG_SRC_1, kWinogradProducts = DNNL_ARG_SRC_2;
 
 /// Buffer and memory format of a value.
 struct Located {
@@ -83,18 +98,20 @@ std::size_t place(std::vector<Buffer>& buffers) {
   return total;
 }
 
-/// Blocked channel format of this CPU's kernels.
-Format blocked_format() {
+/// Channels of a block in the blocked format of this CPU's kernels.
+std::int64_t block_channels() {
   static const bool has_avx512 = [] {
     const auto all = static_cast<int>(dnnl::cpu_isa::avx512_core);
     return (static_cast<int>(dnnl::get_effective_cpu_isa()) & all) == all;
   }();
-  return has_avx512 ? Format::nChw16c : Format::nChw8c;
+  return has_avx512 ? 16 : 8;
 }
+Format blocked_format() { return block_channels() == 16 ? Format::nChw16c : Format::nChw8c; }
 
-bool is_slow(const char* implementation) {
-  return std::string_view(implementation).find("ref") != std::string_view::npos;
+bool is_of(const char* implementation, std::string_view kind) {
+  return std::string_view(implementation).find(kind) != std::string_view::npos;
 }
+bool is_slow(const char* implementation) { return is_of(implementation, "ref"); }
 
 struct Elementwise {
   dnnl::algorithm kind;
@@ -141,8 +158,14 @@ struct PackedWeights::Impl {
     bool is_bias;
     dnnl::memory memory;
   };
+  struct WinogradEntry {
+    int step;
+    Desc desc;
+    std::vector<dnnl::memory> parts;
+  };
   std::mutex mutex;
   std::vector<Entry> entries;
+  std::vector<WinogradEntry> winograd;
 };
 PackedWeights::PackedWeights() : impl_(std::make_unique<Impl>()) {}
 PackedWeights::~PackedWeights() = default;
@@ -234,16 +257,20 @@ class PlanBuilder {
     plan_.steps.push_back(std::move(step));
   }
 
+  template <class Description>
+  void add_scratchpad(const Description& description, std::vector<std::pair<int, int>>& arguments) {
+    const Desc scratchpad = description.scratchpad_desc();
+    if (scratchpad.get_size() == 0) return;
+    plan_.scratchpad_bytes = std::max(plan_.scratchpad_bytes, scratchpad.get_size());
+    arguments.emplace_back(DNNL_ARG_SCRATCHPAD,
+                           new_slot(Slot{.desc = scratchpad, .place = Slot::Place::kScratchpad}));
+  }
+
   /// A primitive with its scratchpad.
   template <class Description>
   void add(const Description& description, dnnl::primitive primitive,
            std::vector<std::pair<int, int>> arguments) {
-    const Desc scratchpad = description.scratchpad_desc();
-    if (scratchpad.get_size() > 0) {
-      plan_.scratchpad_bytes = std::max(plan_.scratchpad_bytes, scratchpad.get_size());
-      arguments.emplace_back(DNNL_ARG_SCRATCHPAD,
-                             new_slot(Slot{.desc = scratchpad, .place = Slot::Place::kScratchpad}));
-    }
+    add_scratchpad(description, arguments);
     add({.primitive = std::move(primitive), .arguments = std::move(arguments)});
   }
 
@@ -353,6 +380,7 @@ class PlanBuilder {
       }
     }
     CLEW_CHECK(chosen, "oneDNN has no convolution for layer ", step.output);
+    if (is_winograd_faster(step, chosen.impl_info_str())) return winograd(index, step);
 
     x = reordered(x, chosen.src_desc());
     const Located y = addend_or_new(step, chosen.dst_desc());
@@ -365,6 +393,86 @@ class PlanBuilder {
           constant(index, true, memory_of(step.bias, {out}, Format::x), chosen.bias_desc())},
          {DNNL_ARG_DST, y.slot}});
     values_[at(step.output)] = y;
+  }
+
+  WinogradShape winograd_shape(const ProgramStep& step) const {
+    const auto& map = shapes_[at(step.inputs[0])];
+    return {.images = shape_.images,
+            .in = map.channels,
+            .out = step.channels,
+            .height = map.height,
+            .width = map.width,
+            .dilation = step.dilation,
+            .block = block_channels()};
+  }
+  bool is_winograd_faster(const ProgramStep& step, const char* other) const {
+    constexpr double kDirectGflops = 72, kGemmGflops = 54;
+    const auto shape = winograd_shape(step);
+    const bool can_be = type_ == Type::f32 && step.kernel == 3 && step.stride == 1 &&
+                        step.groups == 1 && step.before == step.dilation &&
+                        step.after == step.dilation && shape.in % shape.block == 0 &&
+                        shape.out % shape.block == 0 &&
+                        (!step.activation || *step.activation == Activation::kRelu ||
+                         *step.activation == Activation::kRelu6);
+    if (!can_be || is_of(other, "wino")) return false;
+    return winograd_pays(shape, shape_.threads, is_of(other, "gemm") ? kGemmGflops : kDirectGflops);
+  }
+
+  /// A convolution by our Winograd, where oneDNN has none: without AVX-512, from version 3 on, dilated.
+  void winograd(int index, const ProgramStep& step) {
+    const auto shape = winograd_shape(step);
+    const auto part = [&](std::int64_t channels) {
+      return Desc({1, channels, 1, shape.strip()}, Type::f32, blocked_format());
+    };
+    const Desc from = part(shape.in), to = part(shape.out);
+    const auto chosen = onednn::convolution(
+        dnnl::algorithm::convolution_direct, from,
+        {{shape.out, shape.in, 1, 1}, Type::f32, Format::any}, {}, to,
+        {.strides = {1, 1}, .dilations = {0, 0}, .before = {0, 0}, .after = {0, 0}},
+        attributes_of({}));
+    const auto x = reordered(values_[at(step.inputs[0])], blocked(step.inputs[0]));
+    const Located y = addend_or_new(step, blocked(step.output));
+    const auto parts_slot = [&](std::int64_t channels) {
+      return new_slot(Desc({kWinogradParts * shape.part_stride(channels)}, Type::f32, Format::x));
+    };
+    std::vector<std::pair<int, int>> arguments = {{DNNL_ARG_SRC, x.slot},
+                                                  {DNNL_ARG_DST, y.slot},
+                                                  {kWinogradInput, parts_slot(shape.in)},
+                                                  {kWinogradProducts, parts_slot(shape.out)}};
+    add_scratchpad(chosen, arguments);
+    constexpr float kNoLimit = std::numeric_limits<float>::infinity();
+    add({.kind = PlanStep::Kind::kWinograd,
+         .primitive = dnnl::convolution_forward(chosen),
+         .arguments = std::move(arguments),
+         .winograd = WinogradStep{.shape = shape,
+                                  .from = from,
+                                  .to = to,
+                                  .weights = winograd_weights(index, step, chosen.weights_desc()),
+                                  .bias = step.bias,
+                                  .has_addend = step.addend >= 0,
+                                  .low = step.activation ? 0 : -kNoLimit,
+                                  .high = step.activation == Activation::kRelu6 ? 6 : kNoLimit}});
+    values_[at(step.output)] = y;
+  }
+
+  /// Transformed weights of a step, packed once for all plans.
+  std::vector<dnnl::memory> winograd_weights(int index, const ProgramStep& step,
+                                             const Desc& wanted) {
+    const std::scoped_lock lock(weights_.mutex);
+    for (const auto& entry : weights_.winograd)
+      if (entry.step == index && entry.desc == wanted) return entry.parts;
+    const auto transformed = winograd_weight(step.weight);
+    const Dims dims = {transformed.size(1), transformed.size(2), 1, 1};
+    std::vector<dnnl::memory> parts;
+    dnnl::stream stream(onednn::engine());
+    for (std::int64_t k = 0; k < kWinogradParts; ++k) {
+      auto plain = memory_of(transformed[k], dims, Format::oihw);
+      auto& packed = parts.emplace_back(wanted, onednn::engine());
+      dnnl::reorder(plain, packed).execute(stream, plain, packed);
+    }
+    stream.wait();
+    weights_.winograd.push_back({index, wanted, parts});
+    return parts;
   }
 
   /// Destination of a convolution, initialised with the addend: the addend's own memory if it has
@@ -588,6 +696,40 @@ void Plan::Impl::normalise(const torch::Tensor& from, float* to) const {
   });
 }
 
+namespace {
+
+void run_winograd(const PlanStep& step, const std::unordered_map<int, dnnl::memory>& arguments,
+                  const dnnl::stream& stream) {
+  const auto& own = *step.winograd;
+  const auto& shape = own.shape;
+  const auto floats = [&](int argument) {
+    return static_cast<float*>(arguments.at(argument).get_data_handle());
+  };
+  float *const input = floats(kWinogradInput), *const products = floats(kWinogradProducts);
+  std::unordered_map<int, dnnl::memory> part = {
+      {DNNL_ARG_SRC, {own.from, onednn::engine(), input}},
+      {DNNL_ARG_WEIGHTS, own.weights[0]},
+      {DNNL_ARG_DST, {own.to, onednn::engine(), products}}};
+  if (const auto scratchpad = arguments.find(DNNL_ARG_SCRATCHPAD); scratchpad != arguments.end())
+    part.insert(*scratchpad);
+  const WinogradEnd end{.bias = own.bias.data_ptr<float>(),
+                        .has_addend = own.has_addend,
+                        .low = own.low,
+                        .high = own.high};
+  for (std::int64_t first = 0; first < shape.tiles(); first += shape.strip()) {
+    winograd_input(shape, floats(DNNL_ARG_SRC), first, input);
+    for (std::int64_t k = 0; k < kWinogradParts; ++k) {
+      part.at(DNNL_ARG_SRC).set_data_handle(input + k * shape.part_stride(shape.in));
+      part.at(DNNL_ARG_WEIGHTS) = own.weights[static_cast<std::size_t>(k)];
+      part.at(DNNL_ARG_DST).set_data_handle(products + k * shape.part_stride(shape.out));
+      step.primitive.execute(stream, part);
+    }
+    winograd_output(shape, products, first, end, floats(DNNL_ARG_DST));
+  }
+}
+
+}  // namespace
+
 Plan::Plan(const Program& program, const PlanShape& shape, const ops::ChannelStatistics& statistics,
            ops::Precision precision, PackedWeights& weights)
     : impl_(std::make_unique<Impl>()) {
@@ -632,6 +774,9 @@ void Plan::run(const torch::Tensor& images, const std::vector<float*>& outputs) 
     switch (step.kind) {
       case PlanStep::Kind::kPrimitive:
         step.primitive.execute(stream, arguments);
+        break;
+      case PlanStep::Kind::kWinograd:
+        run_winograd(step, arguments, stream);
         break;
       case PlanStep::Kind::kNormalise:
         impl_->normalise(images, static_cast<float*>(arguments.at(DNNL_ARG_DST).get_data_handle()));

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectorised transforms of winograd.h. Private to the module.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace clew::nn {
+
+/// Place of a tile: image, row and column of its output (0, 0), and the distance of neighbours.
+struct WinogradTile {
+  std::int64_t image = 0, y = 0, x = 0, step = 1;
+};
+
+/// One block of channels of an image, [height,width,block].
+struct WinogradPlane {
+  std::int64_t height, width, block;
+};
+
+/// Writes the 36 transforms of a tile's input, `stride` floats apart.
+void winograd_input_tile(const WinogradPlane& plane, const float* map, const WinogradTile& tile,
+                         std::int64_t stride, float* parts);
+/// Writes a tile's pixels; bias [block].
+void winograd_output_tile(const WinogradPlane& plane, const float* parts, std::int64_t stride,
+                          const float* bias, bool has_addend, float low, float high,
+                          const WinogradTile& tile, float* map);
+
+}  // namespace clew::nn
