@@ -24,6 +24,7 @@ namespace clew::parity {
 namespace detector_onnx_parity_test {
 
 constexpr std::int64_t kClasses = 7, kShortSide = 128, kLongSide = 224;
+constexpr double kSuppressedOverlap = 0.3;  // detection_nms of the networks with RoIPool
 
 detect::FasterRcnnOptions small_options(const std::string& name) {
   auto options = detect::detector_options(name, kClasses);
@@ -109,13 +110,19 @@ class DetectorOnnx : public testing::TestWithParam<std::string> {
 };
 
 /// Number of `wanted` that are in `got`: with the same label, by an overlap of 0.99, a score within 1e-4, masks within 1e-3.
-std::int64_t found_again(const detect::Detections& wanted, const detect::Detections& got) {
+/// RoIPool gives all proposals of one window of whole elements the same values, and so the same score; rounding of the
+/// objectness decides which of them suppresses the others. With `has_ties` such a one counts, too: a score within 1e-6, an
+/// overlap by which it is suppressed.
+std::int64_t found_again(const detect::Detections& wanted, const detect::Detections& got,
+                         bool has_ties = false) {
   if (wanted.labels.numel() == 0 || got.labels.numel() == 0) return 0;
   const auto score_difference = (wanted.scores.unsqueeze(1) - got.scores).abs();
-  auto is_same = ops::box_iou(wanted.boxes, got.boxes)
-                     .ge(0.99)
-                     .logical_and(wanted.labels.unsqueeze(1).eq(got.labels))
-                     .logical_and(score_difference.le(1e-4));
+  const auto overlap = ops::box_iou(wanted.boxes, got.boxes);
+  auto is_same = overlap.ge(0.99).logical_and(score_difference.le(1e-4));
+  if (has_ties)
+    is_same =
+        is_same.logical_or(overlap.ge(kSuppressedOverlap).logical_and(score_difference.le(1e-6)));
+  is_same = is_same.logical_and(wanted.labels.unsqueeze(1).eq(got.labels));
   EXPECT_EQ(wanted.masks.defined(), got.masks.defined());
   if (wanted.masks.defined())
     is_same =
@@ -134,13 +141,14 @@ TEST_P(DetectorOnnx, OneFileFindsTheSameBoxesInEverySize) {
   const auto theirs = in_onnx_runtime(network, pictures);
   ASSERT_EQ(theirs.size(), pictures.size());
   const detect::FusedDetector fused(network);
+  const bool has_ties = GetParam() == "vgg16" || GetParam() == "zf";
   std::int64_t wanted = 0, matched = 0, got = 0, by_fused = 0;
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     const auto ours = network->detect({pictures[i]})[0];
     wanted += ours.labels.numel();
     got += theirs[i].labels.numel();
     matched += found_again(ours, theirs[i]);
-    by_fused += found_again(fused.detect({pictures[i]})[0], theirs[i]);
+    by_fused += found_again(fused.detect({pictures[i]})[0], theirs[i], has_ties);
     EXPECT_GT(ours.labels.numel(), 0) << i;
     EXPECT_EQ(theirs[i].scores.scalar_type(), torch::kFloat32);
     EXPECT_EQ(theirs[i].labels.scalar_type(), torch::kInt64);

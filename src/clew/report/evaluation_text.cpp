@@ -181,6 +181,29 @@ std::string age_of_weights(const RunData& run, bool has_several) {
   return text + "</p>\n";
 }
 
+/// `name` of the run; empty: none.
+std::string figure_of(const GalleryItem& item, const std::string& name) {
+  auto text = concat("<figure class=\"pictures\"><figcaption><b>", escape(item.title), "</b>",
+                     name.empty() ? "" : concat(" <span class=\"unit\">", escape(name), "</span>"),
+                     "<br><span class=\"about\">", escape(item.caption), "</span></figcaption>\n");
+  // The last one is visible; the slider selects.
+  for (std::size_t i = 0; i < item.pictures.size(); ++i) {
+    const auto& [label, uri] = item.pictures[i];
+    text += concat("<img src=\"", uri, "\" alt=\"", escape(item.title + ", " + label), "\"",
+                   i + 1 < item.pictures.size() ? " hidden" : "", " data-label=\"", escape(label),
+                   "\">\n");
+  }
+  if (item.pictures.size() > 1) {
+    text += concat(
+        "<div class=\"transport\"><button type=\"button\" aria-label=\"play\">▶</button><input "
+        "type=\"range\" min=\"0\" max=\"",
+        item.pictures.size() - 1, "\" value=\"", item.pictures.size() - 1,
+        "\" step=\"1\" aria-label=\"time in the training\"><output>",
+        escape(item.pictures.back().first), "</output></div>\n");
+  }
+  return text + "</figure>\n";
+}
+
 }  // namespace
 
 std::string evaluation_section(std::span<const RunData> runs) {
@@ -202,30 +225,19 @@ std::string evaluation_section(std::span<const RunData> runs) {
 }
 
 std::string gallery_section(std::span<const RunData> runs) {
+  // The same pictures of several runs stand beside each other.
+  std::vector<std::string> titles;
+  for (const RunData& run : runs)
+    for (const GalleryItem& item : run.gallery)
+      if (std::ranges::find(titles, item.title) == titles.end()) titles.push_back(item.title);
   std::string text;
-  for (const RunData& run : runs) {
-    for (const GalleryItem& item : run.gallery) {
-      text += concat(
-          "<figure class=\"pictures\"><figcaption><b>", escape(item.title), "</b>",
-          runs.size() > 1 ? concat(" <span class=\"unit\">", escape(run.name), "</span>") : "",
-          "<br><span class=\"about\">", escape(item.caption), "</span></figcaption>\n");
-      // The last one is visible; the slider selects.
-      for (std::size_t i = 0; i < item.pictures.size(); ++i) {
-        const auto& [label, uri] = item.pictures[i];
-        text += concat("<img src=\"", uri, "\" alt=\"", escape(item.title + ", " + label), "\"",
-                       i + 1 < item.pictures.size() ? " hidden" : "", " data-label=\"",
-                       escape(label), "\">\n");
-      }
-      if (item.pictures.size() > 1) {
-        text += concat(
-            "<div class=\"transport\"><button type=\"button\" aria-label=\"play\">▶</button><input "
-            "type=\"range\" min=\"0\" max=\"",
-            item.pictures.size() - 1, "\" value=\"", item.pictures.size() - 1,
-            "\" step=\"1\" aria-label=\"time in the training\"><output>",
-            escape(item.pictures.back().first), "</output></div>\n");
-      }
-      text += "</figure>\n";
-    }
+  for (const auto& title : titles) {
+    std::string figures;
+    for (const RunData& run : runs)
+      for (const GalleryItem& item : run.gallery)
+        if (item.title == title)
+          figures += figure_of(item, runs.size() > 1 ? concat(run.title(), ", ", run.name) : "");
+    text += concat("<div class=\"beside\">\n", figures, "</div>\n");
   }
   if (text.empty()) return text;
   return concat("<section id=\"pictures\">\n<h2>What it learned to do</h2>\n", text,

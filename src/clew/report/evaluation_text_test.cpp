@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/core/files.h"
@@ -133,6 +136,24 @@ TEST_F(ExamplesPage, PicturesOfTheEvaluationFollowThoseOfTheTraining) {
   write("gallery.json", gallery());
   const auto text = page();
   EXPECT_LT(text.find("<b>Warps &amp; more</b>"), text.find("<b>Mistakes</b>"));
+}
+
+TEST_F(ExamplesPage, TheSamePicturesOfRunsStandBesideEachOther) {
+  auto told = evaluation();
+  told["pictures"] = gallery()["items"];
+  told["pictures"][0]["title"] = "Mistakes";
+  write("eval.json", told);
+  write("gallery.json", gallery());
+  const std::array both = {run_, run_};
+  write_html(both, folder_ / "both.html");
+  const auto text = read_file(folder_ / "both.html", 1 << 24);
+  std::vector<std::size_t> places;
+  for (const char* title : {"<b>Warps &amp; more</b>", "<b>Mistakes</b>"}) {
+    places.push_back(text.find(title));
+    places.push_back(text.find(title, places.back() + 1));
+  }
+  EXPECT_TRUE(std::ranges::is_sorted(places));
+  EXPECT_NE(places.back(), std::string::npos);
 }
 
 TEST_F(ExamplesPage, APictureThatCannotBeReadIsANote) {

@@ -6,6 +6,8 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "clew/core/error.h"
 #include "clew/nn/inference/winograd_fast.h"
@@ -65,13 +67,18 @@ torch::Tensor winograd_weight(const torch::Tensor& weight) {
   CLEW_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
              "weights must be [out,in,3,3], got ", weight.sizes());
   const torch::NoGradGuard no_grad;
-  const auto g =
-      torch::tensor({1.0 / 4, 0.0, 0.0, -1.0 / 6, -1.0 / 6, -1.0 / 6, -1.0 / 6, 1.0 / 6, -1.0 / 6,
-                     1.0 / 24, 1.0 / 12, 1.0 / 6, 1.0 / 24, -1.0 / 12, 1.0 / 6, 0.0, 0.0, 1.0},
-                    torch::kFloat64)
-          .view({6, 3})
-          .to(torch::kFloat32);
-  return torch::matmul(torch::matmul(g, weight.to(torch::kFloat32)), g.t())
+  constexpr double kNear = kNearPoint, kFar = kFarPoint, kNear2 = kNear * kNear,
+                   kFar2 = kFar * kFar;
+  constexpr double kNearFactor = 1 / (2 * kNear2 * (kNear2 - kFar2)),
+                   kFarFactor = 1 / (2 * kFar2 * (kFar2 - kNear2));
+  std::vector<double> lines = {1 / (kNear2 * kFar2), 0, 0};
+  for (const auto& [point, factor] : {std::pair(kNear, kNearFactor), std::pair(-kNear, kNearFactor),
+                                      std::pair(kFar, kFarFactor), std::pair(-kFar, kFarFactor)})
+    for (const double power : {1.0, point, point * point}) lines.push_back(factor * power);
+  lines.insert(lines.end(), {0, 0, 1});
+  const auto g = torch::tensor(lines, torch::kFloat64).view({6, 3});
+  return torch::matmul(torch::matmul(g, weight.to(torch::kFloat64)), g.t())
+      .to(torch::kFloat32)
       .permute({2, 3, 0, 1})
       .reshape({kWinogradParts, weight.size(0), weight.size(1)})
       .contiguous();

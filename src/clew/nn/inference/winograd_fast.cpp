@@ -25,15 +25,21 @@ HWY_INLINE void input_line(D d, const float* x, std::int64_t from, float* y, std
   const auto at = [&](std::int64_t i) { return hn::LoadU(d, x + i * from); };
   const auto put = [&](std::int64_t i, auto value) { hn::StoreU(value, d, y + i * to); };
   const auto x0 = at(0), x1 = at(1), x2 = at(2), x3 = at(3), x4 = at(4), x5 = at(5);
-  const auto four = hn::Set(d, 4.0F), five = hn::Set(d, 5.0F), two = hn::Set(d, 2.0F);
-  const auto even = hn::NegMulAdd(four, x2, x4), odd = hn::NegMulAdd(four, x1, x3);
-  const auto near = hn::Sub(x4, x2), far = hn::Mul(two, hn::Sub(x3, x1));
-  put(0, hn::MulAdd(four, x0, hn::NegMulAdd(five, x2, x4)));
-  put(1, hn::Add(even, odd));
-  put(2, hn::Sub(even, odd));
-  put(3, hn::Add(near, far));
-  put(4, hn::Sub(near, far));
-  put(5, hn::MulAdd(four, x1, hn::NegMulAdd(five, x3, x5)));
+  const auto near = hn::Set(d, kNearPoint), far = hn::Set(d, kFarPoint);
+  const auto near_2 = hn::Set(d, kNearPoint * kNearPoint),
+             far_2 = hn::Set(d, kFarPoint * kFarPoint);
+  const auto sum = hn::Set(d, kNearPoint * kNearPoint + kFarPoint * kFarPoint),
+             product = hn::Set(d, kNearPoint * kNearPoint * kFarPoint * kFarPoint);
+  const auto near_even = hn::NegMulAdd(far_2, x2, x4),
+             near_odd = hn::Mul(near, hn::NegMulAdd(far_2, x1, x3));
+  const auto far_even = hn::NegMulAdd(near_2, x2, x4),
+             far_odd = hn::Mul(far, hn::NegMulAdd(near_2, x1, x3));
+  put(0, hn::MulAdd(product, x0, hn::NegMulAdd(sum, x2, x4)));
+  put(1, hn::Add(near_even, near_odd));
+  put(2, hn::Sub(near_even, near_odd));
+  put(3, hn::Add(far_even, far_odd));
+  put(4, hn::Sub(far_even, far_odd));
+  put(5, hn::MulAdd(product, x1, hn::NegMulAdd(sum, x3, x5)));
 }
 
 /// A^T x of six values `from` apart.
@@ -41,12 +47,17 @@ template <class D, class V>
 HWY_INLINE void output_line(D d, const float* x, std::int64_t from, V& y0, V& y1, V& y2, V& y3) {
   const auto at = [&](std::int64_t i) { return hn::LoadU(d, x + i * from); };
   const auto x0 = at(0), x1 = at(1), x2 = at(2), x3 = at(3), x4 = at(4), x5 = at(5);
-  const auto sum = hn::Add(x1, x2), difference = hn::Sub(x1, x2), far_sum = hn::Add(x3, x4),
-             far_difference = hn::Sub(x3, x4);
-  y0 = hn::Add(x0, hn::Add(sum, far_sum));
-  y1 = hn::MulAdd(hn::Set(d, 2.0F), far_difference, difference);
-  y2 = hn::MulAdd(hn::Set(d, 4.0F), far_sum, sum);
-  y3 = hn::MulAdd(hn::Set(d, 8.0F), far_difference, hn::Add(difference, x5));
+  const auto near_sum = hn::Add(x1, x2), near_difference = hn::Sub(x1, x2),
+             far_sum = hn::Add(x3, x4), far_difference = hn::Sub(x3, x4);
+  const auto near = hn::Set(d, kNearPoint), far = hn::Set(d, kFarPoint);
+  const auto near_2 = hn::Set(d, kNearPoint * kNearPoint),
+             far_2 = hn::Set(d, kFarPoint * kFarPoint);
+  const auto near_3 = hn::Set(d, kNearPoint * kNearPoint * kNearPoint),
+             far_3 = hn::Set(d, kFarPoint * kFarPoint * kFarPoint);
+  y0 = hn::Add(x0, hn::Add(near_sum, far_sum));
+  y1 = hn::MulAdd(near, near_difference, hn::Mul(far, far_difference));
+  y2 = hn::MulAdd(near_2, near_sum, hn::Mul(far_2, far_sum));
+  y3 = hn::MulAdd(near_3, near_difference, hn::MulAdd(far_3, far_difference, x5));
 }
 
 template <class D>
