@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "clew/core/error.h"
-#include "clew/nn/inference/winograd_fast.h"
+#include "clew/ops/winograd_fast.h"
 
 namespace clew::nn {
 namespace {
@@ -19,7 +19,7 @@ constexpr std::int64_t kStripFloats = 4 << 20, kLeastStrip = 192;
 constexpr double kProductGflops = 70, kGbytes = 20;  // a thread; of the memory
 constexpr double kLeastGain = 0.9;
 
-WinogradTile tile_at(const WinogradShape& shape, std::int64_t number) {
+ops::WinogradTile tile_at(const WinogradShape& shape, std::int64_t number) {
   const auto columns = shape.tile_columns(), rows = shape.tile_rows(), d = shape.dilation;
   const auto x = number % columns, y = number / columns % rows;
   const auto grid = number / columns / rows;
@@ -67,7 +67,7 @@ torch::Tensor winograd_weight(const torch::Tensor& weight) {
   CLEW_CHECK(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3,
              "weights must be [out,in,3,3], got ", weight.sizes());
   const torch::NoGradGuard no_grad;
-  constexpr double kNear = kNearPoint, kFar = kFarPoint, kNear2 = kNear * kNear,
+  constexpr double kNear = ops::kNearPoint, kFar = ops::kFarPoint, kNear2 = kNear * kNear,
                    kFar2 = kFar * kFar;
   constexpr double kNearFactor = 1 / (2 * kNear2 * (kNear2 - kFar2)),
                    kFarFactor = 1 / (2 * kFar2 * (kFar2 - kNear2));
@@ -86,7 +86,7 @@ torch::Tensor winograd_weight(const torch::Tensor& weight) {
 
 void winograd_input(const WinogradShape& shape, const float* map, std::int64_t first,
                     float* parts) {
-  const WinogradPlane plane{shape.height, shape.width, shape.block};
+  const ops::WinogradPlane plane{shape.height, shape.width, shape.block};
   const auto blocks = shape.in / shape.block, strip = shape.strip(), tiles = shape.tiles(),
              stride = shape.part_stride(shape.in);
   for_tiles(
@@ -98,7 +98,7 @@ void winograd_input(const WinogradShape& shape, const float* map, std::int64_t f
           return;
         }
         const auto tile = tile_at(shape, number);
-        winograd_input_tile(
+        ops::winograd_input_tile(
             plane, map + (tile.image * blocks + block) * shape.height * shape.width * shape.block,
             tile, stride, to);
       });
@@ -106,14 +106,14 @@ void winograd_input(const WinogradShape& shape, const float* map, std::int64_t f
 
 void winograd_output(const WinogradShape& shape, const float* parts, std::int64_t first,
                      const WinogradEnd& end, float* map) {
-  const WinogradPlane plane{shape.height, shape.width, shape.block};
+  const ops::WinogradPlane plane{shape.height, shape.width, shape.block};
   const auto blocks = shape.out / shape.block, strip = shape.strip(), tiles = shape.tiles(),
              stride = shape.part_stride(shape.out);
   for_tiles(shape, shape.out, first,
             [&](std::int64_t block, std::int64_t number, std::int64_t place) {
               if (number >= tiles) return;
               const auto tile = tile_at(shape, number);
-              winograd_output_tile(
+              ops::winograd_output_tile(
                   plane, parts + (block * strip + place) * shape.block, stride,
                   end.bias + block * shape.block, end.has_addend, end.low, end.high, tile,
                   map + (tile.image * blocks + block) * shape.height * shape.width * shape.block);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "clew/nn/inference/winograd_fast.h"
+#include "clew/ops/winograd_fast.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "clew/nn/inference/winograd_fast.cpp"
+#define HWY_TARGET_INCLUDE "clew/ops/winograd_fast.cpp"
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 warns of its own AVX-512 intrinsics (PR 105593).
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -14,7 +14,7 @@
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
-namespace clew::nn::HWY_NAMESPACE {
+namespace clew::ops::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
@@ -150,11 +150,11 @@ void WinogradOutputTile(const WinogradPlane& plane, const float* parts, std::int
 }
 
 }  // namespace
-}  // namespace clew::nn::HWY_NAMESPACE
+}  // namespace clew::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-namespace clew::nn {
+namespace clew::ops {
 
 HWY_EXPORT(WinogradInputTile);
 HWY_EXPORT(WinogradOutputTile);
@@ -171,5 +171,5 @@ void winograd_output_tile(const WinogradPlane& plane, const float* parts, std::i
   (plane, parts, stride, bias, has_addend, low, high, tile, map);
 }
 
-}  // namespace clew::nn
+}  // namespace clew::ops
 #endif

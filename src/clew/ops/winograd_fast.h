@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectorised transforms of winograd.h. Private to the module.
+// Vectorised transforms of nn/inference/winograd.h. Not installed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace clew::nn {
+namespace clew::ops {
 
 /// The algorithm interpolates polynomials at 0, these points and their negatives, and infinity. The usual ones, 1 and 2,
 /// give four times the error (Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution for
@@ -30,4 +30,4 @@ void winograd_output_tile(const WinogradPlane& plane, const float* parts, std::i
                           const float* bias, bool has_addend, float low, float high,
                           const WinogradTile& tile, float* map);
 
-}  // namespace clew::nn
+}  // namespace clew::ops
